@@ -1,0 +1,1 @@
+"""One video in, its rows out: decode -> detect -> align -> track -> quality -> clip."""

@@ -1,0 +1,95 @@
+"""Aligned crops: a face and its landmarks in, a square upright picture of it out."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion.extract.spec import DetectorName
+
+# Where landmarks come to lie in the crop, as shares of its side. Looser than ArcFace's: brows and
+# chin stay inside. Only eyes and nose take part: mouth corners move with the expression, and
+# aligning on them would undo what is to be recognised.
+_TEMPLATES: dict[DetectorName, NDArray[np.float64]] = {
+    "yunet": np.array([[0.31, 0.35], [0.69, 0.35], [0.50, 0.565]]),
+    "dlib": np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]]),
+}
+
+
+def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least-squares rotation, scale and shift that take ``source`` to ``target`` (Umeyama 1991).
+
+    Args:
+        source: (N, 2) points, N >= 2, not all equal.
+        target: (N, 2) points.
+
+    Returns:
+        (2, 3) float64 matrix, as cv2.warpAffine takes it. Points all in one place give scale 1.
+
+    >>> similarity(np.array([[0., 0.], [1., 0.]]), np.array([[2., 3.], [2., 5.]])).round(6)
+    array([[ 0., -2.,  2.],
+           [ 2.,  0.,  3.]])
+    """
+    source_mean, target_mean = source.mean(0), target.mean(0)
+    a, b = source - source_mean, target - target_mean
+    spread = float((a * a).sum())
+    # In two dimensions the optimal similarity is one complex number: sum(conj(a) b) / sum(|a|^2).
+    real = float((a * b).sum()) / spread if spread > 0 else 1.0
+    imag = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread if spread > 0 else 0.0
+    turn = np.array([[real, -imag], [imag, real]])
+    return np.column_stack([turn, target_mean - turn @ source_mean])
+
+
+def crop_face(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    *,
+    detector: DetectorName,
+    crop_px: int,
+) -> NDArray[np.uint8]:
+    """Cut one face out, upright and scaled by its eyes and nose.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        landmarks: (5, 2) float32 pixels, in the detector's order.
+        detector: whose landmarks they are.
+        crop_px: side of the crop.
+
+    Returns:
+        (crop_px, crop_px, 3) uint8 RGB; what lies outside the frame repeats its edge.
+    """
+    template = _TEMPLATES[detector]
+    points = landmarks[: len(template)].astype(np.float64)
+    matrix = similarity(points, template * crop_px)
+    warped = cv2.warpAffine(
+        image, matrix, (crop_px, crop_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.uint8)
+
+
+def eyes_and_nose(
+    landmarks: NDArray[np.float32], detector: DetectorName
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Image-left eye centre, image-right eye centre, nose; each (2,) pixels."""
+    points = landmarks.astype(np.float64)
+    if detector == "yunet":
+        return points[0], points[1], points[2]
+    return points[2:4].mean(0), points[0:2].mean(0), points[4]
+
+
+def head_angles(landmarks: NDArray[np.float32], detector: DetectorName) -> tuple[float, float]:
+    """Rough yaw and roll in degrees from eyes and nose.
+
+    Roll is the slope of the line through the eyes, positive clockwise in the image. Yaw takes the
+    nose to stand out by 0.6 eye distances, positive when the nose points to the image's right.
+    """
+    left, right, nose = eyes_and_nose(landmarks, detector)
+    axis = right - left
+    distance = float(np.hypot(*axis))
+    if distance < 1e-6:
+        return 0.0, 0.0
+    roll = float(np.degrees(np.arctan2(axis[1], axis[0])))
+    aside = float((nose - (left + right) / 2) @ axis) / distance
+    yaw = float(np.degrees(np.arctan2(aside, 0.6 * distance)))
+    return yaw, roll

@@ -1,0 +1,165 @@
+"""Face detectors: a frame in, boxes, scores and five landmarks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import dlib
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion import weights
+from emotion.errors import InputError
+from emotion.extract.spec import DetectorName, ExtractionSpec
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The faces of one frame, best score first.
+
+    Attributes:
+        boxes: (N, 4) float32, xyxy pixels inside the frame.
+        scores: (N,) float32; 0 to 1 for YuNet, about -0.5 to 4 for dlib.
+        landmarks: (N, 5, 2) float32, pixels. YuNet: right eye, left eye, nose tip, right and left
+            mouth corner. dlib: outer and inner corner of the left eye, of the right eye, nose base.
+            Left and right are the person's own.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class Detector(Protocol):
+    """What finds the faces of one frame."""
+
+    def __call__(self, image: NDArray[np.uint8]) -> Faces:
+        """Detect in an (H, W, 3) uint8 RGB frame."""
+        ...
+
+
+def _faces(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    landmarks: NDArray[np.float32],
+    frame_hw: tuple[int, int],
+) -> Faces:
+    """Cut boxes at the frame, drop those that lie outside, order by score."""
+    height, width = frame_hw
+    limit = np.array([width, height, width, height], np.float32)
+    boxes = np.clip(boxes, 0, limit)
+    inside = (boxes[:, 2] - boxes[:, 0] >= 2) & (boxes[:, 3] - boxes[:, 1] >= 2)
+    order = np.nonzero(inside)[0]
+    order = order[np.argsort(-scores[order], kind="stable")]
+    return Faces(boxes[order], scores[order], landmarks[order])
+
+
+def _resized(
+    image: NDArray[np.uint8], side_px: int, *, enlarge: bool
+) -> tuple[NDArray[np.uint8], float]:
+    """The frame with its longest side at ``side_px``, and the factor applied."""
+    longest = max(image.shape[:2])
+    if longest == side_px or (longest < side_px and not enlarge):
+        return image, 1.0
+    scale = side_px / longest
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8), scale
+
+
+class YuNetDetector:
+    """YuNet (Wu et al. 2023) through OpenCV; never enlarges a frame."""
+
+    def __init__(self, model: bytes, *, side_px: int, min_score: float) -> None:
+        self._side_px = side_px
+        self._net = cv2.FaceDetectorYN.create(
+            "onnx",
+            np.frombuffer(model, np.uint8),
+            np.empty(0, np.uint8),
+            (side_px, side_px),
+            score_threshold=min_score,
+            nms_threshold=0.3,
+            top_k=500,
+        )
+
+    def __call__(self, image: NDArray[np.uint8]) -> Faces:
+        """Detect in an (H, W, 3) uint8 RGB frame."""
+        small, scale = _resized(image, self._side_px, enlarge=False)
+        self._net.setInputSize((small.shape[1], small.shape[0]))
+        _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+        boxes = rows[:, :4].copy()
+        boxes[:, 2:] += boxes[:, :2]  # xywh -> xyxy
+        landmarks = rows[:, 4:14].reshape(-1, 5, 2)
+        return _faces(boxes / scale, rows[:, 14], landmarks / scale, _hw(image))
+
+
+class DlibDetector:
+    """dlib's HOG detector and 5-point landmarks; enlarges small frames, since HOG needs 80 px."""
+
+    def __init__(self, *, side_px: int, min_score: float) -> None:
+        self._side_px, self._min_score = side_px, min_score
+        self._find = dlib.get_frontal_face_detector()
+        self._points = dlib.shape_predictor(str(weights.find_dlib_landmarks()))
+
+    def __call__(self, image: NDArray[np.uint8]) -> Faces:
+        """Detect in an (H, W, 3) uint8 RGB frame."""
+        small, scale = _resized(image, self._side_px, enlarge=True)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        rects, scores, _ = self._find.run(grey, 0, self._min_score)
+        boxes = np.array([_corners(r) for r in rects], np.float32).reshape(-1, 4)
+        points = [self._landmarks(grey, r) for r in rects]
+        landmarks = np.array(points, np.float32).reshape(-1, 5, 2)
+        return _faces(boxes / scale, np.asarray(scores, np.float32), landmarks / scale, _hw(image))
+
+    def _landmarks(self, grey: Any, rect: Any) -> list[tuple[int, int]]:
+        return [(p.x, p.y) for p in self._points(grey, rect).parts()]
+
+
+def _corners(rect: Any) -> tuple[int, int, int, int]:
+    return rect.left(), rect.top(), rect.right(), rect.bottom()
+
+
+def _hw(image: NDArray[np.uint8]) -> tuple[int, int]:
+    return int(image.shape[0]), int(image.shape[1])
+
+
+def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
+    """The default extraction spec with a detector's own size and score threshold."""
+    own: dict[str, Any]
+    if detector == "yunet":
+        own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": 320, "min_score": 0.7}
+    else:
+        sha256 = weights.DLIB_LANDMARKS.sha256
+        own = {"detector_sha256": sha256, "detect_side_px": 480, "min_score": 0.0}
+    return ExtractionSpec(detector=detector, **(own | overrides))
+
+
+def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
+    """The detector that a spec names.
+
+    Args:
+        spec: what is to be reproduced.
+        yunet_model: bytes of the YuNet file; needed if the spec names yunet.
+
+    Raises:
+        InputError: if its weights are not the ones that the spec names.
+    """
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(2)  # errors only: OpenCV 5 warns of its own default target
+    known = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
+    if spec.detector_sha256 != known.sha256:
+        raise InputError(
+            f"the spec wants {spec.detector} weights {spec.detector_sha256[:12]}, "
+            f"this release has {known.sha256[:12]}"
+        )
+    if spec.detector == "dlib":
+        return DlibDetector(side_px=spec.detect_side_px, min_score=spec.min_score)
+    if yunet_model is None:
+        raise InputError("the spec names detector yunet, and its weights were not given (--yunet)")
+    return YuNetDetector(yunet_model, side_px=spec.detect_side_px, min_score=spec.min_score)

@@ -1,0 +1,32 @@
+"""How usable a picture is: brightness and sharpness."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def brightness_and_blur(image: NDArray[np.uint8]) -> tuple[float, float]:
+    """Mean luma (0 to 255) and variance of the Laplacian (small is blurred).
+
+    The sharpness measure is Pech-Pacheco et al., "Diatom autofocusing in brightfield
+    microscopy", 2000.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    >>> brightness_and_blur(np.full((8, 8, 3), 100, np.uint8))
+    (100.0, 0.0)
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(grey.mean()), float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def thumbnail(image: NDArray[np.uint8], side_px: int = 320) -> NDArray[np.uint8]:
+    """The frame with its longest side at most ``side_px``: frame quality costs the same at 4K."""
+    scale = side_px / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,95 @@
+"""The extraction spec: every choice that decides which pixels become a clip."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any, Literal
+
+from emotion.errors import InputError
+
+DetectorName = Literal["yunet", "dlib"]
+EXTRACTION_VERSION = 1
+"""Raised whenever the same spec would give other pixels than the release before."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractionSpec:
+    """How clips are cut out of a video; stored with every dataset, package and score set.
+
+    Attributes:
+        detector: which face detector.
+        detector_sha256: hex SHA-256 of its weights file.
+        sample_fps: samples per second of presentation time.
+        detect_side_px: the longest side of the frame that the detector sees.
+        min_score: detections below this score are not used.
+        crop_px: side of the square aligned crop.
+        clip_len: crops per clip (T).
+        clip_stride: samples from the start of one clip to the next; equal to ``clip_len`` stores
+            every crop once.
+        min_clip_faces: a window with fewer detected faces than this gives no clip.
+        jpeg_quality: 1 to 100, of the stored crops.
+        version: ``EXTRACTION_VERSION`` of the code.
+    """
+
+    detector: DetectorName
+    detector_sha256: str
+    sample_fps: float = 8.0
+    detect_side_px: int = 320
+    min_score: float = 0.7
+    crop_px: int = 112
+    clip_len: int = 16
+    clip_stride: int = 16
+    min_clip_faces: int = 8
+    jpeg_quality: int = 92
+    version: int = EXTRACTION_VERSION
+
+    def __post_init__(self) -> None:
+        checks = {
+            "sample_fps": 0 < self.sample_fps <= 240,
+            "detect_side_px": 64 <= self.detect_side_px <= 4096,
+            "min_score": -10 <= self.min_score <= 10,
+            "crop_px": 16 <= self.crop_px <= 1024,
+            "clip_len": 1 <= self.clip_len <= 1024,
+            "clip_stride": 1 <= self.clip_stride <= self.clip_len,
+            "min_clip_faces": 1 <= self.min_clip_faces <= self.clip_len,
+            "jpeg_quality": 1 <= self.jpeg_quality <= 100,
+        }
+        for name, good in checks.items():
+            if not good:
+                raise InputError(f"extraction spec: {name} is {getattr(self, name)}, out of range")
+
+    @property
+    def digest(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical JSON."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields and the digest, as stored in ``spec.json`` and ``model.json``."""
+        return dataclasses.asdict(self) | {"digest": self.digest}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ExtractionSpec:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            InputError: on an unknown or missing field, or a digest that does not fit the fields.
+        """
+        fields = {k: v for k, v in value.items() if k != "digest"}
+        try:
+            spec = cls(**fields)
+        except TypeError as err:
+            raise InputError(f"extraction spec is not one of this release: {err}") from err
+        if value.get("digest", spec.digest) != spec.digest:
+            raise InputError(
+                f"extraction spec says digest {value['digest']}, its fields give {spec.digest}: "
+                "it was edited or is from another release"
+            )
+        return spec
+
+    def difference(self, other: ExtractionSpec) -> str:
+        """The fields in which two specs differ, for an error message; empty when equal."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        return ", ".join(f"{k} {mine[k]} and {theirs[k]}" for k in mine if mine[k] != theirs[k])

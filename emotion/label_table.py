@@ -1,0 +1,104 @@
+"""The label table: a CSV with a row per video, as a team keeps it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from emotion import storage
+from emotion.errors import InputError
+
+REQUIRED = ("uri", "subject_id", "label")
+OPTIONAL = ("split", "fold", "corpus")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """What the table says of one video.
+
+    Attributes:
+        uri: address relative to the archive's root when it lies below it, else absolute.
+        subject_id: the person.
+        label: as written; whether it is in the label set is the reader's business.
+        split: train, val or test; None if the table does not say.
+        fold: as written, or None.
+        corpus: as written, or None.
+        extra: the other columns, in order, as text.
+    """
+
+    uri: str
+    subject_id: str
+    label: str
+    split: str | None
+    fold: str | None
+    corpus: str | None
+    extra: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A read label table: its rows, and the names of the columns beyond the known ones."""
+
+    rows: tuple[LabelRow, ...]
+    extra_columns: tuple[str, ...]
+
+
+def read_label_table(uri: str, *, videos_root: str) -> LabelTable:
+    """Read a label table.
+
+    Args:
+        uri: a CSV with a header: uri, subject_id, label, optional split, fold, corpus, and any
+            further columns.
+        videos_root: addresses below it are made relative to it.
+
+    Raises:
+        InputError: if the file is missing, not UTF-8 CSV, has no rows, lacks a column, or a row
+            lacks a uri or a subject or names an unknown split.
+    """
+    try:
+        text = storage.read_bytes(uri).decode("utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError) as err:
+        raise InputError(f"label table {uri} does not exist") from err
+    except UnicodeDecodeError as err:
+        raise InputError(f"label table {uri} is not UTF-8 text: {err}") from err
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=None)
+    columns = tuple(name.strip() for name in reader.fieldnames or ())
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise InputError(f"label table {uri} lacks column {', '.join(missing)}; it has {columns}")
+    if len(set(columns)) != len(columns):
+        raise InputError(f"label table {uri} names a column twice: {columns}")
+    reader.fieldnames = list(columns)
+    extra = tuple(c for c in columns if c not in REQUIRED + OPTIONAL)
+    rows = tuple(_rows(reader, uri, videos_root, extra))
+    if not rows:
+        raise InputError(f"label table {uri} has a header and no rows")
+    return LabelTable(rows, extra)
+
+
+def _rows(
+    reader: csv.DictReader[str], uri: str, videos_root: str, extra: tuple[str, ...]
+) -> Iterator[LabelRow]:
+    for number, raw in enumerate(reader, start=2):
+        row = {k: (v or "").strip() for k, v in raw.items() if k is not None}
+        for name in ("uri", "subject_id"):
+            if not row[name]:
+                raise InputError(f"label table {uri}, line {number}: {name} is empty")
+        split = row.get("split") or None
+        if split is not None and split not in SPLITS:
+            raise InputError(
+                f"label table {uri}, line {number}: split is {split!r}, it must be one of "
+                f"{', '.join(SPLITS)} or empty"
+            )
+        yield LabelRow(
+            uri=storage.relative_to(storage.join(videos_root, row["uri"]), videos_root),
+            subject_id=row["subject_id"],
+            label=row["label"],
+            split=split,
+            fold=row.get("fold") or None,
+            corpus=row.get("corpus") or None,
+            extra={name: row[name] for name in extra},
+        )

@@ -1,0 +1,40 @@
+"""The label set and its order, which every stored row, model and answer follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emotion.errors import InputError
+
+LABELS: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "surprise", "fear", "disgust")
+"""The seven expressions, in the order of every probability vector by default."""
+
+
+def class_index(label: str, labels: Sequence[str] = LABELS) -> int:
+    """Position of ``label`` in ``labels``.
+
+    Raises:
+        InputError: if the label is not one of them.
+
+    >>> class_index("sad")
+    2
+    """
+    try:
+        return list(labels).index(label)
+    except ValueError:
+        raise InputError(f"label {label!r} is not one of {', '.join(labels)}") from None
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """Read a comma-separated label set.
+
+    Raises:
+        InputError: if there are fewer than two labels, an empty one or a repeated one.
+
+    >>> parse_labels("calm, tense")
+    ('calm', 'tense')
+    """
+    labels = tuple(part.strip() for part in text.split(","))
+    if len(labels) < 2 or "" in labels or len(set(labels)) != len(labels):
+        raise InputError(f"labels {text!r} must be two or more different names between commas")
+    return labels

@@ -1,0 +1,1 @@
+"""Clip rows in, a model package out: splits, transforms, models, loop, metrics, plots, package."""

@@ -1,0 +1,1 @@
+"""A video and a model package in, an answer out: predictor, timeline, exports."""

@@ -1,0 +1,296 @@
+"""Files and folders by address: a local path, ``file://`` or ``s3://`` (any fsspec scheme).
+
+Writes are atomic per object: a reader sees the old bytes or the new ones. Listings are never
+cached, so that a second run sees what the first one left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emotion.errors import InputError
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One stored object.
+
+    Attributes:
+        uri: its full address.
+        size_bytes: its size.
+        version: its ETag, or the modification time in nanoseconds where there is no ETag.
+    """
+
+    uri: str
+    size_bytes: int
+    version: str
+
+
+def is_local(uri: str) -> bool:
+    """Whether ``uri`` is a path of this machine.
+
+    >>> is_local("/data/a.mp4"), is_local("s3://bucket/a.mp4")
+    (True, False)
+    """
+    return "://" not in uri or uri.startswith("file://")
+
+
+def absolute(uri: str) -> str:
+    """``uri`` without a trailing slash; a local path made absolute, so that every worker agrees.
+
+    >>> absolute("s3://bucket/videos/")
+    's3://bucket/videos'
+    """
+    if not is_local(uri):
+        return uri.rstrip("/")
+    return str(Path(uri.removeprefix("file://")).expanduser().absolute())
+
+
+def join(uri: str, *parts: str) -> str:
+    """Address of something below ``uri``; an absolute last part wins.
+
+    >>> join("s3://bucket/a/", "b", "c.parquet"), join("/data", "s3://other/x.mp4")
+    ('s3://bucket/a/b/c.parquet', 's3://other/x.mp4')
+    """
+    for part in parts:
+        absolute_part = part.startswith("/") or "://" in part
+        uri = part if absolute_part else f"{uri.rstrip('/')}/{part}"
+    return uri
+
+
+def relative_to(uri: str, root: str) -> str:
+    """``uri`` below ``root`` as a relative path, or ``uri`` itself when it lies elsewhere.
+
+    >>> relative_to("/data/videos/a/b.mp4", "/data/videos"), relative_to("/x/b.mp4", "/data")
+    ('a/b.mp4', '/x/b.mp4')
+    """
+    prefix = root.rstrip("/") + "/"
+    return uri.removeprefix(prefix)
+
+
+def _filesystem(uri: str) -> tuple[Any, str]:
+    """The fsspec filesystem of ``uri`` and the path inside it (fsspec is untyped)."""
+    options = {} if is_local(uri) else {"use_listings_cache": False}
+    try:
+        fs, path = fsspec.core.url_to_fs(uri, **options)
+    except ImportError as err:
+        raise InputError(f"{uri}: {err}; install what reads this address") from err
+    except ValueError as err:
+        raise InputError(f"{uri}: {err}") from err
+    return fs, path
+
+
+def open_input(uri: str) -> BinaryIO:
+    """Open for reading; seekable.
+
+    Raises:
+        FileNotFoundError: if there is no such object.
+    """
+    fs, path = _filesystem(uri)
+    return cast(BinaryIO, fs.open(path, "rb"))
+
+
+def exists(uri: str) -> bool:
+    """Whether there is an object, or a folder that is not empty on S3, at ``uri``."""
+    fs, path = _filesystem(uri)
+    fs.invalidate_cache()
+    return bool(fs.exists(path))
+
+
+def is_folder(uri: str) -> bool:
+    """Whether ``uri`` is a folder, or a prefix with objects below it."""
+    fs, path = _filesystem(uri)
+    fs.invalidate_cache()
+    return bool(fs.isdir(path))
+
+
+def _version(info: dict[str, Any]) -> str:
+    if "ETag" in info:
+        return str(info["ETag"]).strip('"')
+    mtime = info.get("mtime", info.get("LastModified", 0))
+    return str(round(mtime * 1e9)) if isinstance(mtime, float) else str(mtime)
+
+
+def stat(uri: str) -> FileInfo:
+    """Size and version of one object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    fs, path = _filesystem(uri)
+    info = fs.info(path)
+    if info["type"] != "file":
+        raise FileNotFoundError(uri)
+    return FileInfo(uri=uri, size_bytes=int(info["size"]), version=_version(info))
+
+
+def list_files(uri: str, *, suffixes: tuple[str, ...] = ()) -> list[FileInfo]:
+    """Every file below the folder ``uri``, sorted by uri; hidden ones (``.x``) are left out.
+
+    Args:
+        uri: a folder; one that does not exist has no files.
+        suffixes: lower-case endings to keep, such as ``(".mp4",)``; empty keeps all.
+    """
+    fs, path = _filesystem(uri)
+    fs.invalidate_cache()
+    if not fs.isdir(path):
+        return []
+    base = "" if is_local(uri) else uri.split("://", 1)[0] + "://"
+    found = []
+    for name, info in fs.find(path, detail=True).items():
+        hidden = any(part.startswith(".") for part in name[len(path) :].split("/"))
+        if info["type"] == "file" and not hidden and name.lower().endswith(suffixes or ("",)):
+            found.append(FileInfo(base + name, int(info["size"] or 0), _version(info)))
+    return sorted(found, key=lambda f: f.uri)
+
+
+@contextlib.contextmanager
+def local_copy(uri: str) -> Iterator[Path]:
+    """The file as a local path: itself when it is local, else a temporary download.
+
+    Raises:
+        FileNotFoundError: if there is no such object.
+    """
+    if is_local(uri):
+        path = Path(absolute(uri))
+        if not path.is_file():
+            raise FileNotFoundError(uri)
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="video-emotion-") as folder:
+        path = Path(folder) / ("object" + Path(uri).suffix)
+        fs, remote = _filesystem(uri)
+        fs.get_file(remote, str(path))
+        yield path
+
+
+def put_file(path: Path, uri: str) -> None:
+    """Move a finished local file to ``uri`` in one step (rename, or one S3 object)."""
+    fs, target = _filesystem(uri)
+    if not is_local(uri):
+        fs.put_file(str(path), target)
+        path.unlink()
+        return
+    final = Path(target)
+    _make_folder(final.parent)
+    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial.write_bytes(b"")  # same folder, so that the rename below never crosses a device
+    if path.stat().st_dev == partial.stat().st_dev:
+        partial.unlink()
+        path.replace(final)
+        return
+    fs.get_file(str(path), str(partial))
+    partial.replace(final)
+    path.unlink()
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise InputError(f"cannot write into {path}: {err.strerror}; name another --out") from err
+
+
+def check_writable(uri: str) -> None:
+    """Fail early when nothing can be written below ``uri``.
+
+    Raises:
+        InputError: with the address and what the storage said.
+    """
+    probe = join(uri, ".write-check")
+    try:
+        write_bytes(probe, b"")
+        remove(probe)
+    except (OSError, PermissionError) as err:
+        raise InputError(f"cannot write to {uri}: {err}; name another --out") from err
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write one object in one step."""
+    fs, target = _filesystem(uri)
+    if not is_local(uri):
+        fs.pipe_file(target, data)
+        return
+    final = Path(target)
+    _make_folder(final.parent)
+    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial.write_bytes(data)
+    partial.replace(final)
+
+
+def remove(uri: str) -> None:
+    """Remove one object; nothing happens if there is none."""
+    fs, path = _filesystem(uri)
+    with contextlib.suppress(FileNotFoundError):
+        fs.rm_file(path)
+
+
+def read_bytes(uri: str) -> bytes:
+    """All bytes of one object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    with open_input(uri) as file:
+        return file.read()
+
+
+def write_json(uri: str, value: object) -> None:
+    """Write ``value`` as indented JSON with sorted keys; NaN is refused."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
+    write_bytes(uri, (text + "\n").encode())
+
+
+def read_json(uri: str) -> Any:
+    """Read a JSON object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        InputError: if it is not JSON.
+    """
+    try:
+        return json.loads(read_bytes(uri))
+    except ValueError as err:
+        raise InputError(f"{uri} is not JSON: {err}") from err
+
+
+def write_table(uri: str, table: pa.Table) -> None:
+    """Write one Parquet file (zstd) in one step."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_bytes(uri, sink.getvalue().to_pybytes())
+
+
+def read_tables(uri: str, *, columns: list[str] | None = None) -> pa.Table:
+    """All Parquet parts below the folder ``uri`` as one table, in order of file name.
+
+    Raises:
+        InputError: if there is no part.
+    """
+    parts = list_files(uri, suffixes=(".parquet",))
+    if not parts:
+        raise InputError(f"{uri} holds no Parquet file")
+    tables = []
+    for part in parts:
+        with open_input(part.uri) as file:
+            tables.append(pq.read_table(pa.PythonFile(file, mode="r"), columns=columns))
+    return pa.concat_tables(tables)
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a local file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Runnable verbs on Ray: ``python -m jobs.NAME``, each submittable with ``ray job submit``."""

@@ -1,0 +1,110 @@
+"""Part files of one shard: rows in, one Parquet file per table out, all or nothing per video."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emotion import storage
+from schemas.tables import rows_table
+
+Row = dict[str, object]
+_ROWS_PER_GROUP = {"clips": 64}  # a clip is some 64 KB of JPEG, other rows are some bytes
+
+
+def part_uri(out: str, table: str, shard_id: str) -> str:
+    """Where the part of one shard lies: the same name whenever it is made again."""
+    return storage.join(out, table, f"part-{shard_id}.parquet")
+
+
+def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema: pa.Schema) -> None:
+    """Write a small table as one part."""
+    storage.write_table(part_uri(out, table, shard_id), rows_table(rows, schema))
+
+
+class ShardWriter:
+    """Gathers the rows of one shard and writes its parts at the end.
+
+    Rows go to local temporary files a row group at a time, so that memory does not grow with the
+    length of a video. The rows of a video that turns out to be unusable are taken out again.
+    """
+
+    def __init__(self, schemas: Mapping[str, pa.Schema]) -> None:
+        self._schemas = dict(schemas)
+        self._folder = tempfile.TemporaryDirectory(prefix="video-emotion-shard-")
+        self._rows: dict[str, list[Row]] = {name: [] for name in schemas}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._dropped: set[object] = set()
+        self.counts = dict.fromkeys(schemas, 0)
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
+    ) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._folder.cleanup()
+
+    def add(self, table: str, row: Row) -> None:
+        """Take one row of one table."""
+        self._rows[table].append(row)
+        self.counts[table] += 1
+        if len(self._rows[table]) >= _ROWS_PER_GROUP.get(table, 4096):
+            self._flush(table)
+
+    def drop_video(self, video_id: object, tables: Sequence[str]) -> None:
+        """Take back every row of a video in ``tables``."""
+        for table in tables:
+            kept = [r for r in self._rows[table] if r["video_id"] != video_id]
+            self.counts[table] -= len(self._rows[table]) - len(kept)
+            self._rows[table] = kept
+        self._dropped.add(video_id)
+
+    def commit(self, out: str, shard_id: str) -> None:
+        """Write every part to its final name; a table without rows gives an empty part."""
+        for table, schema in self._schemas.items():
+            self._flush(table)
+            if table not in self._writers:
+                write_part(out, table, shard_id, [], schema)
+                continue
+            self._writers.pop(table).close()
+            path = self._path(table)
+            if self._dropped and table != "rejects":
+                path = self._filtered(table)
+            storage.put_file(path, part_uri(out, table, shard_id))
+
+    def _path(self, table: str) -> Path:
+        return Path(self._folder.name) / f"{table}.parquet"
+
+    def _flush(self, table: str) -> None:
+        if not self._rows[table]:
+            return
+        schema = self._schemas[table]
+        if table not in self._writers:
+            self._writers[table] = pq.ParquetWriter(self._path(table), schema, compression="zstd")
+        self._writers[table].write_table(rows_table(self._rows[table], schema))
+        self._rows[table] = []
+
+    def _filtered(self, table: str) -> Path:
+        """Copy a part without the dropped videos, one row group at a time."""
+        source = pq.ParquetFile(self._path(table))
+        target = self._path(f"{table}.kept")
+        dropped = pa.array(sorted(map(str, self._dropped)), pa.string())
+        self.counts[table] = 0
+        with pq.ParquetWriter(target, self._schemas[table], compression="zstd") as writer:
+            for number in range(source.num_row_groups):
+                group = source.read_row_group(number)
+                kept = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=dropped)))
+                self.counts[table] += kept.num_rows
+                if kept.num_rows:
+                    writer.write_table(kept)
+        source.close()
+        return target

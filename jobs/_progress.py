@@ -1,0 +1,41 @@
+"""How far a job is: a bar on a terminal, a line every few seconds in a log."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from tqdm import tqdm
+
+LOG_INTERVAL_S = 10.0
+
+
+class Progress:
+    """Counts units of work; what was counted beside them is shown with the rate and the ETA."""
+
+    def __init__(self, name: str, *, total: int, unit: str) -> None:
+        on_terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=total,
+            desc=name,
+            unit=unit,
+            mininterval=0.5 if on_terminal else LOG_INTERVAL_S,
+            ncols=100,
+            ascii=not on_terminal,
+        )
+        self._counts: dict[str, int] = {}
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def step(self, units: int = 1, **counts: int) -> None:
+        """Add finished units, and counts such as ``videos=3``."""
+        for name, count in counts.items():
+            self._counts[name] = self._counts.get(name, 0) + count
+        self._bar.set_postfix(self._counts, refresh=False)
+        self._bar.update(units)

@@ -1,0 +1,89 @@
+"""Joining a Ray cluster, or starting one on this machine, the same way in every job."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ray
+from ray import ObjectRef
+from ray.data import DataContext
+
+from emotion.errors import InputError
+
+# One thread per library in every worker: parallelism comes from Ray's processes.
+WORKER_ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GX_ANALYTICS_ENABLED": "false"}
+
+
+@contextlib.contextmanager
+def session(address: str | None) -> Iterator[None]:
+    """A Ray connection for the length of the block; left as it was found afterwards.
+
+    Args:
+        address: ``ray://...``, ``host:port`` or ``auto``; None takes RAY_ADDRESS (which
+            ``ray job submit`` sets), else starts a local Ray that ends with the block.
+
+    Raises:
+        InputError: if no cluster answers there.
+    """
+    if ray.is_initialized():  # an earlier step of the same process, such as the demo's
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(
+            address=address,
+            logging_level=logging.WARNING,
+            include_dashboard=False if address == "local" else None,
+        )
+    except ConnectionError as err:
+        raise InputError(f"no Ray cluster answers at {address}: {err}") from err
+    quiet_data()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def quiet_data() -> None:
+    """Ray Data's own progress off: a job prints one bar that counts videos (jobs._progress)."""
+    DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Bytes put into the object store once and read by every actor.
+
+    Constructor arguments above 100 KB would be stored per actor class, which Ray warns of.
+    """
+
+    ref: ObjectRef[bytes] | None
+
+    @classmethod
+    def put(cls, data: bytes | None) -> Shared:
+        """Store ``data``; None stays None."""
+        return cls(None if data is None else ray.put(data))
+
+    def get(self) -> bytes | None:
+        """The bytes, in whichever process."""
+        return None if self.ref is None else ray.get(self.ref)
+
+
+def cluster_cpus() -> int:
+    """Whole CPUs of the connected cluster; at least 1."""
+    return max(1, int(_resources().get("CPU", 1)))
+
+
+def cluster_gpus() -> int:
+    """GPUs of the connected cluster."""
+    return int(_resources().get("GPU", 0))
+
+
+def _resources() -> dict[str, float]:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources

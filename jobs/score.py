@@ -1,0 +1,233 @@
+"""Score an archive of videos with a model package.
+
+    python -m jobs.score --videos URI --package URI --out URI
+
+Each URI is a local path or s3://. The same command again does only what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+from ray.data import ActorPoolStrategy, Dataset, from_items
+
+from emotion import storage
+from emotion.errors import VideoError
+from emotion.extract.extractor import Extractor, VideoSummary
+from emotion.extract.spec import ExtractionSpec
+from emotion.learn.package import ModelPackage, load_package
+from emotion.predict.predictor import Predictor
+from emotion.predict.video import detector_weights
+from emotion.report.scores import scores_report
+from jobs import _output, _ray
+from jobs._cli import one_line_errors, parse
+from jobs._plan import Row, list_videos, video_id
+from jobs._progress import Progress
+from jobs._scored import OpenShard, closing_row, commit
+from jobs._versions import versions
+from jobs._videos import fetched, reject_row
+
+MODEL_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to score with what.
+
+    Attributes:
+        videos: Folder of videos, searched with its sub-folders.
+        package: Model package: a folder, an s3:// prefix or a model.tar.gz.
+        out: Folder for the scores; new, or begun by the same command.
+        yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
+        shard_videos: Videos per shard, the unit of work and of resume.
+        address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
+    """
+
+    videos: str
+    package: str
+    out: str
+    yunet: str | None = None
+    shard_videos: int = 16
+    address: str | None = None
+
+
+class ExtractVideo:
+    """A manifest row to its clips and a last row that closes the video; runs as an actor."""
+
+    def __init__(self, spec: ExtractionSpec, yunet_model: _ray.Shared, root: str) -> None:
+        self._extractor = Extractor(spec, yunet_model=yunet_model.get())
+        self._root = root
+
+    def __call__(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield rows of shard_id, video_id, kind (clip, video, reject), row (JSON) and crops.
+
+        A video that breaks half-way closes with ``reject``: the clips before it are not kept.
+        """
+        video = json.loads(item["video"])
+        base = {"shard_id": item["shard_id"], "video_id": video["video_id"]}
+        summary = VideoSummary()
+        try:
+            with fetched(storage.join(self._root, video["uri"])) as path:
+                rows = self._extractor.rows(path, video_id=video["video_id"], summary=summary)
+                for table, row in rows:
+                    if table == "clips":
+                        crops = row.pop("crops")
+                        yield base | {"kind": "clip", "row": json.dumps(row), "crops": crops}
+                closing = closing_row(video, storage.sha256_file(path), summary)
+            yield base | {"kind": "video", "row": json.dumps(closing), "crops": []}
+        except VideoError as err:
+            closing = reject_row(video, err)
+            yield base | {"kind": "reject", "row": json.dumps(closing), "crops": []}
+
+
+class ScoreClips:
+    """Adds the probabilities of each clip row, across videos; runs as an actor."""
+
+    def __init__(self, package_uri: str, device: str) -> None:
+        self._predictor = Predictor.load(package_uri, device=device)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Replace crops by probs, a list of K floats; empty on rows that are no clips."""
+        crops = batch["crops"].to_pylist()
+        clips = [number for number, jpegs in enumerate(crops) if jpegs]
+        scored = self._predictor.jpeg_probs([crops[number] for number in clips])
+        probs: list[list[float]] = [[] for _ in crops]
+        for number, vector in zip(clips, scored, strict=True):
+            probs[number] = [float(p) for p in vector]
+        column = pa.array(probs, pa.list_(pa.float32()))
+        return batch.drop_columns(["crops"]).append_column("probs", column)
+
+
+def score_rows(
+    shards: Sequence[_output.Shard],
+    *,
+    config: Config,
+    package: ModelPackage,
+    yunet_model: bytes | None,
+) -> Dataset:
+    """Shards to scored rows, lazily and streaming; pixels end at the model stage."""
+    items = [
+        {"shard_id": shard.shard_id, "video": json.dumps(video)}
+        for shard in shards
+        for video in shard.videos
+    ]
+    cpus, gpus = _ray.cluster_cpus(), _ray.cluster_gpus()
+    env = {"env_vars": _ray.WORKER_ENV}
+    # Without a GPU both stages take half a CPU, so that neither keeps the other from starting.
+    extracted = from_items(items, override_num_blocks=len(items)).flat_map(
+        ExtractVideo,
+        fn_constructor_args=(package.spec, _ray.Shared.put(yunet_model), config.videos),
+        compute=ActorPoolStrategy(min_size=1, max_size=min(cpus, len(items))),
+        num_cpus=1 if gpus else 0.5,
+        runtime_env=env,
+    )
+    return extracted.map_batches(
+        ScoreClips,
+        fn_constructor_args=(config.package, "cuda" if gpus else "cpu"),
+        batch_size=MODEL_BATCH,
+        batch_format="pyarrow",
+        compute=ActorPoolStrategy(min_size=1, max_size=max(1, gpus or cpus)),
+        num_gpus=1 if gpus else None,
+        num_cpus=None if gpus else 0.5,
+        runtime_env=env,
+    )
+
+
+def run(config: Config) -> int:
+    """Plan, score what is missing, report, mark as complete."""
+    package = load_package(config.package)
+    yunet_model = detector_weights(package, config.yunet)
+    files = list_videos(config.videos)
+    manifest: list[Row] = [
+        dict.fromkeys(("subject_id", "label", "corpus", "split", "fold"))
+        | {"video_id": video_id(f), "uri": f.uri, "size_bytes": f.size_bytes, "etag": f.version}
+        for f in files
+    ]
+    labels = package.labels
+    stored = {
+        "videos_root": config.videos,
+        "labels": list(labels),
+        "model_id": package.model_id,
+    }
+    _output.claim(config.out, spec=package.spec, config=stored)
+    shards = _output.extend_plan(
+        config.out, manifest, (), max_videos=config.shard_videos, max_mb=1024
+    )
+    done = _output.done_shards(config.out)
+    missing = [s for s in shards if s.shard_id not in done]
+    print(f"plan: {len(files)} videos in {len(shards)} shards, {len(missing)} shards to do")
+    success = storage.join(config.out, _output.SUCCESS)
+    if not missing and storage.exists(success):
+        print(f"{config.out} is complete: nothing to do")
+        return 0
+    storage.remove(success)
+    if missing:
+        with _ray.session(config.address):
+            _score_missing(missing, config, package, yunet_model)
+    return finish(config, package, len(files))
+
+
+def _score_missing(
+    missing: Sequence[_output.Shard],
+    config: Config,
+    package: ModelPackage,
+    yunet_model: bytes | None,
+) -> None:
+    """Stream the rows back and commit each shard as it becomes complete."""
+    by_id = {shard.shard_id: shard for shard in missing}
+    under_way = {s.shard_id: OpenShard({str(v["video_id"]) for v in s.videos}) for s in missing}
+    rows = score_rows(missing, config=config, package=package, yunet_model=yunet_model)
+    total = sum(len(s.videos) for s in missing)
+    with Progress("score", total=total, unit="video") as progress:
+        for row in rows.iter_rows():
+            shard_id = str(row["shard_id"])
+            if row["kind"] == "clip":
+                progress.step(0, clips=1)
+            else:
+                progress.step(1, **{f"{row['kind']}s": 1})
+            shard = under_way.get(shard_id)  # gone: a late clip of a video that was rejected
+            if shard is not None and shard.add(row):
+                commit(config.out, by_id[shard_id], under_way.pop(shard_id), package.labels)
+
+
+def finish(config: Config, package: ModelPackage, num_listed: int) -> int:
+    """Write the report and the marker; print the summary."""
+    entries = _output.read_entries(config.out)
+    counts, reasons = _output.add_counts(entries, "counts"), _output.add_counts(entries, "rejects")
+    storage.write_bytes(storage.join(config.out, "report.html"), scores_report(config.out).encode())
+    success = {
+        "counts": counts,
+        "rejects": reasons,
+        "labels": list(package.labels),
+        "model_id": package.model_id,
+        "spec_digest": package.spec.digest,
+        "versions": versions(),
+    }
+    storage.write_json(storage.join(config.out, _output.SUCCESS), success)
+    print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
+    print(f"  {counts['scores']:,} clips scored by model {package.model_id}")
+    for reason, count in sorted(reasons.items()):
+        print(f"  left out: {reason} {count:,}")
+    return 0
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; 0 when every video is accounted for."""
+    config = parse(Config, argv, doc=__doc__)
+    return run(
+        replace(
+            config,
+            videos=storage.absolute(config.videos),
+            package=storage.absolute(config.package),
+            out=storage.absolute(config.out),
+        )
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

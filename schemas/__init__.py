@@ -1,0 +1,1 @@
+"""What is stored and sent: Arrow schemas, API models and Great Expectations suites."""

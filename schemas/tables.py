@@ -1,0 +1,206 @@
+"""Arrow schemas of every stored table, and ``conform``, which runs last before every write.
+
+Boxes are xyxy pixels of the upright frame, times seconds of presentation time from the first
+frame, images JPEG bytes, landmarks ten floats x0 y0 ... x4 y4. Lists hold plain numbers, so that
+pyarrow, DuckDB, pandas and Spark read the tables without this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+FLOATS = pa.list_(pa.float32())
+TIMES = pa.list_(pa.float64())
+
+MANIFEST = pa.schema(
+    [
+        ("shard_id", pa.string()),
+        ("video_id", pa.string()),
+        ("uri", pa.string()),  # relative to the archive's root when it lies below it
+        ("size_bytes", pa.int64()),
+        ("etag", pa.string()),  # the object's ETag, or the modification time in ns
+        ("subject_id", pa.string()),
+        ("label", pa.string()),
+        ("corpus", pa.string()),
+        ("split", pa.string()),
+        ("fold", pa.string()),
+    ]
+)
+"""What is known of a video before it is opened; label-table columns follow as strings."""
+
+VIDEOS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("uri", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("etag", pa.string()),
+        ("content_sha256", pa.string()),
+        ("duration_s", pa.float64()),  # last frame's end minus first frame's start
+        ("fps", pa.float64()),  # decoded frames over duration
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("codec", pa.string()),
+        ("subject_id", pa.string()),
+        ("label", pa.string()),
+        ("corpus", pa.string()),
+        ("split", pa.string()),
+        ("fold", pa.string()),
+        ("num_frames", pa.int32()),  # sampled
+        ("num_faces", pa.int32()),
+        ("num_tracks", pa.int32()),
+        ("num_clips", pa.int32()),
+        ("reason", pa.string()),  # why there is no clip: no_face, short_tracks; else null
+    ]
+)
+
+FRAMES = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("frame_index", pa.int32()),  # k of the sample at first_pts + k / sample_fps
+        ("pts_s", pa.float64()),
+        ("n_faces", pa.int32()),
+        ("brightness", pa.float32()),  # mean luma, 0 to 255
+        ("blur", pa.float32()),  # variance of the Laplacian; small is blurred
+    ]
+)
+
+FACES = pa.schema(
+    [
+        ("face_id", pa.string()),
+        ("video_id", pa.string()),
+        ("track_id", pa.int32()),  # null: a detection that never became a track
+        ("frame_index", pa.int32()),
+        ("pts_s", pa.float64()),
+        ("box", FLOATS),
+        ("score", pa.float32()),
+        ("landmarks", FLOATS),
+        ("yaw_deg", pa.float32()),
+        ("roll_deg", pa.float32()),
+        ("blur", pa.float32()),
+        ("brightness", pa.float32()),
+        ("size_px", pa.float32()),  # square root of the box area
+    ]
+)
+
+CLIPS = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("video_id", pa.string()),
+        ("track_id", pa.int32()),
+        ("subject_id", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("fold", pa.string()),
+        ("start_s", pa.float64()),
+        ("stop_s", pa.float64()),  # half-open
+        ("pts_s", TIMES),  # of the frame that each crop shows; repeats where a face was missing
+        ("box", FLOATS),  # mean over the clip
+        ("num_faces", pa.int32()),  # crops that are their own sample's face
+        ("quality", pa.float32()),  # 0 to 1: share of own faces times mean detection score
+        ("crops", pa.list_(pa.binary())),  # T JPEGs
+    ]
+)
+
+REJECTS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("uri", pa.string()),
+        ("stage", pa.string()),  # plan, decode
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+DATASETS = {
+    "videos": VIDEOS,
+    "frames": FRAMES,
+    "faces": FACES,
+    "clips": CLIPS,
+    "rejects": REJECTS,
+}
+"""The five tables of a dataset, by folder name."""
+
+
+def prob_column(label: str) -> str:
+    """Name of the column with one label's probability.
+
+    >>> prob_column("happy")
+    'prob_happy'
+    """
+    return f"prob_{label}"
+
+
+def scores_schema(labels: Sequence[str]) -> pa.Schema:
+    """One row per clip of a scored archive; probabilities in the package's label order."""
+    return pa.schema(
+        [
+            ("clip_id", pa.string()),
+            ("video_id", pa.string()),
+            ("uri", pa.string()),
+            ("track_id", pa.int32()),
+            ("start_s", pa.float64()),
+            ("stop_s", pa.float64()),
+            ("box", FLOATS),
+            ("num_faces", pa.int32()),
+            ("quality", pa.float32()),
+            ("label", pa.string()),
+            ("confidence", pa.float32()),
+            *[(prob_column(label), pa.float32()) for label in labels],
+        ]
+    )
+
+
+def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
+    """One row per video of a scored archive."""
+    return pa.schema(
+        [
+            ("video_id", pa.string()),
+            ("uri", pa.string()),
+            ("content_sha256", pa.string()),
+            ("duration_s", pa.float64()),
+            ("num_clips", pa.int32()),
+            ("num_tracks", pa.int32()),
+            ("coverage", pa.float32()),  # share of sampled frames with a tracked face, 0 to 1
+            ("label", pa.string()),  # null where there is no clip
+            ("confidence", pa.float32()),
+            ("reason", pa.string()),  # why there is no label, else null
+            *[(prob_column(label), pa.float32()) for label in labels],
+        ]
+    )
+
+
+def with_columns(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """``schema`` and further string columns, as the label table brings them."""
+    for name in names:
+        schema = schema.append(pa.field(name, pa.string()))
+    return schema
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give ``table`` exactly the columns, order and types of ``schema``.
+
+    Raises:
+        ValueError: on a missing or a surprise column.
+        pyarrow.ArrowInvalid: if a value does not fit its type.
+    """
+    missing = [name for name in schema.names if name not in table.column_names]
+    surprise = [name for name in table.column_names if name not in schema.names]
+    if missing or surprise:
+        raise ValueError(
+            f"table lacks columns {missing} and has columns {surprise} that none names"
+        )
+    return table.select(schema.names).cast(schema)
+
+
+def rows_table(rows: Sequence[dict[str, object]], schema: pa.Schema) -> pa.Table:
+    """Rows of plain Python values as a table of ``schema``; no rows give an empty table.
+
+    Raises:
+        ValueError: if a row has a surprise key or lacks one.
+    """
+    for row in rows:
+        if row.keys() != set(schema.names):
+            raise ValueError(f"row keys {sorted(row)} are not the columns {schema.names}")
+    return conform(pa.Table.from_pylist(list(rows), schema=schema), schema)
