@@ -6,10 +6,8 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import ray
-from ray import ObjectRef
 from ray.data import DataContext
 
 from emotion.errors import InputError
@@ -34,6 +32,8 @@ def session(address: str | None) -> Iterator[None]:
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray says at every start that its own token protects the local cluster, which is as it should.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         ray.init(
             address=address,
@@ -53,25 +53,7 @@ def quiet_data() -> None:
     """Ray Data's own progress off: a job prints one bar that counts videos (jobs._progress)."""
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Bytes put into the object store once and read by every actor.
-
-    Constructor arguments above 100 KB would be stored per actor class, which Ray warns of.
-    """
-
-    ref: ObjectRef[bytes] | None
-
-    @classmethod
-    def put(cls, data: bytes | None) -> Shared:
-        """Store ``data``; None stays None."""
-        return cls(None if data is None else ray.put(data))
-
-    def get(self) -> bytes | None:
-        """The bytes, in whichever process."""
-        return None if self.ref is None else ray.get(self.ref)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that it is off
 
 
 def cluster_cpus() -> int:

@@ -104,12 +104,12 @@ class ExtractShard:
     def __init__(
         self,
         spec: ExtractionSpec,
-        yunet_model: _ray.Shared,
+        yunet_model: bytes | None,
         root: str,
         out: str,
         extra_columns: tuple[str, ...],
     ) -> None:
-        self._extractor = Extractor(spec, yunet_model=yunet_model.get())
+        self._extractor = Extractor(spec, yunet_model=yunet_model)
         self._root, self._out = root, out
         self._schemas = DATASETS | {"videos": with_columns(DATASETS["videos"], extra_columns)}
 
@@ -164,7 +164,7 @@ def extract_shards(
         ExtractShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(
             spec,
-            _ray.Shared.put(yunet_model),
+            yunet_model,
             config.videos,
             config.out,
             extra_columns,

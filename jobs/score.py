@@ -58,8 +58,8 @@ class Config:
 class ExtractVideo:
     """A manifest row to its clips and a last row that closes the video; runs as an actor."""
 
-    def __init__(self, spec: ExtractionSpec, yunet_model: _ray.Shared, root: str) -> None:
-        self._extractor = Extractor(spec, yunet_model=yunet_model.get())
+    def __init__(self, spec: ExtractionSpec, yunet_model: bytes | None, root: str) -> None:
+        self._extractor = Extractor(spec, yunet_model=yunet_model)
         self._root = root
 
     def __call__(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -120,7 +120,7 @@ def score_rows(
     # Without a GPU both stages take half a CPU, so that neither keeps the other from starting.
     extracted = from_items(items, override_num_blocks=len(items)).flat_map(
         ExtractVideo,
-        fn_constructor_args=(package.spec, _ray.Shared.put(yunet_model), config.videos),
+        fn_constructor_args=(package.spec, yunet_model, config.videos),
         compute=ActorPoolStrategy(min_size=1, max_size=min(cpus, len(items))),
         num_cpus=1 if gpus else 0.5,
         runtime_env=env,

@@ -24,8 +24,10 @@ SUFFIXES = (
 )  # fmt: skip
 """File names that are taken for videos when a folder is listed."""
 
-END_TOLERANCE_S = 1.0
-"""Decoding that stops this much before the stream's own end is a truncated file."""
+END_TOLERANCE_SHARE = 0.1
+"""Decoding that stops this share before the stream's own end is a truncated file..."""
+END_TOLERANCE_S = (0.2, 2.0)
+"""... but never less than the first, and always from the second: headers round up a little."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def open_video(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, Vid
             metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError) as err:
-        raise VideoError("not_a_video", str(err).replace(str(path), path.name)) from err
+        raise _open_error(path, err) from err
     with container:
         if not container.streams.video:
             raise VideoError("no_video_stream", f"streams: {len(container.streams)}, none of video")
@@ -118,6 +120,16 @@ def open_video(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, Vid
         stream.thread_type = "NONE"  # parallelism is one video per worker, not threads per video
         _check_pixels(stream.width, stream.height, limits)
         yield container, stream
+
+
+def _open_error(path: Path, err: Exception) -> VideoError:
+    """Tell a cut-off mp4, whose index is written last, from what never was a video."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[4:] == b"ftyp":
+        return VideoError("truncated", "an mp4 without its index (moov): its end is missing")
+    said = err.strerror if isinstance(err, av.FFmpegError) else str(err)
+    return VideoError("not_a_video", said or "FFmpeg does not know the format")
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -224,7 +236,10 @@ def _check_end(
         expected = Fraction((container.start_time or 0) + container.duration, av.time_base)
     if failure:
         raise VideoError("truncated", f"decoding stopped at {float(stop):.3f} s{failure}")
-    if expected is not None and float(expected - stop) > END_TOLERANCE_S:
+    if expected is None:
+        return
+    low, high = END_TOLERANCE_S
+    if float(expected - stop) > min(max(low, END_TOLERANCE_SHARE * float(expected)), high):
         raise VideoError(
             "truncated",
             f"decoding stopped at {float(stop):.3f} s, the header says {float(expected):.3f} s",

@@ -1,0 +1,86 @@
+"""The extraction spec and the weights that it names."""
+
+from pathlib import Path
+
+import pytest
+
+from emotion import weights
+from emotion.errors import InputError
+from emotion.extract.detect import load_detector, spec_for
+from emotion.extract.spec import ExtractionSpec
+
+
+def test_json_and_back() -> None:
+    spec = spec_for("dlib", sample_fps=5.0)
+    assert ExtractionSpec.from_json(spec.to_json()) == spec
+
+
+def test_every_field_is_in_the_digest() -> None:
+    spec = spec_for("yunet")
+    changed = {
+        "detector": "dlib",
+        "detector_sha256": "0" * 64,
+        "sample_fps": 5.0,
+        "detect_side_px": 640,
+        "min_score": 0.5,
+        "crop_px": 96,
+        "clip_len": 8,
+        "clip_stride": 8,
+        "min_clip_faces": 4,
+        "jpeg_quality": 80,
+        "version": 99,
+    }
+    assert set(changed) == set(vars(spec))
+    digests = {spec.digest}
+    for name, value in changed.items():
+        fields = vars(spec) | {name: value}
+        if name == "clip_len":
+            fields["clip_stride"] = 8
+        digests.add(ExtractionSpec(**fields).digest)
+    assert len(digests) == len(changed) + 1
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"sample_fps": 5.0}, "it was edited"),
+        ({"surprise": 1}, "not one of this release"),
+        ({"clip_len": 0}, "clip_len is 0"),
+    ],
+)
+def test_a_stored_spec_that_was_changed(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ExtractionSpec.from_json(spec_for("dlib").to_json() | change)
+
+
+def test_a_detector_with_other_weights_is_refused() -> None:
+    with pytest.raises(InputError, match="wants dlib weights 000000000000"):
+        load_detector(spec_for("dlib", detector_sha256="0" * 64), None)
+
+
+def test_yunet_without_its_weights_is_refused() -> None:
+    with pytest.raises(InputError, match="--yunet"):
+        load_detector(spec_for("yunet"), None)
+
+
+def test_named_weights_must_be_the_right_ones(tmp_path: Path) -> None:
+    wrong = tmp_path / "yunet.onnx"
+    wrong.write_bytes(b"not it")
+    with pytest.raises(InputError, match="has SHA-256"):
+        weights.load_yunet(str(wrong))
+    with pytest.raises(InputError, match="No such file"):
+        weights.load_yunet(str(tmp_path / "none"))
+
+
+def test_weights_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIDEO_EMOTION_YUNET", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "video-emotion"
+    folder.mkdir()
+    (folder / weights.YUNET.name).write_bytes(b"bit rot")
+    with pytest.raises(InputError, match="has SHA-256"):
+        weights.load_yunet()
+
+
+def test_the_landmark_file_is_the_known_one() -> None:
+    assert weights.find_dlib_landmarks().name == weights.DLIB_LANDMARKS.name

@@ -1,0 +1,86 @@
+"""Which detection continues which track, on boxes written by hand."""
+
+import numpy as np
+import pytest
+
+from emotion.extract.detect import Faces
+from emotion.extract.track import CutDetector, Tracker
+
+
+def faces(*boxes: tuple[float, float, float, float]) -> Faces:
+    count = len(boxes)
+    return Faces(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.ones(count, np.float32),
+        np.zeros((count, 5, 2), np.float32),
+    )
+
+
+def box(x: float, size: float = 50) -> tuple[float, float, float, float]:
+    return (x, 100, x + size, 100 + size)
+
+
+def test_no_faces_no_keys() -> None:
+    tracker = Tracker()
+    assert tracker.step(faces(), 0.0, cut=False) == ([], [])
+    assert tracker.finish() == []
+
+
+def test_a_moving_face_keeps_its_key() -> None:
+    tracker = Tracker()
+    for step in range(10):
+        keys, ended = tracker.step(faces(box(20 * step)), step * 0.125, cut=False)
+        assert (keys, ended) == ([0], [])
+    assert tracker.finish() == [0]
+
+
+def test_two_faces_keep_their_keys_when_their_order_changes() -> None:
+    tracker = Tracker()
+    assert tracker.step(faces(box(0), box(200)), 0.0, cut=False)[0] == [0, 1]
+    assert tracker.step(faces(box(200), box(0)), 0.125, cut=False)[0] == [1, 0]
+
+
+def test_the_best_overlap_wins_when_two_tracks_want_one_face() -> None:
+    tracker = Tracker()
+    tracker.step(faces(box(0), box(30)), 0.0, cut=False)
+    assert tracker.step(faces(box(25)), 0.125, cut=False)[0] == [1]
+
+
+@pytest.mark.parametrize("gap_s, same", [(0.5, True), (0.75, True), (1.0, False)])
+def test_a_short_gap_is_bridged_and_a_long_one_is_not(gap_s: float, same: bool) -> None:
+    tracker = Tracker()
+    tracker.step(faces(box(0)), 0.0, cut=False)
+    keys, ended = tracker.step(faces(box(0)), gap_s, cut=False)
+    assert (keys, ended) == (([0], []) if same else ([1], [0]))
+
+
+def test_no_track_crosses_a_cut() -> None:
+    tracker = Tracker()
+    tracker.step(faces(box(0)), 0.0, cut=False)
+    assert tracker.step(faces(box(0)), 0.125, cut=True) == ([1], [0])
+
+
+def test_a_face_of_another_size_is_another_track() -> None:
+    tracker = Tracker()
+    tracker.step(faces(box(0, size=50)), 0.0, cut=False)
+    assert tracker.step(faces(box(0, size=100)), 0.125, cut=False)[0] == [1]
+
+
+def scene(seed: int, shift: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Four large patches of colour, moved sideways by ``shift`` px."""
+    colours = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), np.uint8)
+    image = np.repeat(np.repeat(colours, 90, axis=0), 160, axis=1)
+    return np.roll(image, shift, axis=1)
+
+
+def test_a_pan_is_no_cut_and_another_scene_is() -> None:
+    is_cut = CutDetector()
+    assert [is_cut(scene(1, shift)) for shift in (0, 20, 40)] == [False, False, False]
+    assert is_cut(scene(2)) is True
+    assert is_cut(scene(2)) is False
+
+
+def test_a_change_of_light_is_no_cut() -> None:
+    is_cut = CutDetector()
+    is_cut(scene(1))
+    assert is_cut((scene(1) * 0.9).astype(np.uint8)) is False
