@@ -205,7 +205,7 @@ def _shown_frames(
     stop = start + (_duration(previous) or gap)
     facts.duration_s = float(stop - first)
     yield _Shown(previous, start, stop)
-    _check_end(container, stream, stop, failure)
+    _check_end(container, stream, stop=stop, facts=facts, failure=failure)
 
 
 def _nominal_gap(stream: VideoStream) -> Fraction:
@@ -226,24 +226,35 @@ def _note_size(frame: VideoFrame, facts: VideoFacts, limits: Limits) -> None:
 
 
 def _check_end(
-    container: InputContainer, stream: VideoStream, stop: Fraction, failure: str
+    container: InputContainer,
+    stream: VideoStream,
+    *,
+    stop: Fraction,
+    facts: VideoFacts,
+    failure: str,
 ) -> None:
-    """Compare where decoding stopped with where the stream says that it ends."""
-    expected: Fraction | None = None
-    if stream.duration is not None and stream.time_base is not None:
-        expected = (stream.start_time or 0) * stream.time_base + stream.duration * stream.time_base
-    elif container.duration is not None and len(container.streams) == 1:
-        expected = Fraction((container.start_time or 0) + container.duration, av.time_base)
+    """Compare where decoding stopped with what the header says of time and number of frames."""
     if failure:
         raise VideoError("truncated", f"decoding stopped at {float(stop):.3f} s{failure}")
-    if expected is None:
-        return
+    lacking_s = float((_header_stop(container, stream) or stop) - stop)
+    if stream.frames > facts.num_decoded:  # an AVI whose index is lost still has the number
+        each_s = facts.duration_s / facts.num_decoded
+        lacking_s = max(lacking_s, (stream.frames - facts.num_decoded) * each_s)
     low, high = END_TOLERANCE_S
-    if float(expected - stop) > min(max(low, END_TOLERANCE_SHARE * float(expected)), high):
+    if lacking_s > min(max(low, END_TOLERANCE_SHARE * (float(stop) + lacking_s)), high):
         raise VideoError(
             "truncated",
-            f"decoding stopped at {float(stop):.3f} s, the header says {float(expected):.3f} s",
+            f"decoding stopped at {float(stop):.3f} s, {lacking_s:.3f} s before the header's end",
         )
+
+
+def _header_stop(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """When the video stream ends by its header, or None if the header does not tell."""
+    if stream.duration is not None and stream.time_base is not None:
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+    if container.duration is not None and len(container.streams) == 1:
+        return Fraction(container.duration, av.time_base)  # Matroska: the end, not the length
+    return None
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:

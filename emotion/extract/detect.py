@@ -136,7 +136,7 @@ def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
         own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": 320, "min_score": 0.7}
     else:
         sha256 = weights.DLIB_LANDMARKS.sha256
-        own = {"detector_sha256": sha256, "detect_side_px": 480, "min_score": 0.0}
+        own = {"detector_sha256": sha256, "detect_side_px": 640, "min_score": 0.0}
     return ExtractionSpec(detector=detector, **(own | overrides))
 
 
