@@ -40,7 +40,9 @@ def test_eyes_come_to_the_same_place_however_the_head_is_turned(degrees: float) 
     landmarks = rotated(UPRIGHT, degrees)
     image = np.zeros((200, 200, 3), np.uint8)
     for (x, y), colour in zip(landmarks[:2], ((255, 0, 0), (0, 255, 0)), strict=True):
-        image[round(float(y)) - 2 : round(float(y)) + 3, round(float(x)) - 2 : round(float(x)) + 3] = colour
+        image[
+            round(float(y)) - 2 : round(float(y)) + 3, round(float(x)) - 2 : round(float(x)) + 3
+        ] = colour
     crop = crop_face(image, landmarks, detector="yunet", crop_px=112)
     for channel, share_x in ((0, 0.31), (1, 0.69)):
         ys, xs = np.nonzero(crop[:, :, channel] > 128)

@@ -1,0 +1,116 @@
+"""Peak memory of a build worker on a short and a long video of the same content.
+
+    python -m benchmarks.memory --clip CLIP.mp4
+
+The clip is repeated without encoding it again; each length is built in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from emotion import storage
+from emotion.extract.detect import spec_for
+from emotion.synth.clip import render_clip
+from emotion.weights import load_yunet
+from jobs._cli import one_line_errors, parse
+from jobs._plan import video_id
+from jobs.build_dataset import ExtractShard
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure."""
+
+    clip: str | None = None
+    """A short H.264 mp4; default: one that the project renders."""
+    minutes: tuple[float, float] = (1.0, 60.0)
+    """The two lengths."""
+    detector: str = "yunet"
+    """yunet or dlib."""
+
+
+def repeat(clip: Path, out: Path, *, seconds: float) -> Path:
+    """Write ``clip`` again and again until ``out`` is ``seconds`` long, without encoding."""
+    with av.open(str(out), "w") as target:
+        stream = None
+        offset, length_s = 0, 0.0
+        while length_s < seconds:
+            with av.open(str(clip)) as source:
+                original = source.streams.video[0]
+                if stream is None:
+                    stream = target.add_stream_from_template(original)
+                    stream.time_base = original.time_base
+                length = 0
+                for packet in source.demux(original):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    length = max(length, packet.pts + (packet.duration or 0))
+                    packet.pts += offset
+                    packet.dts += offset
+                    packet.stream = stream
+                    target.mux(packet)
+                offset += length
+                length_s = float(offset * (original.time_base or 0))
+    return out
+
+
+def measure(path: Path, detector: str, queue: multiprocessing.Queue[dict[str, float]]) -> None:
+    """Build one video as one shard; puts peak MiB, seconds and clips."""
+    model = load_yunet() if detector == "yunet" else None
+    spec = spec_for("yunet" if detector == "yunet" else "dlib")
+    info = storage.stat(str(path))
+    row = {"video_id": video_id(info), "uri": path.name, "size_bytes": info.size_bytes}
+    row |= {"etag": info.version, "subject_id": "s", "label": "happy", "corpus": None}
+    row |= {"split": "train", "fold": None}
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as out:
+        shard = ExtractShard(spec, model, str(path.parent), out, ())
+        entry = shard({"shard_id": "0", "videos": json.dumps([row])})
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    queue.put(
+        {
+            "peak_mib": peak_mib,
+            "wall_s": time.monotonic() - began,
+            "clips": entry["counts"]["clips"],
+        }
+    )
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure both lengths and print the ratio."""
+    config = parse(Config, argv, doc=__doc__)
+    context = multiprocessing.get_context("spawn")
+    peaks = []
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(config.clip) if config.clip else Path(folder) / "clip.mp4"
+        if config.clip is None:
+            render_clip(clip, seed=1, subject=0, label="happy")
+        for minutes in config.minutes:
+            path = repeat(clip, Path(folder) / f"{minutes:g}.mp4", seconds=60 * minutes)
+            queue: multiprocessing.Queue[dict[str, float]] = context.Queue()
+            process = context.Process(target=measure, args=(path, config.detector, queue))
+            process.start()
+            found = queue.get()
+            process.join()
+            peaks.append(found["peak_mib"])
+            print(
+                f"{minutes:g} minutes: peak {found['peak_mib']:.0f} MiB, {found['clips']:,.0f} "
+                f"clips in {found['wall_s']:.1f} s"
+            )
+    print(f"ratio of peaks: {peaks[1] / peaks[0]:.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,157 @@
+"""One acted expression as frames, and as a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion.errors import InputError
+from emotion.labels import LABELS, class_index
+from emotion.synth.acting import Take, act, drift
+from emotion.synth.face import Head, Stance
+from emotion.synth.features import Gaze
+from emotion.synth.identity import make_identity
+from emotion.synth.relief import Map
+from emotion.synth.scene import Scene, compose, make_scene
+
+# Most are as small as webcam thumbnails; the others keep readers honest about size and rate.
+_SIZES_HW = ((240, 320), (240, 320), (240, 320), (240, 320), (320, 240), (288, 352))
+_RATES = (25, 25, 30, 30, 15, 12)
+_LENGTH_S = (1.8, 3.0)
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What is true of one video by construction; ``onset_s`` and ``offset_s`` are 0 for neutral."""
+
+    subject_id: str
+    label: str
+    intensity: float
+    skin_tone: str
+    fps: int
+    frames: int
+    width: int
+    height: int
+    onset_s: float
+    offset_s: float
+
+
+def subject_name(subject: int) -> str:
+    """Its name in files and tables.
+
+    >>> subject_name(7)
+    's007'
+    """
+    return f"s{subject:03d}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A clip before its first pixel."""
+
+    facts: ClipFacts
+    take: Take
+    scene: Scene
+    stances: tuple[Stance, ...]
+
+
+def plan_clip(*, seed: int, subject: int, label: str) -> Plan:
+    """Decide everything about one clip from its three keys.
+
+    Raises:
+        InputError: if the label is not one of ``LABELS``.
+    """
+    rng = np.random.default_rng([seed, subject, 1 + class_index(label, LABELS)])
+    who = make_identity(seed=seed, subject=subject)
+    height, width = _SIZES_HW[rng.integers(len(_SIZES_HW))]
+    fps = _RATES[rng.integers(len(_RATES))]
+    num_frames = round(float(rng.uniform(*_LENGTH_S)) * fps)
+    take = act(rng, who, label=label, num_frames=num_frames, fps=fps)
+    scene = make_scene(rng, who, (height, width))
+    times = (np.arange(num_frames) / fps).astype(np.float32)
+    facts = ClipFacts(
+        subject_id=subject_name(subject),
+        label=label,
+        intensity=round(take.intensity, 3),
+        skin_tone=who.skin_tone,
+        fps=fps,
+        frames=num_frames,
+        width=width,
+        height=height,
+        onset_s=round(take.onset_s, 3),
+        offset_s=round(take.offset_s, 3),
+    )
+    return Plan(facts, take, scene, tuple(_sway(rng, scene.home, times)))
+
+
+def _sway(rng: np.random.Generator, home: Stance, times: Map) -> Iterator[Stance]:
+    """The head's slight movement around its home, one stance per frame."""
+    turn, nod, tilt, right, down = (drift(rng, times=times, period_s=3.0) for _ in range(5))
+    for k in range(len(times)):
+        yield Stance(
+            yaw=home.yaw + 0.05 * float(turn[k]),
+            pitch=home.pitch + 0.03 * float(nod[k]),
+            roll=home.roll + 0.025 * float(tilt[k]),
+            x_px=home.x_px + 0.05 * home.unit_px * float(right[k]),
+            y_px=home.y_px + 0.04 * home.unit_px * float(down[k]),
+            unit_px=home.unit_px,
+        )
+
+
+def render_frames(plan: Plan, head: Head) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of a plan in order."""
+    return (render_frame(plan, head, index=k) for k in range(plan.facts.frames))
+
+
+def render_frame(plan: Plan, head: Head, *, index: int) -> NDArray[np.uint8]:
+    """One picture of a plan, RGB (H, W, 3) uint8."""
+    take, scene, stance = plan.take, plan.scene, plan.stances[index]
+    gaze_x, gaze_y = take.gaze[index]
+    gaze = Gaze(x=float(gaze_x), y=float(gaze_y), blink=float(take.blink[index]))
+    canvas = head.canvas(take.units[index], gaze, scene.light, stance)
+    placed = head.placed(canvas, stance, (plan.facts.height, plan.facts.width))
+    return compose(scene, placed, stance, index=index)
+
+
+def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, *, facts: ClipFacts) -> None:
+    """Write frames as H.264; the file appears under its name when it is complete.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    with av.open(str(part), "w") as container:
+        stream = container.add_stream("libx264", rate=facts.fps)
+        stream.width, stream.height, stream.pix_fmt = facts.width, facts.height, "yuv420p"
+        stream.options = {"crf": "21", "preset": "veryfast", "threads": "1"}
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    part.replace(path)
+
+
+def render_clip(path: Path, *, seed: int, subject: int, label: str) -> ClipFacts:
+    """Render and write one video; the same keys give the same frames.
+
+    Args:
+        path: ends in ``.mp4``; its folder exists.
+        seed: of the corpus.
+        subject: number of the person, from 0.
+        label: one of ``LABELS``.
+
+    Raises:
+        InputError: if a key or the name is not of that form.
+    """
+    if path.suffix != ".mp4":
+        raise InputError(f"clip path {path} must end in .mp4")
+    if subject < 0:
+        raise InputError(f"subject is {subject}, must be 0 or more")
+    plan = plan_clip(seed=seed, subject=subject, label=label)
+    head = Head(make_identity(seed=seed, subject=subject))
+    encode_video(render_frames(plan, head), path, facts=plan.facts)
+    return plan.facts

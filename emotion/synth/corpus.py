@@ -1,0 +1,129 @@
+"""A folder of labelled videos: every subject acts every expression once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, fields
+from functools import partial
+from pathlib import Path
+
+import cv2
+
+from emotion.errors import InputError
+from emotion.labels import LABELS, class_index
+from emotion.synth.clip import ClipFacts, encode_video, plan_clip, render_frames, subject_name
+from emotion.synth.face import Head
+from emotion.synth.identity import make_identity
+
+LABEL_TABLE = "labels.csv"
+CONFIG = "config.json"
+RENDERER = 1  # raised whenever the same arguments would give other frames
+COLUMNS: tuple[str, ...] = ("uri", *(field.name for field in fields(ClipFacts)))
+Row = tuple[str, ClipFacts]
+
+
+def write_corpus(
+    out: Path,
+    *,
+    subjects: int,
+    seed: int,
+    workers: int | None = None,
+    labels: Sequence[str] = LABELS,
+) -> Path:
+    """Render one video per subject and label and, last of all, their label table.
+
+    The table's uris are relative to ``out``. A run that was cut short is taken up by the same
+    call; a corpus that is complete is left as it is.
+
+    Args:
+        out: a folder that is new, empty, or was made by the same arguments.
+        subjects: how many people.
+        seed: another seed gives other people.
+        workers: processes; None takes one per CPU, 1 renders in this process.
+        labels: the expressions to act, some of ``LABELS``.
+
+    Returns:
+        The path of ``labels.csv``.
+
+    Raises:
+        InputError: if an argument is out of range or ``out`` holds anything else.
+        OSError: if a file cannot be written; there is no ``labels.csv`` then.
+    """
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    _check_at_least("subjects", subjects, 1)
+    _check_at_least("seed", seed, 0)
+    _check_at_least("workers", workers, 1)
+    for label in labels:
+        class_index(label, LABELS)
+    table = out / LABEL_TABLE
+    made_of = {"renderer": RENDERER, "seed": seed, "subjects": subjects, "labels": list(labels)}
+    _claim(out, json.dumps(made_of) + "\n")
+    if table.exists():
+        return table
+    render = partial(render_subject, out, seed, tuple(labels))
+    if workers == 1:
+        rows = [render(subject) for subject in range(subjects)]
+    else:
+        context = multiprocessing.get_context("spawn")  # safe beside the threads of a Ray driver
+        with ProcessPoolExecutor(min(workers, subjects), context, _one_thread) as pool:
+            rows = list(pool.map(render, range(subjects)))
+    write_table(table, [row for per_subject in rows for row in per_subject])
+    return table
+
+
+def render_subject(out: Path, seed: int, labels: tuple[str, ...], subject: int) -> list[Row]:
+    """Write one subject's videos below ``out``; their uris and facts in the order of ``labels``."""
+    name = subject_name(subject)
+    (out / "videos" / name).mkdir(parents=True, exist_ok=True)
+    head = Head(make_identity(seed=seed, subject=subject))
+    rows = []
+    for label in labels:
+        plan = plan_clip(seed=seed, subject=subject, label=label)
+        uri = f"videos/{name}/{name}_{label}.mp4"
+        encode_video(render_frames(plan, head), out / uri, facts=plan.facts)
+        rows.append((uri, plan.facts))
+    return rows
+
+
+def write_table(path: Path, rows: list[Row]) -> None:
+    """Write the label table; it appears under its name when it is complete."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"uri": uri, **asdict(facts)} for uri, facts in rows)
+    part.replace(path)
+
+
+def _check_at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise InputError(f"{name} is {value}, must be {least} or more")
+
+
+def _claim(out: Path, config: str) -> None:
+    """Make ``out`` ours by a config file, or see that it already is."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file, must be a folder")
+    path = out / CONFIG
+    if path.is_file():
+        found = path.read_text(encoding="utf-8")
+        if found != config:
+            raise InputError(
+                f"--out {out} holds a corpus made with {found.strip()}, not {config.strip()}; "
+                "name another folder"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise InputError(f"--out {out} is not empty and holds no corpus; name a new folder")
+    path.write_text(config, encoding="utf-8")
+
+
+def _one_thread() -> None:
+    """Parallelism comes from the processes."""
+    cv2.setNumThreads(1)

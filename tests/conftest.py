@@ -1,0 +1,143 @@
+"""What tests share: an S3 to write to, a local Ray, the folder of shared data."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from s3fs import S3FileSystem
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+MOTO_ENV = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that writes to S3 carries the marker ``s3``."""
+    for item in items:
+        if "s3_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("s3")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Address of an S3 server, named in the environment of this process and of its children.
+
+    Moto, or the server of ``make test-s3``: the one that AWS_ENDPOINT_URL names when
+    TEST_REAL_S3=1.
+    """
+    if os.environ.get("TEST_REAL_S3") == "1":
+        S3FileSystem.clear_instance_cache()
+        yield os.environ["AWS_ENDPOINT_URL"]
+        return
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (MOTO_ENV | {"AWS_ENDPOINT_URL": url}).items():
+            patch.setenv(name, value)
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        S3FileSystem.clear_instance_cache()
+        yield url
+        S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str) -> Iterator[str]:
+    """An empty bucket of this test's own, as ``s3://NAME``; emptied and removed afterwards."""
+    client = boto3.client("s3", endpoint_url=s3_server)
+    name = f"test-{uuid.uuid4().hex[:16]}"
+    client.create_bucket(Bucket=name)
+    yield f"s3://{name}"
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for entry in page.get("Contents", []):
+            client.delete_object(Bucket=name, Key=entry["Key"])
+    client.delete_bucket(Bucket=name)
+    client.close()
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.s3)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a test may write: once a local folder, once a bucket."""
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    return str(request.getfixturevalue("s3"))
+
+
+@pytest.fixture(scope="module")
+def local_ray(s3_server: str) -> Iterator[None]:
+    """A local Ray for the tests of one module; its workers reach ``s3_server``."""
+    from jobs import _ray
+
+    with _ray.session("local"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared data; the test is skipped where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no shared data at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six rendered videos of three people, with a label table: labels.csv and videos/."""
+    from emotion.synth.clip import render_clip
+
+    root = tmp_path_factory.mktemp("corpus")
+    lines = ["uri,subject_id,label,split,fold,skin_tone,fps"]
+    for subject, split in enumerate(("train", "val", "test")):
+        (root / f"videos/s{subject}").mkdir(parents=True)
+        for label in ("happy", "surprise"):
+            uri = f"videos/s{subject}/{label}.mp4"
+            facts = render_clip(root / uri, seed=5, subject=subject, label=label)
+            lines.append(f"{uri},s{subject},{label},{split},{subject},tone {subject},{facts.fps}")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model package with random weights, whose clips are cut by the dlib detector."""
+    import torch
+
+    from emotion.extract.detect import spec_for
+    from emotion.labels import LABELS
+    from emotion.learn.models import build_model
+    from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
+
+    torch.manual_seed(3)
+    model = build_model("r3d_lite", len(LABELS), {})
+    out = tmp_path_factory.mktemp("model") / "package"
+    save_package(
+        str(out),
+        ModelPackage(
+            name="r3d_lite",
+            args={},
+            labels=LABELS,
+            spec=spec_for("dlib"),
+            weights=weights_bytes(model.state_dict()),
+            training={},
+            metrics={},
+            versions=versions(),
+        ),
+    )
+    return out

@@ -1,0 +1,113 @@
+"""Videos made by hand: frames that spell their own number, at chosen times, in any container."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+CLOCK = Fraction(1, 90_000)
+_GRID = 4  # 4 x 4 blocks: 16 bits, the lowest at the top left
+_MATRICES = {  # the tkhd matrix of a display turned clockwise by so many degrees
+    90: (0, 1, -1, 0),
+    180: (-1, 0, 0, -1),
+    270: (0, -1, 1, 0),
+}
+
+
+def number_frame(number: int, *, hw: tuple[int, int] = (64, 64)) -> Image:
+    """An (H, W, 3) picture whose 4 x 4 black and white blocks spell ``number``, below 65536."""
+    height, width = hw
+    bits = np.array([(number >> k) & 1 for k in range(_GRID * _GRID)]).reshape(_GRID, _GRID)
+    rows = np.arange(height) * _GRID // height
+    columns = np.arange(width) * _GRID // width
+    plane = np.where(bits[rows][:, columns], 235, 16).astype(np.uint8)
+    return np.repeat(plane[:, :, None], 3, axis=2)
+
+
+def read_number(image: Image) -> int:
+    """The number that ``number_frame`` spelled, whatever compression did to the picture."""
+    height, width = image.shape[:2]
+    number = 0
+    for k in range(_GRID * _GRID):
+        y = (k // _GRID * 2 + 1) * height // (2 * _GRID)
+        x = (k % _GRID * 2 + 1) * width // (2 * _GRID)
+        number |= int(image[y - 1 : y + 2, x - 1 : x + 2].mean() > 126) << k
+    return number
+
+
+def write_video(
+    path: Path,
+    images: Sequence[Image],
+    *,
+    pts_s: Sequence[float] | None = None,
+    fps: float = 25.0,
+    codec: str = "libx264",
+    b_frames: int = 0,
+    rotation: int = 0,
+) -> Path:
+    """Write RGB pictures of one even size as a video; the container follows the suffix.
+
+    Args:
+        path: .mp4, .mov, .mkv, .webm, .avi, ...
+        images: the frames.
+        pts_s: when each is shown, rising; None: ``fps`` apart from 0.
+        fps: used where ``pts_s`` is None, and as the container's nominal rate.
+        codec: FFmpeg's name of the encoder: libx264, mpeg4, libvpx-vp9.
+        b_frames: B-frames between two others, for codecs that have them.
+        rotation: 90, 180 or 270 degrees clockwise that a player turns the picture; .mp4 and .mov.
+    """
+    times = [k / fps for k in range(len(images))] if pts_s is None else list(pts_s)
+    with av.open(str(path), "w") as container:
+        stream = _stream(container, images[0], fps=fps, codec=codec, b_frames=b_frames)
+        for image, time_s in zip(images, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            time_base = stream.codec_context.time_base
+            frame.time_base = time_base
+            frame.pts = round(Fraction(time_s) / time_base)
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    if rotation:
+        _turn(path, rotation)
+    return path
+
+
+def number_video(path: Path, count: int, **options: object) -> Path:
+    """A video of the numbers 0 to ``count`` - 1; options as ``write_video`` has them."""
+    images = [number_frame(number) for number in range(count)]
+    return write_video(path, images, **options)  # type: ignore[arg-type]
+
+
+def _stream(
+    container: av.container.OutputContainer, image: Image, *, fps: float, codec: str, b_frames: int
+) -> VideoStream:
+    rate = Fraction(fps).limit_denominator(1001)
+    stream = container.add_stream(codec, rate=rate)
+    assert isinstance(stream, VideoStream)
+    stream.height, stream.width = image.shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.thread_count = 1
+    # AVI and MPEG-4 count frames; the others take any clock.
+    stream.codec_context.time_base = 1 / rate if codec == "mpeg4" else CLOCK
+    if codec == "libx264":
+        stream.options = {"crf": "12", "preset": "veryfast", "bf": str(b_frames)}
+    else:
+        stream.codec_context.bit_rate = 2_000_000
+    return stream
+
+
+def _turn(path: Path, degrees: int) -> None:
+    """Set the rotation in the track header of an .mp4 or .mov."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"tkhd") + 4
+    offset = start + (52 if data[start] == 1 else 40)  # version 1 has 64-bit times
+    a, b, c, d = _MATRICES[degrees]
+    matrix = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
+    data[offset : offset + 36] = b"".join((v & 0xFFFFFFFF).to_bytes(4, "big") for v in matrix)
+    path.write_bytes(bytes(data))
