@@ -28,8 +28,11 @@ def parse(config: type[ConfigT], argv: Sequence[str] | None, *, doc: str | None)
     Raises:
         SystemExit: 2 with a message on a bad argument, 0 after ``--help``.
     """
+    spec = sys.modules["__main__"].__spec__
+    name = spec.name if config.__module__ == "__main__" and spec else config.__module__
     return tyro.cli(
         config,
+        prog=f"python -m {name}",
         args=argv,
         description=doc,
         config=(tyro.conf.FlagConversionOff,),

@@ -67,8 +67,11 @@ def extend_plan(
     A plan is kept in ``_ledger/plan-N.parquet``, so that a later run cuts the same shards.
 
     Raises:
-        InputError: if a video planned earlier is gone, changed, or labelled differently now.
+        InputError: if a video planned earlier is gone, changed, or labelled differently now, or
+            ``max_videos`` is below 1.
     """
+    if max_videos < 1:
+        raise InputError(f"--shard-videos is {max_videos}, it must be 1 or more")
     schema = with_columns(MANIFEST, extra_columns)
     planned = read_plan(out)
     known = {str(row["video_id"]): row for shard in planned for row in shard.videos}
