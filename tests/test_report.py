@@ -1,0 +1,277 @@
+"""The pages: what they say, that they carry everything with them, that text is escaped."""
+
+from __future__ import annotations
+
+import io
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emotion import storage
+from emotion.learn.evaluation import Outcome, evaluate
+from emotion.learn.plots import confusion_png
+from emotion.report.charts import histogram
+from emotion.report.crops import Crop, read_crops
+from emotion.report.dataset import (
+    class_rows,
+    contact_sheet,
+    dataset_page,
+    dataset_report,
+    split_rows,
+)
+from emotion.report.evaluation import evaluation_report
+from emotion.report.scores import scores_page, scores_report
+from emotion.report.validation import validation_report
+from schemas.tables import CLIPS, DATASETS, REJECTS, rows_table, scored_videos_schema
+from tests.tiny_dataset import LABELS, SPEC, a_video, add, clean, tables_of, write_dataset
+
+JPEG = b"\xff\xd8\xff\xe0 not really"
+
+
+class Page(HTMLParser):
+    """Text, addresses and open tags of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Shapes of an SVG close themselves."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and "style" not in self.open:
+            self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def parsed(html: str) -> Page:
+    """The page, after the checks that hold for each: closed tags, nothing from elsewhere."""
+    page = Page(html)
+    assert page.open == []
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert "<script" not in html and "url(" not in html and "@import" not in html
+    assert 'name="viewport"' in html
+    return page
+
+
+def test_a_dataset_page_counts_what_is_there() -> None:
+    rows = clean()
+    rows["videos"].append(
+        rows["videos"][0] | {"video_id": "v3", "num_clips": 0, "reason": "no_face"}
+    )
+    crops = [Crop("happy", "v1/0/0", JPEG)]
+    html = dataset_page(
+        tables_of(rows), labels=LABELS, spec=SPEC.to_json(), crops=crops, title="tiny"
+    )
+    page = parsed(html)
+    assert "3 videos" in page.text and "6 faces" in page.text and "2 clips" in page.text
+    assert "missing 1 · 100.0%" in page.text
+    assert "no_face 1 · 100.0%" in page.text
+    assert "test 1 1 1 0.5 s" in page.text  # subjects, videos, clips, time
+    assert "happy 2 / 1 0 / 0 0 / 0 2 / 1" in page.text  # train, val, test, all
+    assert f"digest {SPEC.digest}" in page.text
+    assert len(page.addresses) == 1
+    assert html.count("<svg") == 4
+
+
+def test_an_empty_dataset_has_a_page() -> None:
+    tables = tables_of({name: [] for name in DATASETS})
+    html = dataset_page(tables, labels=LABELS, spec=SPEC.to_json(), crops=[], title="none")
+    assert "0 videos" in parsed(html).text and "no values" in html and "no clips" in html
+
+
+def test_rows_of_the_split_and_class_tables() -> None:
+    tables = tables_of(add(clean(), a_video("v3", "anna", "neutral", "train")))
+    rows = split_rows(tables["videos"], tables["clips"])
+    assert [(r.split, r.num_subjects, r.num_videos, r.num_clips) for r in rows] == [
+        ("train", 1, 2, 2),
+        ("val", 0, 0, 0),
+        ("test", 1, 1, 1),
+    ]
+    assert class_rows(tables["videos"], tables["clips"], LABELS) == [
+        ("neutral", [(1, 1), (0, 0), (1, 1), (2, 2)]),
+        ("happy", [(1, 1), (0, 0), (0, 0), (1, 1)]),
+    ]
+
+
+def test_a_dataset_report_reads_its_folder(store: str) -> None:
+    write_dataset(store, tables_of(clean()))
+    page = parsed(dataset_report(store))
+    assert "2 videos" in page.text
+    assert len(page.addresses) == 2  # a crop of each label
+
+
+def test_the_contact_sheet_keeps_label_order() -> None:
+    crops = [Crop("happy", "b", JPEG), Crop("neutral", "a", JPEG), Crop("happy", "c", JPEG)]
+    sheet = contact_sheet(crops, ("neutral", "sad", "happy"))
+    assert [(label, [name for name, _ in faces]) for label, faces in sheet] == [
+        ("neutral", ["a"]),
+        ("happy", ["b", "c"]),
+    ]
+
+
+def test_crops_are_the_middle_ones_of_the_chosen_clips(store: str) -> None:
+    """Five clips of one label in row groups of two, over two parts; one per subject first."""
+    base = clean()["clips"][0] | {"label": "happy"}
+    clips = [
+        base
+        | {"clip_id": f"c{n}", "subject_id": subject, "quality": quality}
+        | {"crops": [b"first", f"middle {n}".encode(), b"last"]}
+        for n, (subject, quality) in enumerate(
+            [("a", 0.5), ("a", 0.9), ("b", 0.1), ("a", 0.7), ("c", 0.6)]
+        )
+    ]
+    for number, some in enumerate((clips[:3], clips[3:])):
+        sink = io.BytesIO()
+        pq.write_table(rows_table(some, CLIPS), sink, row_group_size=2)
+        storage.write_bytes(f"{store}/clips/part-{number}.parquet", sink.getvalue())
+    chosen = read_crops(f"{store}/clips", per_label=4)
+    assert [(crop.clip_id, crop.jpeg) for crop in chosen] == [
+        ("c1", b"middle 1"),
+        ("c4", b"middle 4"),
+        ("c2", b"middle 2"),
+        ("c3", b"middle 3"),
+    ]
+
+
+def scored(*rows: dict[str, object]) -> pa.Table:
+    schema = scored_videos_schema(LABELS)
+    return rows_table([dict.fromkeys(schema.names) | row for row in rows], schema)
+
+
+ANSWER: dict[str, object] = {
+    "duration_s": 90.0,
+    "num_clips": 3,
+    "num_tracks": 1,
+    "coverage": 0.5,
+    "confidence": 0.8,
+}
+
+
+def test_a_scores_page_tells_answers_from_failures() -> None:
+    videos = scored(
+        ANSWER | {"uri": "b.mp4", "label": "happy"},
+        ANSWER | {"uri": "a&<b>.mp4", "label": "happy"},
+        {"uri": "c.mp4", "reason": "no_face", "num_clips": 0, "duration_s": 1.0},
+    )
+    broken: dict[str, object] = dict.fromkeys(REJECTS.names)
+    broken |= {"uri": "d.mp4", "reason": "truncated", "detail": "stopped at 1 s"}
+    rejects = rows_table([broken], REJECTS)
+    html = scores_page(videos, rejects=rejects, labels=LABELS, facts={"model_id": "m1"}, title="x")
+    page = parsed(html)
+    assert "4 videos 2 with a label 2 without 6 clips scored 3:01 min" in page.text
+    assert "neutral 0 · 0.0% happy 2 · 100.0%" in page.text
+    assert "c.mp4 no_face d.mp4 truncated stopped at 1 s" in page.text
+    assert "a&<b>.mp4 happy 80.0% 50.0% 3 1 1:30 min b.mp4 happy" in page.text
+    assert "a&amp;&lt;b&gt;.mp4" in html
+    assert "model_id m1" in page.text
+
+
+def test_a_scores_page_shows_500_rows_and_says_so() -> None:
+    videos = scored(*[ANSWER | {"uri": f"{n:03d}.mp4", "label": "happy"} for n in range(501)])
+    page = parsed(scores_page(videos, labels=LABELS, facts={}, title="many"))
+    assert "The first 500 of 501" in page.text
+    assert "499.mp4" in page.text and "500.mp4" not in page.text
+
+
+def test_an_empty_score_set_has_a_page() -> None:
+    assert "0 videos" in parsed(scores_page(scored(), labels=LABELS, facts={}, title="none")).text
+
+
+def test_a_scores_report_reads_its_folder(store: str) -> None:
+    videos = scored(ANSWER | {"uri": "a", "label": "happy"})
+    storage.write_table(f"{store}/videos/part-0.parquet", videos)
+    storage.write_json(f"{store}/config.json", {"labels": list(LABELS), "videos_root": "s3://b/v"})
+    assert "videos_root s3://b/v" in parsed(scores_report(store)).text
+
+
+def test_an_evaluation_page() -> None:
+    outcomes = [
+        Outcome("a", "s1", "happy", "happy"),
+        Outcome("b", "s2", "happy", "neutral"),
+        Outcome("c", "s3", "neutral", None, "no_face"),
+    ]
+    found = evaluate(outcomes, labels=LABELS)
+    metrics = found.to_json() | {
+        "split": "test",
+        "other_splits": 7,
+        "duplicate_uris": 0,
+        "unknown_labels": {"<calm>": 2},
+    }
+    png = confusion_png(found.confusion, LABELS, no_prediction=found.no_prediction)
+    page = parsed(evaluation_report(metrics, confusion_png=png, title="run 1"))
+    assert re.search(r"33\.3% WAR · 0\.0% to 100\.0%", page.text)
+    assert "25.0% UAR" in page.text and "66.7% coverage" in page.text
+    assert "WAR 50.0%, UAR 50.0%" in page.text  # with an answer alone
+    assert "happy 100.0% 50.0% 66.7% 2" in page.text
+    assert "no_face 1 · 100.0%" in page.text
+    assert "in another split 7" in page.text and "label <calm>, which" in page.text
+    assert page.addresses[0].startswith("data:image/png;base64,")
+
+
+def test_a_validation_page_puts_failures_first() -> None:
+    good = {"dataset": "clips", "expectation": "fine", "success": True, "unexpected": 0}
+    bad = good | {"expectation": "broken", "success": False, "unexpected": 3}
+    report = {
+        "success": False,
+        "spec_digest": "0123",
+        "counts": {"clips": 12345},
+        "results": [good | {"examples": []}, bad | {"examples": ["<x>"]}],
+    }
+    page = parsed(validation_report(report, title="tiny"))
+    assert "Not valid: 1 of 2 expectations" in page.text and "12,345 clips" in page.text
+    assert "failed clips broken 3 do not: <x> kept clips fine" in page.text
+
+
+@pytest.mark.parametrize(
+    "values, low, high, counts, above",
+    [
+        ([], 0.0, 0.0, (), 0),
+        ([2.0, 2.0], 1.5, 2.5, (0, 2), 0),
+        ([0.0, 1.0, float("nan"), float("inf")], 0.0, 0.99, (1, 1), 1),
+        ([*[0.0] * 100, *[10.0] * 99, 1e6], 0.0, 10.0, (100, 100), 1),
+    ],
+    ids=["no values", "one value", "not finite", "an outlier"],
+)
+def test_histograms(
+    values: list[float], low: float, high: float, counts: tuple[int, ...], above: int
+) -> None:
+    found = histogram("x", values, num_bins=2)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert (found.counts, found.num_above) == (counts, above)
+
+
+def test_the_confusion_plot_is_drawn_where_the_counts_are() -> None:
+    """A right cell is the bright end of the scale, an empty one the dark end."""
+    png = confusion_png([[8, 0], [0, 3]], ("happy", "neutral"))
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    bright = (image == (55, 231, 253)).all(axis=2)  # cividis(1.0) as BGR
+    dark = (image == (77, 34, 0)).all(axis=2)  # cividis(0.0)
+    bright_rows, bright_columns = np.nonzero(bright[:, : image.shape[1] * 3 // 4])
+    assert dark.sum() > 1000 and bright.sum() > 1000
+    assert np.corrcoef(bright_rows, bright_columns)[0, 1] > 0.5  # along the diagonal
+    assert png != confusion_png([[8, 0], [0, 3]], ("happy", "neutral"), no_prediction=[0, 2])
+
+
+def test_an_empty_confusion_can_be_drawn() -> None:
+    assert confusion_png([[0, 0], [0, 0]], ("happy", "neutral")).startswith(b"\x89PNG")
