@@ -47,8 +47,17 @@ def one_line_errors(main: Main) -> Main:
     def run(argv: Sequence[str] | None = None) -> int:
         try:
             return main(argv)
-        except EmotionError as err:
+        except (EmotionError, *_aws_errors()) as err:
             print(f"error: {err}", file=sys.stderr)
             return 2
 
     return run
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    """What boto raises for credentials, regions and endpoints; nothing where it is not installed."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        return ()
+    return (BotoCoreError, ClientError)

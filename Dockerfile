@@ -1,0 +1,26 @@
+# One image for SageMaker (`train`, `serve`) and for Ray clusters.
+#
+#   docker build -t video-emotion .
+#   docker run --rm -p 8080:8080 -v "$PWD/RUN/package:/opt/ml/model:ro" video-emotion serve
+FROM python:3.12-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    RAY_USAGE_STATS_ENABLED=0 \
+    GX_ANALYTICS_ENABLED=false
+
+WORKDIR /opt/video-emotion
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY schemas ./schemas
+COPY emotion ./emotion
+COPY jobs ./jobs
+COPY serve ./serve
+RUN pip install --constraint constraints.txt . \
+    && ln -s "$(command -v video-emotion-sagemaker-train)" /usr/local/bin/train \
+    && ln -s "$(command -v video-emotion-sagemaker-serve)" /usr/local/bin/serve
+
+# SageMaker mounts /opt/ml as root and starts training as the image's user: it must be root there.
+# `docker run --user 1000` is enough for `serve`, which writes to the temporary folder alone.
+EXPOSE 8080
+CMD ["serve"]

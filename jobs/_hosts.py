@@ -1,0 +1,150 @@
+"""Several SageMaker hosts as one Ray cluster: the first is the head, the others join and wait.
+
+Every host runs the same command and finds its role in ``resourceconfig.json``::
+
+    algo-1   ray start --head -> all nodes there? -> train -> ray stop
+    algo-2   ray start --address algo-1  ........ head gone? -> ray stop
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from emotion.errors import InputError
+
+PORT = 6379
+JOIN_TIMEOUT_S = 600.0
+"""Hosts of one job start within minutes of each other; a missing one is an error."""
+POLL_S = 2.0
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The machines of one training job.
+
+    Attributes:
+        current: this machine's name.
+        names: of all, sorted; the first is the head.
+    """
+
+    current: str
+    names: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """The machine that trains; the others lend it their cores."""
+        return self.names[0]
+
+    @property
+    def is_head(self) -> bool:
+        """Whether this machine is the head."""
+        return self.current == self.head
+
+
+def parse_hosts(text: str) -> Hosts:
+    """Read ``resourceconfig.json``.
+
+    Raises:
+        InputError: if it does not name this host among the hosts.
+
+    >>> parse_hosts('{"current_host": "algo-2", "hosts": ["algo-2", "algo-1"]}').is_head
+    False
+    """
+    try:
+        value = json.loads(text)
+        hosts = Hosts(str(value["current_host"]), tuple(sorted(value["hosts"])))
+    except (ValueError, KeyError, TypeError) as err:
+        raise InputError(f"resourceconfig.json is not SageMaker's: {err!r}") from err
+    if hosts.current not in hosts.names:
+        raise InputError(f"resourceconfig.json: {hosts.current} is not one of {hosts.names}")
+    return hosts
+
+
+def read_hosts(path: Path) -> Hosts:
+    """The job's hosts; without the file, this machine alone."""
+    return parse_hosts(path.read_text()) if path.is_file() else Hosts("localhost", ("localhost",))
+
+
+def ray_command(*args: str) -> None:
+    """Run Ray's own command line.
+
+    Raises:
+        InputError: with the end of what it printed.
+    """
+    environ = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    command = [sys.executable, "-m", "ray.scripts.scripts", *args]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"ray {' '.join(args)} failed: {(done.stdout + done.stderr)[-2000:]}")
+
+
+def start_head(hosts: Hosts, *, port: int = PORT) -> str:
+    """Start the head on this host; returns the cluster's address."""
+    address = socket.gethostbyname(hosts.current)
+    ray_command(
+        "start", "--head", f"--node-ip-address={address}", f"--port={port}",
+        "--include-dashboard=false", "--disable-usage-stats",
+    )  # fmt: skip
+    return f"{address}:{port}"
+
+
+def wait_for_nodes(count: int, *, timeout_s: float = JOIN_TIMEOUT_S) -> None:
+    """Wait until the connected cluster has ``count`` living nodes.
+
+    Raises:
+        InputError: if some are still missing after ``timeout_s``.
+    """
+
+    def alive() -> int:
+        nodes: list[dict[str, object]] = ray.nodes()  # type: ignore[no-untyped-call]
+        return len([node for node in nodes if node["Alive"]])
+
+    if not _until(lambda: alive() >= count, timeout_s=timeout_s):
+        raise InputError(f"{alive()} of {count} hosts joined within {timeout_s:g} s")
+
+
+def join_head(hosts: Hosts, *, port: int = PORT, timeout_s: float = JOIN_TIMEOUT_S) -> None:
+    """Wait for the head, then lend it this host.
+
+    Raises:
+        InputError: if the head does not answer in time.
+    """
+    if not _until(lambda: _answers(hosts.head, port), timeout_s=timeout_s):
+        raise InputError(f"no Ray head answers at {hosts.head}:{port} within {timeout_s:g} s")
+    head, own = socket.gethostbyname(hosts.head), socket.gethostbyname(hosts.current)
+    ray_command("start", f"--address={head}:{port}", f"--node-ip-address={own}")
+
+
+def wait_until_gone(hosts: Hosts, *, port: int = PORT, poll_s: float = POLL_S) -> None:
+    """Return when the head has not answered three times in a row: the job is over."""
+    missed = 0
+    while missed < 3:
+        time.sleep(poll_s)
+        missed = 0 if _answers(hosts.head, port) else missed + 1
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            return True
+    except OSError:  # the name is not known yet, or nobody listens
+        return False
+
+
+def _until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(min(POLL_S, timeout_s))
+    return True

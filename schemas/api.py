@@ -1,0 +1,105 @@
+"""What the HTTP endpoint and the SageMaker container answer, and what they are asked.
+
+``VideoAnswer`` has the fields of a scored video and its clips; probabilities are in the package's
+label order. Every answer that is not a success is an ``ErrorAnswer``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Message(BaseModel):
+    """Frozen, and no surprise field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ClipAnswer(_Message):
+    """One clip of one face track."""
+
+    clip_id: str
+    track_id: int
+    start_s: float
+    stop_s: float = Field(description="half-open; seconds from the first frame")
+    box: tuple[float, float, float, float] = Field(description="xyxy pixels of the upright frame")
+    num_faces: int
+    quality: float
+    label: str
+    confidence: float
+    probs: dict[str, float]
+
+
+class VideoAnswer(_Message):
+    """One scored video; ``label`` is null where there is no clip, and ``reason`` says why."""
+
+    uri: str
+    duration_s: float
+    label: str | None
+    confidence: float | None
+    probs: dict[str, float]
+    coverage: float = Field(description="share of sampled frames with a tracked face, 0 to 1")
+    reason: str | None
+    num_tracks: int
+    clips: tuple[ClipAnswer, ...]
+    model_id: str
+
+
+class UriRequest(_Message):
+    """A video that the server reads itself, below one of its allowed prefixes."""
+
+    uri: str = Field(min_length=1, max_length=2048)
+
+
+class ErrorDetail(_Message):
+    """A reason to branch on and a sentence for a person."""
+
+    reason: str
+    detail: str
+
+
+class ErrorAnswer(_Message):
+    """The body of every 4xx and 5xx answer."""
+
+    error: ErrorDetail
+
+
+class InfoAnswer(_Message):
+    """Which model answers, and what it takes."""
+
+    model_id: str
+    name: str
+    labels: tuple[str, ...]
+    max_mb: float
+    max_duration_s: float
+
+
+class RecordRequest(_Message):
+    """One line of a batch: a video in storage, the whole or the clips that start in a window."""
+
+    record_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,199}$")
+    video_uri: str = Field(min_length=1, max_length=2048)
+    start_s: float | None = Field(default=None, ge=0)
+    end_s: float | None = Field(default=None, gt=0)
+
+
+class RecordAnswer(_Message):
+    """One record's outcome; a bad record costs itself, never its neighbours."""
+
+    record_id: str | None
+    status: Literal["ok", "error"]
+    prediction: VideoAnswer | None = None
+    output_uri: str | None = Field(default=None, description="where the whole prediction lies")
+    error: ErrorDetail | None = None
+
+
+class ExecutionParameters(_Message):
+    """What a SageMaker batch transform may send at once."""
+
+    max_concurrent_transforms: int = Field(serialization_alias="MaxConcurrentTransforms")
+    batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(
+        serialization_alias="BatchStrategy"
+    )
+    max_payload_mb: int = Field(serialization_alias="MaxPayloadInMB")

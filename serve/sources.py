@@ -1,0 +1,82 @@
+"""Which addresses a caller may name: those below the allowed prefixes, and nothing else.
+
+A server that reads any address for anyone reads its own disk and its own network for anyone. With
+no prefix allowed, only uploads are answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from emotion import storage
+from emotion.errors import VideoError
+from serve.errors import RequestError
+
+# fsspec chains filesystems at "::" and takes versions and options after "?" and "#".
+_FORBIDDEN = ("::", "?", "#", "\\", "\0", "%")
+
+
+def allowed_uri(uri: str, prefixes: Sequence[str]) -> str:
+    """``uri`` in the form to open, when it lies below one of ``prefixes``.
+
+    Local paths are resolved first, so that neither ``..`` nor a symbolic link leads out.
+
+    Args:
+        uri: ``s3://bucket/key`` or an absolute local path.
+        prefixes: ``s3://`` (any bucket), ``s3://bucket/folder`` or local folders.
+
+    Raises:
+        RequestError: 403; its text is the same whether or not something lies there.
+
+    >>> allowed_uri("s3://bucket/in/a.mp4", ["s3://bucket/in"])
+    's3://bucket/in/a.mp4'
+    >>> allowed_uri("s3://bucket/inside/a.mp4", ["s3://bucket/in"])
+    Traceback (most recent call last):
+    serve.errors.RequestError: 403 uri_not_allowed: this server does not read 's3://bucket/inside/a.mp4'
+    """
+    refused = RequestError(403, "uri_not_allowed", f"this server does not read {uri!r}")
+    if any(text in uri for text in _FORBIDDEN) or not uri.isprintable():
+        raise refused
+    if uri.startswith("s3://"):
+        clean = not {"", ".", ".."} & set(uri.removeprefix("s3://").split("/"))
+        if clean and any(_below_s3(uri, prefix) for prefix in prefixes):
+            return uri
+    elif uri.startswith("/"):
+        path = Path(uri).resolve()
+        if any(path.is_relative_to(root) for root in _local_roots(prefixes)):
+            return str(path)
+    raise refused
+
+
+def _below_s3(uri: str, prefix: str) -> bool:
+    if prefix == "s3://":
+        return True
+    return prefix.startswith("s3://") and uri.startswith(prefix.rstrip("/") + "/")
+
+
+def _local_roots(prefixes: Sequence[str]) -> list[Path]:
+    return [Path(storage.absolute(p)).resolve() for p in prefixes if storage.is_local(p)]
+
+
+@contextlib.contextmanager
+def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Path]:
+    """A local file with the bytes of ``uri``; a download is removed at the end of the block.
+
+    Raises:
+        RequestError: 403 if the address is not allowed.
+        VideoError: missing, too_large, storage_error.
+    """
+    source = allowed_uri(uri, prefixes)
+    with contextlib.ExitStack() as stack:
+        try:
+            size = storage.stat(source).size_bytes
+            if size > max_bytes:
+                raise VideoError("too_large", f"{size} bytes, the limit is {max_bytes}")
+            path = stack.enter_context(storage.local_copy(source))
+        except FileNotFoundError as err:
+            raise VideoError("missing", f"there is no {uri!r}") from err
+        except OSError as err:
+            raise VideoError("storage_error", f"{uri!r} could not be read: {err}") from err
+        yield path

@@ -1,0 +1,166 @@
+"""The HTTP interface as a plain FastAPI app: no Ray here, so that it also runs under uvicorn."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from importlib import resources
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from emotion.errors import VideoError
+from emotion.extract.decode import Limits
+from schemas.api import ErrorAnswer, InfoAnswer, UriRequest, VideoAnswer
+from serve.errors import RequestError, add_handlers, video_request_error
+from serve.scoring import VideoScorer, Worker
+from serve.sources import fetched
+from serve.uploads import read_small, received_form
+
+_BODIES = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "format": "binary"}},
+        }
+    },
+    "application/json": {"schema": UriRequest.model_json_schema()},
+}
+
+
+def create_web(
+    scorer: VideoScorer, *, limits: Limits, prefixes: tuple[str, ...], max_waiting: int
+) -> FastAPI:
+    """The endpoint, its page and its health check around one loaded model.
+
+    Args:
+        scorer: the loaded model.
+        limits: what one video may cost.
+        prefixes: addresses that callers may name; empty allows uploads only.
+        max_waiting: videos that wait for the one being scored; more are answered 503.
+    """
+    # The documentation pages of FastAPI load scripts from elsewhere; /openapi.json does not.
+    app = FastAPI(title="video-emotion", docs_url=None, redoc_url=None)
+    add_handlers(app)
+    worker = Worker(scorer, limits=limits, max_waiting=max_waiting)
+    page, page_headers = _page()
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return HTMLResponse(page, headers=page_headers)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/info")
+    async def info() -> InfoAnswer:
+        return _info(scorer, limits)
+
+    @app.post(
+        "/v1/predict",
+        responses={code: {"model": ErrorAnswer} for code in (400, 403, 404, 413, 415, 422, 503)},
+        openapi_extra={"requestBody": {"required": True, "content": _BODIES}},
+    )
+    async def predict(request: Request) -> VideoAnswer:
+        with worker.place():
+            async with _requested_video(request, limits, prefixes) as (path, uri):
+                return await worker.answer(path, uri=uri)
+
+    return app
+
+
+def _info(scorer: VideoScorer, limits: Limits) -> InfoAnswer:
+    return InfoAnswer(
+        model_id=scorer.package.model_id,
+        name=scorer.package.name,
+        labels=scorer.package.labels,
+        max_mb=limits.max_bytes / 1e6,
+        max_duration_s=limits.max_duration_s,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _requested_video(
+    request: Request, limits: Limits, prefixes: tuple[str, ...]
+) -> AsyncIterator[tuple[Path, str]]:
+    """The file that a request brings or names, and its name in the answer."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        async with received_form(request, max_bytes=limits.max_bytes) as upload:
+            yield upload.path, upload.name
+    elif kind == "application/json":
+        uri = parse_uri(await read_small(request))
+        async with fetched_async(uri, prefixes, max_bytes=limits.max_bytes) as path:
+            yield path, uri
+    else:
+        raise RequestError(
+            415,
+            "unsupported_media_type",
+            f"send a form with the field 'file', or JSON {{'uri': ...}}; this is {kind!r}",
+        )
+
+
+def parse_uri(body: bytes) -> str:
+    """The address in a JSON request.
+
+    Raises:
+        RequestError: 400 if the body is anything but ``{"uri": "..."}``.
+
+    >>> parse_uri(b'{"uri": "s3://bucket/a.mp4"}')
+    's3://bucket/a.mp4'
+    """
+    try:
+        return UriRequest.model_validate_json(body).uri
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        reason = "missing_field" if first["type"] == "missing" else "bad_json"
+        raise RequestError(400, reason, f"{where}: {first['msg']}") from err
+
+
+@contextlib.asynccontextmanager
+async def fetched_async(
+    uri: str, prefixes: tuple[str, ...], *, max_bytes: int
+) -> AsyncIterator[Path]:
+    """``serve.sources.fetched`` off the event loop.
+
+    Raises:
+        RequestError: 403 not allowed, 404 missing, 413 too large, 502 storage trouble.
+    """
+    with contextlib.ExitStack() as stack:
+        source = fetched(uri, prefixes, max_bytes=max_bytes)
+        try:
+            path = await run_in_threadpool(stack.enter_context, source)
+        except VideoError as err:
+            raise video_request_error(err) from err
+        yield path
+
+
+def _page() -> tuple[str, dict[str, str]]:
+    """The page, and headers by which a browser runs its own script and style and nothing else."""
+    html = resources.files("serve").joinpath("page.html").read_text(encoding="utf-8")
+    policy = (
+        "default-src 'none'; connect-src 'self'; media-src blob:; img-src data:; "
+        f"script-src {_hashes(html, 'script')}; style-src {_hashes(html, 'style')}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    return html, headers
+
+
+def _hashes(html: str, tag: str) -> str:
+    blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
+    digests = [hashlib.sha256(block.encode()).digest() for block in blocks]
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
