@@ -43,11 +43,13 @@ def parse(config: type[ConfigT], argv: Sequence[str] | None, *, doc: str | None)
 def one_line_errors(main: Main) -> Main:
     """Turn an expected error into ``error: ...`` on stderr and exit code 2; bugs stay loud."""
 
+    expected: tuple[type[Exception], ...] = (EmotionError, *_aws_errors())
+
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
         try:
             return main(argv)
-        except (EmotionError, *_aws_errors()) as err:
+        except expected as err:
             print(f"error: {err}", file=sys.stderr)
             return 2
 

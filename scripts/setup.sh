@@ -1,0 +1,55 @@
+#!/bin/sh
+# Make the virtualenv of `make setup` and install this checkout and its pinned dependencies into it.
+#
+#   scripts/setup.sh VENV
+#
+# Does nothing when VENV holds what pyproject.toml and constraints.txt say. The stamp that tells so
+# is written last: an install that was interrupted is taken up again.
+set -eu
+
+venv=${1:?name the folder of the virtualenv}
+stamp=$venv/video-emotion.stamp
+wanted=$(cat pyproject.toml constraints.txt | cksum)
+
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    exit 0
+fi
+
+fits() {
+    "$1" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+}
+
+choose_python() {
+    for name in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if command -v "$name" >/dev/null && fits "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "setup: found no Python 3.11, 3.12 or 3.13 that can make a virtualenv (on Debian it" >&2
+    echo "needs python3-venv); name one: make setup PYTHON=/path/to/python3" >&2
+    exit 2
+}
+
+if ! [ -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    python=$(choose_python)
+    echo "setup: $("$python" --version) makes $venv"
+    "$python" -m venv "$venv"
+fi
+
+if command -v flock >/dev/null; then # two checkouts may share one virtualenv
+    exec 9>"$venv/video-emotion.lock"
+    flock 9
+fi
+echo "setup: installing into $venv (some minutes and 6 GB the first time)"
+rm -f "$stamp"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    --constraint constraints.txt --editable '.[dev,sagemaker]'
+"$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || {
+    echo "setup: the installed packages do not fit together:" >&2
+    "$venv/bin/python" -m pip check --disable-pip-version-check >&2 || true
+    echo "setup: remove $venv and run make setup again" >&2
+    exit 1
+}
+echo "$wanted" >"$stamp.new"
+mv "$stamp.new" "$stamp"
