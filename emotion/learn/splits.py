@@ -26,7 +26,7 @@ def assign_split(
     Raises:
         ValueError: if the name is empty, a share is negative, or they sum to more than 1.
 
-    >>> [assign_split(name) for name in ("s000", "s001", "s009")]
+    >>> [assign_split(name) for name in ("s000", "s001", "s002")]
     ['test', 'train', 'val']
     """
     if not subject_id:

@@ -1,0 +1,255 @@
+"""The model package: everything needed to score with a trained model, in three plain files.
+
+::
+
+    PACKAGE/weights.safetensors   the tensors
+    PACKAGE/card.md               what it is for, for people
+    PACKAGE/model.json            the facts, written last: a folder without it is no package
+
+``model_id`` is a hash over the facts, and the facts hold the hash of the weights: a package that
+was changed by a byte of either is refused. The same three files in a ``model.tar.gz`` are what
+SageMaker takes.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import importlib.metadata
+import io
+import json
+import platform
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from emotion import storage
+from emotion.errors import InputError, PackageError
+from emotion.extract.spec import ExtractionSpec
+from emotion.learn.card import model_card
+from emotion.learn.models import ModelArg, build_model
+
+FORMAT = 1
+"""Raised when an older release could not read what this one writes."""
+
+FACTS, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+FACT_NAMES = (
+    "format",
+    "architecture",
+    "args",
+    "labels",
+    "extraction",
+    "weights_sha256",
+    "training",
+    "metrics",
+    "versions",
+)
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A trained model and what it was trained for.
+
+    Attributes:
+        name: architecture, one of ``emotion.learn.models.MODELS``.
+        args: what the architecture was built with.
+        labels: in the order of the model's outputs.
+        spec: how the clips that it knows were cut.
+        weights: bytes of a safetensors file.
+        training: facts of the run: dataset digest, subjects, seed, epochs, wall seconds.
+        metrics: measured on val.
+        versions: of the libraries that trained it.
+    """
+
+    name: str
+    args: Mapping[str, ModelArg]
+    labels: tuple[str, ...]
+    spec: ExtractionSpec
+    weights: bytes = field(repr=False)
+    training: Mapping[str, object]
+    metrics: Mapping[str, object]
+    versions: Mapping[str, str]
+
+    def facts(self) -> dict[str, Any]:
+        """What ``model.json`` holds, but for ``model_id``."""
+        return {
+            "format": FORMAT,
+            "architecture": self.name,
+            "args": dict(self.args),
+            "labels": list(self.labels),
+            "extraction": self.spec.to_json(),
+            "weights_sha256": hashlib.sha256(self.weights).hexdigest(),
+            "training": dict(self.training),
+            "metrics": dict(self.metrics),
+            "versions": dict(self.versions),
+        }
+
+    @functools.cached_property
+    def model_id(self) -> str:
+        """First 16 hex digits of the hash of weights and facts."""
+        return _model_id(self.facts())
+
+    def build(self) -> nn.Module:
+        """The trained model, in eval mode on the CPU: normalised clips to (B, K) logits."""
+        model = build_model(self.name, len(self.labels), self.args)
+        model.load_state_dict(safetensors.torch.load(self.weights))
+        return model.eval()
+
+
+def _model_id(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Of what decides the numbers: this project, Python, torch, torchvision."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    for name in ("torchvision", "video-emotion"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # run from the source tree
+            found[name] = "source"
+    return found
+
+
+def weights_bytes(state: Mapping[str, Tensor]) -> bytes:
+    """Named tensors as the bytes of a safetensors file; equal tensors give equal bytes."""
+    return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in state.items()})
+
+
+def save_package(uri: str, package: ModelPackage) -> None:
+    """Write a package's three files below ``uri``, ``model.json`` last."""
+    storage.write_bytes(storage.join(uri, WEIGHTS), package.weights)
+    facts = package.facts() | {"model_id": package.model_id}
+    storage.write_bytes(storage.join(uri, CARD), model_card(facts).encode())
+    storage.write_json(storage.join(uri, FACTS), facts)
+
+
+def load_package(uri: str) -> ModelPackage:
+    """Read and check a package: a folder, an s3:// prefix, or a ``.tar.gz`` of one.
+
+    Raises:
+        PackageError: if a file is missing, was changed, or does not fit the others.
+    """
+    files = _read_tar(uri) if uri.endswith((".tar.gz", ".tgz")) else _read_folder(uri)
+    try:
+        return _parse(files[FACTS], files[WEIGHTS])
+    except InputError as err:
+        raise PackageError(f"package {uri}: {err}") from err
+
+
+def pack_tar(uri: str, out: str) -> None:
+    """Put the package folder ``uri`` into one ``.tar.gz`` at ``out``; equal input, equal bytes.
+
+    Raises:
+        PackageError: if ``uri`` is no sound package.
+    """
+    package = load_package(uri)
+    card = model_card(package.facts() | {"model_id": package.model_id}).encode()
+    facts = storage.read_bytes(storage.join(uri, FACTS))
+    sink = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=sink, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name, data in ((WEIGHTS, package.weights), (CARD, card), (FACTS, facts)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    storage.write_bytes(out, sink.getvalue())
+
+
+def _read_folder(uri: str) -> dict[str, bytes]:
+    files = {}
+    for name in (FACTS, WEIGHTS):
+        try:
+            files[name] = storage.read_bytes(storage.join(uri, name))
+        except (FileNotFoundError, NotADirectoryError):
+            raise PackageError(
+                f"package {uri} has no {name}; name the folder that training made, RUN/package"
+            ) from None
+        except OSError as err:
+            raise PackageError(f"package {uri}: {name} cannot be read: {err}") from err
+    return files
+
+
+def _read_tar(uri: str) -> dict[str, bytes]:
+    """The named members of an archive, read in memory: nothing in it is ever unpacked to disk."""
+    files = {}
+    try:
+        with storage.open_input(uri) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                content = tar.extractfile(member) if name in (FACTS, WEIGHTS) else None
+                if content is not None:
+                    files[name] = content.read()
+    except FileNotFoundError:
+        raise PackageError(f"package {uri} does not exist") from None
+    except (tarfile.TarError, OSError, EOFError) as err:
+        raise PackageError(f"package {uri} is not a readable .tar.gz: {err}") from err
+    missing = [name for name in (FACTS, WEIGHTS) if name not in files]
+    if missing:
+        raise PackageError(f"package {uri} has no {missing[0]} at its top level")
+    return files
+
+
+def _parse(text: bytes, weights: bytes) -> ModelPackage:
+    try:
+        facts = json.loads(text)
+    except ValueError as err:
+        raise InputError(f"{FACTS} is not JSON: {err}") from err
+    facts = facts if isinstance(facts, dict) else {}
+    model_id = facts.pop("model_id", None)
+    missing, surprise = set(FACT_NAMES) - facts.keys(), facts.keys() - set(FACT_NAMES)
+    if missing or surprise:
+        raise InputError(f"{FACTS} lacks {sorted(missing)} and has surprising {sorted(surprise)}")
+    if facts["format"] != FORMAT:
+        raise InputError(f"format is {facts['format']}, this release reads {FORMAT}")
+    spec = ExtractionSpec.from_json(facts["extraction"])
+    found = hashlib.sha256(weights).hexdigest()
+    if found != facts["weights_sha256"]:
+        raise InputError(
+            f"{WEIGHTS} has SHA-256 {found}, {FACTS} says {facts['weights_sha256']}: "
+            "the two files are not of one training run, or a copy was cut short"
+        )
+    package = ModelPackage(
+        name=facts["architecture"],
+        args=facts["args"],
+        labels=tuple(facts["labels"]),
+        spec=spec,
+        weights=weights,
+        training=facts["training"],
+        metrics=facts["metrics"],
+        versions=facts["versions"],
+    )
+    _check_fit(package)
+    if model_id != package.model_id:
+        raise InputError(
+            f"{FACTS} was edited: model_id is {model_id}, its facts give {package.model_id}"
+        )
+    return package
+
+
+def _check_fit(package: ModelPackage) -> None:
+    """Whether the weights are those of the architecture with one output per label."""
+    try:
+        tensors = safetensors.torch.load(package.weights)
+    except safetensors.SafetensorError as err:
+        raise InputError(f"{WEIGHTS} is not a safetensors file: {err}") from err
+    with torch.device("meta"):  # shapes only
+        needed = build_model(package.name, len(package.labels), package.args).state_dict()
+    for key in sorted(needed.keys() | tensors.keys()):
+        own = tuple(needed[key].shape) if key in needed else None
+        found = tuple(tensors[key].shape) if key in tensors else None
+        if own != found:
+            raise InputError(
+                f"{WEIGHTS} has {key} {found}, {package.name} with {len(package.labels)} labels "
+                f"needs {own}"
+            )

@@ -1,0 +1,123 @@
+"""What training knows of a dataset before it reads a pixel, and why it may refuse one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.extract.spec import ExtractionSpec
+
+
+@dataclass(frozen=True)
+class TrainInput:
+    """A complete and valid dataset, by its counts.
+
+    Attributes:
+        uri: the dataset folder.
+        spec: how its clips were cut.
+        labels: in class_index order.
+        digest: of its ``_SUCCESS``: another one means that the dataset changed.
+        train_counts: clips per class_index in train.
+        num_train: clips in train.
+        num_val: clips in val.
+        train_subjects: different subjects in train.
+        val_subjects: different subjects in val.
+    """
+
+    uri: str
+    spec: ExtractionSpec
+    labels: tuple[str, ...]
+    digest: str
+    train_counts: tuple[int, ...]
+    num_train: int
+    num_val: int
+    train_subjects: int
+    val_subjects: int
+
+    @property
+    def clip_shape(self) -> tuple[int, int, int, int]:
+        """(T, H, W, 3) of every clip."""
+        return self.spec.clip_len, self.spec.crop_px, self.spec.crop_px, 3
+
+
+def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
+    """Check a dataset and count its clips; the test split is not looked at.
+
+    Args:
+        uri: the dataset folder.
+        labels: what ``--labels`` says it must hold; None takes what it declares.
+
+    Raises:
+        InputError: if it is incomplete, not validated, or has nothing to learn from.
+    """
+    spec, declared, digest = _declared(uri)
+    _check_report(uri, spec)
+    if labels is not None and labels != declared:
+        raise InputError(
+            f"--labels {','.join(labels)} differ from the dataset's, {','.join(declared)}: the "
+            "order counts; leave --labels out or build the dataset with that --label-set"
+        )
+    columns = ["subject_id", "label", "split"]
+    rows = storage.read_tables(storage.join(uri, "clips"), columns=columns).to_pylist()
+    train = [row for row in rows if row["split"] == "train"]
+    val = [row for row in rows if row["split"] == "val"]
+    _check_splits(uri, len(train), len(val))
+    counts = Counter(row["label"] for row in train)
+    if len(counts) < 2:
+        raise InputError(
+            f"{uri}: the train split has clips of {', '.join(counts)} only; training needs two or "
+            "more labels"
+        )
+    return TrainInput(
+        uri=uri,
+        spec=spec,
+        labels=declared,
+        digest=digest,
+        train_counts=tuple(counts[label] for label in declared),
+        num_train=len(train),
+        num_val=len(val),
+        train_subjects=len({row["subject_id"] for row in train}),
+        val_subjects=len({row["subject_id"] for row in val}),
+    )
+
+
+def _declared(uri: str) -> tuple[ExtractionSpec, tuple[str, ...], str]:
+    success = storage.join(uri, "_SUCCESS")
+    try:
+        marker = storage.read_bytes(success)
+        spec = ExtractionSpec.from_json(storage.read_json(storage.join(uri, "spec.json")))
+        config = storage.read_json(storage.join(uri, "config.json"))
+    except (FileNotFoundError, NotADirectoryError) as err:
+        raise InputError(
+            f"--dataset {uri} is not a complete dataset ({err} is missing): run "
+            f"`python -m jobs.build_dataset --videos ... --labels ... --out {uri}` to its end"
+        ) from err
+    digest = hashlib.sha256(marker).hexdigest()[:16]
+    return spec, tuple(str(label) for label in config.get("labels", ())), digest
+
+
+def _check_report(uri: str, spec: ExtractionSpec) -> None:
+    command = f"run `python -m jobs.validate_dataset --dataset {uri}`"
+    report_uri = storage.join(uri, "validation", "report.json")
+    if not storage.exists(report_uri):
+        raise InputError(f"--dataset {uri} was never validated: {command}")
+    report = storage.read_json(report_uri)
+    if report.get("success") is not True:
+        raise InputError(f"--dataset {uri} failed its validation: {command} to see why")
+    if report.get("spec_digest") != spec.digest:
+        raise InputError(
+            f"--dataset {uri} was validated with spec {report.get('spec_digest')}, its spec.json "
+            f"is {spec.digest}: {command} again"
+        )
+
+
+def _check_splits(uri: str, num_train: int, num_val: int) -> None:
+    for name, num in (("train", num_train), ("val", num_val)):
+        if num == 0:
+            raise InputError(
+                f"--dataset {uri} has no clip in the {name} split: give labels.csv a split column "
+                "with train, val and test subjects, or add subjects"
+            )

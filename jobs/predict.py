@@ -1,0 +1,106 @@
+"""Say what the faces of one video show, without Ray.
+
+python -m jobs.predict CLIP --package RUN/package [--json]
+
+CLIP and the package are local paths or s3:// addresses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from emotion import storage
+from emotion.errors import InputError, VideoError
+from emotion.predict.video import ClipPrediction, VideoPrediction, load_video_predictor
+from jobs._cli import one_line_errors
+
+BAR_WIDTH = 20
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to predict with what."""
+
+    clip: tyro.conf.Positional[str]
+    """The video."""
+    package: Annotated[str, tyro.conf.arg(aliases=["-p"])]
+    """Model package: a folder, an s3:// prefix or a model.tar.gz."""
+    json: bool = False
+    """Print the whole answer as JSON."""
+    yunet: str | None = None
+    """YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1; auto takes a GPU if there is one."""
+
+
+def predict(config: Config) -> VideoPrediction:
+    """The answer for ``config.clip``.
+
+    Raises:
+        InputError: if the clip does not exist or cannot be used, or the package is broken.
+    """
+    predictor = load_video_predictor(
+        config.package, yunet_weights=config.yunet, device=config.device
+    )
+    try:
+        with storage.local_copy(config.clip) as path:
+            answer = predictor.predict(path)
+    except FileNotFoundError as err:
+        raise InputError(f"clip {config.clip} does not exist; name a video file") from err
+    except VideoError as err:
+        raise InputError(f"clip {config.clip} cannot be used: {err}") from err
+    return dataclasses.replace(answer, uri=config.clip)
+
+
+def summary_lines(answer: VideoPrediction) -> list[str]:
+    """The label, and a line per clip of each face, in order of time."""
+    if answer.label is None or answer.confidence is None:
+        head = f"{answer.uri}: no label ({answer.reason})"
+    else:
+        head = f"{answer.uri}: {answer.label} {answer.confidence:.2f}"
+    faces = f"{answer.num_tracks} face" + ("" if answer.num_tracks == 1 else "s")
+    lines = [
+        head,
+        f"  {answer.duration_s:.1f} s, {faces}, seen in {answer.coverage:.0%} of the samples, "
+        f"model {answer.model_id}",
+    ]
+    if answer.clips:
+        lines += ["", "   start    stop  face  label"]
+    return lines + [
+        _clip_line(clip) for clip in sorted(answer.clips, key=lambda c: (c.start_s, c.track_id))
+    ]
+
+
+def _clip_line(clip: ClipPrediction) -> str:
+    """Times, face, and the three most probable labels with a bar for the first."""
+    ranked = sorted(clip.probs.items(), key=lambda item: -item[1])[:3]
+    bar = "#" * round(BAR_WIDTH * clip.confidence)
+    rest = ", ".join(f"{label} {prob:.2f}" for label, prob in ranked[1:])
+    return (
+        f"{clip.start_s:7.2f} {clip.stop_s:7.2f} {clip.track_id:5}  "
+        f"{clip.label:9} {clip.confidence:.2f} {bar:{BAR_WIDTH}} {rest}"
+    )
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the answer; 0 also where no face is found, 2 when the video cannot be used."""
+    config = tyro.cli(
+        Config, args=argv, description=__doc__, config=(tyro.conf.FlagCreatePairsOff,)
+    )
+    answer = predict(config)
+    if config.json:
+        print(json.dumps(dataclasses.asdict(answer), indent=1, allow_nan=False))
+    else:
+        print("\n".join(summary_lines(answer)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

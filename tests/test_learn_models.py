@@ -1,0 +1,91 @@
+"""Models by name: shapes, what is refused, and weights from elsewhere."""
+
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from emotion.errors import InputError
+from emotion.learn.models import MODELS, build_model, default_args, load_pretrained, look
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_logit_per_label(name: str) -> None:
+    model = build_model(name, 3, default_args(name)).eval()
+    with torch.inference_mode():
+        assert model(torch.zeros(2, 3, 4, 32, 32)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("side, frames", [(112, 16), (16, 1), (33, 5)], ids=str)
+def test_r3d_lite_takes_any_clip(side: int, frames: int) -> None:
+    model = build_model("r3d_lite", 2, {}).eval()
+    clips = torch.randn(1, 3, frames, side, side)
+    with torch.inference_mode():
+        seen = look(model, clips)
+        assert seen.shape == (1, 1, (frames + 1) // 2, 48, 48)
+        assert torch.equal(model(seen), model(clips))
+
+
+def test_look_of_other_models_is_the_clip() -> None:
+    clips = torch.zeros(1, 3, 4, 32, 32)
+    assert look(build_model("mc3_18", 2, {}), clips) is clips
+
+
+@pytest.mark.parametrize(
+    "name, num_classes, args, says",
+    [
+        ("resnet", 2, {}, "model 'resnet' is unknown; take one of r3d_lite"),
+        ("r3d_lite", 1, {}, "2 or more labels"),
+        ("r3d_lite", 2, {"depth": 3}, "cannot be built with"),
+    ],
+    ids=["name", "labels", "argument"],
+)
+def test_refuses(name: str, num_classes: int, args: dict[str, int], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        build_model(name, num_classes, args)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_takes_over_a_body_and_not_the_head(tmp_path: Path, suffix: str) -> None:
+    torch.manual_seed(0)
+    donor, model = build_model("mc3_18", 5, {}), build_model("mc3_18", 3, {})
+    path = tmp_path / f"weights.{suffix}"
+    if suffix == "pth":
+        torch.save(donor.state_dict(), path)
+    else:
+        safetensors.torch.save_file(donor.state_dict(), path)
+    head = model.state_dict()["fc.bias"].clone()
+    load_pretrained(model, "mc3_18", str(path))
+    state = model.state_dict()
+    assert torch.equal(state["stem.0.weight"], donor.state_dict()["stem.0.weight"])
+    assert torch.equal(state["fc.bias"], head)
+
+
+@pytest.mark.parametrize(
+    "file, content, says",
+    [
+        ("gone.pth", None, "must be none, kinetics400 or an existing weights file"),
+        ("text.safetensors", b"text", "not a safetensors file"),
+        ("other.safetensors", safetensors.torch.save({"a": torch.zeros(1)}), "not those of mc3_18"),
+    ],
+    ids=["missing", "text", "another model's"],
+)
+def test_refuses_weights(tmp_path: Path, file: str, content: bytes | None, says: str) -> None:
+    path = tmp_path / file
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        load_pretrained(build_model("mc3_18", 2, {}), "mc3_18", str(path))
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "evil.pth"
+    torch.save({"fc.weight": print}, path)
+    with pytest.raises(InputError, match="not a file of tensors"):
+        load_pretrained(build_model("mc3_18", 2, {}), "mc3_18", str(path))
+
+
+def test_r3d_lite_has_no_kinetics_weights() -> None:
+    with pytest.raises(InputError, match="not for r3d_lite"):
+        load_pretrained(build_model("r3d_lite", 2, {}), "r3d_lite", "kinetics400")

@@ -1,0 +1,197 @@
+"""Packages: what is written comes back, and a byte that was changed is refused."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from emotion import storage
+from emotion.errors import PackageError
+from emotion.extract.spec import ExtractionSpec
+from emotion.learn.models import build_model
+from emotion.learn.package import (
+    ModelPackage,
+    load_package,
+    pack_tar,
+    save_package,
+    versions,
+    weights_bytes,
+)
+
+SPEC = ExtractionSpec(
+    detector="dlib",
+    detector_sha256="0" * 64,
+    crop_px=32,
+    clip_len=4,
+    clip_stride=4,
+    min_clip_faces=2,
+)
+LABELS = ("calm", "tense", "other")
+ARGS = {"width": 4, "input_px": 16}
+
+
+def a_package(labels: tuple[str, ...] = LABELS) -> ModelPackage:
+    torch.manual_seed(0)
+    model = build_model("r3d_lite", 3, ARGS)
+    return ModelPackage(
+        name="r3d_lite",
+        args=ARGS,
+        labels=labels,
+        spec=SPEC,
+        weights=weights_bytes(model.state_dict()),
+        training={"epochs": 2, "seed": 0},
+        metrics={"uar": 0.5},
+        versions=versions(),
+    )
+
+
+def test_comes_back_the_same(store: str) -> None:
+    package = a_package()
+    save_package(store, package)
+    loaded = load_package(store)
+    assert loaded == package
+    assert loaded.model_id == package.model_id
+    clips = torch.rand(2, 3, 4, 32, 32)
+    model, again = package.build(), loaded.build()
+    assert not model.training
+    with torch.inference_mode():
+        assert torch.equal(model(clips), again(clips))
+
+
+def test_model_id_follows_weights_and_facts() -> None:
+    package = a_package()
+    other = dataclasses.replace(package, metrics={"uar": 0.6})
+    state = {k: v + 1 for k, v in package.build().state_dict().items()}
+    heavier = dataclasses.replace(package, weights=weights_bytes(state))
+    ids = {package.model_id, other.model_id, heavier.model_id}
+    assert len(ids) == 3
+    assert a_package().model_id == package.model_id
+
+
+def test_card_names_what_is_forbidden(tmp_path: Path) -> None:
+    save_package(str(tmp_path), a_package())
+    card = (tmp_path / "card.md").read_text()
+    for word in ("workplace", "schools", "2024/1689", "calm, tense, other", "uar: 0.500"):
+        assert word in card
+
+
+def test_archive_reads_like_the_folder(tmp_path: Path, store: str) -> None:
+    folder, archive = str(tmp_path / "package"), storage.join(store, "model.tar.gz")
+    save_package(folder, a_package())
+    pack_tar(folder, archive)
+    first = storage.read_bytes(archive)
+    pack_tar(folder, archive)
+    assert storage.read_bytes(archive) == first
+    assert load_package(archive) == a_package()
+
+
+def test_archive_members_outside_are_left_alone(tmp_path: Path) -> None:
+    folder, archive = tmp_path / "package", tmp_path / "model.tar.gz"
+    save_package(str(folder), a_package())
+    with tarfile.open(archive, "w:gz") as tar:
+        evil = tarfile.TarInfo("../evil.txt")
+        evil.size = 1
+        tar.addfile(evil, io.BytesIO(b"x"))
+        for path in folder.iterdir():
+            tar.add(path, arcname=f"./{path.name}")
+    assert load_package(str(archive)).labels == LABELS
+    assert not (tmp_path.parent / "evil.txt").exists()
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def relabel(folder: Path) -> None:
+    save_package(str(folder), a_package(labels=("calm", "tense")))
+
+
+def rename_architecture(folder: Path) -> None:
+    edit(folder, architecture="resnet99")
+
+
+def edit_spec(folder: Path) -> None:
+    spec = json.loads((folder / "model.json").read_text())["extraction"]
+    edit(folder, extraction=spec | {"sample_fps": 5.0})
+
+
+def edit_metrics(folder: Path) -> None:
+    edit(folder, metrics={"uar": 0.99})
+
+
+def edit_format(folder: Path) -> None:
+    edit(folder, format=2)
+
+
+def drop_fact(folder: Path) -> None:
+    path = folder / "model.json"
+    path.write_text('{"format": 1}')
+
+
+def not_json(folder: Path) -> None:
+    (folder / "model.json").write_text("model")
+
+
+def other_weights(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def hashed_rubbish(folder: Path) -> None:
+    (folder / "weights.safetensors").write_bytes(b"rubbish")
+    edit(folder, weights_sha256=hashlib.sha256(b"rubbish").hexdigest())
+
+
+def no_weights(folder: Path) -> None:
+    (folder / "weights.safetensors").unlink()
+
+
+def no_facts(folder: Path) -> None:
+    (folder / "model.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (relabel, r"has head.bias \(3,\), r3d_lite with 2 labels needs \(2,\)"),
+        (rename_architecture, "model 'resnet99' is unknown"),
+        (edit_spec, "extraction spec says digest"),
+        (edit_metrics, "model.json was edited"),
+        (edit_format, "format is 2, this release reads 1"),
+        (drop_fact, "lacks"),
+        (not_json, "is not JSON"),
+        (other_weights, "not of one training run"),
+        (hashed_rubbish, "not a safetensors file"),
+        (no_weights, "has no weights.safetensors"),
+        (no_facts, "has no model.json"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_refuses(tmp_path: Path, damage: object, says: str) -> None:
+    assert callable(damage)
+    save_package(str(tmp_path), a_package())
+    damage(tmp_path)
+    with pytest.raises(PackageError, match=says) as caught:
+        load_package(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive"], ids=["empty", "text"])
+def test_refuses_a_file_that_is_no_archive(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(PackageError, match=r"not a readable .tar.gz|has no model.json"):
+        load_package(str(path))
+
+
+def test_refuses_an_archive_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="does not exist"):
+        load_package(str(tmp_path / "model.tar.gz"))

@@ -1,0 +1,103 @@
+"""Crops to input and augmentation, by values that can be worked out by hand."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from emotion.errors import InputError
+from emotion.learn.transforms import (
+    MEAN,
+    STD,
+    Augment,
+    augment,
+    decode_crops,
+    resize_frames,
+    to_input,
+)
+
+NOTHING = Augment(0, 0, 0, 0, 0, 0, 0)
+
+
+def jpeg(rgb: tuple[int, int, int], side: int = 16) -> bytes:
+    image = np.full((side, side, 3), rgb[::-1], np.uint8)
+    return cv2.imencode(".jpg", image)[1].tobytes()
+
+
+def test_decodes_rgb_in_order() -> None:
+    clip = decode_crops([jpeg((200, 40, 20)), jpeg((20, 40, 200))])
+    assert clip.shape == (2, 16, 16, 3)
+    assert clip.dtype == np.uint8
+    assert np.abs(clip[:, 8, 8].astype(int) - [[200, 40, 20], [20, 40, 200]]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "crops, says",
+    [
+        ([b""], "crop 0 of a clip is not a JPEG"),
+        ([jpeg((0, 0, 0)), b"text"], "crop 1 of a clip is not a JPEG"),
+        ([jpeg((0, 0, 0)), jpeg((0, 0, 0), side=20)], "not one"),
+        ([], "not one"),
+    ],
+    ids=["empty crop", "text", "two sizes", "no crop"],
+)
+def test_refuses_crops(crops: list[bytes], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        decode_crops(crops)
+
+
+def test_input_is_normalised_and_channels_come_first() -> None:
+    clips = torch.zeros((1, 2, 3, 4, 3), dtype=torch.uint8)
+    clips[0, 1, 2, 3] = torch.tensor([255, 0, 51])
+    x = to_input(clips)
+    assert x.shape == (1, 3, 2, 3, 4)
+    found = x[0, :, 1, 2, 3]
+    wanted = (torch.tensor([1.0, 0.0, 0.2]) - torch.tensor(MEAN)) / torch.tensor(STD)
+    assert torch.allclose(found, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "clips",
+    [torch.zeros(1, 2, 4, 4, 3), torch.zeros((2, 4, 4, 3), dtype=torch.uint8)],
+    ids=["float", "no batch"],
+)
+def test_input_refuses(clips: Tensor) -> None:
+    with pytest.raises(ValueError):
+        to_input(clips)
+
+
+def test_resize_averages_areas() -> None:
+    frame = torch.tensor([[0.0, 2.0], [4.0, 6.0]]).view(1, 1, 1, 2, 2)
+    assert resize_frames(frame, 1).item() == 3.0
+    assert resize_frames(frame, 2) is frame
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    x = torch.randn(2, 3, 4, 8, 8)
+    assert torch.allclose(augment(x, NOTHING, generator=torch.Generator()), x, atol=1e-5)
+
+
+def test_flip_mirrors() -> None:
+    x = torch.arange(16.0).view(1, 1, 1, 4, 4)
+    flipped = augment(x, Augment(1, 0, 0, 0, 0, 0, 0), generator=torch.Generator())
+    assert torch.allclose(flipped, x.flip(-1), atol=1e-5)
+
+
+def test_frames_of_a_clip_change_alike_and_clips_differently() -> None:
+    frame = torch.rand(1, 3, 1, 16, 16)
+    x = frame.expand(4, 3, 5, 16, 16)
+    out = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(out, out[:, :, :1].expand_as(out), atol=1e-5)
+    assert not torch.allclose(out[0], out[1], atol=0.05)
+
+
+def test_equal_seeds_are_equal_and_input_is_untouched() -> None:
+    x = torch.rand(2, 3, 2, 8, 8)
+    before = x.clone()
+    first = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(3))
+    again = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(3))
+    other = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(x, before)
