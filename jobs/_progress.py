@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from types import TracebackType
 
 from tqdm import tqdm
 
 LOG_INTERVAL_S = 10.0
+
+
+class _Lines(io.TextIOBase):
+    """Standard error for a log: every state of the bar on a line of its own."""
+
+    def write(self, text: str) -> int:
+        if state := text.strip():
+            sys.stderr.write(state + "\n")
+        return len(text)
 
 
 class Progress:
@@ -22,6 +32,7 @@ class Progress:
             mininterval=0.5 if on_terminal else LOG_INTERVAL_S,
             ncols=100,
             ascii=not on_terminal,
+            file=sys.stderr if on_terminal else _Lines(),
         )
         self._counts: dict[str, int] = {}
 

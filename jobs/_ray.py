@@ -39,6 +39,9 @@ def session(address: str | None) -> Iterator[None]:
             address=address,
             logging_level=logging.WARNING,
             include_dashboard=False if address == "local" else None,
+            # A job prints its own few lines, and errors come back as exceptions; what workers
+            # print is in Ray's session logs.
+            log_to_driver=False,
         )
     except ConnectionError as err:
         raise InputError(f"no Ray cluster answers at {address}: {err}") from err

@@ -62,7 +62,7 @@ class WorkerPlan:
 def train_worker(config: dict[str, Any]) -> None:
     """Ray Train's entry point; ``config["plan"]`` is a WorkerPlan."""
     plan: WorkerPlan = config["plan"]
-    logging.getLogger("ray.train").setLevel(logging.ERROR)  # the driver prints a line per epoch
+    logging.getLogger().setLevel(logging.WARNING)  # Ray says at INFO what the driver prints
     context = ray.train.get_context()
     _use_cores(context.get_local_world_size())
     torch.manual_seed(plan.seed)

@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import json
 import logging
-import re
 import socket
 import tempfile
 import time
@@ -22,10 +21,8 @@ pytest.importorskip("ray.serve")
 import ray
 from ray import serve
 
-from emotion.errors import InputError
-from serve.__main__ import main
 from serve.app import application
-from serve.options import Options, options_from
+from serve.options import Options
 from tests.drawing import number_video
 
 MAX_BYTES = 60_000
@@ -118,22 +115,6 @@ def url(archive: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()  # type: ignore[no-untyped-call]
     ray.shutdown()
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Random weights; clips cut with dlib, which needs no download."""
-    from emotion.extract.spec import ExtractionSpec
-    from emotion.labels import LABELS
-    from emotion.learn.models import build_model
-    from emotion.learn.package import ModelPackage, save_package, weights_bytes
-    from emotion.weights import DLIB_LANDMARKS
-
-    folder = str(tmp_path_factory.mktemp("run") / "package")
-    spec = ExtractionSpec("dlib", DLIB_LANDMARKS.sha256, sample_fps=4.0, min_score=0.0)
-    weights = weights_bytes(build_model("r3d_lite", len(LABELS), {}).state_dict())
-    save_package(folder, ModelPackage("r3d_lite", {}, LABELS, spec, weights, {}, {}, {}))
-    return folder
 
 
 def temporary_folders() -> set[str]:
@@ -294,19 +275,17 @@ def test_info_and_unknown_addresses(url: str) -> None:
 
 
 def test_the_endpoint_the_container_and_predict_agree(
-    url: str, package: str, tmp_path: Path
+    url: str, package: Path, corpus: Path
 ) -> None:
     """One drawn face, three ways to ask: every probability is the same to 1e-5."""
     from emotion.predict.video import load_video_predictor
-    from emotion.synth.clip import render_clip
     from serve.sagemaker import create_container
 
-    video = tmp_path / "face.mp4"
-    render_clip(video, seed=0, subject=0, label="happy")
-    options = Options(package=package, device="cpu", replica_cpus=0.5)
+    video = corpus / "videos/s0/happy.mp4"
+    options = Options(package=str(package), device="cpu", replica_cpus=0.5)
     serve.run(application(options), name="real", route_prefix="/real")
 
-    predictor = load_video_predictor(package, device="cpu")
+    predictor = load_video_predictor(str(package), device="cpu")
     expected = predictor.predict(video)
     assert len(expected.clips) > 0
     container = create_container(predictor, limits=options.limits, prefixes=(), output=None)
@@ -324,28 +303,3 @@ def test_the_endpoint_the_container_and_predict_agree(
         for clip, wanted in zip(answer["clips"], expected.clips, strict=True):
             assert (clip["start_s"], clip["track_id"]) == (wanted.start_s, wanted.track_id)
             assert clip["probs"] == pytest.approx(wanted.probs, abs=1e-5)
-
-
-def test_a_wrong_package_and_a_taken_port_are_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert main(["--package", str(tmp_path), "--port", str(port)]) == 2
-    told = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; name another --port"
-    assert capsys.readouterr().err == told + "\n"
-    assert main(["--package", str(tmp_path), "--port", str(free_port())]) == 2
-    assert capsys.readouterr().err.startswith(f"error: package {tmp_path} has no model.json")
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({}, "package: Field required; give package=... or set VIDEO_EMOTION_PACKAGE"),
-        ({"package": "p", "max_mb": "-1"}, "max_mb: Input should be greater than 0"),
-        ({"package": "p", "colour": "red"}, "colour: Extra inputs are not permitted"),
-    ],
-)
-def test_a_bad_setting_is_named(values: dict[str, str], message: str) -> None:
-    with pytest.raises(InputError, match=re.escape(message)):
-        options_from(values, {})

@@ -177,6 +177,19 @@ def test_two_workers(dataset: Path, tmp_path: Path, local_ray: None, cache_gb: s
         assert np.array(row["val_confusion"]).sum(axis=1).tolist() == [3, 3, 3]
 
 
+def test_reads_and_writes_s3(dataset: Path, s3: str, local_ray: None) -> None:
+    source, out = f"{s3}/dataset", f"{s3}/run"
+    for path in dataset.rglob("*"):
+        if path.is_file():
+            target = storage.join(source, str(path.relative_to(dataset)))
+            storage.write_bytes(target, path.read_bytes())
+    assert run(source, out, "--epochs", "1") == 0
+    assert load_package(f"{out}/package").labels == LABELS
+    names = {file.uri.removeprefix(f"{out}/") for file in storage.list_files(out)}
+    assert {"config.json", "metrics.json", "tensorboard/events.out.tfevents.run"} <= names
+    assert any(re.fullmatch(r"checkpoints/checkpoint_.*/state.safetensors", n) for n in names)
+
+
 def test_a_diverging_run_is_one_line(
     dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
