@@ -57,7 +57,7 @@ def one_line_errors(main: Main) -> Main:
 
 
 def _aws_errors() -> tuple[type[Exception], ...]:
-    """What boto raises for credentials, regions and endpoints; nothing where it is not installed."""
+    """What boto raises for credentials, regions and endpoints; nothing where it is missing."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:

@@ -21,7 +21,6 @@ from jobs._train_data import ReadClips, clips_of
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan, train_worker
 
-
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait sleep: spinning ones took ten times as long on cores that others use too."""
 

@@ -54,7 +54,7 @@ class Config:
     model: str = "r3d_lite"
     pretrained: str = "none"
     labels: str | None = None
-    epochs: int = 50
+    epochs: int = 60
     batch_size: int = 16
     lr: float = 2e-3
     seed: int = 0

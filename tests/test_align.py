@@ -13,7 +13,7 @@ UPRIGHT = np.array([[80, 100], [120, 100], [100, 120], [85, 140], [115, 140]], n
 def rotated(points: NDArray[np.float32], degrees: float) -> NDArray[np.float32]:
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return ((points - 100) @ turn.T + 100).astype(np.float32)
+    return np.asarray((points - 100) @ turn.T + 100, np.float32)
 
 
 @pytest.mark.parametrize(

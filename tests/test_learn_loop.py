@@ -14,7 +14,7 @@ from emotion.learn.models import build_model
 from emotion.learn.state import EpochRow, RunState, read_state, restore, save_state
 from emotion.learn.transforms import Augment
 
-NOTHING = Augment(0, 0, 0, 0, 0, 0, 0)
+NOTHING = Augment(0, 0, 0, 0, 0, 0, 0, 0)
 RECIPE = Recipe(epochs=20, lr=0.01, augment=NOTHING)
 WEIGHTS = class_weights([8, 8])
 

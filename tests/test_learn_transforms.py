@@ -14,6 +14,7 @@ from emotion.learn.transforms import (
     augment,
     decode_crops,
     resize_frames,
+    start_late,
     to_input,
 )
 
@@ -90,6 +91,15 @@ def test_frames_of_a_clip_change_alike_and_clips_differently() -> None:
     out = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(1))
     assert torch.allclose(out, out[:, :, :1].expand_as(out), atol=1e-5)
     assert not torch.allclose(out[0], out[1], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "frames, late, first", [(3, 0.0, 0), (3, 1.0, 1), (1, 1.0, 0)], ids=["never", "always", "one"]
+)
+def test_starts_late(frames: int, late: float, first: int) -> None:
+    clips = torch.arange(frames).view(1, frames, 1, 1, 1)
+    found = start_late(clips, Augment(late=late), generator=torch.Generator())
+    assert found.flatten().tolist() == list(range(first, frames))
 
 
 def test_equal_seeds_are_equal_and_input_is_untouched() -> None:

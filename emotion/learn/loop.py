@@ -17,7 +17,7 @@ from torch.nn import functional
 from emotion.errors import InputError
 from emotion.learn.metrics import Confusion, confusion_counts
 from emotion.learn.models import look
-from emotion.learn.transforms import Augment, augment, to_input
+from emotion.learn.transforms import Augment, augment, start_late, to_input
 
 Batch = tuple[Tensor, Tensor]
 """Clips (N, T, H, W, 3) uint8, and class indices (N,) int64; an index below 0 is padding."""
@@ -148,35 +148,52 @@ def train_epoch(
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     device = next(model.parameters()).device
-    dtype, weights = autocast_dtype(device), weights.to(device)
+    weights = weights.to(device)
     model.train()
     loss_sum, num_clips = 0.0, 0
     for step, (clips, target) in enumerate(batches, first_step):
         rate = recipe.lr * lr_share(step, total_steps=total_steps, warmup=recipe.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        x_BCTHW = augment(
-            look(model, to_input(clips.to(device))), recipe.augment, generator=generator
-        )
-        target = target.to(device)
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
-            logits_BK = model(x_BCTHW)
-        loss = functional.cross_entropy(
-            logits_BK.float(), target, weight=weights, label_smoothing=recipe.label_smoothing
-        )
+        clips = start_late(clips, recipe.augment, generator=generator)
+        x_BCTHW = look(model, to_input(clips.to(device)))
+        x_BCTHW = augment(x_BCTHW, recipe.augment, generator=generator)
+        loss = _loss(model, x_BCTHW, target.to(device), weights, recipe.label_smoothing)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise InputError(
                 f"the loss is {value} at step {step} with learning rate {rate:.2g}: training "
                 "cannot go on; take a lower --lr"
             )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
-        optimizer.step()
+        _step(model, optimizer, loss, rate=rate, max_grad_norm=recipe.max_grad_norm)
         loss_sum, num_clips = loss_sum + value * len(target), num_clips + len(target)
     empty = np.zeros((len(weights), len(weights)), np.int64)
     return Totals(loss_sum, empty, num_clips)
+
+
+def _loss(
+    model: nn.Module, x_BCTHW: Tensor, target: Tensor, weights: Tensor, label_smoothing: float
+) -> Tensor:
+    dtype = autocast_dtype(x_BCTHW.device)
+    with torch.autocast(x_BCTHW.device.type, dtype=dtype, enabled=dtype is not torch.float32):
+        logits_BK = model(x_BCTHW)
+    return functional.cross_entropy(
+        logits_BK.float(), target, weight=weights, label_smoothing=label_smoothing
+    )
+
+
+def _step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Tensor,
+    *,
+    rate: float,
+    max_grad_norm: float,
+) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    optimizer.step()
 
 
 def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) -> Totals:

@@ -45,8 +45,8 @@ class R3DLite(nn.Module):
 
         crop  +--------------+   view = 0.68 of the side, centred across, and from 0.26 down:
               |   +------+   |   brows to chin. Hair and background are most of a crop's pixels
-              |   | look |   |   and none of its expression; left in, a few hundred clips do not
-              |   +------+   |   train it at all (val UAR 0.19 against 0.54 after 15 epochs).
+              |   | look |   |   and none of its expression: a first version that saw them, in
+              |   +------+   |   colour, stayed near chance after 20 epochs of 245 clips.
               +--------------+
 
     The difference takes away who it is and leaves what moves. Features are pooled over time by
@@ -60,7 +60,7 @@ class R3DLite(nn.Module):
         input_px: int = 48,
         frame_step: int = 2,
         width: int = 16,
-        dropout: float = 0.2,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.input_px, self.frame_step = input_px, frame_step

@@ -95,15 +95,24 @@ class Augment:
         brightness: largest change, in standard deviations of a pixel.
         contrast: largest change of the spread around the mean, 0.2 for 20%.
         erase: chance of one grey rectangle.
+        late: chance that a batch starts one frame later, so that a model that takes every other
+            frame learns from the ones between too.
     """
 
     flip: float = 0.5
-    rotate_deg: float = 8.0
-    scale: float = 0.1
-    shift: float = 0.06
+    rotate_deg: float = 12.0
+    scale: float = 0.15
+    shift: float = 0.08
     brightness: float = 0.3
     contrast: float = 0.3
     erase: float = 0.25
+    late: float = 0.5
+
+
+def start_late(clips_NTHWC: Tensor, how: Augment, *, generator: torch.Generator) -> Tensor:
+    """The clips, by chance without their first frame; always with it when it is the only one."""
+    late = float(torch.rand(1, generator=generator)) < how.late
+    return clips_NTHWC[:, 1:] if late and clips_NTHWC.shape[1] > 1 else clips_NTHWC
 
 
 def augment(x_NCTHW: Tensor, how: Augment, *, generator: torch.Generator) -> Tensor:
