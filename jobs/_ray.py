@@ -32,6 +32,9 @@ def session(address: str | None) -> Iterator[None]:
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # the workers' share of quiet_data
+    # The watcher would ask for a checkpoint before a node goes; there is one per epoch.
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     # Ray says at every start that its own token protects the local cluster, which is as it should.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:

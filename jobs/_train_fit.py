@@ -25,15 +25,6 @@ THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait sleep: spinning ones took ten times as long on cores that others use too."""
 
 
-def quiet_train() -> None:
-    """Before Ray starts: its own lines off, so that a run prints a line per epoch.
-
-    The preemption watcher would ask for a checkpoint before a node goes; there is one per epoch.
-    """
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-
-
 def count_workers(wanted: int | None) -> int:
     """``wanted``, else one per GPU, or one on a cluster without."""
     return wanted or max(1, _ray.cluster_gpus())

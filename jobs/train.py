@@ -20,7 +20,7 @@ from emotion.learn.loop import Recipe
 from emotion.learn.models import build_model, default_args
 from jobs import _ray
 from jobs._cli import one_line_errors, parse
-from jobs._train_fit import count_workers, fit, quiet_train
+from jobs._train_fit import count_workers, fit
 from jobs._train_input import TrainInput, read_input
 from jobs._train_output import make_package, write_outputs
 from jobs._train_worker import WorkerPlan
@@ -131,7 +131,6 @@ def run(config: Config) -> int:
         f"training {config.model} on {data.num_train} clips of {data.train_subjects} subjects, "
         f"choosing on {data.num_val} clips of {data.val_subjects}"
     )
-    quiet_train()
     with _ray.session(config.address):
         workers = count_workers(config.workers)
         plan = plan_worker(config, data, workers=workers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from schemas.api import ClipAnswer, VideoAnswer
 from serve import sagemaker
 from serve.records import in_window, parse_record
 from serve.scoring import video_answer
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 FACE_VIDEO = ROOT.parent / "shared" / "data" / "real" / "single_face.mp4"
@@ -48,12 +48,6 @@ def save_random_package(folder: Path) -> None:
         versions={},
     )
     save_package(str(folder), package)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

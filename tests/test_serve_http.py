@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import json
 import logging
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,18 +23,13 @@ from ray import serve
 from serve.app import application
 from serve.options import Options
 from tests.drawing import number_video
+from tests.ports import free_port
 
 MAX_BYTES = 60_000
 
 
 def draw_video(path: Path, *, num_frames: int = 8) -> Path:
     return number_video(path, num_frames, fps=8.0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_loader() -> Callable[[Options], Any]:

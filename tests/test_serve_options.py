@@ -11,11 +11,7 @@ import pytest
 from emotion.errors import InputError
 from serve.__main__ import main
 from serve.options import options_from
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+from tests.ports import free_port
 
 
 def test_a_wrong_package_and_a_taken_port_are_one_line(
