@@ -39,7 +39,7 @@ def checkout(tmp_path: Path) -> Path:
 def setup(checkout: Path, **env: str) -> subprocess.CompletedProcess[str]:
     names = {"PYTHON": str(checkout / "python"), "MAKEFLAGS": ""} | env
     return subprocess.run(
-        ["make", "setup", "VENV=venv"],
+        ["make", "--no-print-directory", "setup", "VENV=venv"],  # quiet also below `make test`
         cwd=checkout, env=os.environ | names, capture_output=True, text=True, timeout=30,
     )  # fmt: skip
 
