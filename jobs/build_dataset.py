@@ -24,12 +24,12 @@ from emotion.extract.spec import ExtractionSpec
 from emotion.label_table import read_label_table
 from emotion.labels import LABELS, parse_labels
 from emotion.report.dataset import dataset_report
+from emotion.versions import pipeline_versions
 from jobs import _output, _ray
 from jobs._cli import one_line_errors, parse
 from jobs._parts import ShardWriter, write_part
 from jobs._plan import Plan, Row, make_plan
 from jobs._progress import Progress
-from jobs._versions import versions
 from jobs._videos import fetched, reject_row, video_row
 from jobs.validate_dataset import print_report, validate
 from schemas.tables import DATASETS, with_columns
@@ -241,7 +241,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec, labels: Sequence[st
         "rejects": dict(reasons),
         "labels": list(labels),
         "spec_digest": spec.digest,
-        "versions": versions(),
+        "versions": pipeline_versions(),
     }
     storage.write_json(storage.join(config.out, _output.SUCCESS), success)
     return 0

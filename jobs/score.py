@@ -23,12 +23,12 @@ from emotion.learn.package import ModelPackage, load_package
 from emotion.predict.predictor import Predictor
 from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
+from emotion.versions import pipeline_versions
 from jobs import _output, _ray
 from jobs._cli import one_line_errors, parse
 from jobs._plan import Row, list_videos, video_id
 from jobs._progress import Progress
 from jobs._scored import OpenShard, closing_row, commit
-from jobs._versions import versions
 from jobs._videos import fetched, reject_row
 
 MODEL_BATCH = 16
@@ -205,7 +205,7 @@ def finish(config: Config, package: ModelPackage, num_listed: int) -> int:
         "labels": list(package.labels),
         "model_id": package.model_id,
         "spec_digest": package.spec.digest,
-        "versions": versions(),
+        "versions": pipeline_versions(),
     }
     storage.write_json(storage.join(config.out, _output.SUCCESS), success)
     print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")

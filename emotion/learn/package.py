@@ -16,10 +16,8 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
-import importlib.metadata
 import io
 import json
-import platform
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,6 +33,7 @@ from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
 from emotion.learn.card import model_card
 from emotion.learn.models import ModelArg, build_model
+from emotion.versions import versions as installed_versions
 
 FORMAT = 1
 """Raised when an older release could not read what this one writes."""
@@ -110,13 +109,7 @@ def _model_id(facts: Mapping[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Of what decides the numbers: this project, Python, torch, torchvision."""
-    found = {"python": platform.python_version(), "torch": torch.__version__}
-    for name in ("torchvision", "video-emotion"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # run from the source tree
-            found[name] = "source"
-    return found
+    return installed_versions("torchvision", "video-emotion") | {"torch": torch.__version__}
 
 
 def weights_bytes(state: Mapping[str, Tensor]) -> bytes:
