@@ -7,24 +7,27 @@ The clip is repeated without encoding it again; each length is built in a proces
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import resource
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 
-from emotion import storage
+from emotion.extract.decode import Limits
 from emotion.extract.detect import spec_for
 from emotion.synth.clip import render_clip
 from emotion.weights import load_yunet
 from jobs._cli import one_line_errors, parse
-from jobs._plan import video_id
-from jobs.build_dataset import ExtractShard
+from jobs._plan import plan_labelled
+from jobs._probe import probe_durations
+from jobs._shard_work import BuildWorker, Work
+from jobs._shards import extend_plan
 
 
 @dataclass(frozen=True)
@@ -64,26 +67,37 @@ def repeat(clip: Path, out: Path, *, seconds: float) -> Path:
     return out
 
 
-def measure(path: Path, detector: str, queue: multiprocessing.Queue[dict[str, float]]) -> None:
-    """Build one video as one shard; puts peak MiB, seconds and clips."""
-    model = load_yunet() if detector == "yunet" else None
-    spec = spec_for("yunet" if detector == "yunet" else "dlib")
-    info = storage.stat(str(path))
-    row = {"video_id": video_id(info), "uri": path.name, "size_bytes": info.size_bytes}
-    row |= {"etag": info.version, "subject_id": "s", "label": "happy", "corpus": None}
-    row |= {"split": "train", "fold": None}
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as out:
-        shard = ExtractShard(spec, model, str(path.parent), out, ())
-        entry = shard({"shard_id": "0", "videos": json.dumps([row])})
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    queue.put(
-        {
-            "peak_mib": peak_mib,
-            "wall_s": time.monotonic() - began,
-            "clips": entry["counts"]["clips"],
-        }
+def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, Any]]:
+    """A build of one video as one piece of work."""
+    (folder / "labels.csv").write_text(f"uri,subject_id,label\n{path.name},s,happy\n")
+    root, out = str(path.parent), str(folder / "out")
+    plan = plan_labelled(root, f"{folder}/labels.csv", ("happy", "sad"), seed=0, folder=folder)
+    work = Work(
+        root=root,
+        out=out,
+        spec=spec_for("yunet" if detector == "yunet" else "dlib"),
+        limits=Limits(),
+        keep_partial=False,
+        extra_columns=(),
+        segment_s=300.0,
     )
+    durations = partial(probe_durations, root, address=None)
+    refs, _ = extend_plan(
+        out, plan, durations=durations, shard_s=None, segment_s=None, folder=folder
+    )
+    return work, refs[0].to_item("shard")
+
+
+def measure(
+    work: Work, item: dict[str, Any], queue: multiprocessing.Queue[dict[str, float]]
+) -> None:
+    """Do one piece of work; puts peak MiB, seconds and clips."""
+    began = time.monotonic()
+    model = load_yunet() if work.spec.detector == "yunet" else None
+    found = BuildWorker(work, model)(item)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    wall_s = time.monotonic() - began
+    queue.put({"peak_mib": peak_mib, "wall_s": wall_s, "clips": found["clips"]})
 
 
 @one_line_errors
@@ -98,8 +112,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             render_clip(clip, seed=1, subject=0, label="happy")
         for minutes in config.minutes:
             path = repeat(clip, Path(folder) / f"{minutes:g}.mp4", seconds=60 * minutes)
+            build = Path(folder) / f"build-{minutes:g}"
+            build.mkdir()
+            work, item = planned(path, config.detector, build)
             queue: multiprocessing.Queue[dict[str, float]] = context.Queue()
-            process = context.Process(target=measure, args=(path, config.detector, queue))
+            process = context.Process(target=measure, args=(work, item, queue))
             process.start()
             found = queue.get()
             process.join()

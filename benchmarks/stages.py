@@ -22,8 +22,9 @@ import tyro
 from emotion import weights
 from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.extract.detect import spec_for
-from emotion.extract.extractor import Extractor, VideoSummary
+from emotion.extract.extractor import Extractor
 from emotion.extract.spec import DetectorName
+from emotion.extract.walk import VideoSummary
 from emotion.labels import LABELS
 from emotion.learn.models import build_model
 from emotion.learn.package import ModelPackage, weights_bytes

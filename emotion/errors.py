@@ -12,6 +12,7 @@ Anything else that is raised is a bug, and stops the job with the video's uri in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 Reason = Literal[
@@ -25,6 +26,10 @@ Reason = Literal[
     "no_video_stream",  # sound or data only
     "undecodable",  # a container, but no frame comes out of it
     "truncated",  # decoding stopped well before the end that the header names
+    "corrupt",  # the decoder reports damage between good frames
+    "timeout",  # reading it took longer than the limit allows
+    "crashed",  # reading it ended the process that read it
+    "changed",  # the bytes are no longer those that were planned
     "storage_error",  # the bytes could not be read
 ]
 """The closed list of reasons in ``rejects``."""
@@ -50,12 +55,28 @@ class VideoError(EmotionError):
     Attributes:
         reason: one of ``REASONS``.
         detail: what was seen, for a person.
+        offset_s: presentation time at which it broke, seconds from the first frame; None: unknown.
+        offset_bytes: where the last good packet begins in the file; None: unknown.
     """
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        offset_s: float | None = None,
+        offset_bytes: int | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason: Reason = reason
         self.detail = detail
+        self.offset_s, self.offset_bytes = offset_s, offset_bytes
 
-    def __reduce__(self) -> tuple[type[VideoError], tuple[Reason, str]]:
-        return VideoError, (self.reason, self.detail)
+    def __reduce__(self) -> tuple[Callable[..., VideoError], tuple[object, ...]]:
+        return _video_error, (self.reason, self.detail, self.offset_s, self.offset_bytes)
+
+
+def _video_error(
+    reason: Reason, detail: str, offset_s: float | None, offset_bytes: int | None
+) -> VideoError:
+    return VideoError(reason, detail, offset_s=offset_s, offset_bytes=offset_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterator
@@ -47,36 +48,55 @@ class LabelTable:
 
 
 def read_label_table(uri: str, *, videos_root: str) -> LabelTable:
-    """Read a label table.
+    """Read a whole label table; see ``open_label_table``.
+
+    Raises:
+        InputError: also if it has no rows.
+    """
+    with open_label_table(uri, videos_root=videos_root) as (columns, rows):
+        found = tuple(rows)
+    if not found:
+        raise InputError(f"label table {uri} has a header and no rows")
+    return LabelTable(found, columns)
+
+
+@contextlib.contextmanager
+def open_label_table(
+    uri: str, *, videos_root: str
+) -> Iterator[tuple[tuple[str, ...], Iterator[LabelRow]]]:
+    """Open a label table and read it row by row, so that its length costs no memory.
 
     Args:
         uri: a CSV with a header: uri, subject_id, label, optional split, fold, corpus, and any
             further columns.
         videos_root: addresses below it are made relative to it.
 
+    Yields:
+        The names of the further columns, and the rows.
+
     Raises:
-        InputError: if the file is missing, not UTF-8 CSV, has no rows, lacks a column, or a row
-            lacks a uri or a subject or names an unknown split.
+        InputError: if the file is missing, not UTF-8 CSV, lacks a column, or a row lacks a uri or a
+            subject or names an unknown split.
     """
     try:
-        text = storage.read_bytes(uri).decode("utf-8-sig")
+        file = storage.open_input(uri)
     except (FileNotFoundError, IsADirectoryError) as err:
         raise InputError(f"label table {uri} does not exist") from err
-    except UnicodeDecodeError as err:
-        raise InputError(f"label table {uri} is not UTF-8 text: {err}") from err
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=None)
-    columns = tuple(name.strip() for name in reader.fieldnames or ())
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        raise InputError(f"label table {uri} lacks column {', '.join(missing)}; it has {columns}")
-    if len(set(columns)) != len(columns):
-        raise InputError(f"label table {uri} names a column twice: {columns}")
-    reader.fieldnames = list(columns)
-    extra = tuple(c for c in columns if c not in REQUIRED + OPTIONAL)
-    rows = tuple(_rows(reader, uri, videos_root, extra))
-    if not rows:
-        raise InputError(f"label table {uri} has a header and no rows")
-    return LabelTable(rows, extra)
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        try:
+            reader = csv.DictReader(text, restkey=None)
+            columns = tuple(name.strip() for name in reader.fieldnames or ())
+            missing = [name for name in REQUIRED if name not in columns]
+            if missing:
+                lacks = ", ".join(missing)
+                raise InputError(f"label table {uri} lacks column {lacks}; it has {columns}")
+            if len(set(columns)) != len(columns):
+                raise InputError(f"label table {uri} names a column twice: {columns}")
+            reader.fieldnames = list(columns)
+            extra = tuple(c for c in columns if c not in REQUIRED + OPTIONAL)
+            yield extra, _rows(reader, uri, videos_root, extra)
+        except UnicodeDecodeError as err:
+            raise InputError(f"label table {uri} is not UTF-8 text: {err}") from err
 
 
 def _rows(

@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -22,6 +22,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion.errors import InputError
+
+
+S3_CONFIG: dict[str, Any] = {
+    # Standard mode waits up to 20 s between tries, with jitter: some 45 s in all.
+    "retries": {"mode": "standard", "max_attempts": 10},
+    "connect_timeout": 10,
+    "read_timeout": 60,
+}
+"""botocore settings of every S3 client here: a storage that is away for a while is waited for."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,9 @@ def relative_to(uri: str, root: str) -> str:
 
 def _filesystem(uri: str) -> tuple[Any, str]:
     """The fsspec filesystem of ``uri`` and the path inside it (fsspec is untyped)."""
-    options = {} if is_local(uri) else {"use_listings_cache": False}
+    options: dict[str, Any] = {} if is_local(uri) else {"use_listings_cache": False}
+    if uri.startswith("s3://"):
+        options["config_kwargs"] = S3_CONFIG
     try:
         fs, path = fsspec.core.url_to_fs(uri, **options)
     except ImportError as err:
@@ -93,14 +104,19 @@ def _filesystem(uri: str) -> tuple[Any, str]:
     return fs, path
 
 
-def open_input(uri: str) -> BinaryIO:
+def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
     """Open for reading; seekable.
+
+    Args:
+        uri: of the object.
+        block_bytes: read-ahead on remote storage; None takes the storage's own.
 
     Raises:
         FileNotFoundError: if there is no such object.
     """
     fs, path = _filesystem(uri)
-    return cast(BinaryIO, fs.open(path, "rb"))
+    options = {} if block_bytes is None or is_local(uri) else {"block_size": block_bytes}
+    return cast(BinaryIO, fs.open(path, "rb", **options))
 
 
 def exists(uri: str) -> bool:
@@ -248,6 +264,48 @@ def read_bytes(uri: str) -> bytes:
         return file.read()
 
 
+def create_bytes(uri: str, data: bytes) -> bool:
+    """Write one object where there is none, in one step; False where there is one.
+
+    On S3 this is a conditional write (``If-None-Match: *``).
+    """
+    fs, target = _filesystem(uri)
+    if not is_local(uri):
+        try:
+            fs.pipe_file(target, data, mode="create")
+        except (FileExistsError, OSError) as err:
+            if fs.exists(target):
+                return False
+            raise err
+        return True
+    final = Path(target)
+    _make_folder(final.parent)
+    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial.write_bytes(data)
+    try:
+        os.link(partial, final)  # fails where there is one, and shows it only complete
+    except FileExistsError:
+        return False
+    finally:
+        partial.unlink()
+    return True
+
+
+def read_many(uris: Sequence[str]) -> list[bytes]:
+    """The bytes of several objects of one storage, fetched together, in order.
+
+    Raises:
+        FileNotFoundError: if one is missing.
+    """
+    if not uris or is_local(uris[0]):
+        return [read_bytes(uri) for uri in uris]
+    fs, _ = _filesystem(uris[0])
+    paths = [_filesystem(uri)[1] for uri in uris]
+    found = fs.cat(paths)
+    # One path gives its bytes, several a dict.
+    return [found] if isinstance(found, bytes) else [found[path] for path in paths]
+
+
 def write_json(uri: str, value: object) -> None:
     """Write ``value`` as indented JSON with sorted keys; NaN is refused."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
@@ -292,5 +350,17 @@ def read_tables(uri: str, *, columns: list[str] | None = None) -> pa.Table:
 
 def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a local file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(str(path))
+
+
+def sha256(uri: str) -> str:
+    """Hex SHA-256 of an object's bytes, streamed.
+
+    Raises:
+        FileNotFoundError: if there is no such object.
+    """
+    digest = hashlib.sha256()
+    with open_input(uri) as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

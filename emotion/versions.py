@@ -25,5 +25,13 @@ def versions(*names: str) -> dict[str, str]:
 
 def pipeline_versions() -> dict[str, str]:
     """Of what decides the rows of a dataset or a score set."""
-    names = ("video-emotion", "ray", "av", "opencv-python-headless", "pyarrow", "torch")
+    names = (
+        "video-emotion",
+        "ray",
+        "av",
+        "opencv-python-headless",
+        "onnxruntime",
+        "pyarrow",
+        "torch",
+    )
     return versions(*names)

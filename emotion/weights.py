@@ -1,4 +1,4 @@
-"""Named model files of the face detectors: where they come from, their SHA-256 and licence."""
+"""Named model files of the face networks: where they come from, their SHA-256 and licence."""
 
 from __future__ import annotations
 
@@ -48,6 +48,13 @@ DLIB_LANDMARKS = WeightsFile(
     # D. King's 5-point predictor, shipped by the package face-recognition-models.
     name="shape_predictor_5_face_landmarks.dat",
     sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    licence="CC0-1.0",
+)
+
+DLIB_EMBEDDER = WeightsFile(
+    # D. King's face recognition network of 2017, shipped by the same package.
+    name="dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     licence="CC0-1.0",
 )
 
@@ -105,15 +112,27 @@ def _download(file: WeightsFile) -> bytes:
 def find_dlib_landmarks() -> Path:
     """Path of dlib's 5-point landmark predictor inside the installed package.
 
-    The package is looked up without importing it: its ``__init__`` needs pkg_resources.
+    Raises:
+        InputError: if the package is missing or the file is another one.
+    """
+    return _find_packaged(DLIB_LANDMARKS)
+
+
+def find_dlib_embedder() -> Path:
+    """Path of dlib's face recognition network inside the installed package.
 
     Raises:
         InputError: if the package is missing or the file is another one.
     """
+    return _find_packaged(DLIB_EMBEDDER)
+
+
+def _find_packaged(file: WeightsFile) -> Path:
+    """A file of the package, which is not imported: its ``__init__`` needs pkg_resources."""
     found = importlib.util.find_spec("face_recognition_models")
     if found is None or found.origin is None:
         raise InputError("package face-recognition-models is not installed; run `make setup`")
-    path = Path(found.origin).parent / "models" / DLIB_LANDMARKS.name
-    if not path.is_file() or storage.sha256_file(path) != DLIB_LANDMARKS.sha256:
+    path = Path(found.origin).parent / "models" / file.name
+    if not path.is_file() or storage.sha256_file(path) != file.sha256:
         raise InputError(f"{path} is missing or not the known file; reinstall the package")
     return path

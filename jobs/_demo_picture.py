@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from emotion.errors import InputError
-from emotion.extract.extractor import Extractor, VideoSummary
+from emotion.extract.extractor import Extractor
+from emotion.extract.walk import VideoSummary
 from emotion.learn.transforms import decode_crops
 from emotion.predict.predictor import Predictor
 from emotion.predict.video import detector_weights

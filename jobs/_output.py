@@ -1,4 +1,4 @@
-"""An output folder that several runs fill: its spec, plan, ledger and marker.
+"""An output folder that several runs fill: its spec, ledger and marker.
 
 A shard is done when its ledger entry is there; the entry is written after the shard's parts, and
 ``_SUCCESS`` after everything. Whatever is killed, the same command again ends in the same files.
@@ -6,27 +6,15 @@ A shard is done when its ledger entry is there; the entry is written after the s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
-from jobs._plan import Row, cut_shards
-from schemas.tables import MANIFEST, rows_table, with_columns
 
 SUCCESS = "_SUCCESS"
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The unit of work and of resume: some videos by name."""
-
-    shard_id: str
-    videos: tuple[Row, ...]
 
 
 def claim(out: str, *, spec: ExtractionSpec, config: dict[str, Any]) -> None:
@@ -59,66 +47,40 @@ def _check_same(out: str, spec: ExtractionSpec, stored: dict[str, Any]) -> None:
         )
 
 
-def extend_plan(
-    out: str, rows: Sequence[Row], extra_columns: Sequence[str], *, max_videos: int, max_mb: int
-) -> list[Shard]:
-    """The shards of ``out``: those planned by earlier runs, and new ones for new videos.
-
-    A plan is kept in ``_ledger/plan-N.parquet``, so that a later run cuts the same shards.
-
-    Raises:
-        InputError: if a video planned earlier is gone, changed, or labelled differently now, or
-            ``max_videos`` is below 1.
-    """
-    if max_videos < 1:
-        raise InputError(f"--shard-videos is {max_videos}, it must be 1 or more")
-    schema = with_columns(MANIFEST, extra_columns)
-    planned = read_plan(out)
-    known = {str(row["video_id"]): row for shard in planned for row in shard.videos}
-    current = {str(row["video_id"]): row for row in rows}
-    for video_id, row in known.items():
-        if current.get(video_id) != row:
-            raise InputError(
-                f"--out {out} holds {row['uri']} as it was; it has since been changed, removed or "
-                "labelled differently; name a new --out"
-            )
-    fresh = [row for row in rows if str(row["video_id"]) not in known]
-    if fresh:
-        number = len(storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",)))
-        prefix = f"{number:04d}"
-        cut = cut_shards(fresh, prefix=prefix, max_videos=max_videos, max_bytes=max_mb * 2**20)
-        table = rows_table([r | {"shard_id": name} for name, group in cut for r in group], schema)
-        storage.write_table(storage.join(out, "_ledger", f"plan-{prefix}.parquet"), table)
-        planned += [Shard(name, tuple(group)) for name, group in cut]
-    return planned
-
-
-def read_plan(out: str) -> list[Shard]:
-    """Shards planned by earlier runs, in order of name; none if there was none."""
-    shards: dict[str, list[Row]] = {}
-    ledger = storage.join(out, "_ledger")
-    if storage.list_files(ledger, suffixes=(".parquet",)):
-        table: pa.Table = storage.read_tables(ledger)
-        for row in table.to_pylist():
-            shards.setdefault(row.pop("shard_id"), []).append(row)
-    return [Shard(name, tuple(rows)) for name, rows in sorted(shards.items())]
-
-
 def write_entry(out: str, shard_id: str, entry: dict[str, Any]) -> None:
     """Mark a shard as done; to be called after its parts are written."""
-    storage.write_json(storage.join(out, "_ledger", f"{shard_id}.json"), entry)
+    storage.write_json(_entry_uri(out, shard_id), entry)
 
 
 def done_shards(out: str) -> set[str]:
     """Names of the shards whose ledger entry is there."""
-    entries = storage.list_files(storage.join(out, "_ledger"), suffixes=(".json",))
+    entries = storage.list_files(storage.join(out, "_ledger", "done"), suffixes=(".json",))
     return {e.uri.rsplit("/", 1)[-1].removesuffix(".json") for e in entries}
 
 
-def read_entries(out: str) -> list[dict[str, Any]]:
-    """Every ledger entry, in order of shard name."""
-    entries = storage.list_files(storage.join(out, "_ledger"), suffixes=(".json",))
-    return [storage.read_json(e.uri) for e in entries]
+def read_entry(out: str, shard_id: str) -> dict[str, Any]:
+    """One shard's ledger entry.
+
+    Raises:
+        FileNotFoundError: if the shard is not done.
+    """
+    entry: dict[str, Any] = storage.read_json(_entry_uri(out, shard_id))
+    return entry
+
+
+def remove_entry(out: str, shard_id: str) -> None:
+    """Mark a shard as not done; to be called before its parts are changed."""
+    storage.remove(_entry_uri(out, shard_id))
+
+
+def read_entries(out: str, shard_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The ledger entries of finished shards, in order."""
+    found = storage.read_many([_entry_uri(out, name) for name in shard_ids])
+    return [json.loads(data) for data in found]
+
+
+def _entry_uri(out: str, shard_id: str) -> str:
+    return storage.join(out, "_ledger", "done", f"{shard_id}.json")
 
 
 def add_counts(entries: Sequence[dict[str, Any]], key: str) -> dict[str, int]:

@@ -1,54 +1,61 @@
-"""What there is to do: the archive's listing joined with the label table, cut into shards."""
+"""What there is to do: the archive's listing joined with the label table, in bounded memory.
+
+Both are streamed into Parquet and joined by DuckDB, which spills to disk: the plan of a million
+videos needs no more memory than the plan of a thousand.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import InputError, Reason
-from emotion.extract.decode import SUFFIXES
-from emotion.label_table import LabelRow, LabelTable
+from emotion.label_table import LabelRow, open_label_table
 from emotion.learn.splits import assign_split
 from emotion.storage import FileInfo
-from schemas.tables import VIDEOS
+from jobs._listing import stream_videos
+from jobs._plan_sql import batches, database, manifest_sql, quoted, reject_columns, rejects_sql
+from schemas.tables import MANIFEST, REJECTS, VIDEOS, rows_table, with_columns
 
 Row = dict[str, object]
-MANIFEST_COLUMNS = (
-    "video_id", "uri", "size_bytes", "etag",
-    "subject_id", "label", "corpus", "split", "fold",
-)  # fmt: skip
+BATCH_ROWS = 8192
+LISTING = pa.schema(
+    [(n, MANIFEST.field(n).type) for n in ("uri", "size_bytes", "etag", "video_id")]
+)
+LABELS = pa.schema(
+    [(n, pa.string()) for n in ("uri", "subject_id", "label", "corpus", "given", "split", "fold")]
+)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build will read, and what it leaves out before reading.
+    """What a job will read, and what it leaves out before reading.
 
     Attributes:
-        manifest: a row per video, ``MANIFEST_COLUMNS`` and the label table's further columns.
-        rejects: rows of ``schemas.tables.REJECTS``.
+        manifest: local Parquet file with a row per video, in order of uri: ``MANIFEST`` without
+            what belongs to shards, and the label table's further columns.
+        rejects: local Parquet file of ``schemas.tables.REJECTS``.
+        num_videos: rows of the manifest.
+        size_bytes: of all videos together.
+        reasons: number of rejects by reason.
         extra_columns: further columns by their name in ``videos``.
     """
 
-    manifest: tuple[Row, ...]
-    rejects: tuple[Row, ...]
-    extra_columns: tuple[str, ...]
-
-
-def list_videos(root: str) -> list[FileInfo]:
-    """The videos below ``root``, by file name ending, with ``uri`` relative to it.
-
-    Raises:
-        InputError: if there is no such folder, or no video in it.
-    """
-    if not storage.is_folder(root):
-        raise InputError(f"--videos {root} is not a folder that can be read")
-    files = storage.list_files(root, suffixes=SUFFIXES)
-    if not files:
-        raise InputError(f"--videos {root} holds no file that ends in {', '.join(SUFFIXES)}")
-    return [replace(f, uri=storage.relative_to(f.uri, root)) for f in files]
+    manifest: Path
+    rejects: Path
+    num_videos: int
+    size_bytes: int
+    reasons: dict[str, int]
+    extra_columns: tuple[str, ...] = ()
 
 
 def video_id(file: FileInfo) -> str:
@@ -72,43 +79,153 @@ def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def reject(uri: str, reason: Reason, detail: str, *, stage: str, video: str | None = None) -> Row:
     """One row of ``rejects``."""
-    return {"video_id": video, "uri": uri, "stage": stage, "reason": reason, "detail": detail}
+    row: Row = {"video_id": video, "uri": uri, "stage": stage, "reason": reason, "detail": detail}
+    return row | {"offset_s": None, "offset_bytes": None}
 
 
-def make_plan(root: str, table: LabelTable, labels: Sequence[str], *, seed: int) -> Plan:
+def write_rows(
+    path: Path, rows: Iterable[Row], schema: pa.Schema, *, batch_rows: int = BATCH_ROWS
+) -> int:
+    """Stream rows into a local Parquet file, a row group per batch; returns their number."""
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        left = iter(rows)
+        while batch := list(islice(left, batch_rows)):
+            writer.write_table(rows_table(batch, schema))
+            count += len(batch)
+    return count
+
+
+def plan_archive(root: str, folder: Path) -> Plan:
+    """Every video below ``root``, without labels.
+
+    Args:
+        root: the archive.
+        folder: a local folder for the plan's files.
+
+    Raises:
+        InputError: see ``jobs._listing.stream_videos``.
+    """
+    write_rows(folder / "listing.parquet", _listing_rows(stream_videos(root)), LISTING)
+    with database(folder) as db:
+        _open(db, folder, "listing")
+        nulls = ", ".join(f"null::varchar {n}" for n in ("subject_id", "label", "corpus"))
+        _write(
+            db,
+            f"select video_id, uri, size_bytes, etag, {nulls}, null::varchar split, "
+            "null::varchar fold from listing order by uri",
+            folder / "manifest.parquet",
+            MANIFEST,
+        )
+        _write(
+            db,
+            f"select {reject_columns('uri', '', '')} from listing where false",
+            folder / "rejects.parquet",
+            REJECTS,
+        )
+        return _counted(db, folder, ())
+
+
+def plan_labelled(
+    root: str, labels_uri: str, labels: Sequence[str], *, seed: int, folder: Path
+) -> Plan:
     """Join the listing of ``root`` with the label table; what does not fit becomes a reject.
 
     A subject's split is the table's, else a stable hash of the subject (seeded by ``seed``).
 
+    Args:
+        root: the archive.
+        labels_uri: the label table.
+        labels: the label set.
+        seed: of the split.
+        folder: a local folder for the plan's files.
+
     Raises:
-        InputError: see ``list_videos``; also if the table gives one subject two splits.
+        InputError: see ``jobs._listing.stream_videos`` and ``emotion.label_table``; also if the
+            table has no rows or gives one subject two splits.
     """
-    files = {f.uri: f for f in list_videos(root)}
-    columns = extra_column_names(table.extra_columns)
-    _check_one_split(table)
-    counts = Counter(row.uri for row in table.rows)
-    manifest: list[Row] = []
-    rejects: list[Row] = []
-    for row in table.rows:
-        file = files.pop(row.uri, None) or _stat(root, row.uri)
-        if counts[row.uri] > 1:
-            times = f"the label table names it {counts[row.uri]} times"
-            rejects.append(reject(row.uri, "duplicate_uri", times, stage="plan"))
-        elif file is None:
-            where = f"not at {storage.join(root, row.uri)}"
-            rejects.append(reject(row.uri, "missing", where, stage="plan"))
-        elif row.label not in labels:
-            which = f"{row.label!r} is not one of {', '.join(labels)}"
-            rejects.append(reject(row.uri, "unknown_label", which, stage="plan"))
-        else:
-            manifest.append(_manifest_row(file, row, columns, seed))
-    for uri in files:
-        rejects.append(reject(uri, "unlabelled", "no row in the label table", stage="plan"))
-    return Plan(
-        tuple(sorted(manifest, key=lambda r: str(r["uri"]))),
-        tuple(sorted(rejects, key=lambda r: str(r["uri"]))),
-        columns,
+    with open_label_table(labels_uri, videos_root=root) as (names, rows):
+        columns = extra_column_names(names)
+        table = with_columns(LABELS, columns)
+        labelled = (_label_row(row, columns, seed) for row in rows)
+        if not write_rows(folder / "labels.parquet", labelled, table):
+            raise InputError(f"label table {labels_uri} has a header and no rows")
+    write_rows(folder / "listing.parquet", _listing_rows(stream_videos(root)), LISTING)
+    with database(folder) as db:
+        _open(db, folder, "labels")
+        _open(db, folder, "listing")
+        _check_one_split(db)
+        _add_elsewhere(db, root, folder)
+        db.execute("create table label_set(label varchar)")
+        db.executemany("insert into label_set values (?)", [[label] for label in labels])
+        _write(
+            db, manifest_sql(columns), folder / "manifest.parquet", with_columns(MANIFEST, columns)
+        )
+        _write(db, rejects_sql(root, labels), folder / "rejects.parquet", REJECTS)
+        return _counted(db, folder, columns)
+
+
+def read_rejects(plan: Plan) -> pa.Table:
+    """The plan's rejects as one table."""
+    return pq.read_table(plan.rejects)
+
+
+def _listing_rows(files: Iterable[FileInfo]) -> Iterator[Row]:
+    for file in files:
+        yield {
+            "uri": file.uri,
+            "size_bytes": file.size_bytes,
+            "etag": file.version,
+            "video_id": video_id(file),
+        }
+
+
+def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
+    known: Row = {
+        "uri": row.uri,
+        "subject_id": row.subject_id,
+        "label": row.label,
+        "corpus": row.corpus,
+        "given": row.split,
+        "split": row.split or assign_split(row.subject_id, seed=seed),
+        "fold": row.fold,
+    }
+    return known | dict(zip(columns, row.extra.values(), strict=True))
+
+
+def _open(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
+    db.execute(
+        f"create or replace view {name} as from read_parquet('{quoted(folder)}/{name}.parquet')"
     )
+
+
+def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
+    found = db.execute(
+        "select subject_id, min(coalesce(given, 'none')), max(coalesce(given, 'none')) from labels "
+        "group by subject_id having count(distinct coalesce(given, 'none')) > 1 "
+        "order by subject_id limit 1"
+    ).fetchall()
+    for subject, one, other in found:
+        raise InputError(
+            f"the label table puts subject {subject} into splits {one} and {other}; "
+            "a subject belongs to one"
+        )
+
+
+def _add_elsewhere(db: duckdb.DuckDBPyConnection, root: str, folder: Path) -> None:
+    """Look up labelled files that the listing lacks: absolute addresses and other endings."""
+    cursor = db.cursor()
+    cursor.execute("select distinct uri from labels anti join listing using (uri) order by uri")
+    with ThreadPoolExecutor(16) as pool:
+        found = (
+            file
+            for rows in iter(lambda: cursor.fetchmany(1024), [])
+            for file in pool.map(lambda row: _stat(root, row[0]), rows)
+            if file is not None
+        )
+        write_rows(folder / "elsewhere.parquet", _listing_rows(found), LISTING)
+    names = ", ".join(f"'{quoted(folder)}/{n}.parquet'" for n in ("listing", "elsewhere"))
+    db.execute(f"create or replace view listing as from read_parquet([{names}])")
 
 
 def _stat(root: str, uri: str) -> FileInfo | None:
@@ -118,47 +235,22 @@ def _stat(root: str, uri: str) -> FileInfo | None:
         return None
 
 
-def _check_one_split(table: LabelTable) -> None:
-    seen: dict[str, str | None] = {}
-    for row in table.rows:
-        if seen.setdefault(row.subject_id, row.split) != row.split:
-            raise InputError(
-                f"the label table puts subject {row.subject_id} into splits "
-                f"{seen[row.subject_id]} and {row.split}; a subject belongs to one"
-            )
+def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schema) -> None:
+    """Stream a query's rows into a local Parquet file of the columns of ``schema`` that it has."""
+    reader = batches(db, sql, BATCH_ROWS)
+    target = pa.schema([schema.field(name) for name in reader.schema.names])
+    with pq.ParquetWriter(path, target, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_table(pa.Table.from_batches([batch]).cast(target))
 
 
-def _manifest_row(file: FileInfo, row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
-    known: Row = {
-        "video_id": video_id(file),
-        "uri": file.uri,
-        "size_bytes": file.size_bytes,
-        "etag": file.version,
-        "subject_id": row.subject_id,
-        "label": row.label,
-        "corpus": row.corpus,
-        "split": row.split or assign_split(row.subject_id, seed=seed),
-        "fold": row.fold,
-    }
-    return known | dict(zip(columns, row.extra.values(), strict=True))
-
-
-def cut_shards(
-    rows: Sequence[Row], *, prefix: str, max_videos: int, max_bytes: int
-) -> list[tuple[str, list[Row]]]:
-    """Group rows, in order, into shards of bounded size with names that sort in that order.
-
-    >>> rows = [{"size_bytes": 5}, {"size_bytes": 6}, {"size_bytes": 1}]
-    >>> [(n, len(s)) for n, s in cut_shards(rows, prefix="0000", max_videos=2, max_bytes=10)]
-    [('0000-000000', 1), ('0000-000001', 2)]
-    """
-    groups: list[list[Row]] = []
-    size = 0
-    for row in rows:
-        size_bytes = int(str(row["size_bytes"]))
-        if not groups or len(groups[-1]) >= max_videos or size + size_bytes > max_bytes:
-            groups.append([])
-            size = 0
-        groups[-1].append(row)
-        size += size_bytes
-    return [(f"{prefix}-{number:06d}", group) for number, group in enumerate(groups)]
+def _counted(db: duckdb.DuckDBPyConnection, folder: Path, columns: tuple[str, ...]) -> Plan:
+    manifest, rejects = folder / "manifest.parquet", folder / "rejects.parquet"
+    found = db.execute(
+        f"select count(*), coalesce(sum(size_bytes), 0) from read_parquet('{quoted(manifest)}')"
+    ).fetchall()
+    reasons = db.execute(
+        f"select reason, count(*) from read_parquet('{quoted(rejects)}') group by 1 order by 1"
+    ).fetchall()
+    num_videos, size_bytes = found[0]
+    return Plan(manifest, rejects, int(num_videos), int(size_bytes), dict(reasons), columns)

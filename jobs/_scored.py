@@ -8,15 +8,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from emotion.extract.extractor import VideoSummary
+from emotion.extract.walk import VideoSummary
 from emotion.predict.predictor import pool_clips
 from emotion.predict.video import by_label, top
 from jobs import _output
 from jobs._parts import write_part
 from jobs._plan import Row
+from jobs._shards import ShardRef
 from schemas.tables import REJECTS, prob_column, scored_videos_schema, scores_schema
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The unit of work and of resume, with its videos."""
+
+    ref: ShardRef
+    videos: tuple[Row, ...]
 
 
 def closing_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
@@ -59,29 +69,39 @@ class OpenShard:
         return not self.waiting
 
 
-def commit(out: str, shard: _output.Shard, rows: OpenShard, labels: tuple[str, ...]) -> Row:
+def score_tables(labels: tuple[str, ...]) -> dict[str, pa.Schema]:
+    """The tables of a scored archive, by folder name."""
+    return {
+        "scores": scores_schema(labels),
+        "videos": scored_videos_schema(labels),
+        "rejects": REJECTS,
+    }
+
+
+def commit(out: str, shard: Shard, opened: OpenShard, labels: tuple[str, ...]) -> Row:
     """Write one shard's parts, then its ledger entry; returns the entry."""
     scores: list[Row] = []
     videos: list[Row] = []
     rejects: list[Row] = []
     for video in shard.videos:
         name = str(video["video_id"])
-        kind, closing = rows.closings[name]
+        kind, closing = opened.closings[name]
         if kind == "reject":
             rejects.append(closing)
             continue
-        clips = sorted(rows.clips.get(name, []), key=lambda c: str(c[0]["clip_id"]))
+        clips = sorted(opened.clips.get(name, []), key=lambda c: str(c[0]["clip_id"]))
         scores += [score_row(clip, str(video["uri"]), probs, labels) for clip, probs in clips]
         videos.append(closing | pooled(clips, labels))
-    write_part(out, "scores", shard.shard_id, scores, scores_schema(labels))
-    write_part(out, "videos", shard.shard_id, videos, scored_videos_schema(labels))
-    write_part(out, "rejects", shard.shard_id, rejects, REJECTS)
+    rows = {"scores": scores, "videos": videos, "rejects": rejects}
+    for name, schema in score_tables(labels).items():
+        write_part(out, name, shard.ref.shard_id, rows[name], schema)
     entry: Row = {
-        "shard_id": shard.shard_id,
+        "shard_id": shard.ref.shard_id,
         "counts": {"scores": len(scores), "videos": len(videos), "rejects": len(rejects)},
         "rejects": dict(Counter(str(r["reason"]) for r in rejects)),
+        "retired": len(shard.ref.retired),
     }
-    _output.write_entry(out, shard.shard_id, entry)
+    _output.write_entry(out, shard.ref.shard_id, entry)
     return entry
 
 

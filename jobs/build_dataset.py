@@ -1,40 +1,39 @@
-"""Build frame, face and clip datasets from an archive of labelled videos.
+"""Build frame, face, track and clip datasets from an archive of labelled videos.
 
     python -m jobs.build_dataset --videos URI --labels URI.csv --out URI
 
-Each URI is a local path or s3://. The same command again does only what is missing.
+Each URI is a local path or s3://. The same command again does only what is missing, new, changed
+or gone since.
 """
 
 from __future__ import annotations
 
-import json
-import time
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
-from ray.data import ActorPoolStrategy, Dataset, from_items
-
 from emotion import storage, weights
-from emotion.errors import InputError, VideoError
+from emotion.errors import InputError
+from emotion.extract.decode import Limits
 from emotion.extract.detect import spec_for
-from emotion.extract.extractor import Extractor, VideoSummary
 from emotion.extract.spec import ExtractionSpec
-from emotion.label_table import read_label_table
 from emotion.labels import LABELS, parse_labels
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
-from jobs import _output, _ray
+from jobs import _build_items, _lock, _output, _ray
 from jobs._cli import one_line_errors, parse
-from jobs._parts import ShardWriter, write_part
-from jobs._plan import Plan, Row, make_plan
-from jobs._progress import Progress
-from jobs._videos import fetched, reject_row, video_row
+from jobs._dry_run import print_estimate
+from jobs._parts import part_uri
+from jobs._plan import Plan, plan_labelled
+from jobs._probe import probe_durations
+from jobs._shard_work import Work
+from jobs._shards import Change, ShardRef, extend_plan
 from jobs.validate_dataset import print_report, validate
-from schemas.tables import DATASETS, with_columns
-
-DATA_TABLES = ("frames", "faces", "clips")
+from schemas.tables import DATASETS
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,16 @@ class Config:
         clip_len: Crops per clip.
         crop_px: Side of the aligned crops.
         split_seed: Seed of the 70/15/15 split by subject where the label table has none.
-        shard_videos: Videos per shard, the unit of work and of resume.
+        on_partial: What becomes of a video that breaks off: reject leaves it out, keep keeps what
+            decoded before the break; rejects names it either way.
+        segment_minutes: Longer videos are read in segments of this length by different workers.
+        shard_minutes: Video time per shard, the unit of work and of resume; default: by the
+            archive, from half a minute to an hour.
+        max_gb: Limit on the size of one video's file.
+        max_megapixels: Limit on the size of its frames.
+        max_hours: Limit on its duration.
+        max_wall_s: Limit on the time that reading it, or a segment of it, may take.
+        dry_run: Print the plan and an estimate of time and size, and write nothing.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -66,8 +74,31 @@ class Config:
     clip_len: int = 16
     crop_px: int = 112
     split_seed: int = 0
-    shard_videos: int = 16
+    on_partial: Literal["reject", "keep"] = "reject"
+    segment_minutes: float = 5.0
+    shard_minutes: float | None = None
+    max_gb: float = 16.0
+    max_megapixels: float = 36.0
+    max_hours: float = 12.0
+    max_wall_s: float = 3600.0
+    dry_run: bool = False
     address: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("segment_minutes", "shard_minutes", "max_gb", "max_megapixels", "max_hours"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InputError(f"--{name.replace('_', '-')} is {value}, it must be above 0")
+
+    @property
+    def limits(self) -> Limits:
+        """What one video may cost."""
+        return Limits(
+            max_bytes=round(self.max_gb * 2**30),
+            max_pixels=round(self.max_megapixels * 1e6),
+            max_duration_s=3600 * self.max_hours,
+            max_wall_s=self.max_wall_s,
+        )
 
 
 def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
@@ -98,135 +129,90 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
     return spec_for(name, **options), model
 
 
-class ExtractShard:
-    """One shard's manifest rows to its parts and ledger entry; runs as an actor."""
-
-    def __init__(
-        self,
-        spec: ExtractionSpec,
-        yunet_model: bytes | None,
-        root: str,
-        out: str,
-        extra_columns: tuple[str, ...],
-    ) -> None:
-        self._extractor = Extractor(spec, yunet_model=yunet_model)
-        self._root, self._out = root, out
-        self._schemas = DATASETS | {"videos": with_columns(DATASETS["videos"], extra_columns)}
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Do one shard; returns its ledger entry."""
-        began = time.monotonic()
-        reasons: Counter[str] = Counter()
-        video_s = 0.0
-        with ShardWriter(self._schemas) as writer:
-            for video in json.loads(row["videos"]):
-                summary = VideoSummary()
-                try:
-                    self._add_video(writer, video, summary)
-                    video_s += summary.facts.duration_s
-                except VideoError as err:
-                    writer.drop_video(video["video_id"], DATA_TABLES)
-                    reasons[err.reason] += 1
-                    writer.add("rejects", reject_row(video, err))
-            writer.commit(self._out, row["shard_id"])
-            entry = {
-                "shard_id": row["shard_id"],
-                "counts": writer.counts,
-                "rejects": dict(reasons),
-                "video_s": video_s,
-                "wall_s": time.monotonic() - began,
-            }
-        _output.write_entry(self._out, row["shard_id"], entry)
-        return entry
-
-    def _add_video(self, writer: ShardWriter, video: Row, summary: VideoSummary) -> None:
-        uri, video_id = str(video["uri"]), str(video["video_id"])
-        known = {k: video[k] for k in ("subject_id", "label", "split", "fold")}
-        with fetched(storage.join(self._root, uri)) as path:
-            for table, row in self._extractor.rows(path, video_id=video_id, summary=summary):
-                writer.add(table, row | known if table == "clips" else row)
-            writer.add("videos", video_row(video, path, summary))
-
-
-def extract_shards(
-    shards: Sequence[_output.Shard],
-    *,
-    config: Config,
-    spec: ExtractionSpec,
-    yunet_model: bytes | None,
-    extra_columns: tuple[str, ...],
-    workers: int,
-) -> Dataset:
-    """Shards to their ledger entries, lazily: one row per shard; the actors write the parts."""
-    items = [{"shard_id": s.shard_id, "videos": json.dumps(s.videos)} for s in shards]
-    pool = ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, len(items))))
-    return from_items(items, override_num_blocks=len(items)).map(
-        ExtractShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
-        fn_constructor_args=(
-            spec,
-            yunet_model,
-            config.videos,
-            config.out,
-            extra_columns,
-        ),
-        compute=pool,
-        num_cpus=1,
-        runtime_env={"env_vars": _ray.WORKER_ENV},
-    )
-
-
 def run(config: Config) -> int:
     """Plan, extract what is missing, validate, report, mark as complete."""
     labels = parse_labels(config.label_set)
-    table = read_label_table(config.labels, videos_root=config.videos)
-    plan = make_plan(config.videos, table, labels, seed=config.split_seed)
     spec, yunet_model = choose_detector(config)
-    stored = {"videos_root": config.videos, "labels": list(labels), "split_seed": config.split_seed}
-    _output.claim(config.out, spec=spec, config=stored)
-    shards = _output.extend_plan(
-        config.out,
-        plan.manifest,
-        plan.extra_columns,
-        max_videos=config.shard_videos,
-        max_mb=1024,
+    with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        folder = Path(name)
+        plan = plan_labelled(
+            config.videos, config.labels, labels, seed=config.split_seed, folder=folder
+        )
+        work = Work(
+            root=config.videos,
+            out=config.out,
+            spec=spec,
+            limits=config.limits,
+            keep_partial=config.on_partial == "keep",
+            extra_columns=plan.extra_columns,
+            segment_s=60 * config.segment_minutes,
+        )
+        if config.dry_run:
+            refs, _ = plan_shards(config, plan, folder, out="")
+            print_estimate(plan, refs, work, yunet_model, address=config.address)
+            return 0
+        stored = {
+            "videos_root": config.videos,
+            "labels": list(labels),
+            "split_seed": config.split_seed,
+            "on_partial": config.on_partial,
+            "columns": list(plan.extra_columns),
+        }
+        _output.claim(config.out, spec=spec, config=stored)
+        with _lock.held(config.out):
+            return build(config, plan, work, yunet_model, folder)
+
+
+def plan_shards(
+    config: Config, plan: Plan, folder: Path, *, out: str
+) -> tuple[list[ShardRef], Change]:
+    """Every shard of the output, and what is new since the runs before."""
+    return extend_plan(
+        out,
+        plan,
+        durations=partial(probe_durations, config.videos, address=config.address),
+        shard_s=60 * config.shard_minutes if config.shard_minutes else None,
+        segment_s=60 * config.segment_minutes,
+        folder=folder,
     )
-    write_part(config.out, "rejects", "plan", plan.rejects, DATASETS["rejects"])
-    done = _output.done_shards(config.out)
-    missing = [s for s in shards if s.shard_id not in done]
-    print(_plan_line(plan, len(shards), len(missing)))
-    if missing:
-        storage.remove(storage.join(config.out, _output.SUCCESS))
-        with _ray.session(config.address):
-            entries = extract_shards(
-                missing,
-                config=config,
-                spec=spec,
-                yunet_model=yunet_model,
-                extra_columns=plan.extra_columns,
-                workers=_ray.cluster_cpus(),
-            )
-            with Progress("build", total=len(missing), unit="shard") as progress:
-                for entry in entries.iter_rows():
-                    progress.step(videos=entry["counts"]["videos"], clips=entry["counts"]["clips"])
-    elif storage.exists(storage.join(config.out, _output.SUCCESS)):
+
+
+def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, folder: Path) -> int:
+    """Do what is to do in a claimed and locked output."""
+    refs, change = plan_shards(config, plan, folder, out=config.out)
+    rejects = part_uri(config.out, "rejects", "plan")
+    storage.write_bytes(rejects, plan.rejects.read_bytes())
+    first, joins = _build_items.build_items(refs, config.out)
+    print(_plan_line(plan, change, refs, len(first) + len(joins)))
+    success = storage.join(config.out, _output.SUCCESS)
+    complete = storage.exists(success)
+    if not first and not joins and complete and not (change.num_fresh or change.num_retired):
         print(f"{config.out} is complete: nothing to do")
         return 0
-    return finish(config, plan, spec, labels)
+    storage.remove(success)
+    with _ray.session(config.address):
+        if first or joins:
+            _build_items.do_items(first, joins, work, yunet_model)
+        return finish(config, plan, refs, work.spec)
 
 
-def _plan_line(plan: Plan, num_shards: int, num_missing: int) -> str:
+def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: int) -> str:
+    minutes = sum(ref.video_s for ref in refs) / 60
+    left_out = sum(plan.reasons.values())
     return (
-        f"plan: {len(plan.manifest)} videos in {num_shards} shards, {num_missing} shards to do, "
-        f"{len(plan.rejects)} left out before reading"
+        f"plan: {plan.num_videos:,} videos, {minutes:,.1f} minutes in {len(refs):,} shards; "
+        f"{change.num_fresh:,} new, {change.num_retired:,} gone or changed; {num_items:,} pieces "
+        f"of work to do; {left_out:,} left out before reading"
     )
 
 
-def finish(config: Config, plan: Plan, spec: ExtractionSpec, labels: Sequence[str]) -> int:
+def finish(config: Config, plan: Plan, refs: Sequence[ShardRef], spec: ExtractionSpec) -> int:
     """Validate the whole, write the report and the marker, print the summary."""
-    entries = _output.read_entries(config.out)
+    done = _output.done_shards(config.out)
+    entries = _output.read_entries(config.out, [r.shard_id for r in refs if r.shard_id in done])
     counts = _output.add_counts(entries, "counts")
-    counts["rejects"] += len(plan.rejects)
-    reasons = Counter(str(row["reason"]) for row in plan.rejects)
+    counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
+    reasons = Counter(plan.reasons)
     reasons.update(_output.add_counts(entries, "rejects"))
     report = validate(config.out)
     storage.write_bytes(
@@ -239,7 +225,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec, labels: Sequence[st
     success = {
         "counts": counts,
         "rejects": dict(reasons),
-        "labels": list(labels),
+        "labels": list(parse_labels(config.label_set)),
         "spec_digest": spec.digest,
         "versions": pipeline_versions(),
     }

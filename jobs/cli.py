@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 JOBS = {
     "make-corpus": "render a small labelled corpus of drawn faces",
+    "import-corpus": "a known corpus, by its names and lists, to a label table",
     "build-dataset": "videos and labels to frame, face and clip datasets",
     "validate-dataset": "check a dataset and say what is wrong with it",
     "train": "a dataset to a model package",

@@ -8,8 +8,11 @@ Each URI is a local path or s3://. The same command again does only what is miss
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,18 +20,22 @@ from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion import storage
 from emotion.errors import VideoError
-from emotion.extract.extractor import Extractor, VideoSummary
+from emotion.extract.extractor import Extractor
 from emotion.extract.spec import ExtractionSpec
+from emotion.extract.walk import VideoSummary
 from emotion.learn.package import ModelPackage, load_package
 from emotion.predict.predictor import Predictor
 from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
-from jobs import _output, _ray
+from jobs import _lock, _output, _ray
 from jobs._cli import one_line_errors, parse
-from jobs._plan import Row, list_videos, video_id
+from jobs._plan import plan_archive
+from jobs._probe import probe_durations
 from jobs._progress import Progress
-from jobs._scored import OpenShard, closing_row, commit
+from jobs._revise import revise_shard
+from jobs._scored import OpenShard, Shard, closing_row, commit, score_tables
+from jobs._shards import ShardRef, extend_plan, read_shard
 from jobs._videos import fetched, reject_row
 
 MODEL_BATCH = 16
@@ -43,7 +50,8 @@ class Config:
         package: Model package: a folder, an s3:// prefix or a model.tar.gz.
         out: Folder for the scores; new, or begun by the same command.
         yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
-        shard_videos: Videos per shard, the unit of work and of resume.
+        shard_minutes: Video time per shard, the unit of work and of resume; default: by the
+            archive, from half a minute to an hour.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -51,7 +59,7 @@ class Config:
     package: str
     out: str
     yunet: str | None = None
-    shard_videos: int = 16
+    shard_minutes: float | None = None
     address: str | None = None
 
 
@@ -71,7 +79,7 @@ class ExtractVideo:
         base = {"shard_id": item["shard_id"], "video_id": video["video_id"]}
         summary = VideoSummary()
         try:
-            with fetched(storage.join(self._root, video["uri"])) as path:
+            with fetched(video, self._root) as path:
                 rows = self._extractor.rows(path, video_id=video["video_id"], summary=summary)
                 for table, row in rows:
                     if table == "clips":
@@ -103,7 +111,7 @@ class ScoreClips:
 
 
 def score_rows(
-    shards: Sequence[_output.Shard],
+    shards: Sequence[Shard],
     *,
     config: Config,
     package: ModelPackage,
@@ -111,7 +119,7 @@ def score_rows(
 ) -> Dataset:
     """Shards to scored rows, lazily and streaming; pixels end at the model stage."""
     items = [
-        {"shard_id": shard.shard_id, "video": json.dumps(video)}
+        {"shard_id": shard.ref.shard_id, "video": json.dumps(video)}
         for shard in shards
         for video in shard.videos
     ]
@@ -141,45 +149,71 @@ def run(config: Config) -> int:
     """Plan, score what is missing, report, mark as complete."""
     package = load_package(config.package)
     yunet_model = detector_weights(package, config.yunet)
-    files = list_videos(config.videos)
-    manifest: list[Row] = [
-        dict.fromkeys(("subject_id", "label", "corpus", "split", "fold"))
-        | {"video_id": video_id(f), "uri": f.uri, "size_bytes": f.size_bytes, "etag": f.version}
-        for f in files
-    ]
-    labels = package.labels
     stored = {
         "videos_root": config.videos,
-        "labels": list(labels),
+        "labels": list(package.labels),
         "model_id": package.model_id,
     }
-    _output.claim(config.out, spec=package.spec, config=stored)
-    shards = _output.extend_plan(
-        config.out, manifest, (), max_videos=config.shard_videos, max_mb=1024
-    )
-    done = _output.done_shards(config.out)
-    missing = [s for s in shards if s.shard_id not in done]
-    print(f"plan: {len(files)} videos in {len(shards)} shards, {len(missing)} shards to do")
+    with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        plan = plan_archive(config.videos, Path(name))
+        _output.claim(config.out, spec=package.spec, config=stored)
+        with _lock.held(config.out):
+            refs, _ = extend_plan(
+                config.out,
+                plan,
+                durations=partial(probe_durations, config.videos, address=config.address),
+                shard_s=60 * config.shard_minutes if config.shard_minutes else None,
+                segment_s=None,
+                folder=Path(name),
+            )
+            return _score(config, package, yunet_model, refs, plan.num_videos)
+
+
+def _score(
+    config: Config,
+    package: ModelPackage,
+    yunet_model: bytes | None,
+    refs: Sequence[ShardRef],
+    num_videos: int,
+) -> int:
+    missing, revise = _to_do(refs, config.out)
+    print(f"plan: {num_videos} videos in {len(refs)} shards, {len(missing)} shards to do")
     success = storage.join(config.out, _output.SUCCESS)
-    if not missing and storage.exists(success):
+    if not missing and not revise and storage.exists(success):
         print(f"{config.out} is complete: nothing to do")
         return 0
     storage.remove(success)
+    for ref in revise:
+        revise_shard(config.out, ref, score_tables(package.labels))
     if missing:
+        shards = [Shard(ref, tuple(read_shard(ref))) for ref in missing]
         with _ray.session(config.address):
-            _score_missing(missing, config, package, yunet_model)
-    return finish(config, package, len(files))
+            _score_missing(shards, config, package, yunet_model)
+    done = _output.done_shards(config.out)
+    return finish(config, package, num_videos, [r.shard_id for r in refs if r.shard_id in done])
+
+
+def _to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
+    """Shards to score, and finished ones that hold videos no longer wanted."""
+    entries = _output.read_entries(out, sorted(_output.done_shards(out)))
+    done = {e["shard_id"]: e["retired"] for e in entries if "storage_error" not in e["rejects"]}
+    wanted = [ref for ref in refs if ref.shard_id not in done and len(ref.retired) < ref.num_rows]
+    stale = [r for r in refs if r.shard_id in done and done[r.shard_id] != len(r.retired)]
+    return wanted, stale
 
 
 def _score_missing(
-    missing: Sequence[_output.Shard],
+    missing: Sequence[Shard],
     config: Config,
     package: ModelPackage,
     yunet_model: bytes | None,
 ) -> None:
     """Stream the rows back and commit each shard as it becomes complete."""
-    by_id = {shard.shard_id: shard for shard in missing}
-    under_way = {s.shard_id: OpenShard({str(v["video_id"]) for v in s.videos}) for s in missing}
+    by_id = {shard.ref.shard_id: shard for shard in missing}
+    under_way = {
+        shard.ref.shard_id: OpenShard({str(v["video_id"]) for v in shard.videos})
+        for shard in missing
+    }
     rows = score_rows(missing, config=config, package=package, yunet_model=yunet_model)
     total = sum(len(s.videos) for s in missing)
     with Progress("score", total=total, unit="video") as progress:
@@ -194,9 +228,9 @@ def _score_missing(
                 commit(config.out, by_id[shard_id], under_way.pop(shard_id), package.labels)
 
 
-def finish(config: Config, package: ModelPackage, num_listed: int) -> int:
+def finish(config: Config, package: ModelPackage, num_listed: int, shard_ids: Sequence[str]) -> int:
     """Write the report and the marker; print the summary."""
-    entries = _output.read_entries(config.out)
+    entries = _output.read_entries(config.out, shard_ids)
     counts, reasons = _output.add_counts(entries, "counts"), _output.add_counts(entries, "rejects")
     storage.write_bytes(storage.join(config.out, "report.html"), scores_report(config.out).encode())
     success = {

@@ -1,19 +1,17 @@
-"""Check a dataset with Great Expectations; exit code 1 if it fails.
+"""Check a dataset with Great Expectations and DuckDB; exit code 1 if it fails.
 
     python -m jobs.validate_dataset --dataset URI
 
-Writes DATASET/validation/report.json and index.html. ``jobs.build_dataset`` does the same at its
-end; training refuses a dataset without a clean report.
+Writes DATASET/validation/report.json, index.html and data_docs/. ``jobs.build_dataset`` does the
+same at its end; training refuses a dataset without a clean report.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import REASONS, InputError
@@ -21,9 +19,24 @@ from emotion.extract.spec import ExtractionSpec
 from emotion.report.page import name_of
 from emotion.report.validation import validation_report
 from jobs._cli import one_line_errors, parse
-from schemas.derived import STORED, Footer
+from jobs._validation_groups import (
+    GROUP_MB,
+    Parts,
+    cut_groups,
+    list_parts,
+    of_group,
+    validate_group,
+)
+from jobs._validation_whole import validate_whole, whole_rules
+from schemas import suites
+from schemas.rules import Suite, no_note
+from schemas.suites import Declared
 from schemas.tables import DATASETS
-from schemas.validation import ValidationReport
+from schemas.validation import EXAMPLES, Result, ValidationReport, from_json, merged
+
+MAX_REJECT_SHARE = 0.5
+PLAN_PART = "part-plan.parquet"  # rejects alone has it: what was left out before reading
+_EVERY_PART = "every shard has a part in each table"
 
 
 @dataclass(frozen=True)
@@ -32,41 +45,82 @@ class Config:
 
     Attributes:
         dataset: Folder of the dataset.
+        max_reject_share: Share of the labelled videos that may be left out, 0 to 1.
+        address: Ray cluster to join, where there is more than one machine's work; default:
+            $RAY_ADDRESS, else a local Ray.
     """
 
     dataset: str
+    max_reject_share: float = MAX_REJECT_SHARE
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_reject_share <= 1:
+            raise InputError(f"--max-reject-share is {self.max_reject_share}, it must be 0 to 1")
 
 
-def validate(dataset_uri: str) -> ValidationReport:
+def validate(
+    dataset_uri: str,
+    *,
+    max_reject_share: float = MAX_REJECT_SHARE,
+    group_mb: float = GROUP_MB,
+    address: str | None = None,
+) -> ValidationReport:
     """Check every part and row of a dataset and write ``validation/`` beside them.
 
-    The parts' columns and types come first; when they are wrong, rows are not read.
+    Rules on rows and videos run on groups of shards: one group here, several in Ray's workers.
+    Rules across the whole follow. When a part is missing or has wrong columns, rows are not read.
+
+    Args:
+        dataset_uri: the dataset folder.
+        max_reject_share: share of the labelled videos that may be left out.
+        group_mb: size of a group: of its frames, faces and tracks on storage.
+        address: where several groups run, if no Ray is connected: see ``jobs._ray.session``.
 
     Raises:
-        InputError: if there is no dataset at the address.
+        InputError: if there is no dataset at the address, or a part is not Parquet.
     """
-    from schemas import expectations  # imports Great Expectations: seconds
-
-    spec, labels = _declared(dataset_uri)
-    footers = read_footers(dataset_uri)
-    report = expectations.validate_footers(footers, clip_len=spec.clip_len)
+    spec, declared = _declared(dataset_uri)
+    parts = list_parts(dataset_uri)
+    report, counts = _parts_report(parts), dict.fromkeys(DATASETS, 0)
     if report.success:
-        tables = {
-            name: storage.read_tables(storage.join(dataset_uri, name), columns=list(STORED[name]))
-            for name in DATASETS
-        }
-        rows = expectations.validate_tables(
-            tables, labels=labels, clip_len=spec.clip_len, reject_reasons=REASONS
+        found, counts = _validate_groups(dataset_uri, parts, declared, group_mb, address)
+        report = merged([report, found])
+    if all(result.success for result in report.results if result.dataset in ("parts", "columns")):
+        whole = validate_whole(
+            dataset_uri, parts, labels=declared.labels, max_reject_share=max_reject_share
         )
-        report = ValidationReport(report.results + rows.results)
-    counts = dict.fromkeys(DATASETS, 0)
-    for footer in footers:
-        counts[footer.dataset] += footer.num_rows
-    _write(dataset_uri, report, spec=spec, counts=counts)
+        report = merged([report, whole])
+    _write(
+        dataset_uri,
+        report,
+        spec=spec,
+        counts=counts,
+        rules=all_rules(declared, max_reject_share=max_reject_share),
+    )
     return report
 
 
-def _declared(dataset_uri: str) -> tuple[ExtractionSpec, list[str]]:
+def all_rules(declared: Declared, *, max_reject_share: float) -> dict[str, Suite]:
+    """Every rule that a report may tell of, by dataset."""
+    labels, clip_len = declared.labels, declared.clip_len
+    found = {
+        "parts": (no_note("note", _EVERY_PART), *suites.parts_suite(clip_len)),
+        "columns": suites.columns_suite(),
+        "videos": suites.videos_suite(labels),
+        "frames": suites.frames_suite(),
+        "faces": suites.faces_suite(),
+        "tracks": suites.tracks_suite(labels),
+        "clips": suites.clips_suite(labels, clip_len),
+        "rejects": suites.rejects_suite(declared.reject_reasons),
+        "crops": suites.crops_suite(declared.crop_px),
+    }
+    for name, rules in whole_rules(max_reject_share=max_reject_share).items():
+        found[name] = found.get(name, ()) + rules
+    return found
+
+
+def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
     try:
         spec = ExtractionSpec.from_json(storage.read_json(storage.join(dataset_uri, "spec.json")))
         config = storage.read_json(storage.join(dataset_uri, "config.json"))
@@ -80,42 +134,68 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, list[str]]:
         raise InputError(
             f"{dataset_uri}/config.json declares labels {labels!r}, not a list of names"
         )
-    return spec, [str(label) for label in labels]
+    declared = Declared(
+        labels=tuple(str(label) for label in labels),
+        clip_len=spec.clip_len,
+        clip_stride=spec.clip_stride,
+        crop_px=spec.crop_px,
+        reject_reasons=REASONS,
+    )
+    return spec, declared
 
 
-def read_footers(dataset_uri: str) -> list[Footer]:
-    """What every part of the five tables says of itself; image bytes are not read.
+def _parts_report(parts: Parts) -> ValidationReport:
+    """Whether every shard has its part in each table; nothing is read."""
+    shards = {part for files in parts.values() for part in files} - {PLAN_PART}
+    missing = [f"{name}/{part}" for name in DATASETS for part in sorted(shards - set(parts[name]))]
+    notes = [f"{where} is missing" for where in missing]
+    if not shards:
+        notes = ["videos/ holds no Parquet part"]
+    result = Result(
+        "parts",
+        _EVERY_PART,
+        success=not notes,
+        unexpected=len(notes),
+        examples=tuple(notes[:EXAMPLES]),
+        elements=len(shards) * len(DATASETS),
+    )
+    return ValidationReport((result,))
 
-    Raises:
-        InputError: if a part is not Parquet.
-    """
-    footers = []
-    for name in DATASETS:
-        for part in storage.list_files(storage.join(dataset_uri, name), suffixes=(".parquet",)):
-            with storage.open_input(part.uri) as file:
-                try:
-                    parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-                except pa.ArrowInvalid as err:
-                    raise InputError(f"{part.uri} is not a Parquet file: {err}") from err
-                footers.append(_footer(name, part.uri.rsplit("/", 1)[-1], parquet))
-    return footers
 
+def _validate_groups(
+    dataset_uri: str, parts: Parts, declared: Declared, group_mb: float, address: str | None
+) -> tuple[ValidationReport, dict[str, int]]:
+    groups = [of_group(parts, group) for group in cut_groups(parts, max_mb=group_mb)]
+    if len(groups) == 1:
+        return validate_group(dataset_uri, groups[0], declared=declared)
+    from jobs import _ray, _validation_ray  # only where one process would be slow
 
-def _footer(dataset: str, part: str, parquet: pq.ParquetFile) -> Footer:
-    metadata = parquet.metadata
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
-    crops = sum(c.num_values for c in columns if c.path_in_schema.split(".")[0] == "crops")
-    num_crops = crops if dataset == "clips" else 0
-    return Footer(dataset, part, parquet.schema_arrow, metadata.num_rows, num_crops)
+    counts: Counter[str] = Counter()
+    reports = []
+    with _ray.session(address):
+        workers = _ray.cluster_cpus()
+        rows = _validation_ray.mapped(dataset_uri, groups, declared, workers=workers)
+        for row in rows.iter_rows():
+            reports.append(from_json(json.loads(row["report"])))
+            counts.update(json.loads(row["counts"]))
+    return merged(reports), dict(counts)
 
 
 def _write(
-    dataset_uri: str, report: ValidationReport, *, spec: ExtractionSpec, counts: dict[str, int]
+    dataset_uri: str,
+    report: ValidationReport,
+    *,
+    spec: ExtractionSpec,
+    counts: dict[str, int],
+    rules: dict[str, Suite],
 ) -> None:
-    folder = storage.join(dataset_uri, "validation")
+    from jobs._validation_docs import write_docs  # imports Great Expectations: seconds
+
+    folder, title = storage.join(dataset_uri, "validation"), name_of(dataset_uri)
+    docs = write_docs(storage.join(folder, "data_docs"), report, suites=rules, title=title)
+    links = {"all": "data_docs/index.html"} | {n: f"data_docs/{page}" for n, page in docs.items()}
     value = report.to_json() | {"spec_digest": spec.digest, "counts": counts}
-    page = validation_report(value, title=name_of(dataset_uri))
+    page = validation_report(value, title=title, docs_uris=links)
     storage.write_bytes(storage.join(folder, "index.html"), page.encode())
     storage.write_json(storage.join(folder, "report.json"), value)
 
@@ -124,13 +204,15 @@ def print_report(report: ValidationReport) -> None:
     """Print a line per dataset, then each expectation that is not kept with examples."""
     total = Counter(result.dataset for result in report.results)
     failed = Counter(result.dataset for result in report.failed)
-    print(f"{'validation':<12}{'expectations':>14}{'failed':>9}")
+    warned = Counter(result.dataset for result in report.warnings)
+    print(f"{'validation':<12}{'expectations':>14}{'failed':>9}{'warnings':>10}")
     for name, count in total.items():
-        print(f"{name:<12}{count:>14}{failed[name]:>9}")
-    for result in report.failed:
-        print(f"FAILED {result.dataset}: {result.expectation}; {result.unexpected} do not")
-        for example in result.examples:
-            print(f"    {example}")
+        print(f"{name:<12}{count:>14}{failed[name]:>9}{warned[name]:>10}")
+    for word, results in (("FAILED", report.failed), ("WARNING", report.warnings)):
+        for result in results:
+            print(f"{word} {result.dataset}: {result.expectation}; {result.unexpected} do not")
+            for example in result.examples:
+                print(f"    {example}")
     print("dataset is valid" if report.success else f"{len(report.failed)} expectations failed")
 
 
@@ -139,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job."""
     config = parse(Config, argv, doc=__doc__)
     dataset = storage.absolute(config.dataset)
-    report = validate(dataset)
+    report = validate(dataset, max_reject_share=config.max_reject_share, address=config.address)
     print_report(report)
     print(f"report: {storage.join(dataset, 'validation', 'index.html')}")
     return 0 if report.success else 1

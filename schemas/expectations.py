@@ -1,7 +1,7 @@
-"""Great Expectations suites of the five datasets, run on data frames without image bytes.
+"""Rules run by Great Expectations, on data frames without image bytes.
 
-``validate_footers`` looks at the parts' columns, types and sizes; when it passes, the tables can
-be read, and ``validate_tables`` looks at every row. Nothing leaves the machine: no analytics, no
+``validate_footers`` looks at parts' columns, types and sizes; when it passes, their rows can be
+read, and ``validate_tables`` looks at every one. Nothing leaves the machine: no analytics, no
 stored context. Importing this module takes seconds; only jobs do.
 """
 
@@ -14,10 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
-from schemas import derived
-from schemas.validation import Result, ValidationReport
+from schemas import derived, derived_tracks, suites
+from schemas.footers import Footer, columns_frame, crops_frame
+from schemas.notes import Tables, to_frame
+from schemas.rules import Rule, Suite
+from schemas.suites import Declared
+from schemas.validation import EXAMPLES, Result, ValidationReport
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 with warnings.catch_warnings():
@@ -27,211 +30,78 @@ with warnings.catch_warnings():
 
     gxe: Any = importlib.import_module("great_expectations.expectations")
 
-SPLITS = ("train", "val", "test")
-VIDEO_REASONS = ("no_face", "short_tracks")
-VIDEO_COUNTS = ("num_frames", "num_faces", "num_tracks", "num_clips")
-EXAMPLES = 5
-
-Suite = list[Any]  # of gxe.Expectation, which is untyped
 Check = tuple[str, pd.DataFrame, Suite]
-MAX_DURATION_S = 7 * 24 * 3600
+_SEVERITIES = {"error": "critical", "warning": "warning"}
 
 
-def validate_footers(footers: Sequence[derived.Footer], *, clip_len: int) -> ValidationReport:
-    """Check that every part has the declared columns, and ``clip_len`` crops for each clip."""
-    columns = derived.columns_frame(footers)
-    crops = derived.crops_frame(footers, clip_len=clip_len)
-    declared = "every part has the declared columns and types"
-    full = f"every part holds {clip_len} crops for each clip"
+def validate_footers(footers: Sequence[Footer], *, clip_len: int) -> ValidationReport:
+    """Check that parts have the declared columns, and ``clip_len`` crops for each clip."""
+    columns, crops = columns_frame(footers), crops_frame(footers, clip_len=clip_len)
     return run_checks(
         [
-            ("columns", columns, [_no_note("problem", declared)]),
-            ("clips", crops, [_no_note("wrong_crops", full)]),
+            ("columns", columns, suites.columns_suite()),
+            ("parts", crops, suites.parts_suite(clip_len)),
         ]
     )
 
 
-def validate_tables(
-    tables: Mapping[str, pa.Table],
-    *,
-    labels: Sequence[str],
-    clip_len: int,
-    reject_reasons: Sequence[str],
-) -> ValidationReport:
-    """Check every row of a dataset whose parts have passed ``validate_footers``.
+def validate_crops(crops: pd.DataFrame, *, crop_px: int) -> ValidationReport:
+    """Check the crops that were looked at: a row each, with a note in ``problem``."""
+    return run_checks([("crops", crops, suites.crops_suite(crop_px))])
+
+
+def validate_tables(tables: Tables, *, declared: Declared) -> ValidationReport:
+    """Check every row of some whole videos whose parts have passed ``validate_footers``.
 
     Args:
-        tables: the five tables by name, with at least the columns ``derived.STORED``.
-        labels: the declared label set.
-        clip_len: crops per clip (T).
-        reject_reasons: the closed list of reasons in ``rejects``.
+        tables: the six tables by name, with at least the columns ``derived.STORED``.
+        declared: what the rows are held to.
     """
-    return run_checks(
-        checks(tables, labels=labels, clip_len=clip_len, reject_reasons=reject_reasons)
-    )
+    return run_checks(checks(tables, declared=declared))
 
 
-def checks(
-    tables: Mapping[str, pa.Table],
-    *,
-    labels: Sequence[str],
-    clip_len: int,
-    reject_reasons: Sequence[str],
-) -> list[Check]:
-    """What ``validate_tables`` runs: name, frame and suite of each table and derivation."""
-    videos, clips = tables["videos"], derived.clips_frame(tables, clip_len=clip_len)
-    rejects = tables["rejects"].to_pandas()
-    one_split = "every subject is in one split only"
-    one_content = "the same bytes (content_sha256) are in one split only"
-    subjects = derived.groups_frame(videos, "subject_id")
-    contents = derived.groups_frame(videos, "content_sha256")
+def checks(tables: Tables, *, declared: Declared) -> list[Check]:
+    """What ``validate_tables`` runs on tables: name, frame and suite of each."""
+    labels, clip_len = declared.labels, declared.clip_len
+    clips = derived_tracks.clips_frame(tables, clip_len=clip_len, clip_stride=declared.clip_stride)
+    rejects = to_frame(tables["rejects"])
     return [
-        ("videos", derived.videos_frame(tables), videos_suite(labels)),
-        ("frames", derived.frames_frame(tables), frames_suite()),
-        ("faces", derived.faces_frame(tables), faces_suite()),
-        ("clips", clips, clips_suite(labels, clip_len)),
-        ("rejects", rejects, rejects_suite(reject_reasons)),
-        ("subjects", subjects, [_no_note("several_splits", one_split)]),
-        ("contents", contents, [_no_note("several_splits", one_content)]),
+        ("videos", derived.videos_frame(tables), suites.videos_suite(labels)),
+        ("frames", derived.frames_frame(tables), suites.frames_suite()),
+        ("faces", derived.faces_frame(tables), suites.faces_suite()),
+        ("tracks", derived_tracks.tracks_frame(tables), suites.tracks_suite(labels)),
+        ("clips", clips, suites.clips_suite(labels, clip_len)),
+        ("rejects", rejects, suites.rejects_suite(declared.reject_reasons)),
     ]
 
 
-def videos_suite(labels: Sequence[str]) -> Suite:
-    """Expectations on ``derived.videos_frame``."""
-    sha256 = "content_sha256 is 64 hex digits"
-    regex = "^[0-9a-f]{64}$"
-    return [
-        _some_rows("there is at least one video"),
-        *_present("video_id", "uri", "content_sha256", "subject_id", "label", "split"),
-        *_present("size_bytes", "duration_s", "fps", "width", "height", *VIDEO_COUNTS),
-        *_unique("video_id", "uri"),
-        gxe.ExpectColumnValuesToMatchRegex(
-            column="content_sha256", regex=regex, description=sha256
-        ),
-        _one_of("label", labels),
-        _one_of("split", SPLITS),
-        _one_of("reason", VIDEO_REASONS),
-        _between("size_bytes", 1, None),
-        _between("duration_s", 0, MAX_DURATION_S, above=True),
-        _between("fps", 0, 1000, above=True),
-        _between("width", 1, None),
-        _between("height", 1, None),
-        *[_between(name, 0, None) for name in VIDEO_COUNTS],
-        _no_note("wrong_num_clips", "num_clips is the number of the video's rows in clips"),
-        _no_note("wrong_num_frames", "num_frames is the number of the video's rows in frames"),
-        _no_note("wrong_num_faces", "num_faces is the number of the video's rows in faces"),
-        _no_note("wrong_reason", "a video has either clips or a reason for having none"),
-    ]
-
-
-def frames_suite() -> Suite:
-    """Expectations on ``derived.frames_frame``."""
-    keys = ["video_id", "frame_index"]
-    once = "a frame_index is there once in a video"
-    return [
-        *_present("video_id", "frame_index", "pts_s", "n_faces", "brightness", "blur"),
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=keys, description=once),
-        _between("frame_index", 0, None),
-        _between("pts_s", 0, None),
-        _between("n_faces", 0, None),
-        _between("brightness", 0, 255),
-        _between("blur", 0, None),
-        _no_note("time_back", "pts_s grows strictly along a video"),
-        _no_note("unknown_video", "every frame's video is in videos"),
-    ]
-
-
-def faces_suite() -> Suite:
-    """Expectations on ``derived.faces_frame``."""
-    return [
-        *_present("face_id", "video_id", "frame_index", "pts_s", "score", "size_px", "blur"),
-        *_present("brightness"),
-        *_unique("face_id"),
-        _between("pts_s", 0, None),
-        _between("score", -10, 10),  # dlib's HOG has no upper bound; the spec allows -10 to 10
-        _between("yaw_deg", -180, 180),
-        _between("roll_deg", -180, 180),
-        _between("brightness", 0, 255),
-        _between("blur", 0, None),
-        _between("size_px", 0, None, above=True),
-        _between("num_landmark_values", 10, 10),
-        _no_note("box_outside", f"box is inside the frame, give or take {_TOLERANCE}"),
-        _no_note("time_back", "pts_s grows strictly along a track"),
-        _no_note("unknown_video", "every face's video is in videos"),
-        _no_note("unknown_frame", "every face's frame is in frames"),
-    ]
-
-
-def clips_suite(labels: Sequence[str], clip_len: int) -> Suite:
-    """Expectations on ``derived.clips_frame``."""
-    later = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-        column_A="stop_s", column_B="start_s", description="start_s is before stop_s"
-    )
-    return [
-        *_present("clip_id", "video_id", "track_id", "subject_id", "label", "split"),
-        *_present("start_s", "stop_s", "num_faces", "quality"),
-        *_unique("clip_id"),
-        _one_of("label", labels),
-        _one_of("split", SPLITS),
-        _between("start_s", 0, None),
-        later,
-        _between("num_pts", clip_len, clip_len),
-        _between("num_faces", 1, clip_len),
-        _between("quality", 0, 1),
-        _no_note("time_back", "the crops' pts_s never run backwards"),
-        _no_note("box_outside", f"box is inside the frame, give or take {_TOLERANCE}"),
-        _no_note("unknown_video", "every clip's video is in videos"),
-        _no_note("unknown_track", "every clip's track is in faces"),
-        *[
-            _no_note(f"other_{name}", f"a clip's {name} is its video's")
-            for name in ("subject_id", "label", "split", "fold")
-        ],
-    ]
-
-
-def rejects_suite(reasons: Sequence[str]) -> Suite:
-    """Expectations on ``rejects``, which may be empty."""
-    return [*_present("uri", "stage", "reason"), _one_of("reason", reasons)]
-
-
-_TOLERANCE = f"{derived.BOX_TOLERANCE_PX:g} px"
-
-
-def _some_rows(text: str) -> Any:
-    return gxe.ExpectTableRowCountToBeBetween(min_value=1, description=text)
-
-
-def _present(*columns: str) -> Suite:
-    words = "{} is never null"
-    return [
-        gxe.ExpectColumnValuesToNotBeNull(column=c, description=words.format(c)) for c in columns
-    ]
-
-
-def _unique(*columns: str) -> Suite:
-    words = "{} is there once"
-    return [
-        gxe.ExpectColumnValuesToBeUnique(column=c, description=words.format(c)) for c in columns
-    ]
-
-
-def _one_of(column: str, values: Sequence[str]) -> Any:
-    text = f"{column} is one of {', '.join(values)}"
-    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values), description=text)
-
-
-def _between(column: str, low: float, high: float | None, *, above: bool = False) -> Any:
-    """From ``low`` to ``high``, both allowed; ``above`` shuts ``low`` out. Nulls pass."""
-    text = f"{column} is {'above' if above else 'at least'} {low:g}"
-    if high is not None:
-        text = f"{column} is {low:g}" if low == high else f"{text} and at most {high:g}"
-    return gxe.ExpectColumnValuesToBeBetween(
-        column=column, min_value=low, max_value=high, strict_min=above, description=text
-    )
-
-
-def _no_note(column: str, text: str) -> Any:
-    return gxe.ExpectColumnValuesToBeNull(column=column, description=text)
+def expectation(rule: Rule) -> Any:
+    """The expectation of Great Expectations that a rule stands for; it carries the rule's text."""
+    known: dict[str, Any] = {
+        "description": rule.text,
+        "severity": _SEVERITIES[rule.severity],
+    }
+    column = rule.columns[0]
+    if rule.kind == "unique" and len(rule.columns) > 1:
+        return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns), **known)
+    if rule.kind == "ordered":
+        pair = {"column_A": rule.columns[1], "column_B": column}
+        return gxe.ExpectColumnPairValuesAToBeGreaterThanB(**pair, **known)
+    if rule.kind == "between":
+        bounds = {"min_value": rule.low, "max_value": rule.high, "strict_min": rule.above}
+        return gxe.ExpectColumnValuesToBeBetween(column=column, **bounds, **known)
+    if rule.kind == "one_of":
+        values = list(rule.values)
+        return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=values, **known)
+    if rule.kind == "matches":
+        regex = rule.values[0]
+        return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=regex, **known)
+    of_column = {
+        "present": gxe.ExpectColumnValuesToNotBeNull,
+        "unique": gxe.ExpectColumnValuesToBeUnique,
+        "no_note": gxe.ExpectColumnValuesToBeNull,
+    }
+    return of_column[rule.kind](column=column, **known)
 
 
 def run_checks(found: Iterable[Check]) -> ValidationReport:
@@ -245,25 +115,31 @@ def run_checks(found: Iterable[Check]) -> ValidationReport:
         definition = asset.add_batch_definition_whole_dataframe("all")
         batch = definition.get_batch({"dataframe": frame})
         outcome = batch.validate(
-            gx.ExpectationSuite(name=name, expectations=suite),
-            result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES},
+            gx.ExpectationSuite(name=name, expectations=[expectation(rule) for rule in suite]),
+            result_format={"result_format": "BASIC", "partial_unexpected_count": EXAMPLES},
         )
-        ended = [_result(name, one) for one in outcome.results]
-        order = [expectation.description for expectation in suite]
-        results += sorted(ended, key=lambda result: order.index(result.expectation))
+        known: list[Any] = list(outcome.results)
+        ended = {str(one.expectation_config.description): one for one in known}
+        results += [_result(name, rule, ended[rule.text]) for rule in suite]
     return ValidationReport(tuple(results))
 
 
-def _result(dataset: str, outcome: Any) -> Result:
-    text, values = str(outcome.expectation_config.description), outcome.result
-    if "unexpected_count" in values:
-        count, examples = values["unexpected_count"], values["partial_unexpected_list"]
-    elif "observed_value" in values:
-        count, examples = int(not outcome.success), [values["observed_value"]]
-    else:
-        raise RuntimeError(f"{dataset}: {text!r} could not be checked: {outcome.exception_info}")
-    shown = () if outcome.success else tuple(dict.fromkeys(_plain(e) for e in examples))
-    return Result(dataset, text, bool(outcome.success), int(count), shown)
+def _result(dataset: str, rule: Rule, outcome: Any) -> Result:
+    values = outcome.result
+    if "unexpected_count" not in values:
+        raise RuntimeError(
+            f"{dataset}: {rule.text!r} could not be checked: {outcome.exception_info}"
+        )
+    examples = () if outcome.success else values["partial_unexpected_list"]
+    return Result(
+        dataset=dataset,
+        expectation=rule.text,
+        success=bool(outcome.success),
+        unexpected=int(values["unexpected_count"]),
+        examples=tuple(dict.fromkeys(_plain(one) for one in examples)),
+        elements=int(values["element_count"]),
+        severity=rule.severity,
+    )
 
 
 def _plain(value: object) -> str:

@@ -26,9 +26,40 @@ MANIFEST = pa.schema(
         ("corpus", pa.string()),
         ("split", pa.string()),
         ("fold", pa.string()),
+        ("duration_s", pa.float64()),  # by the header, else guessed from the size
+        ("num_segments", pa.int32()),  # parts that different workers read; 1: one reads it all
     ]
 )
-"""What is known of a video before it is opened; label-table columns follow as strings."""
+"""What is known of a video before it is read; label-table columns follow as strings."""
+
+SEGMENTS = pa.schema(
+    [
+        ("frame_index", pa.int32()),
+        ("pts_s", pa.float64()),
+        ("brightness", pa.float64()),
+        ("blur", pa.float64()),
+        ("signature_small", pa.binary()),
+        ("signature_counts", pa.binary()),
+        (
+            "faces",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("box", FLOATS),
+                        ("score", pa.float32()),
+                        ("landmarks", FLOATS),
+                        ("yaw_deg", pa.float64()),
+                        ("roll_deg", pa.float64()),
+                        ("blur", pa.float64()),
+                        ("brightness", pa.float64()),
+                        ("jpeg", pa.binary()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+"""What was seen in one segment of a long video; lies in ``_ledger/segments`` until it is joined."""
 
 VIDEOS = pa.schema(
     [
@@ -50,7 +81,9 @@ VIDEOS = pa.schema(
         ("num_frames", pa.int32()),  # sampled
         ("num_faces", pa.int32()),
         ("num_tracks", pa.int32()),
+        ("num_identities", pa.int32()),
         ("num_clips", pa.int32()),
+        ("complete", pa.bool_()),  # false: decoding broke off, and what came before was kept
         ("reason", pa.string()),  # why there is no clip: no_face, short_tracks; else null
     ]
 )
@@ -71,6 +104,7 @@ FACES = pa.schema(
         ("face_id", pa.string()),
         ("video_id", pa.string()),
         ("track_id", pa.int32()),  # null: a detection that never became a track
+        ("identity_id", pa.int32()),  # groups the tracks of one person in the video
         ("frame_index", pa.int32()),
         ("pts_s", pa.float64()),
         ("box", FLOATS),
@@ -84,11 +118,28 @@ FACES = pa.schema(
     ]
 )
 
+TRACKS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("track_id", pa.int32()),
+        ("identity_id", pa.int32()),
+        ("subject_id", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("start_s", pa.float64()),  # sample time of its first face
+        ("stop_s", pa.float64()),  # end of the sample of its last face; half-open
+        ("num_faces", pa.int32()),
+        ("mean_size_px", pa.float32()),
+        ("embedding", FLOATS),  # 128 numbers of unit length: who, not how it looks
+    ]
+)
+
 CLIPS = pa.schema(
     [
         ("clip_id", pa.string()),
         ("video_id", pa.string()),
         ("track_id", pa.int32()),
+        ("identity_id", pa.int32()),
         ("subject_id", pa.string()),
         ("label", pa.string()),
         ("split", pa.string()),
@@ -110,6 +161,8 @@ REJECTS = pa.schema(
         ("stage", pa.string()),  # plan, decode
         ("reason", pa.string()),
         ("detail", pa.string()),
+        ("offset_s", pa.float64()),  # where it broke; null: unknown
+        ("offset_bytes", pa.int64()),  # of the last good packet; null: unknown
     ]
 )
 
@@ -117,10 +170,11 @@ DATASETS = {
     "videos": VIDEOS,
     "frames": FRAMES,
     "faces": FACES,
+    "tracks": TRACKS,
     "clips": CLIPS,
     "rejects": REJECTS,
 }
-"""The five tables of a dataset, by folder name."""
+"""The six tables of a dataset, by folder name."""
 
 
 def prob_column(label: str) -> str:

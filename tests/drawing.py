@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.codec.context
 import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 CLOCK = Fraction(1, 90_000)
 _GRID = 4  # 4 x 4 blocks: 16 bits, the lowest at the top left
+_COUNT_FRAMES = ("mpeg4", "mpeg2video", "mpeg1video")  # the others take any clock
+_WITH_B_FRAMES = ("mpeg4", "mpeg2video", "mpeg1video")
 _MATRICES = {  # the tkhd matrix of a display turned clockwise by so many degrees
     90: (0, 1, -1, 0),
     180: (-1, 0, 0, -1),
@@ -51,27 +54,39 @@ def write_video(
     codec: str = "libx264",
     b_frames: int = 0,
     rotation: int = 0,
+    pix_fmt: str = "yuv420p",
+    options: Mapping[str, str] | None = None,
+    interlaced: bool = False,
 ) -> Path:
-    """Write RGB pictures of one even size as a video; the container follows the suffix.
+    """Write RGB pictures of one size as a video; the container follows the suffix.
 
     Args:
-        path: .mp4, .mov, .mkv, .webm, .avi, ...
+        path: .mp4, .mov, .mkv, .webm, .avi, .mpg, .ts, .m2ts, .3gp, ...
         images: the frames.
         pts_s: when each is shown, rising; None: ``fps`` apart from 0.
         fps: used where ``pts_s`` is None, and as the container's nominal rate.
-        codec: FFmpeg's name of the encoder: libx264, mpeg4, libvpx-vp9.
+        codec: FFmpeg's name of the encoder: libx264, mpeg4, libvpx-vp9, ...
         b_frames: B-frames between two others, for codecs that have them.
         rotation: 90, 180 or 270 degrees clockwise that a player turns the picture; .mp4 and .mov.
+        pix_fmt: FFmpeg's name of the pixel format.
+        options: of the encoder, over those that are chosen here.
+        interlaced: encode the even and the odd lines as two fields, for codecs that can.
     """
     times = [k / fps for k in range(len(images))] if pts_s is None else list(pts_s)
     with av.open(str(path), "w") as container:
-        stream = _stream(container, images[0], fps=fps, codec=codec, b_frames=b_frames)
+        stream = _stream(container, images[0], fps=fps, codec=codec, pix_fmt=pix_fmt)
+        stream.options = _options(codec, b_frames) | dict(options or {})
+        if codec in _WITH_B_FRAMES:
+            stream.codec_context.max_b_frames = b_frames
+        if interlaced:
+            flags = av.codec.context.Flags
+            stream.codec_context.flags |= flags.interlaced_dct | flags.interlaced_me
         for image, time_s in zip(images, times, strict=True):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             time_base = stream.codec_context.time_base
             frame.time_base = time_base
             frame.pts = round(Fraction(time_s) / time_base)
-            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+            container.mux(stream.encode(frame.reformat(format=pix_fmt)))
         container.mux(stream.encode(None))
     if rotation:
         _turn(path, rotation)
@@ -85,21 +100,28 @@ def number_video(path: Path, count: int, **options: object) -> Path:
 
 
 def _stream(
-    container: av.container.OutputContainer, image: Image, *, fps: float, codec: str, b_frames: int
+    container: av.container.OutputContainer, image: Image, *, fps: float, codec: str, pix_fmt: str
 ) -> VideoStream:
     rate = Fraction(fps).limit_denominator(1001)
     stream = container.add_stream(codec, rate=rate)
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = image.shape[:2]
-    stream.pix_fmt = "yuv420p"
+    stream.pix_fmt = pix_fmt
     stream.codec_context.thread_count = 1
-    # AVI and MPEG-4 count frames; the others take any clock.
-    stream.codec_context.time_base = 1 / rate if codec == "mpeg4" else CLOCK
-    if codec == "libx264":
-        stream.options = {"crf": "12", "preset": "veryfast", "bf": str(b_frames)}
-    else:
+    counts = codec in _COUNT_FRAMES or container.format.name == "avi"
+    stream.codec_context.time_base = 1 / rate if counts else CLOCK
+    if codec not in ("libx264", "libx265"):
         stream.codec_context.bit_rate = 2_000_000
     return stream
+
+
+def _options(codec: str, b_frames: int) -> dict[str, str]:
+    if codec == "libx264":
+        return {"crf": "12", "preset": "veryfast", "bf": str(b_frames)}
+    if codec == "libx265":
+        params = f"log-level=none:pools=none:frame-threads=1:bframes={b_frames}"
+        return {"crf": "12", "preset": "ultrafast", "x265-params": params}
+    return {"preset": "12"} if codec == "libsvtav1" else {}
 
 
 def _turn(path: Path, degrees: int) -> None:

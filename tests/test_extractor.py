@@ -12,8 +12,9 @@ import pytest
 
 from emotion.extract.align import crop_face, head_angles
 from emotion.extract.detect import load_detector, spec_for
-from emotion.extract.extractor import Extractor, VideoSummary
+from emotion.extract.extractor import Extractor
 from emotion.extract.spec import DetectorName
+from emotion.extract.walk import VideoSummary
 from emotion.weights import YUNET
 
 Rows = dict[str, list[dict[str, Any]]]

@@ -28,6 +28,7 @@ def test_every_field_is_in_the_digest() -> None:
         "clip_stride": 8,
         "min_clip_faces": 4,
         "jpeg_quality": 80,
+        "embedder_sha256": "",
         "version": 99,
     }
     assert set(changed) == set(vars(spec))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from emotion.extract.cuts import CutDetector, signature
 from emotion.extract.detect import Faces
-from emotion.extract.track import CutDetector, Tracker
+from emotion.extract.track import Tracker
 
 
 def faces(*boxes: tuple[float, float, float, float]) -> Faces:
@@ -75,12 +76,12 @@ def scene(seed: int, shift: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.
 
 def test_a_pan_is_no_cut_and_another_scene_is() -> None:
     is_cut = CutDetector()
-    assert [is_cut(scene(1, shift)) for shift in (0, 20, 40)] == [False, False, False]
-    assert is_cut(scene(2)) is True
-    assert is_cut(scene(2)) is False
+    assert [is_cut(signature(scene(1, shift))) for shift in (0, 20, 40)] == [False, False, False]
+    assert is_cut(signature(scene(2))) is True
+    assert is_cut(signature(scene(2))) is False
 
 
 def test_a_change_of_light_is_no_cut() -> None:
     is_cut = CutDetector()
-    is_cut(scene(1))
-    assert is_cut((scene(1) * 0.9).astype(np.uint8)) is False
+    is_cut(signature(scene(1)))
+    assert is_cut(signature((scene(1) * 0.9).astype(np.uint8))) is False

@@ -1,15 +1,17 @@
-"""A dataset small enough to write by hand: two videos, their frames, faces and clips."""
+"""A dataset small enough to write by hand: two videos, their frames, faces, tracks and clips."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
+import cv2
+import numpy as np
 import pyarrow as pa
 
 from emotion import storage
 from emotion.extract.spec import ExtractionSpec
-from schemas.tables import DATASETS, rows_table
+from schemas.tables import DATASETS, MANIFEST, rows_table
 
 Rows = dict[str, list[dict[str, Any]]]
 LABELS = ("neutral", "happy")
@@ -17,15 +19,18 @@ CLIP_LEN = 3
 SPEC = ExtractionSpec(
     detector="dlib",
     detector_sha256="0" * 64,
+    crop_px=16,
     clip_len=CLIP_LEN,
     clip_stride=CLIP_LEN,
     min_clip_faces=2,
 )
+CROP = bytes(cv2.imencode(".jpg", np.full((16, 16, 3), 90, np.uint8))[1])
 
 
 def clean() -> Rows:
     """Two videos of two subjects in two splits, and a file that was not there."""
     gone = {"video_id": None, "uri": "gone.mp4", "stage": "plan", "reason": "missing", "detail": ""}
+    gone |= {"offset_s": None, "offset_bytes": None}
     return add(
         {name: [] for name in DATASETS} | {"rejects": [gone]},
         a_video("v1", "anna", "happy", "train"),
@@ -38,9 +43,9 @@ def add(rows: Rows, *others: Rows) -> Rows:
 
 
 def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
-    """One video, its three frames with a face each, and its clip."""
+    """One video, its three frames with a face each, their track, and its clip."""
     rows: Rows = {name: [] for name in DATASETS}
-    who = {"subject_id": subject_id, "label": label, "split": split, "fold": None}
+    who = {"subject_id": subject_id, "label": label, "split": split}
     rows["videos"].append(
         {
             "video_id": video_id,
@@ -57,8 +62,11 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
             "num_frames": 3,
             "num_faces": 3,
             "num_tracks": 1,
+            "num_identities": 1,
             "num_clips": 1,
+            "complete": True,
             "reason": None,
+            "fold": None,
             **who,
         }
     )
@@ -71,41 +79,66 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
                 **key,
                 "face_id": f"{video_id}/{k}/0",
                 "track_id": 0,
+                "identity_id": 0,
                 "box": [10.0, 10.0, 50.0, 60.0],
                 "score": 0.9,
-                "landmarks": [1.0] * 10,
+                "landmarks": [30.0] * 10,
                 "yaw_deg": None,
                 "roll_deg": 2.0,
                 "size_px": 44.7,
                 **light,
             }
         )
+    track = {"video_id": video_id, "track_id": 0, "identity_id": 0, "num_faces": 3}
+    rows["tracks"].append(
+        {
+            **track,
+            "start_s": 0.0,
+            "stop_s": 0.375,
+            "mean_size_px": 44.7,
+            "embedding": embedding_of(subject_id),
+            **who,
+        }
+    )
     rows["clips"].append(
         {
+            **track,
             "clip_id": f"{video_id}/0/0",
-            "video_id": video_id,
-            "track_id": 0,
             "start_s": 0.0,
             "stop_s": 0.375,
             "pts_s": [0.0, 0.125, 0.25],
             "box": [10.0, 10.0, 50.0, 60.0],
-            "num_faces": 3,
             "quality": 0.9,
-            "crops": [b"jpeg"] * CLIP_LEN,
+            "crops": [CROP] * CLIP_LEN,
+            "fold": None,
             **who,
         }
     )
     return rows
 
 
+def embedding_of(name: str) -> list[float]:
+    """128 numbers of unit length; two names are some 1.4 apart."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    values = np.random.default_rng(seed).normal(size=128)
+    return [float(value) for value in values / np.linalg.norm(values)]
+
+
 def tables_of(rows: Rows) -> dict[str, pa.Table]:
     return {name: rows_table(rows[name], schema) for name, schema in DATASETS.items()}
 
 
-def write_dataset(uri: str, tables: dict[str, pa.Table]) -> None:
+def plan_of(rows: Rows, *, shard_id: str = "0") -> pa.Table:
+    """The plan that asks for the videos that are there."""
+    kept = [name for name in MANIFEST.names if name != "shard_id"]
+    planned = [{name: row[name] for name in kept} for row in rows["videos"]]
+    return rows_table([row | {"shard_id": shard_id} for row in planned], MANIFEST)
+
+
+def write_dataset(uri: str, tables: dict[str, pa.Table], *, shard_id: str = "0") -> None:
     """The files of a dataset before its validation, each table in one part."""
     for name, table in tables.items():
-        storage.write_table(storage.join(uri, name, "part-0.parquet"), table)
+        storage.write_table(storage.join(uri, name, f"part-{shard_id}.parquet"), table)
     storage.write_json(
         storage.join(uri, "config.json"), {"labels": list(LABELS), "videos_root": "/v"}
     )

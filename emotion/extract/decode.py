@@ -2,145 +2,59 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from emotion.errors import VideoError
+from emotion.extract.clock import Clock
+from emotion.extract.container import (
+    FORMATS,
+    SUFFIXES,
+    Limits,
+    Probe,
+    Source,
+    can_seek,
+    check_pixels,
+    counts_frames,
+    header_stop,
+    open_video,
+    probe,
+)
+from emotion.extract.facts import VideoFacts, join_facts
+from emotion.extract.picture import Converter, Frame, upright_hw
+from emotion.extract.timeline import Inexact, Moment, Reader
 
-# FFmpeg also opens playlists (HLS, DASH, concat) that name other files and addresses: never here.
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo"
-SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".3gp",
-)  # fmt: skip
-"""File names that are taken for videos when a folder is listed."""
+__all__ = [
+    "FORMATS", "SUFFIXES", "Frame", "Limits", "Probe", "Source", "VideoFacts", "can_seek", "join_facts",
+    "open_video", "probe", "sample_frames",
+]  # fmt: skip
 
 END_TOLERANCE_SHARE = 0.1
 """Decoding that stops this share before the stream's own end is a truncated file..."""
 END_TOLERANCE_S = (0.2, 2.0)
 """... but never less than the first, and always from the second: headers round up a little."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one video may cost.
-
-    Attributes:
-        max_bytes: size of the file.
-        max_pixels: width times height of a frame.
-        max_duration_s: presentation time from the first frame to the end of the last.
-    """
-
-    max_bytes: int = 16 * 2**30
-    max_pixels: int = 8192 * 4320
-    max_duration_s: float = 12 * 3600.0
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One sampled frame.
-
-    Attributes:
-        index: k of the sample; skips where the same frame is shown at two sample times.
-        pts_s: its presentation time, seconds from the first frame.
-        image: (H, W, 3) uint8 RGB, upright.
-    """
-
-    index: int
-    pts_s: float
-    image: NDArray[np.uint8]
-
-
-@dataclass
-class VideoFacts:
-    """What the container and the decoding told; complete once the frames are exhausted.
-
-    Attributes:
-        width: of the upright frame, pixels.
-        height: of the upright frame, pixels.
-        codec: FFmpeg's name of the video codec.
-        num_decoded: frames decoded.
-        duration_s: end of the last frame minus start of the first.
-    """
-
-    width: int = 0
-    height: int = 0
-    codec: str = ""
-    num_decoded: int = 0
-    duration_s: float = 0.0
-
-    @property
-    def fps(self) -> float:
-        """Mean frames per second; 0 when nothing was decoded."""
-        return self.num_decoded / self.duration_s if self.duration_s > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A decoded frame and when it is shown, exact seconds of the stream's clock."""
-
-    frame: VideoFrame
-    start: Fraction
-    stop: Fraction
-
-
-@contextlib.contextmanager
-def open_video(path: Path, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a container and its best video stream.
-
-    Raises:
-        VideoError: empty_file, too_large, not_a_video, no_video_stream.
-    """
-    size = path.stat().st_size
-    if size == 0:
-        raise VideoError("empty_file", "the file has 0 bytes")
-    if size > limits.max_bytes:
-        raise VideoError("too_large", f"{size} bytes, the limit is {limits.max_bytes}")
-    try:
-        container = av.open(
-            f"file:{path}",
-            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError) as err:
-        raise _open_error(path, err) from err
-    with container:
-        if not container.streams.video:
-            raise VideoError("no_video_stream", f"streams: {len(container.streams)}, none of video")
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"  # parallelism is one video per worker, not threads per video
-        _check_pixels(stream.width, stream.height, limits)
-        yield container, stream
-
-
-def _open_error(path: Path, err: Exception) -> VideoError:
-    """Tell a cut-off mp4, whose index is written last, from what never was a video."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[4:] == b"ftyp":
-        return VideoError("truncated", "an mp4 without its index (moov): its end is missing")
-    said = err.strerror if isinstance(err, av.FFmpegError) else str(err)
-    return VideoError("not_a_video", said or "FFmpeg does not know the format")
-
-
-def _check_pixels(width: int, height: int, limits: Limits) -> None:
-    if width * height > limits.max_pixels:
-        raise VideoError("too_large", f"{width}x{height}, the limit is {limits.max_pixels} pixels")
+_SEEK_BACK_S = (0, 1, 4, 16, 64)
+"""Containers index by decoding time: a keyframe that is shown too late is looked for earlier."""
 
 
 def sample_frames(
-    path: Path, *, sample_fps: float, limits: Limits, facts: VideoFacts
+    path: Source,
+    *,
+    sample_fps: float,
+    limits: Limits,
+    facts: VideoFacts,
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[Frame]:
-    """Yield the frame shown at ``first_pts + k / sample_fps`` for k = 0, 1, ...
+    """Yield the frame shown at ``first_pts + k / sample_fps`` for k = ``start``, ``start`` + 1, ...
 
     A frame is shown from its own presentation time until the next frame's, the last one for its
     duration. It is yielded once, under the first k that falls on it::
@@ -149,116 +63,219 @@ def sample_frames(
         samples   k0        k1        k2        k3
         yields    0,k0      1,k1      2,k2      3,k3
 
+    A part of a video (``start``, ``stop``) yields what the whole video yields under those k, equal
+    to the pixel. The first damage ends the video: what comes before it is yielded, then the error
+    is raised. Damage before the first keyframe is how a recording that was cut out of a broadcast
+    begins, and is dropped.
+
     Args:
-        path: a local file.
+        path: a local file, or a seekable binary file object.
         sample_fps: samples per second of presentation time.
         limits: what the video may cost.
-        facts: filled in while the frames are read.
+        facts: filled in while the frames are read; those of parts are added by ``join_facts``.
+        start: the first sample wanted.
+        stop: the first sample not wanted; None: to the end, and the end is checked.
 
     Raises:
-        VideoError: see ``open_video``; also undecodable, truncated, too_large.
+        VideoError: see ``open_video``; also undecodable, truncated, corrupt, too_large, timeout.
     """
-    step = 1 / Fraction(sample_fps).limit_denominator(1001)
-    with open_video(path, limits) as (container, stream):
-        facts.codec = stream.codec_context.name
-        first: Fraction | None = None
-        k = 0
-        for shown in _shown_frames(container, stream, facts, limits):
-            if first is None:
-                first = shown.start
-            if first + k * step >= shown.stop:
-                continue
-            yield Frame(k, float(shown.start - first), _upright(shown.frame))
-            k = -((first - shown.stop) // step)  # first k whose time is not before shown.stop
+    part = _Part(Fraction(sample_fps).limit_denominator(1001), start, stop)
+    check = _wall_clock(limits)
+    ahead = start
+    for exact in (False, True):
+        facts.num_decoded, facts.duration_s = 0, 0.0
+        try:
+            with open_video(path, limits) as (container, stream):
+                video = _Video(container, stream, limits, facts, check)
+                for frame in _part_frames(video, part, exact=exact):
+                    if frame.index >= ahead:
+                        ahead = frame.index + 1
+                        yield frame
+            return
+        except Inexact:
+            continue
 
 
-def _shown_frames(
-    container: InputContainer, stream: VideoStream, facts: VideoFacts, limits: Limits
-) -> Iterator[_Shown]:
-    """Frames in presentation order with their half-open time of showing; counts into ``facts``."""
-    previous: VideoFrame | None = None
-    start, first = Fraction(0), Fraction(0)
-    gap = _nominal_gap(stream)
-    failure = ""
+@dataclass(frozen=True)
+class _Part:
+    fps: Fraction
+    start: int
+    stop: int | None
+
+
+@dataclass(frozen=True)
+class _Video:
+    """One that is open, and what is kept of it."""
+
+    container: InputContainer
+    stream: VideoStream
+    limits: Limits
+    facts: VideoFacts
+    check: Callable[[], None]
+
+    @property
+    def time_base(self) -> Fraction:
+        return self.stream.time_base or Fraction(1, 1000)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """When a frame is shown, half-open, ticks; no picture where it was not needed."""
+
+    picture: VideoFrame | None
+    start: int
+    stop: int
+
+
+def _wall_clock(limits: Limits) -> Callable[[], None]:
+    deadline = time.monotonic() + limits.max_wall_s
+
+    def check() -> None:
+        if time.monotonic() > deadline:
+            raise VideoError("timeout", f"not read within {limits.max_wall_s:g} s")
+
+    return check
+
+
+def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
+    """The frames of one pass; ``exact`` decodes every frame from the beginning."""
+    time_base = video.time_base
+    video.facts.codec = video.stream.codec_context.name
+    reader = Reader(video.container, video.stream, check=video.check, may_skip=not exact)
+    if part.start and not exact and can_seek(video.container):
+        reader = _reader_at(video, part, _first_pts(video))
+    converter = Converter(video.stream.codec_context.field_order)
+    for shown in _shown_frames(video, part, reader):
+        clock = reader.clock
+        if clock is None or not clock.is_needed(shown.start, shown.stop):
+            continue
+        if shown.picture is None:
+            raise Inexact("a frame was left out that a sample falls on")
+        pts_s = float((shown.start - clock.first) * time_base)
+        yield Frame(clock.sample_from(shown.start), pts_s, shown.picture, converter)
+
+
+def _first_pts(video: _Video) -> int:
+    reader = Reader(video.container, video.stream, check=video.check)
+    for moment in reader.moments():
+        _note_size(moment.frame, video)
+        return moment.pts
+    raise Inexact("the first frame did not come out")
+
+
+def _reader_at(video: _Video, part: _Part, first: int) -> Reader:
+    """A reader that stands at a keyframe shown at or before the first sample of the part."""
+    clock = Clock.of(first, video.time_base, part.fps, (part.start, part.stop))
+    target = first + part.start * clock.den // clock.num
+    for back_s in _SEEK_BACK_S:
+        ticks = max(target - int(back_s / video.time_base), first)
+        packet = _seek(video, ticks)
+        if packet is None or packet.pts is None or not packet.is_keyframe:
+            break
+        if packet.pts <= target:
+            _seek(video, ticks, peek=False)
+            return Reader(
+                video.container, video.stream, check=video.check, clock=clock, from_key=True
+            )
+    raise Inexact("no keyframe is found by seeking")
+
+
+def _seek(video: _Video, ticks: int, *, peek: bool = True) -> Packet[VideoStream] | None:
+    """Seek to a keyframe at or before ``ticks``; the packet there, which is read away by that."""
     try:
-        for frame in container.decode(stream):
-            if frame.pts is None or frame.time_base is None:
+        video.container.seek(ticks, stream=video.stream, backward=True)
+        return next(video.container.demux(video.stream), None) if peek else None
+    except (av.FFmpegError, IndexError) as err:  # the latter of PyAV: see Reader
+        raise Inexact("the container cannot be sought") from err
+
+
+def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown]:
+    """Frames in order of showing, to the end of the part; counts those of the part."""
+    previous: Moment | None = None
+    gap = _nominal_gap(video)
+    for moment in reader.moments():
+        if reader.clock is None:
+            span = (part.start, part.stop)
+            reader.clock = Clock.of(moment.pts, video.time_base, part.fps, span)
+            _note_size(moment.frame, video)
+        if previous is not None:
+            if moment.pts <= previous.pts:  # a broken clock: time never runs backwards
                 continue
-            now = frame.pts * frame.time_base
-            if previous is None:
-                first = now
-                _note_size(frame, facts, limits)
-            elif now <= start:  # a broken clock: time never runs backwards
-                continue
-            else:
-                gap = now - start
-                yield _Shown(previous, start, now)
-            previous, start = frame, now
-            facts.num_decoded += 1
-            facts.duration_s = float(now + gap - first)
-            if facts.duration_s > limits.max_duration_s:
-                raise VideoError("too_large", f"longer than {limits.max_duration_s:g} s")
-    except av.FFmpegError as err:
-        failure = f"; {err.strerror}"
-    if previous is None:
-        raise VideoError("undecodable", f"no frame comes out of the {facts.codec} stream{failure}")
-    stop = start + (_duration(previous) or gap)
-    facts.duration_s = float(stop - first)
-    yield _Shown(previous, start, stop)
-    _check_end(container, stream, stop=stop, facts=facts, failure=failure)
+            gap = moment.pts - previous.pts
+            yield _close(video, reader.clock, previous, moment.pts)
+        if moment.frame is not None:
+            check_pixels(moment.frame.width, moment.frame.height, video.limits)
+        previous = moment
+        if part.stop is not None and reader.clock.is_reached(part.stop, moment.pts):
+            return
+        if not part.start or reader.clock.is_reached(part.start, moment.pts):
+            video.facts.num_decoded += 1
+        _check_duration(video, moment.pts + gap - reader.clock.first)
+    if previous is None or reader.clock is None:
+        raise _nothing_came(reader, video)
+    yield _close(video, reader.clock, previous, _last_stop(reader, previous, gap))
+    _check_end(video, part, reader)
 
 
-def _nominal_gap(stream: VideoStream) -> Fraction:
-    rate = stream.average_rate
-    return 1 / rate if rate else Fraction(1, 25)
+def _close(video: _Video, clock: Clock, moment: Moment, stop: int) -> _Shown:
+    video.facts.duration_s = float((stop - clock.first) * video.time_base)
+    return _Shown(moment.frame, moment.pts, stop)
 
 
-def _duration(frame: VideoFrame) -> Fraction | None:
-    ticks = frame.duration
-    return ticks * frame.time_base if ticks and frame.time_base else None
+def _last_stop(reader: Reader, last: Moment, gap: int) -> int:
+    """The last frame is shown for its duration, or as long as the one before, and no damage is."""
+    stop = last.pts + ((last.frame.duration if last.frame else 0) or gap)
+    broke = reader.broke.pts if reader.broke else None
+    return min(stop, broke) if broke is not None and broke > last.pts else stop
 
 
-def _note_size(frame: VideoFrame, facts: VideoFacts, limits: Limits) -> None:
-    _check_pixels(frame.width, frame.height, limits)
-    turned = frame.rotation % 180 == 90
-    facts.width = frame.height if turned else frame.width
-    facts.height = frame.width if turned else frame.height
+def _nothing_came(reader: Reader, video: _Video) -> Exception:
+    if reader.clock is not None:
+        return Inexact("nothing follows where the container was sought to")
+    said = f"; {reader.broke.detail}" if reader.broke else ""
+    return VideoError("undecodable", f"no frame comes out of the {video.facts.codec} stream{said}")
 
 
-def _check_end(
-    container: InputContainer,
-    stream: VideoStream,
-    *,
-    stop: Fraction,
-    facts: VideoFacts,
-    failure: str,
-) -> None:
-    """Compare where decoding stopped with what the header says of time and number of frames."""
-    if failure:
-        raise VideoError("truncated", f"decoding stopped at {float(stop):.3f} s{failure}")
-    lacking_s = float((_header_stop(container, stream) or stop) - stop)
-    if stream.frames > facts.num_decoded:  # an AVI whose index is lost still has the number
-        each_s = facts.duration_s / facts.num_decoded
-        lacking_s = max(lacking_s, (stream.frames - facts.num_decoded) * each_s)
+def _check_duration(video: _Video, ticks: int) -> None:
+    if ticks * video.time_base > video.limits.max_duration_s:
+        raise VideoError("too_large", f"longer than {video.limits.max_duration_s:g} s")
+
+
+def _nominal_gap(video: _Video) -> int:
+    rate = video.stream.average_rate
+    return max(1, round((1 / rate if rate else Fraction(1, 25)) / video.time_base))
+
+
+def _note_size(frame: VideoFrame | None, video: _Video) -> None:
+    if frame is not None:
+        check_pixels(frame.width, frame.height, video.limits)
+        video.facts.height, video.facts.width = upright_hw(frame)
+
+
+def _check_end(video: _Video, part: _Part, reader: Reader) -> None:
+    """Raise where the video broke off, or ended well before what the header says."""
+    facts, broke = video.facts, reader.broke
+    at = f"at {facts.duration_s:.3f} s"
+    if broke is not None:
+        raise VideoError(
+            broke.reason,
+            f"decoding stopped {at}; {broke.detail}",
+            offset_s=facts.duration_s,
+            offset_bytes=broke.offset_bytes,
+        )
+    if part.stop is not None or reader.clock is None:
+        return
+    end_s = float(reader.clock.first * video.time_base) + facts.duration_s
+    header = header_stop(video.container, video.stream)
+    lacking_s = 0.0 if header is None else float(header) - end_s
+    if not part.start and counts_frames(video.container):
+        lacking = video.stream.frames - facts.num_decoded
+        lacking_s = max(lacking_s, lacking * facts.duration_s / facts.num_decoded)
     low, high = END_TOLERANCE_S
-    if lacking_s > min(max(low, END_TOLERANCE_SHARE * (float(stop) + lacking_s)), high):
+    if lacking_s > min(max(low, END_TOLERANCE_SHARE * (end_s + lacking_s)), high):
         raise VideoError(
             "truncated",
-            f"decoding stopped at {float(stop):.3f} s, {lacking_s:.3f} s before the header's end",
+            f"decoding stopped {at}, {lacking_s:.3f} s before the header's end",
+            offset_s=facts.duration_s,
+            offset_bytes=reader.last_pos(),
         )
-
-
-def _header_stop(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """When the video stream ends by its header, or None if the header does not tell."""
-    if stream.duration is not None and stream.time_base is not None:
-        return ((stream.start_time or 0) + stream.duration) * stream.time_base
-    if container.duration is not None and len(container.streams) == 1:
-        return Fraction(container.duration, av.time_base)  # Matroska: the end, not the length
-    return None
-
-
-def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    """The frame as RGB with its display rotation applied (FFmpeg's angle is counter-clockwise)."""
-    image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

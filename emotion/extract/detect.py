@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emotion import weights
 from emotion.errors import InputError
 from emotion.extract.spec import DetectorName, ExtractionSpec
+from emotion.extract.yunet import YuNet
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,19 @@ class Faces:
 class Detector(Protocol):
     """What finds the faces of one frame."""
 
-    def __call__(self, image: NDArray[np.uint8]) -> Faces:
-        """Detect in an (H, W, 3) uint8 RGB frame."""
+    def __call__(
+        self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
+    ) -> Faces:
+        """Detect in a frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB: the frame, or a smaller picture of the whole of it, whose
+                longest side is best ``detect_side_px``: then nothing is left to resize.
+            frame_hw: height and width of the frame, if ``image`` is a smaller one.
+
+        Returns:
+            Faces in pixels of the frame.
+        """
         ...
 
 
@@ -59,44 +71,36 @@ def _faces(
     return Faces(boxes[order], scores[order], landmarks[order])
 
 
-def _resized(
-    image: NDArray[np.uint8], side_px: int, *, enlarge: bool
-) -> tuple[NDArray[np.uint8], float]:
-    """The frame with its longest side at ``side_px``, and the factor applied."""
+def _resized(image: NDArray[np.uint8], side_px: int, *, enlarge: bool) -> NDArray[np.uint8]:
+    """The picture with its longest side at ``side_px``; a smaller one as it is, unless enlarged."""
     longest = max(image.shape[:2])
     if longest == side_px or (longest < side_px and not enlarge):
-        return image, 1.0
+        return image
     scale = side_px / longest
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8), scale
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
 class YuNetDetector:
-    """YuNet (Wu et al. 2023) through OpenCV; never enlarges a frame."""
+    """YuNet (Wu et al. 2023); never enlarges a frame."""
 
     def __init__(self, model: bytes, *, side_px: int, min_score: float) -> None:
         self._side_px = side_px
-        self._net = cv2.FaceDetectorYN.create(
-            "onnx",
-            np.frombuffer(model, np.uint8),
-            np.empty(0, np.uint8),
-            (side_px, side_px),
-            score_threshold=min_score,
-            nms_threshold=0.3,
-            top_k=500,
-        )
+        self._find = YuNet(model, min_score=min_score)
 
-    def __call__(self, image: NDArray[np.uint8]) -> Faces:
-        """Detect in an (H, W, 3) uint8 RGB frame."""
-        small, scale = _resized(image, self._side_px, enlarge=False)
-        self._net.setInputSize((small.shape[1], small.shape[0]))
-        _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+    def __call__(
+        self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
+    ) -> Faces:
+        """Detect in an (H, W, 3) uint8 RGB frame, or in a smaller picture of it."""
+        frame_hw = frame_hw or _hw(image)
+        small = _resized(image, self._side_px, enlarge=False)
+        rows = self._find(small)
         boxes = rows[:, :4].copy()
         boxes[:, 2:] += boxes[:, :2]  # xywh -> xyxy
         landmarks = rows[:, 4:14].reshape(-1, 5, 2)
-        return _faces(boxes / scale, rows[:, 14], landmarks / scale, _hw(image))
+        scale = max(_hw(small)) / max(frame_hw)
+        return _faces(boxes / scale, rows[:, 14], landmarks / scale, frame_hw)
 
 
 class DlibDetector:
@@ -107,15 +111,19 @@ class DlibDetector:
         self._find = dlib.get_frontal_face_detector()
         self._points = dlib.shape_predictor(str(weights.find_dlib_landmarks()))
 
-    def __call__(self, image: NDArray[np.uint8]) -> Faces:
-        """Detect in an (H, W, 3) uint8 RGB frame."""
-        small, scale = _resized(image, self._side_px, enlarge=True)
+    def __call__(
+        self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
+    ) -> Faces:
+        """Detect in an (H, W, 3) uint8 RGB frame, or in a smaller picture of it."""
+        frame_hw = frame_hw or _hw(image)
+        small = _resized(image, self._side_px, enlarge=True)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         rects, scores, _ = self._find.run(grey, 0, self._min_score)
         boxes = np.array([_corners(r) for r in rects], np.float32).reshape(-1, 4)
         points = [self._landmarks(grey, r) for r in rects]
         landmarks = np.array(points, np.float32).reshape(-1, 5, 2)
-        return _faces(boxes / scale, np.asarray(scores, np.float32), landmarks / scale, _hw(image))
+        scale = max(_hw(small)) / max(frame_hw)
+        return _faces(boxes / scale, np.asarray(scores, np.float32), landmarks / scale, frame_hw)
 
     def _landmarks(self, grey: Any, rect: Any) -> list[tuple[int, int]]:
         return [(p.x, p.y) for p in self._points(grey, rect).parts()]
@@ -151,7 +159,6 @@ def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
         InputError: if its weights are not the ones that the spec names.
     """
     cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(2)  # errors only: OpenCV 5 warns of its own default target
     known = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
     if spec.detector_sha256 != known.sha256:
         raise InputError(

@@ -8,9 +8,10 @@ import json
 from typing import Any, Literal
 
 from emotion.errors import InputError
+from emotion.weights import DLIB_EMBEDDER
 
 DetectorName = Literal["yunet", "dlib"]
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 """Raised whenever the same spec would give other pixels than the release before."""
 
 
@@ -30,6 +31,8 @@ class ExtractionSpec:
             every crop once.
         min_clip_faces: a window with fewer detected faces than this gives no clip.
         jpeg_quality: 1 to 100, of the stored crops.
+        embedder_sha256: hex SHA-256 of the weights file of the network that tells people apart;
+            empty: nobody is told apart, every track is an identity of its own.
         version: ``EXTRACTION_VERSION`` of the code.
     """
 
@@ -43,6 +46,7 @@ class ExtractionSpec:
     clip_stride: int = 16
     min_clip_faces: int = 8
     jpeg_quality: int = 92
+    embedder_sha256: str = DLIB_EMBEDDER.sha256
     version: int = EXTRACTION_VERSION
 
     def __post_init__(self) -> None:

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from emotion.extract.detect import Faces
 
 MAX_GAP_S = 0.75
-"""A track not seen for longer than this has ended."""
+"""A track not seen for longer than this is no longer where it was expected."""
 CONFIRM_HITS = 3
 """Detections that make a track; fewer are noise and keep track_id null."""
 _MIN_IOU = 0.15
 _MAX_SIZE_RATIO = 1.8
+_TOUCH_IOU = 0.02
+"""Tracks whose boxes overlap by more than this are rivals: each may take the other's face."""
+_REACH_SIZES = 2.0
+"""How many box sizes from where it was expected a look may find a rival's face."""
+_WATCH_S = 1.5
+"""Rivals that have parted and that no look told apart are rivals for so long."""
+_LOOK_EVERY_S = 0.25
+_LOOK_WEIGHT = 4.0
+"""0.2 of distance between a face's own person and another outweigh 0.8 of overlap."""
+_NO_LIKENESS = 0.42
+"""Embeddings farther apart than this are of different people; farther tells nothing more."""
+_CLEAR_MARGIN = 0.06
+"""A look tells two people apart if their distances differ by this much."""
+_CLOSE_CALL = 0.6
+"""A second face with this share of the best one's overlap is as good a guess."""
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What tells people apart where boxes do not; embeddings of unit length.
+
+    Attributes:
+        face: embedding of a detection of this frame, by its number; None where there is none.
+            It is costly, and called only where boxes leave doubt.
+        track: mean embedding of a track, by its key; None as long as there is none.
+    """
+
+    face: Callable[[int], Vector | None]
+    track: Callable[[int], Vector | None]
 
 
 @dataclass(eq=False)
@@ -24,10 +55,16 @@ class _Track:
     pts_s: float
     velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(4, np.float32))
     key: int = 0
+    rivals: dict[int, float] = field(default_factory=dict)  # key: when they last overlapped
+    looked_s: float = -1e9
 
     def expected(self, pts_s: float) -> NDArray[np.float32]:
         """Where the box is at ``pts_s`` if it moves on as it did."""
         return self.box + self.velocity * np.float32(min(pts_s - self.pts_s, MAX_GAP_S))
+
+    def due(self, pts_s: float) -> bool:
+        """Whether the last look was long enough ago."""
+        return pts_s - self.looked_s >= _LOOK_EVERY_S - 1e-6
 
     def update(self, box: NDArray[np.float32], pts_s: float) -> None:
         moved = (box - self.box) / np.float32(max(pts_s - self.pts_s, 1e-3))
@@ -85,20 +122,29 @@ def match(affinity: NDArray[np.float32], threshold: float) -> list[tuple[int, in
 class Tracker:
     """Greedy overlap tracker with a constant-velocity guess; one per video.
 
+    Where tracks touch, or a second face fits a track nearly as well, overlap says little. There
+    the tracker looks at the faces, if it can, at most every quarter of a second and whenever their
+    number changes, and likeness outweighs overlap. Tracks stay rivals until a look with both of
+    them apart has told who is who.
+
     A key is the tracker's own running number of a track, from 0, confirmed or not.
     """
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
         self._next_key = 0
+        self._num_before = 0
 
-    def step(self, faces: Faces, pts_s: float, *, cut: bool) -> tuple[list[int], list[int]]:
+    def step(
+        self, faces: Faces, pts_s: float, *, cut: bool, looks: Looks | None = None
+    ) -> tuple[list[int], list[int]]:
         """Take the faces of the next sampled frame.
 
         Args:
             faces: found in it; may be none.
             pts_s: its time, later than the one before.
             cut: whether the scene changed just before it: no track crosses that.
+            looks: how to tell people apart; None: by their boxes alone.
 
         Returns:
             One key per face, and the keys of tracks that ended before this frame.
@@ -107,8 +153,7 @@ class Tracker:
         ended = [t.key for t in self._tracks if t not in alive]
         keys = [-1] * len(faces)
         if alive and len(faces):
-            expected = np.stack([t.expected(pts_s) for t in alive])
-            for row, column in match(_affinity(expected, faces.boxes), _MIN_IOU):
+            for row, column in self._pairs(alive, faces, pts_s, looks):
                 alive[row].update(faces.boxes[column], pts_s)
                 keys[column] = alive[row].key
         for column, key in enumerate(keys):
@@ -116,8 +161,16 @@ class Tracker:
                 keys[column] = self._next_key
                 alive.append(_Track(faces.boxes[column], pts_s, key=self._next_key))
                 self._next_key += 1
-        self._tracks = alive
+        self._tracks, self._num_before = alive, len(faces)
         return keys, ended
+
+    def crowded(self, key: int) -> bool:
+        """Whether a track has a rival: its crop may show another's face in part."""
+        return any(t.rivals for t in self._tracks if t.key == key)
+
+    def drop(self, key: int) -> None:
+        """Forget a track; the next face in its place begins another. An unknown key is ignored."""
+        self._tracks = [t for t in self._tracks if t.key != key]
 
     def finish(self) -> list[int]:
         """End of the video: the keys of the tracks still open."""
@@ -125,34 +178,99 @@ class Tracker:
         self._tracks = []
         return keys
 
+    def _pairs(
+        self, alive: list[_Track], faces: Faces, pts_s: float, looks: Looks | None
+    ) -> list[tuple[int, int]]:
+        """Rows of ``alive`` and columns of ``faces`` that belong together."""
+        expected = np.stack([t.expected(pts_s) for t in alive])
+        affinity = _affinity(expected, faces.boxes)
+        if looks is None:
+            return match(affinity, _MIN_IOU)
+        _note_rivals(alive, expected, pts_s)
+        rows = _doubtful(alive, affinity)
+        near = _near(expected[rows], faces.boxes)
+        columns = np.flatnonzero(near.any(0))
+        changed = len(faces) != self._num_before
+        if len(columns) and (changed or any(alive[r].due(pts_s) for r in rows)):
+            distance = _distances([alive[r].key for r in rows], columns, looks)
+            likeness = _LOOK_WEIGHT * np.clip(_NO_LIKENESS - distance, 0, None)
+            affinity[np.ix_(rows, columns)] += np.where(near[:, columns], likeness, 0)
+            pairs = match(affinity, _MIN_IOU)
+            for row in rows:
+                alive[row].looked_s = pts_s
+            _settle(alive, rows, distance, columns, pairs, faces.boxes)
+            return pairs
+        return match(affinity, _MIN_IOU)
 
-class CutDetector:
-    """Tells a cut from motion by colour: a cut changes both the colours and where they are.
 
-    Thresholds were set on real clips at 8 samples per second: cuts there share at most 0.57 of
-    their colours and differ by at least 43 grey levels, fast pans share 0.71.
-    """
-
-    def __init__(self, *, max_similarity: float = 0.65, min_difference: float = 30.0) -> None:
-        self._max_similarity, self._min_difference = max_similarity, min_difference
-        self._histogram: NDArray[np.float32] | None = None
-        self._small: NDArray[np.float32] | None = None
-
-    def __call__(self, image: NDArray[np.uint8]) -> bool:
-        """Whether the (H, W, 3) RGB frame begins another scene than the one before it."""
-        small = cv2.resize(image, (32, 18), interpolation=cv2.INTER_AREA)
-        histogram = _histogram(image)
-        before, pixels = self._histogram, self._small
-        self._histogram, self._small = histogram, small.astype(np.float32)
-        if before is None or pixels is None:
-            return False
-        similarity = float(np.minimum(before, histogram).sum())
-        difference = float(np.abs(pixels - self._small).mean())
-        return similarity < self._max_similarity and difference > self._min_difference
+def _note_rivals(alive: list[_Track], expected: NDArray[np.float32], pts_s: float) -> None:
+    """Tracks that touch become rivals; those long apart, or whose rival is gone, no longer are."""
+    overlap = iou(expected, expected)
+    keys = {t.key for t in alive}
+    for row, track in enumerate(alive):
+        for other in np.flatnonzero(overlap[row] > _TOUCH_IOU):
+            if other != row:
+                track.rivals[alive[other].key] = pts_s
+        track.rivals = {
+            k: at for k, at in track.rivals.items() if k in keys and pts_s - at <= _WATCH_S
+        }
 
 
-def _histogram(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Share of pixels in each of 6x6x6 colour bins; sums to 1."""
-    image = np.asarray(cv2.resize(image, (128, 72), interpolation=cv2.INTER_AREA), np.uint8)
-    counts = cv2.calcHist([image], [0, 1, 2], None, [6, 6, 6], [0, 256] * 3)
-    return np.asarray(counts / counts.sum(), np.float32)
+def _doubtful(alive: list[_Track], affinity: NDArray[np.float32]) -> list[int]:
+    """Rows of tracks that have rivals, or whose two best faces fit nearly as well."""
+    rows = []
+    for row, track in enumerate(alive):
+        best = np.sort(affinity[row])[::-1]
+        close = len(best) > 1 and best[1] >= max(_MIN_IOU, _CLOSE_CALL * best[0])
+        if track.rivals or close:
+            rows.append(row)
+    return rows
+
+
+def _near(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(N, M): whether a face lies within a track's reach and is of its size."""
+    centre = [(x[:, None, :2] + x[:, None, 2:]) / 2 for x in (expected, boxes)]
+    away = np.linalg.norm(centre[0] - centre[1].transpose(1, 0, 2), axis=-1)
+    side = [
+        np.sqrt(np.prod(np.clip(x[:, 2:] - x[:, :2], 1e-3, None), -1)) for x in (expected, boxes)
+    ]
+    ratio = side[0][:, None] / side[1][None, :]
+    same_size = np.maximum(ratio, 1 / ratio) < _MAX_SIZE_RATIO
+    return np.asarray((away <= _REACH_SIZES * side[0][:, None]) & same_size, np.bool_)
+
+
+def _distances(keys: list[int], columns: NDArray[np.int64], looks: Looks) -> NDArray[np.float32]:
+    """(tracks, faces) distances of embeddings; too far to count where one is not known."""
+    known = [looks.track(key) for key in keys]
+    found = [looks.face(int(column)) for column in columns]
+    far = 2.0
+    return np.array(
+        [
+            [far if a is None or b is None else float(np.linalg.norm(a - b)) for b in found]
+            for a in known
+        ],
+        np.float32,
+    )
+
+
+def _settle(
+    alive: list[_Track],
+    rows: list[int],
+    distance: NDArray[np.float32],
+    columns: NDArray[np.int64],
+    pairs: list[tuple[int, int]],
+    boxes: NDArray[np.float32],
+) -> None:
+    """Rivals seen apart, each more like itself than like the other, are rivals no more."""
+    number = {int(column): k for k, column in enumerate(columns)}
+    found = {row: column for row, column in pairs if row in rows and column in number}
+    apart = iou(boxes, boxes) <= _TOUCH_IOU
+    for i, a in enumerate(rows):
+        for j, b in enumerate(rows[:i]):
+            if a not in found or b not in found or not apart[found[a], found[b]]:
+                continue
+            at_a, at_b = number[found[a]], number[found[b]]
+            straight = distance[i, at_a] + distance[j, at_b]
+            if straight + _CLEAR_MARGIN < distance[i, at_b] + distance[j, at_a]:
+                alive[a].rivals.pop(alive[b].key, None)
+                alive[b].rivals.pop(alive[a].key, None)

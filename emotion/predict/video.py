@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from emotion import weights
 from emotion.extract.decode import Limits
-from emotion.extract.extractor import Extractor, VideoSummary
+from emotion.extract.extractor import Extractor
+from emotion.extract.walk import VideoSummary
 from emotion.learn.package import ModelPackage
 from emotion.predict.predictor import BATCH_SIZE, Predictor, pool_clips
 

@@ -1,0 +1,222 @@
+"""How well tracks and identities keep to one person, on scenes with two.
+
+    python -m benchmarks.tracking --acted FOLDER [--yunet face_detection_yunet_2023mar.onnx]
+
+FOLDER holds labels.csv (columns uri, subject_id) and the clips, several per person. Each scene is
+composited, encoded as mp4, extracted, and scored twice: tracked by boxes alone, and with the
+embedder. Prints a table as Markdown.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from benchmarks.scenes import FPS, KINDS, Head, Truth, cut_out, pairs, plan, render
+from emotion.extract.decode import VideoFacts
+from emotion.extract.detect import load_detector, spec_for
+from emotion.extract.embed import Embedder
+from emotion.extract.extractor import Extractor
+from emotion.extract.observe import Observation
+from emotion.extract.track import iou
+from emotion.extract.walk import VideoSummary, walk
+from emotion.weights import load_yunet
+
+_MIN_IOU = 0.5
+Found = list[tuple[int, tuple[float, ...]]]  # id and box
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure."""
+
+    acted: Path
+    """Folder with labels.csv and clips of one person each."""
+    pairs: int = 6
+    """Pairs of people; each plays every kind of scene."""
+    seed: int = 11
+    """Of the pairs, the paths and the backgrounds."""
+    yunet: str | None = None
+    """YuNet weights."""
+    keep: Path | None = None
+    """Folder to leave the scenes in."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Sums over frames, which add up over scenes.
+
+    Attributes:
+        truths: visible faces.
+        found: tracked faces.
+        agreed: tracked faces under the one id that fits their person best (IDTP).
+        matched: tracked faces that lie on a visible one.
+        pure: of those, under an id mostly that person's.
+        switches: changes of a person's id from one matched frame to the next.
+        ids: different ids.
+    """
+
+    truths: int = 0
+    found: int = 0
+    agreed: int = 0
+    matched: int = 0
+    pure: int = 0
+    switches: int = 0
+    ids: int = 0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(*(getattr(self, k) + getattr(other, k) for k in self.__dataclass_fields__))
+
+    @property
+    def idf1(self) -> float:
+        """Ristani et al., "Performance measures ... for multi-target, multi-camera", 2016."""
+        return 2 * self.agreed / max(self.truths + self.found, 1)
+
+    @property
+    def purity(self) -> float:
+        """Share of matched faces that are under an id of their own person, 0 to 1."""
+        return self.pure / max(self.matched, 1)
+
+
+@dataclass
+class CountedEmbedder:
+    """The embedder, with what it was asked and how long it took."""
+
+    embed: Embedder
+    faces: int = 0
+    seconds: float = 0.0
+
+    def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        began = time.perf_counter()
+        found = self.embed(crops)
+        self.seconds += time.perf_counter() - began
+        self.faces += len(crops)
+        return found
+
+
+def score(truth: Sequence[Sequence[Truth]], found: Sequence[Found]) -> Score:
+    """Compare two lists of frames; ids of one scene are best assigned to its people."""
+    together: Counter[tuple[str, int]] = Counter()
+    last: dict[str, int] = {}
+    switches = 0
+    for real, said in zip(truth, found, strict=True):
+        for person, number in _matched(real, said):
+            together[person, number] += 1
+            switches += last.get(person, number) != number
+            last[person] = number
+    people = sorted({t.person for frame in truth for t in frame})
+    ids = sorted({number for frame in found for number, _ in frame})
+    table = np.array([[together[p, k] for k in ids] for p in people], np.int64)
+    table = table.reshape(len(people), len(ids))
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return Score(
+        truths=sum(map(len, truth)),
+        found=sum(map(len, found)),
+        agreed=int(table[rows, columns].sum()),
+        matched=int(table.sum()),
+        pure=int(table.max(axis=0).sum()) if people else 0,
+        switches=switches,
+        ids=len(ids),
+    )
+
+
+def _matched(real: Sequence[Truth], said: Found) -> list[tuple[str, int]]:
+    """Which person each found box lies on: most overlap in all, at least half each."""
+    if not real or not said:
+        return []
+    boxes = [np.array(b, np.float32) for b in ([t.box for t in real], [b for _, b in said])]
+    overlap = iou(boxes[0], boxes[1])
+    pairs_found = zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
+    return [(real[i].person, said[j][0]) for i, j in pairs_found if overlap[i, j] >= _MIN_IOU]
+
+
+def follow(
+    seen: Sequence[Observation], extractor: Extractor, embed: CountedEmbedder | None
+) -> tuple[list[Found], list[Found]]:
+    """Tracked faces of every sampled frame, by track_id and by identity_id."""
+    tracks: dict[int, Found] = defaultdict(list)
+    identities: dict[int, Found] = defaultdict(list)
+    rows = walk(seen, spec=extractor.spec, video_id="scene", summary=VideoSummary(), embed=embed)
+    for table, row in rows:
+        face: dict[str, Any] = row
+        if table == "faces" and face["track_id"] is not None:
+            tracks[face["frame_index"]].append((face["track_id"], tuple(face["box"])))
+            identities[face["frame_index"]].append((face["identity_id"], tuple(face["box"])))
+    frames = [o.frame_index for o in seen]
+    return [tracks[k] for k in frames], [identities[k] for k in frames]
+
+
+def load_people(
+    config: Config, extractor: Extractor, names: Sequence[str]
+) -> dict[str, list[Head]]:
+    """Two heads of each person, cut out of the first and the fourth of their clips."""
+    with (config.acted / "labels.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    detect = load_detector(extractor.spec, load_yunet(config.yunet))
+    clips = {n: sorted(r["uri"] for r in rows if r["subject_id"] == n) for n in names}
+    return {
+        n: [cut_out(config.acted / uris[k], detect) for k in (0, 3)] for n, uris in clips.items()
+    }
+
+
+def people_of(config: Config) -> list[str]:
+    """Names of everybody in the label table."""
+    with (config.acted / "labels.csv").open(newline="") as table:
+        return sorted({row["subject_id"] for row in csv.DictReader(table)})
+
+
+def line(name: str, cells: Sequence[Score]) -> str:
+    """One row of the table."""
+    shown = [f"{c.idf1:.3f} | {c.switches} | {c.purity:.3f} | {c.ids}" for c in cells]
+    return f"| {name} | {' | '.join(shown)} |"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the scenes, follow the faces in them, and print the table."""
+    config = tyro.cli(Config, args=argv, description=__doc__)
+    extractor = Extractor(spec_for("yunet"), yunet_model=load_yunet(config.yunet))
+    counted = CountedEmbedder(Embedder())
+    sums: dict[tuple[str, str], Score] = defaultdict(Score)
+    seconds = 0.0
+    with tempfile.TemporaryDirectory() as name:
+        folder = config.keep or Path(name)
+        for k, pair in enumerate(pairs(people_of(config), config.pairs, seed=config.seed)):
+            heads = load_people(config, extractor, pair)
+            for kind in KINDS:
+                path = folder / f"{kind}-{'-'.join(pair)}.mp4"
+                truth = render(plan(kind, heads, seed=config.seed + k), path)
+                seconds += len(truth) / FPS
+                seen = list(extractor.observations(path, facts=VideoFacts()))
+                shown = [truth[round(o.pts_s * FPS)] for o in seen]
+                for how, embed in (("boxes", None), ("embedder", counted)):
+                    by_track, by_identity = follow(seen, extractor, embed)
+                    for by, found in (("track", by_track), ("identity", by_identity)):
+                        sums[kind, f"{how} {by}"] += score(shown, found)
+    columns = ["boxes track", "embedder track", "embedder identity"]
+    print(f"| scenes | {' | '.join(f'{c}: IDF1 | switches | purity | ids' for c in columns)} |")
+    print("|---" * (1 + 4 * len(columns)) + "|")
+    for kind in KINDS:
+        print(line(f"{config.pairs} {kind}", [sums[kind, c] for c in columns]))
+    total = [sum((sums[kind, c] for kind in KINDS), Score()) for c in columns]
+    print(line("all", total))
+    minutes = seconds / 60
+    print(
+        f"{minutes:.1f} minutes of video, {counted.faces} embeddings: "
+        f"{counted.faces / minutes:.0f} and {counted.seconds / minutes:.2f} s a minute"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

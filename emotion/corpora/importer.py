@@ -1,0 +1,193 @@
+"""One corpus by its name: found, labelled, split, as the bytes of a label table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from emotion.corpora import acted, generic, meld, wild
+from emotion.corpora.archive import Archive, what_is_there
+from emotion.corpora.subjects import split_subjects
+from emotion.corpora.table import Clip, Found, Unused, our_label, to_csv
+from emotion.errors import InputError
+from emotion.labels import LABELS
+
+Corpus = Literal[
+    "crema-d", "ravdess", "savee", "meld", "afew", "dfew", "ferv39k", "mafw", "csv", "folders"
+]
+CORPORA: tuple[str, ...] = get_args(Corpus)
+
+NUM_FOLDS = {"crema-d": 5, "ravdess": 6, "savee": 4, "dfew": 5, "mafw": 5}
+"""The corpora that are evaluated in folds, and in how many."""
+
+SplitRule = Literal["official", "subject", "none"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a corpus becomes a label table.
+
+    Attributes:
+        fold: the fold that is tested, from 1; None: no fold's split is taken.
+        split: official takes the owner's split, and draws one by subject where there is none;
+            subject always draws; none leaves the column empty.
+        val_share: share of subjects in val where val is drawn or carved from the owner's train.
+        test_share: share of subjects in test where the split is drawn.
+        seed: another seed draws other subjects.
+        mapping: source label to label, before any other rule.
+        label_set: the labels that the dataset will have.
+        drop_other: leave out clips whose label is not in the label set.
+        subset: of MAFW: single or compound.
+        table: of csv: the table's address.
+        columns: of csv: its columns.
+        subject_pattern: of folders: where a path names the subject.
+    """
+
+    fold: int | None = None
+    split: SplitRule = "official"
+    val_share: float = 0.1
+    test_share: float = 0.15
+    seed: int = 0
+    mapping: tuple[tuple[str, str], ...] = ()
+    label_set: tuple[str, ...] = LABELS
+    drop_other: bool = False
+    subset: Literal["single", "compound"] = "single"
+    table: str = ""
+    columns: generic.Columns = generic.Columns("uri", "label", "", "", "")
+    subject_pattern: str = ""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A label table, and what did not get into it.
+
+    Attributes:
+        rows: each clip with its label and its split (empty: none), sorted by uri.
+        table: the same as a CSV.
+        unused: every file and list entry without a row.
+        notes: a line each on what a person should know.
+    """
+
+    rows: tuple[tuple[Clip, str, str], ...]
+    table: bytes
+    unused: tuple[Unused, ...]
+    notes: tuple[str, ...]
+
+
+def import_corpus(corpus: Corpus, archive: Archive, lists: Archive, options: Options) -> Imported:
+    """Every labelled video of a corpus.
+
+    Args:
+        corpus: which one.
+        archive: its videos.
+        lists: its list files; often the same folder.
+        options: see there.
+
+    Raises:
+        InputError: a wrong fold, a list or table that is missing or broken, no usable video, or a
+            subject that the owner's split puts into two splits.
+    """
+    _check_fold(corpus, options.fold, options.split)
+    found = _once(_find(corpus, archive, lists, options))
+    mapping = dict(options.mapping)
+    labelled = [
+        (clip, our_label(clip.source_label, mapping=mapping, label_set=options.label_set))
+        for clip in sorted(found.clips, key=lambda c: c.uri)
+    ]
+    others = [(clip, label) for clip, label in labelled if label not in options.label_set]
+    unused, notes = list(found.unused), list(found.notes)
+    if options.drop_other:
+        labelled = [(clip, label) for clip, label in labelled if label in options.label_set]
+        unused += [Unused(clip.uri, "other_label") for clip, _ in others]
+    elif others:
+        names = ", ".join(f"{n} {label}" for label, n in Counter(lab for _, lab in others).items())
+        notes.append(f"kept, but not in the label set: {names}; build rejects them (unknown_label)")
+    if not labelled:
+        raise InputError(f"no usable {corpus} video below {archive.root}: {what_is_there(archive)}")
+    splits, note = _splits(corpus, [clip for clip, _ in labelled], options)
+    rows = tuple((clip, label, splits(clip)) for clip, label in labelled)
+    return Imported(rows, to_csv(rows, corpus=corpus), tuple(unused), (*notes, *note))
+
+
+def _check_fold(corpus: Corpus, fold: int | None, split: SplitRule) -> None:
+    if fold is None:
+        return
+    if split != "official":
+        raise InputError(f"--fold {fold} takes the owner's split; --split {split} does not")
+    if corpus not in NUM_FOLDS:
+        raise InputError(f"--fold {fold}: {corpus} has no folds; {', '.join(NUM_FOLDS)} have")
+    if not 1 <= fold <= NUM_FOLDS[corpus]:
+        raise InputError(f"--fold {fold}: {corpus} has the folds 1 to {NUM_FOLDS[corpus]}")
+
+
+def _find(corpus: Corpus, archive: Archive, lists: Archive, options: Options) -> Found:
+    finders: dict[str, Callable[[], Found]] = {
+        "crema-d": lambda: acted.crema_d(archive, lists),
+        "ravdess": lambda: acted.ravdess(archive),
+        "savee": lambda: acted.savee(archive),
+        "meld": lambda: meld.meld(archive, lists, by_speaker=options.split == "subject"),
+        "afew": lambda: wild.afew(archive),
+        "dfew": lambda: wild.dfew(archive, lists, fold=options.fold),
+        "ferv39k": lambda: wild.ferv39k(archive, lists),
+        "mafw": lambda: wild.mafw(archive, lists, fold=options.fold, subset=options.subset),
+        "csv": lambda: generic.table(archive, options.table, columns=options.columns),
+        "folders": lambda: generic.folders(archive, subject_pattern=options.subject_pattern),
+    }
+    found = finders[corpus]()
+    if corpus in ("crema-d", "ravdess", "savee") and options.fold is not None:
+        clips = tuple(
+            replace(c, split="test" if c.fold == str(options.fold) else "train")
+            for c in found.clips
+        )
+        return replace(found, clips=clips)
+    return found
+
+
+def _once(found: Found) -> Found:
+    """Each video once: the first of several equal rows; none where their labels differ."""
+    by_uri: dict[str, list[Clip]] = {}
+    for clip in found.clips:
+        by_uri.setdefault(clip.uri, []).append(clip)
+    kept: list[Clip] = []
+    unused = list(found.unused)
+    for uri, clips in by_uri.items():
+        if len({c.source_label for c in clips}) > 1:
+            unused += [Unused(uri, "two_labels")] * len(clips)
+        else:
+            kept.append(clips[0])
+            unused += [Unused(uri, "listed_twice")] * (len(clips) - 1)
+    return replace(found, clips=tuple(kept), unused=tuple(unused))
+
+
+def _splits(
+    corpus: Corpus, clips: Sequence[Clip], options: Options
+) -> tuple[Callable[[Clip], str], tuple[str, ...]]:
+    """The split of each clip, and a line on where it comes from."""
+    owners = {c.subject_id: c.split for c in clips if c.split is not None}
+    if options.split == "none":
+        return lambda clip: "", ()
+    if options.split == "subject" or not owners:
+        drawn = split_subjects(
+            [c.subject_id for c in clips],
+            seed=options.seed,
+            val_share=options.val_share,
+            test_share=options.test_share,
+        )
+        has_folds = corpus in NUM_FOLDS and options.split == "official"
+        more = "; --fold K takes that of a fold" if has_folds else ""
+        return lambda clip: drawn[clip.subject_id], (f"split drawn by subject{more}",)
+    for clip in clips:
+        if clip.split != owners.get(clip.subject_id):
+            raise InputError(
+                f"{clip.uri}: subject {clip.subject_id} is in split {clip.split or 'none'} and in "
+                f"{owners.get(clip.subject_id)}; a subject belongs to one: take --split subject"
+            )
+    if "val" in owners.values():
+        return lambda clip: owners.get(clip.subject_id) or "", ()
+    train = [subject for subject, split in owners.items() if split == "train"]
+    carved = split_subjects(train, seed=options.seed, val_share=options.val_share, test_share=0)
+    note = f"val is {sum(s == 'val' for s in carved.values())} of {len(train)} subjects of train"
+    owners |= carved
+    return lambda clip: owners.get(clip.subject_id) or "", (note,)

@@ -1,0 +1,100 @@
+"""Who a face belongs to: aligned crops in, 128 numbers of unit length each out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion import weights
+from emotion.extract.align import similarity
+from emotion.extract.dlib_weights import read_face_network
+from emotion.extract.embed_graph import CHIP_PX, build_model
+from emotion.extract.inference import open_session
+
+EMBEDDING_SIZE = 128
+SAME_PERSON_DISTANCE = 0.36
+"""Two tracks whose mean embeddings, at unit length, lie closer than this are one person.
+
+Euclidean; the same as a cosine above 0.935. Measured on crops stored as JPEG of quality 92, with
+means of three faces at least 0.4 s apart. Real clips, 13 people: 7.8 % of same pairs lie farther,
+1.3 % of pairs of two people closer; single faces: 18.5 % and 0.5 %. Rendered heads, which share one
+skull and have no hair, 42 of them: 0.4 % and 41 %. So where it is known who it may be, take the
+nearest, and this only as the limit.
+"""
+
+_BATCH = 8
+# Read the weights once for several faces: 6.0 ms a face, alone 7.8 ms.
+
+# Eye corners and nose base, in the order of dlib's five landmarks. In a crop: the template of
+# ``align``. In dlib's chip: its mean face, with a share of the face's size left free on every side.
+# dlib leaves 0.25 free; then the chip reaches beyond the crop, and the edge that is repeated there
+# costs more than the room is worth (error rate on real faces 1.6 %, with 0.18 0.8 %).
+_PADDING = 0.18
+_IN_CROP = np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]])
+_MEAN_FACE = np.array(
+    [
+        [0.8595674595992, 0.2134981538014],
+        [0.6460604764104, 0.2289674387677],
+        [0.1205750620789, 0.2137274526848],
+        [0.3340850613712, 0.2290642403242],
+        [0.4901123135679, 0.6277975316475],
+    ]
+)
+_IN_CHIP = (_MEAN_FACE + _PADDING) / (1 + 2 * _PADDING)
+_CROP_TO_CHIP = similarity(_IN_CROP, _IN_CHIP)
+
+
+class Embedder:
+    """dlib's face recognition ResNet (King 2017) under onnxruntime; one per worker.
+
+    Raises:
+        InputError: if the package with the weights is missing or holds another file.
+    """
+
+    def __init__(self) -> None:
+        path = weights.find_dlib_embedder()
+        model = build_model(read_face_network(path.read_bytes()))
+        self._session = open_session(model.SerializeToString())
+
+    def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed aligned faces.
+
+        Args:
+            crops: N pictures, (side, side, 3) uint8 RGB, as ``align.crop_face`` cuts them.
+
+        Returns:
+            (N, 128) float32 of unit length. The Euclidean distance of two, 0 to 2, says whether
+            they are one person: see ``SAME_PERSON_DISTANCE``.
+        """
+        if not crops:
+            return np.zeros((0, EMBEDDING_SIZE), np.float32)
+        found = self.descriptors([chip(crop) for crop in crops])
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+    def descriptors(self, chips: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The network's own output, (N, 128) float32, of N >= 1 RGB chips of 150 px."""
+        rows = []
+        for start in range(0, len(chips), _BATCH):
+            blob = cv2.dnn.blobFromImages(list(chips[start : start + _BATCH]))
+            rows.append(self._session.run(None, {"chips": blob})[0])
+        return np.concatenate(rows)
+
+
+def chip(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An aligned crop in the layout that dlib's network was trained on.
+
+    Args:
+        crop: (side, side, 3) uint8 RGB.
+
+    Returns:
+        (150, 150, 3) uint8 RGB; where the chip reaches beyond the crop, its edge is repeated.
+    """
+    matrix = _CROP_TO_CHIP * CHIP_PX
+    matrix[:, :2] /= crop.shape[0]
+    warped = cv2.warpAffine(
+        crop, matrix, (CHIP_PX, CHIP_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.uint8)

@@ -1,0 +1,110 @@
+"""What is seen in one sampled frame: the last place where the pixels of a frame are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion.extract.align import crop_face, head_angles
+from emotion.extract.cuts import Signature, signature
+from emotion.extract.decode import Frame
+from emotion.extract.detect import Detector, Faces
+from emotion.extract.quality import brightness_and_blur, thumbnail
+from emotion.extract.spec import ExtractionSpec
+
+
+@dataclass(frozen=True)
+class SeenFace:
+    """One detection and its crop.
+
+    Attributes:
+        box: xyxy pixels of the upright frame.
+        score: of the detection.
+        landmarks: ten floats x0 y0 ... x4 y4, pixels.
+        yaw_deg: rough estimate.
+        roll_deg: rough estimate.
+        blur: variance of the crop's Laplacian.
+        brightness: mean luma of the crop, 0 to 255.
+        jpeg: the aligned crop.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[float, ...]
+    yaw_deg: float
+    roll_deg: float
+    blur: float
+    brightness: float
+    jpeg: bytes
+
+    @property
+    def size_px(self) -> float:
+        """Square root of the box area."""
+        x0, y0, x1, y1 = self.box
+        return float(np.sqrt((x1 - x0) * (y1 - y0)))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One sampled frame without its pixels.
+
+    Attributes:
+        frame_index: k of the sample.
+        pts_s: the frame's presentation time, seconds from the first frame.
+        brightness: mean luma of the frame, 0 to 255.
+        blur: variance of the Laplacian at no more than 320 pixels.
+        signature: colours and where they are, for telling cuts.
+        faces: best score first; may be none.
+    """
+
+    frame_index: int
+    pts_s: float
+    brightness: float
+    blur: float
+    signature: Signature
+    faces: tuple[SeenFace, ...]
+
+
+def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observation:
+    """Find, measure and crop the faces of one frame."""
+    faces = detector(frame.image)
+    small = thumbnail(frame.image)
+    brightness, blur = brightness_and_blur(small)
+    return Observation(
+        frame_index=frame.index,
+        pts_s=frame.pts_s,
+        brightness=brightness,
+        blur=blur,
+        signature=signature(small),
+        faces=tuple(_seen(frame.image, faces, k, spec) for k in range(len(faces))),
+    )
+
+
+def _seen(image: NDArray[np.uint8], faces: Faces, number: int, spec: ExtractionSpec) -> SeenFace:
+    landmarks = faces.landmarks[number]
+    crop = crop_face(image, landmarks, detector=spec.detector, crop_px=spec.crop_px)
+    brightness, blur = brightness_and_blur(crop)
+    yaw, roll = head_angles(landmarks, spec.detector)
+    x0, y0, x1, y1 = (float(v) for v in faces.boxes[number])
+    return SeenFace(
+        box=(x0, y0, x1, y1),
+        score=float(faces.scores[number]),
+        landmarks=tuple(float(v) for v in landmarks.ravel()),
+        yaw_deg=yaw,
+        roll_deg=roll,
+        blur=blur,
+        brightness=brightness,
+        jpeg=encode_jpeg(crop, spec.jpeg_quality),
+    )
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
+    """An (H, W, 3) uint8 RGB picture as JPEG bytes."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise ValueError(f"OpenCV could not encode a picture of shape {image.shape} as JPEG")
+    return bytes(data)

@@ -1,0 +1,126 @@
+"""A decoded frame to pixels: upright, one field of two, at full size or small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+BOTTOM_FIRST = frozenset({3, 5})  # AV_FIELD_BB and AV_FIELD_BT of FFmpeg's AVFieldOrder
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Makes pictures of the frames of one stream; keeps the scalers, which are costly to make.
+
+    Attributes:
+        field_order: of the stream, FFmpeg's AVFieldOrder; 0: not told, the upper field is first.
+    """
+
+    field_order: int = 0
+    _full: VideoReformatter = field(default_factory=VideoReformatter)
+    _small: VideoReformatter = field(default_factory=VideoReformatter)
+
+    def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """The whole frame: (H, W, 3) uint8 RGB, upright.
+
+        Of an interlaced frame the field that is shown first is taken and doubled to the full
+        height: what moves shows no comb, no other frame is needed, and half of the lines is lost.
+        """
+        source = self._progressive(frame)
+        done = self._full.reformat(
+            source, width=frame.width, height=frame.height, format="rgb24", threads=1
+        )
+        return upright(done, quarter_turns(frame))
+
+    def thumbnail(self, frame: VideoFrame, *, side_px: int) -> NDArray[np.uint8]:
+        """The frame with its longer side no more than ``side_px``: (h, w, 3) uint8 RGB, upright.
+
+        Scaled by area before the colours are converted; never enlarged.
+        """
+        scale = side_px / max(frame.width, frame.height)
+        if scale >= 1:
+            return self.rgb(frame)
+        done = self._small.reformat(
+            self._progressive(frame),
+            width=max(1, round(frame.width * scale)),
+            height=max(1, round(frame.height * scale)),
+            format="rgb24",
+            interpolation=Interpolation.AREA,
+            threads=1,
+        )
+        return upright(done, quarter_turns(frame))
+
+    def _progressive(self, frame: VideoFrame) -> VideoFrame:
+        if not frame.interlaced_frame or frame.height < 4:
+            return frame
+        return take_field(frame, first_line=1 if self.field_order in BOTTOM_FIRST else 0)
+
+
+def upright_hw(frame: VideoFrame) -> tuple[int, int]:
+    """Height and width of a frame as it is displayed, pixels."""
+    turned = quarter_turns(frame) % 2
+    return (frame.width, frame.height) if turned else (frame.height, frame.width)
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """Times to turn a frame by 90 degrees counter-clockwise to display it; 0 if that makes none."""
+    return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
+
+
+def take_field(frame: VideoFrame, *, first_line: int) -> VideoFrame:
+    """Every other line of each plane, from line 0 or 1: a frame of half the height."""
+    half = VideoFrame(frame.width, (frame.height + 1 - first_line) // 2, frame.format.name)
+    half.colorspace, half.color_range = frame.colorspace, frame.color_range
+    for number, target in enumerate(half.planes):
+        plane = frame.planes[number]
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+            first_line::2
+        ]
+        out = np.zeros((target.buffer_size // target.line_size, target.line_size), np.uint8)
+        rows, columns = min(len(lines), len(out)), min(plane.line_size, target.line_size)
+        out[:rows, :columns] = lines[:rows, :columns]
+        out[rows:] = out[rows - 1]
+        target.update(out.tobytes())
+    return half
+
+
+def upright(rgb: VideoFrame, turns: int) -> NDArray[np.uint8]:
+    """An RGB frame as an array, turned so often by 90 degrees counter-clockwise."""
+    image = np.asarray(rgb.to_ndarray(), np.uint8)
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One sampled frame; its pixels are made when they are first asked for.
+
+    Attributes:
+        index: k of the sample; skips where the same frame is shown at two sample times.
+        pts_s: its presentation time, seconds from the first frame.
+        picture: as it was decoded.
+        converter: makes pixels of it.
+    """
+
+    index: int
+    pts_s: float
+    picture: VideoFrame
+    converter: Converter
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, upright; see ``Converter.rgb``."""
+        return self.converter.rgb(self.picture)
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width of ``image``."""
+        return upright_hw(self.picture)
+
+    def thumbnail(self, side_px: int) -> NDArray[np.uint8]:
+        """The same no longer than ``side_px`` on its longer side; see ``Converter.thumbnail``."""
+        return self.converter.thumbnail(self.picture, side_px=side_px)

@@ -1,0 +1,84 @@
+"""The pieces of work of a build: which there are, and doing them on Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ray.data import ActorPoolStrategy, Dataset, from_items
+
+from jobs import _output, _ray
+from jobs._progress import Progress
+from jobs._segments import finished_segments, segment_name
+from jobs._shard_work import BuildWorker, Work
+from jobs._shards import ShardRef
+
+Item = dict[str, Any]
+
+
+def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
+    """What is to do, in two rounds: shards, segments and revisions; then joins of segments.
+
+    A shard is done if it has a ledger entry that accounts for every retired video, and left out
+    no video for ``storage_error``, which may have passed.
+    """
+    names = _output.done_shards(out)
+    done = {entry["shard_id"]: entry for entry in _output.read_entries(out, sorted(names))}
+    seen = finished_segments(out) if any(ref.num_segments > 1 for ref in refs) else set()
+    first: list[Item] = []
+    joins: list[Item] = []
+    for ref in refs:
+        entry = done.get(ref.shard_id)
+        if entry is not None and "storage_error" not in entry["rejects"]:
+            if entry["retired"] != len(ref.retired):
+                first.append(_item(ref, "revise"))
+        elif len(ref.retired) == ref.num_rows:
+            continue  # nothing of it is wanted, and nothing was made
+        elif ref.num_segments == 1:
+            first.append(_item(ref, "shard"))
+        else:
+            first += [
+                _item(ref, "segment", number)
+                for number in range(ref.num_segments)
+                if segment_name(ref.shard_id, number) not in seen
+            ]
+            joins.append(_item(ref, "shard"))
+    return first, joins
+
+
+def _item(ref: ShardRef, task: str, segment: int = 0) -> Item:
+    return ref.to_item(task) | {"segment": segment}
+
+
+def do_items(
+    first: Sequence[Item], joins: Sequence[Item], work: Work, yunet_model: bytes | None
+) -> None:
+    """Do both rounds, with progress in seconds of video."""
+    total_s = sum(_item_s(item) for item in first)
+    counts = dict.fromkeys(("videos", "faces", "rejects"), 0)
+    with Progress("build", total=round(total_s), unit="s") as progress:
+        for items in (first, joins):
+            if not items:
+                continue
+            done_s = 0.0
+            for row in worked(items, work, yunet_model).iter_rows():
+                before, done_s = round(done_s), done_s + row["video_s"]
+                progress.step(round(done_s) - before, **{name: row[name] for name in counts})
+
+
+def _item_s(item: Item) -> float:
+    if item["task"] == "revise":
+        return 0.0
+    return float(item["video_s"]) / (item["num_segments"] if item["task"] == "segment" else 1)
+
+
+def worked(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
+    """Items to their counts, lazily: a row per item; the actors write the parts."""
+    workers = max(1, min(_ray.cluster_cpus(), len(items)))
+    return from_items(list(items), override_num_blocks=len(items)).map(
+        BuildWorker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
+        fn_constructor_args=(work, yunet_model),
+        compute=ActorPoolStrategy(min_size=1, max_size=workers),
+        num_cpus=1,
+        runtime_env={"env_vars": _ray.WORKER_ENV},
+    )

@@ -1,0 +1,90 @@
+"""What a build would do, how long it would take and how much it would write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from emotion.errors import VideoError
+from emotion.extract.extractor import Extractor
+from emotion.extract.walk import VideoSummary
+from jobs import _ray
+from jobs._plan import Plan
+from jobs._plan_sql import batches, quoted
+from jobs._shard_work import Work
+from jobs._shards import ShardRef
+from jobs._videos import fetched
+
+TRIED_VIDEOS = 8
+TRIED_S = 15.0
+
+
+def print_estimate(
+    plan: Plan,
+    refs: Sequence[ShardRef],
+    work: Work,
+    yunet_model: bytes | None,
+    *,
+    address: str | None,
+) -> None:
+    """Print the plan, and an estimate from extracting a few of its videos here."""
+    video_s = sum(ref.video_s for ref in refs)
+    segmented = [ref for ref in refs if ref.num_segments > 1]
+    print(f"videos      {plan.num_videos:,}, {plan.size_bytes / 2**20:,.1f} MiB")
+    print(f"video time  {video_s / 3600:,.2f} hours by the headers")
+    print(f"shards      {len(refs):,}; {len(segmented):,} are long videos read in segments")
+    for reason, count in plan.reasons.items():
+        print(f"left out    {reason} {count:,}")
+    tried, wall_s, crop_bytes = _try(plan, work, yunet_model)
+    if not tried:
+        print("estimate    none: no video could be read")
+        return
+    with _ray.session(address):
+        workers = min(_ray.cluster_cpus(), max(1, len(refs)))
+    minutes = video_s / tried * wall_s / workers / 60
+    print(f"estimate    {minutes:,.1f} minutes on {workers} workers ({tried / wall_s:.1f}x real")
+    print(f"            time each, from {tried:.0f} s of video), start of Ray not counted")
+    print(f"            {crop_bytes / tried * video_s / 2**20:,.1f} MiB of clips")
+
+
+def _try(plan: Plan, work: Work, yunet_model: bytes | None) -> tuple[float, float, int]:
+    """Extract some videos spread over the plan: video seconds, wall seconds, bytes of crops."""
+    extractor = Extractor(work.spec, yunet_model=yunet_model, limits=work.limits)
+    tried_s, wall_s, crop_bytes = 0.0, 0.0, 0
+    for video in _spread(plan.manifest, TRIED_VIDEOS):
+        summary = VideoSummary()
+        try:
+            with fetched(video, work.root) as path:
+                began = time.perf_counter()
+                rows = extractor.rows(path, video_id="0", summary=summary)
+                for table, row in rows:
+                    if table == "clips":
+                        crop_bytes += _num_bytes(row)
+                    if time.perf_counter() - began > TRIED_S:
+                        break
+                wall_s += time.perf_counter() - began
+                tried_s += summary.facts.duration_s
+        except VideoError:
+            continue  # the build will say what is wrong with it
+        if wall_s > TRIED_S:
+            break
+    return tried_s, wall_s, crop_bytes
+
+
+def _num_bytes(clip: dict[str, Any]) -> int:
+    return sum(len(jpeg) for jpeg in clip["crops"])
+
+
+def _spread(manifest: Path, count: int) -> list[dict[str, object]]:
+    """So many rows of the manifest, at equal distances."""
+    sql = (
+        "select * exclude (place, total) from (select *, row_number() over (order by uri) - 1 "
+        f"place, count(*) over () total from read_parquet('{quoted(manifest)}')) "
+        f"where place % greatest(1, total // {count}) = 0 limit {count}"
+    )
+    with duckdb.connect() as db:
+        return list(batches(db, sql, count).read_all().to_pylist())

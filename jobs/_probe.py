@@ -1,0 +1,93 @@
+"""How long the videos of an archive are, by their headers; bad ones are left to the workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from ray.data import ActorPoolStrategy, from_arrow_refs
+
+from emotion import storage
+from emotion.errors import VideoError
+from emotion.extract.decode import Limits, probe
+from jobs import _ray
+from jobs._shards import PROBED
+
+HERE_AT_MOST = 2000
+"""So many videos are looked at by the job itself; more are spread over the cluster."""
+_THREADS = 16  # a header waits for the storage more than for the processor
+_CHUNK_ROWS = 512
+
+
+def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -> None:
+    """Look at the header of every video of ``fresh`` and write a table of ``PROBED``.
+
+    Args:
+        root: the archive.
+        fresh: Parquet file with video_id and uri.
+        out: Parquet file to write; a video that cannot be read has nulls.
+        address: of the Ray cluster, see ``jobs._ray.session``.
+    """
+    file = pq.ParquetFile(fresh)
+    columns = ["video_id", "uri"]
+    chunks = file.iter_batches(_CHUNK_ROWS, columns=columns)
+    with pq.ParquetWriter(out, PROBED) as writer:
+        if file.metadata.num_rows <= HERE_AT_MOST:
+            for chunk in chunks:
+                writer.write_table(probe_chunk(pa.Table.from_batches([chunk]), root))
+            return
+        with _ray.session(address):
+            for table in _probe_on_cluster(chunks, root):
+                writer.write_table(table.cast(PROBED))
+
+
+def _probe_on_cluster(chunks: Iterator[pa.RecordBatch], root: str) -> Iterator[pa.Table]:
+    refs: Any = [ray.put(pa.Table.from_batches([chunk])) for chunk in chunks]
+    pool = ActorPoolStrategy(min_size=1, max_size=min(_ray.cluster_cpus(), len(refs)))
+    probed = from_arrow_refs(refs).map_batches(
+        _Probe,
+        fn_constructor_args=(root,),
+        batch_format="pyarrow",
+        batch_size=_CHUNK_ROWS,
+        compute=pool,
+        num_cpus=1,
+        runtime_env={"env_vars": _ray.WORKER_ENV},
+    )
+    yield from probed.iter_batches(batch_size=None, batch_format="pyarrow")
+
+
+class _Probe:
+    """Tables of video_id and uri to tables of ``PROBED``; runs as an actor."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def __call__(self, chunk: pa.Table) -> pa.Table:
+        return probe_chunk(chunk, self._root)
+
+
+def probe_chunk(chunk: pa.Table, root: str) -> pa.Table:
+    """``PROBED`` rows of a table of video_id and uri."""
+
+    def one(row: dict[str, Any]) -> dict[str, object]:
+        found: dict[str, object] = {"duration_s": None, "seekable": None}
+        try:
+            uri = storage.join(root, row["uri"])
+            if storage.is_local(uri):
+                header = probe(Path(storage.absolute(uri)), Limits())
+            else:
+                with storage.open_input(uri, block_bytes=2**18) as file:
+                    header = probe(file, Limits())
+            found = {"duration_s": header.duration_s, "seekable": header.seekable}
+        except (VideoError, OSError):
+            pass  # the worker meets it again, and says what is wrong
+        return {"video_id": row["video_id"]} | found
+
+    with ThreadPoolExecutor(min(_THREADS, 4 * (os.cpu_count() or 1))) as pool:
+        return pa.Table.from_pylist(list(pool.map(one, chunk.to_pylist())), schema=PROBED)

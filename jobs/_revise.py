@@ -1,0 +1,57 @@
+"""A finished shard some of whose videos are no longer wanted: its parts without them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emotion import storage
+from jobs import _output
+from jobs._parts import part_uri
+from jobs._shards import ShardRef
+
+
+def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> dict[str, Any]:
+    """Take the retired videos out of a shard's parts; returns its new ledger entry.
+
+    The old entry goes first: a revision that is cut short leaves a shard that is not done, and is
+    made again from its videos.
+    """
+    entry = _output.read_entry(out, ref.shard_id)
+    _output.remove_entry(out, ref.shard_id)
+    counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
+    with storage.local_copy(part_uri(out, "rejects", ref.shard_id)) as path:
+        reasons = Counter(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
+    with storage.local_copy(part_uri(out, "videos", ref.shard_id)) as path:
+        video_s = pc.sum(pq.read_table(path, columns=["duration_s"])["duration_s"]).as_py()
+    entry |= {"counts": counts, "rejects": dict(reasons), "video_s": float(video_s or 0.0)}
+    entry["retired"] = len(ref.retired)
+    _output.write_entry(out, ref.shard_id, entry)
+    return entry
+
+
+def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:
+    """Rewrite one part, a row group at a time; returns the rows kept."""
+    retired = pa.array(ref.retired, pa.string())
+    uri, kept = part_uri(out, table, ref.shard_id), 0
+    with TemporaryDirectory(prefix="video-emotion-revise-") as folder:
+        path = Path(folder) / "part.parquet"
+        with (
+            storage.local_copy(uri) as old,
+            pq.ParquetFile(old) as source,
+            pq.ParquetWriter(path, schema, compression="zstd") as writer,
+        ):
+            for number in range(source.num_row_groups):
+                group = source.read_row_group(number)
+                rows = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=retired)))
+                kept += rows.num_rows
+                if rows.num_rows:
+                    writer.write_table(rows.cast(schema))
+        storage.put_file(path, uri)
+    return kept

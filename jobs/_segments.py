@@ -1,0 +1,128 @@
+"""Segments of a long video: seen by different workers, kept aside, joined by one.
+
+A segment's observations are one Parquet file in ``_ledger/segments``; its metadata hold what the
+decoding told. The file is written in one step, so a segment whose file is there is done.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emotion import storage
+from emotion.errors import VideoError
+from emotion.extract.cuts import Signature
+from emotion.extract.decode import VideoFacts, join_facts
+from emotion.extract.observe import Observation, SeenFace
+from emotion.extract.walk import VideoSummary
+from schemas.tables import SEGMENTS, rows_table
+
+_GROUP_ROWS = 256
+
+
+def segment_name(shard_id: str, number: int) -> str:
+    """Names one segment of the long video that is a shard of its own."""
+    return f"{shard_id}-{number:05d}"
+
+
+def segment_uri(out: str, name: str) -> str:
+    """Where the observations of one segment lie."""
+    return storage.join(out, "_ledger", "segments", f"{name}.parquet")
+
+
+def finished_segments(out: str) -> set[str]:
+    """Names of the segments whose file is there."""
+    files = storage.list_files(storage.join(out, "_ledger", "segments"), suffixes=(".parquet",))
+    return {file.uri.rsplit("/", 1)[-1].removesuffix(".parquet") for file in files}
+
+
+def segment_samples(number: int, *, num_segments: int, samples: int) -> tuple[int, int | None]:
+    """First sample and the one after the last; the last segment goes on to the end.
+
+    >>> [segment_samples(number, num_segments=2, samples=2400) for number in (0, 1)]
+    [(0, 2400), (2400, None)]
+    """
+    last = number == num_segments - 1
+    return number * samples, None if last else (number + 1) * samples
+
+
+def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dict[str, Any]:
+    """Write what is seen in one segment; a break ends it, and is kept for the join.
+
+    Returns:
+        Counts: frames and faces.
+    """
+    rows: list[dict[str, object]] = []
+    counts = {"frames": 0, "faces": 0}
+    with tempfile.TemporaryDirectory(prefix="video-emotion-segment-") as folder:
+        path = Path(folder) / "segment.parquet"
+        with pq.ParquetWriter(path, SEGMENTS, compression="zstd") as writer:
+            broken: dict[str, object] | None = None
+            try:
+                for observation in seen:
+                    rows.append(_row(observation))
+                    counts["frames"] += 1
+                    counts["faces"] += len(observation.faces)
+                    if len(rows) == _GROUP_ROWS:
+                        writer.write_table(rows_table(rows, SEGMENTS))
+                        rows = []
+            except VideoError as err:
+                broken = vars(err)
+            writer.write_table(rows_table(rows, SEGMENTS))
+            told = json.dumps({"facts": asdict(facts), "broken": broken})
+            writer.add_key_value_metadata({"video_emotion": told})
+        storage.put_file(path, uri)
+    return counts
+
+
+def join_segments(uris: list[str], summary: VideoSummary) -> Iterator[Observation]:
+    """What was seen in a whole video; fills ``summary.facts``.
+
+    Raises:
+        VideoError: where a segment broke, after what was seen before.
+    """
+    parts = []
+    for uri in uris:
+        with storage.local_copy(uri) as path:
+            file = pq.ParquetFile(path)
+            told = json.loads(file.metadata.metadata[b"video_emotion"])
+            parts.append(VideoFacts(**told["facts"]))
+            summary.facts = join_facts(parts)
+            for batch in file.iter_batches(_GROUP_ROWS):
+                for row in pa.Table.from_batches([batch]).to_pylist():
+                    yield _observation(row)
+            if told["broken"]:
+                raise VideoError(**told["broken"])
+
+
+def _row(seen: Observation) -> dict[str, object]:
+    return {
+        "frame_index": seen.frame_index,
+        "pts_s": seen.pts_s,
+        "brightness": seen.brightness,
+        "blur": seen.blur,
+        "signature_small": seen.signature.small,
+        "signature_counts": seen.signature.counts,
+        "faces": [asdict(face) for face in seen.faces],
+    }
+
+
+def _observation(row: dict[str, Any]) -> Observation:
+    return Observation(
+        frame_index=row["frame_index"],
+        pts_s=row["pts_s"],
+        brightness=row["brightness"],
+        blur=row["blur"],
+        signature=Signature(row["signature_small"], row["signature_counts"]),
+        faces=tuple(
+            SeenFace(**face | {"box": tuple(face["box"]), "landmarks": tuple(face["landmarks"])})
+            for face in row["faces"]
+        ),
+    )

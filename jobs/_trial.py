@@ -1,0 +1,120 @@
+"""A first look at a video in another process, for shards whose worker died on the way.
+
+    python -m jobs._trial SPEC.json [YUNET]
+
+Reads lines ``[path, start, stop]`` and answers each with a line once the samples were extracted. A
+file that ends this process, or keeps it for ever, costs a reject and not the job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from emotion.errors import VideoError
+from emotion.extract.decode import Limits, VideoFacts
+from emotion.extract.extractor import Extractor
+from emotion.extract.spec import ExtractionSpec
+
+
+class Trial:
+    """The other process; started when first asked, and again after it ended."""
+
+    def __init__(self, spec: ExtractionSpec, yunet_model: bytes | None, *, limits: Limits) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="video-emotion-trial-")
+        self._limits = limits
+        folder = Path(self._folder.name)
+        (folder / "spec.json").write_text(json.dumps(spec.to_json()))
+        self._command = [sys.executable, "-m", "jobs._trial", str(folder / "spec.json")]
+        if yunet_model is not None:
+            (folder / "yunet").write_bytes(yunet_model)
+            self._command.append(str(folder / "yunet"))
+        self.process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Trial:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._end()
+        self._folder.cleanup()
+
+    def look(self, path: Path, *, start: int = 0, stop: int | None = None) -> None:
+        """Extract the samples of a file in the other process.
+
+        Raises:
+            VideoError: crashed or timeout; whatever else is wrong with it, the caller meets itself.
+        """
+        process = self.process = self.process or self._start()
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the trial process has no pipes")
+        try:
+            process.stdin.write(json.dumps([str(path), start, stop]) + "\n")
+            process.stdin.flush()
+            answer = _line_within(process, self._limits.max_wall_s)
+        except BrokenPipeError:
+            answer = ""
+        if answer is None:
+            self._end()
+            limit = f"{self._limits.max_wall_s:g} s"
+            raise VideoError("timeout", f"not read within the limit of {limit}")
+        if not answer:
+            code = process.wait()
+            self._end()
+            raise VideoError("crashed", f"reading it ended a process with exit code {code}")
+
+    def _start(self) -> subprocess.Popen[str]:
+        path = os.pathsep.join(p for p in sys.path if p)
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+
+    def _end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+
+def _line_within(process: subprocess.Popen[str], seconds: float) -> str | None:
+    """The next line of output, an empty one at its end, None when the time is over."""
+    if process.stdout is None:
+        raise RuntimeError("the trial process has no pipes")
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline() if selector.select(seconds) else None
+
+
+def main() -> int:
+    """Answer every line of standard input."""
+    spec = ExtractionSpec.from_json(json.loads(Path(sys.argv[1]).read_text()))
+    model = Path(sys.argv[2]).read_bytes() if len(sys.argv) > 2 else None
+    extractor = Extractor(spec, yunet_model=model)
+    for line in sys.stdin:
+        path, start, stop = json.loads(line)
+        outcome = "read"
+        try:
+            seen = extractor.observations(Path(path), facts=VideoFacts(), start=start, stop=stop)
+            for _ in seen:
+                pass
+        except VideoError as err:
+            outcome = err.reason
+        sys.stdout.write(outcome + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

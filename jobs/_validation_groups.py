@@ -1,0 +1,182 @@
+"""Groups of shards: listed, cut, read and validated one group at a time, wherever that runs.
+
+All rows of a video lie in the parts of one shard, so rules on a row, on a video and on its keys in
+other tables need no more than the shard. Memory is bounded by rows: a group is cut into pieces of
+whole shards, and a shard that is too large for one piece into pieces of whole videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emotion import storage
+from emotion.errors import InputError
+from jobs._validation_crops import looked_at
+from schemas import validation
+from schemas.derived import STORED
+from schemas.footers import Footer, footer_of
+from schemas.suites import Declared
+from schemas.tables import DATASETS
+from schemas.validation import ValidationReport
+
+GROUP_MB = 64
+MAX_ROWS = 200_000
+_SIZED = ("frames", "faces", "tracks")
+Parts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows that are validated together.
+
+    Attributes:
+        parts: file names, the same in every table's folder.
+        keep: which rows; None: all.
+    """
+
+    parts: tuple[str, ...]
+    keep: pc.Expression | None = None
+
+
+def list_parts(dataset_uri: str) -> dict[str, dict[str, int]]:
+    """Bytes of each part, by table and file name; nothing is opened."""
+    found: dict[str, dict[str, int]] = {}
+    for name in DATASETS:
+        files = storage.list_files(storage.join(dataset_uri, name), suffixes=(".parquet",))
+        found[name] = {file.uri.rsplit("/", 1)[-1]: file.size_bytes for file in files}
+    return found
+
+
+def cut_groups(parts: Parts, *, max_mb: float = GROUP_MB) -> list[list[str]]:
+    """File names of parts in groups of at most ``max_mb`` of frames, faces and tracks.
+
+    A part that is larger is a group by itself.
+
+    >>> sizes = {"a": 600_000, "b": 500_000, "c": 500_000, "d": 3_000_000}
+    >>> cut_groups({"faces": sizes, "clips": {"d": 9}}, max_mb=1)
+    [['a'], ['b', 'c'], ['d']]
+    """
+    groups: list[list[str]] = []
+    held = 0
+    for part in sorted({part for names in parts.values() for part in names}):
+        size = sum(parts.get(name, {}).get(part, 0) for name in _SIZED)
+        if not groups or held + size > max_mb * 1e6:
+            groups.append([])
+            held = 0
+        groups[-1].append(part)
+        held += size
+    return groups
+
+
+def read_footers(dataset_uri: str, parts: Parts) -> list[Footer]:
+    """What parts say of themselves; rows are not read.
+
+    Raises:
+        InputError: if a part is not Parquet.
+    """
+    found = []
+    for name, files in parts.items():
+        for part in files:
+            uri = storage.join(dataset_uri, name, part)
+            with storage.open_input(uri) as file:
+                try:
+                    parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+                except pa.ArrowInvalid as err:
+                    raise InputError(f"{uri} is not a Parquet file: {err}") from err
+                found.append(footer_of(name, part, parquet))
+    return found
+
+
+def validate_group(
+    dataset_uri: str, parts: Parts, *, declared: Declared, max_rows: int = MAX_ROWS
+) -> tuple[ValidationReport, dict[str, int]]:
+    """Every rule on rows and videos, for the parts of some shards.
+
+    Columns and types come first; when they are wrong, rows are not read.
+
+    Returns:
+        The report, and the number of rows of each table.
+    """
+    from schemas import expectations  # imports Great Expectations: seconds
+
+    footers = read_footers(dataset_uri, parts)
+    counts = {name: sum(f.num_rows for f in footers if f.dataset == name) for name in DATASETS}
+    found = [expectations.validate_footers(footers, clip_len=declared.clip_len)]
+    if found[0].success:
+        for piece in cut_pieces(dataset_uri, footers, max_rows=max_rows):
+            tables = read_piece(dataset_uri, parts, piece)
+            found.append(expectations.validate_tables(tables, declared=declared))
+        crops = looked_at(dataset_uri, sorted(parts["clips"]), crop_px=declared.crop_px)
+        found.append(expectations.validate_crops(crops, crop_px=declared.crop_px))
+    return validation.merged(found), counts
+
+
+def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) -> Iterator[Piece]:
+    """Pieces of at most ``max_rows`` faces or frames, each of whole videos."""
+    rows: dict[str, int] = {}
+    for footer in footers:
+        seen = footer.num_rows if footer.dataset in _SIZED else 0
+        rows[footer.part] = max(rows.get(footer.part, 0), seen)
+    held: list[str] = []
+    for part, number in rows.items():
+        if held and sum(rows[name] for name in held) + number > max_rows:
+            yield Piece(tuple(held))
+            held = []
+        if number > max_rows:
+            yield from _cut_shard(dataset_uri, part, max_rows=max_rows)
+        else:
+            held.append(part)
+    if held:
+        yield Piece(tuple(held))
+
+
+def _cut_shard(dataset_uri: str, part: str, *, max_rows: int) -> Iterator[Piece]:
+    """A shard by its videos; rows of a video that ``videos`` does not know go with the last."""
+    columns = ["video_id", "num_frames", "num_faces"]
+    videos = _read(storage.join(dataset_uri, "videos", part), columns).to_pandas().fillna(0)
+    cost = np.maximum(videos["num_frames"], videos["num_faces"]).to_numpy()
+    number = (np.cumsum(cost) - cost) // max_rows
+    ids = videos["video_id"].to_numpy(object)
+    chunks = [pa.array(list(ids[number == n]), pa.string()) for n in np.unique(number)]
+    field = pc.field("video_id")
+    for chunk in chunks[:-1]:
+        yield Piece((part,), field.isin(chunk))
+    before = pa.array([i for chunk in chunks[:-1] for i in chunk.to_pylist()], pa.string())
+    yield Piece((part,), ~field.isin(before) | field.is_null())
+
+
+def read_piece(dataset_uri: str, parts: Parts, piece: Piece) -> dict[str, pa.Table]:
+    """The rows of a piece, by table, without image bytes."""
+    tables = {}
+    for name, schema in DATASETS.items():
+        columns = STORED[name]
+        held = [
+            _read(storage.join(dataset_uri, name, part), columns, keep=piece.keep)
+            for part in piece.parts
+            if part in parts[name]
+        ]
+        empty = schema.empty_table().select(columns)
+        tables[name] = pa.concat_tables([empty, *(table.cast(empty.schema) for table in held)])
+    return tables
+
+
+def _read(uri: str, columns: list[str], *, keep: pc.Expression | None = None) -> pa.Table:
+    with storage.open_input(uri) as file:
+        source = pa.PythonFile(file, mode="r")
+        return pq.read_table(source, columns=columns, filters=keep, use_threads=False)
+
+
+def of_group(parts: Parts, group: Sequence[str]) -> dict[str, dict[str, int]]:
+    """The parts of a group alone.
+
+    >>> of_group({"clips": {"a": 1, "b": 2}, "faces": {"b": 3}}, ["a"])
+    {'clips': {'a': 1}, 'faces': {}}
+    """
+    kept = set(group)
+    return {n: {p: size for p, size in files.items() if p in kept} for n, files in parts.items()}

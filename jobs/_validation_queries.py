@@ -1,0 +1,133 @@
+"""Rules across a whole dataset, in SQL: what is counted, and a note for each broken thing.
+
+They ask views of the six tables and of ``plan``, each with the name of its part, and ``labels``,
+the declared ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.rules import Severity
+
+MIN_EVEN_SHARE = 0.2
+"""A label with a smaller part of its even share of the training clips is told as a warning."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A rule in SQL.
+
+    Attributes:
+        dataset: what it is about.
+        text: in plain words.
+        elements: how many things it looks at.
+        broken: a column ``note`` with a row for each thing that breaks it.
+        severity: error or warning.
+    """
+
+    dataset: str
+    text: str
+    elements: str
+    broken: str
+    severity: Severity = "error"
+
+
+def all_queries(*, max_reject_share: float) -> tuple[Query, ...]:
+    """Every rule across the whole.
+
+    Args:
+        max_reject_share: share of the labelled videos that may be left out.
+    """
+    return (
+        *_video_queries(),
+        *[_same_part(table) for table in ("frames", "faces", "tracks", "clips")],
+        *_plan_queries(),
+        _one_split("subjects", "subject_id", "every subject is in one split only"),
+        _one_split("contents", "content_sha256", "the same bytes are in one split only"),
+        *_label_queries(),
+        _reject_share(max_reject_share),
+    )
+
+
+def _video_queries() -> list[Query]:
+    count = "SELECT count(*) FROM videos"
+    none = f"SELECT 'videos has no row' AS note WHERE ({count}) = 0"
+    found = [Query("videos", "there is at least one video", count, none)]
+    for column in ("video_id", "uri"):
+        twice = f"""
+            SELECT {column} || ' is there ' || count(*) || ' times' AS note FROM videos
+            WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1"""
+        found.append(Query("videos", f"{column} is there once", count, twice))
+    return found
+
+
+def _same_part(table: str) -> Query:
+    apart = f"""
+        SELECT t.video_id || ' is in {table}/' || t.part AS note
+        FROM (SELECT DISTINCT video_id, part FROM {table}) t
+        WHERE EXISTS (FROM videos v WHERE v.video_id = t.video_id)
+        AND NOT EXISTS (FROM videos v WHERE v.video_id = t.video_id AND v.part = t.part)"""
+    count = f"SELECT count(DISTINCT video_id) FROM {table}"
+    return Query(table, f"a video's rows in {table} are in the part of its shard", count, apart)
+
+
+def _plan_queries() -> list[Query]:
+    lost = """
+        SELECT uri || ' is in neither' AS note FROM plan p
+        WHERE NOT EXISTS (FROM videos v WHERE v.video_id = p.video_id)
+        AND NOT EXISTS (FROM rejects r WHERE r.video_id = p.video_id)"""
+    strange = """
+        SELECT uri || ' is in no plan' AS note FROM videos v
+        WHERE (SELECT count(*) FROM plan) > 0
+        AND NOT EXISTS (FROM plan p WHERE p.video_id = v.video_id)"""
+    both = """
+        SELECT uri || ' is complete, and in rejects' AS note FROM videos v
+        WHERE complete AND EXISTS (FROM rejects r WHERE r.video_id = v.video_id)"""
+    silent = """
+        SELECT uri || ' is not complete, and not in rejects' AS note FROM videos v
+        WHERE NOT complete AND NOT EXISTS (FROM rejects r WHERE r.video_id = v.video_id)"""
+    planned, videos = "SELECT count(*) FROM plan", "SELECT count(*) FROM videos"
+    return [
+        Query("plan", "every planned video is in videos or in rejects", planned, lost),
+        Query("plan", "every video was planned", videos, strange),
+        Query("plan", "a complete video is not in rejects", videos, both),
+        Query("plan", "a video that is not complete is in rejects", videos, silent),
+    ]
+
+
+def _one_split(dataset: str, column: str, text: str) -> Query:
+    several = f"""
+        SELECT {column} || ' is in ' || string_agg(DISTINCT split, ' and ' ORDER BY split) AS note
+        FROM videos WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(DISTINCT split) > 1"""
+    return Query(dataset, text, f"SELECT count(DISTINCT {column}) FROM videos", several)
+
+
+def _label_queries() -> list[Query]:
+    count = "SELECT count(*) FROM labels"
+    absent = """
+        SELECT label || ' has no clip in train' AS note FROM labels
+        WHERE label NOT IN (SELECT label FROM clips WHERE split = 'train' AND label IS NOT NULL)"""
+    rare = f"""
+        WITH counts AS (SELECT label, count(*) AS n FROM clips WHERE split = 'train' GROUP BY label)
+        SELECT label || ' has ' || n || ' of ' || (SELECT sum(n) FROM counts) AS note FROM counts
+        WHERE n < {MIN_EVEN_SHARE} * (SELECT sum(n) FROM counts) / ({count})"""
+    share = f"no label has less than {MIN_EVEN_SHARE:.0%} of its even share of the clips in train"
+    return [
+        Query("labels", "every label has a clip in train", count, absent, "warning"),
+        Query("labels", share, count, rare, "warning"),
+    ]
+
+
+def _reject_share(highest: float) -> Query:
+    left_out = """
+        SELECT count(DISTINCT uri) FROM rejects r
+        WHERE NOT (stage = 'plan' AND reason = 'unlabelled')
+        AND NOT EXISTS (FROM videos v WHERE v.video_id = r.video_id)"""
+    total = f"SELECT ({left_out}) + (SELECT count(*) FROM videos)"
+    many = f"""
+        WITH share AS (SELECT ({left_out}) AS n, ({total}) AS total)
+        SELECT n || ' of ' || total || ' videos are left out' AS note FROM share
+        WHERE n > {highest} * total"""
+    text = f"at most {highest:.0%} of the labelled videos are in rejects alone"
+    return Query("rejects", text, total, many)

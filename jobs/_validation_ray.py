@@ -1,0 +1,42 @@
+"""Groups of shards, validated in Ray's workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ray.data import ActorPoolStrategy, Dataset, from_items
+
+from jobs import _ray
+from jobs._validation_groups import Parts, validate_group
+from schemas.suites import Declared
+
+
+class ValidateGroup:
+    """One group of shards to its report; runs as an actor, and imports the suites once."""
+
+    def __init__(self, dataset_uri: str, declared: Declared) -> None:
+        self._dataset_uri, self._declared = dataset_uri, declared
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Validate the parts that the row names."""
+        report, counts = validate_group(
+            self._dataset_uri, json.loads(row["parts"]), declared=self._declared
+        )
+        return {"report": json.dumps(report.to_json()), "counts": json.dumps(counts)}
+
+
+def mapped(
+    dataset_uri: str, groups: Sequence[Parts], declared: Declared, *, workers: int
+) -> Dataset:
+    """Groups to their reports, lazily: a row per group, of JSON in ``report`` and ``counts``."""
+    items = [{"parts": json.dumps(group)} for group in groups]
+    pool = ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, len(items))))
+    return from_items(items, override_num_blocks=len(items)).map(
+        ValidateGroup,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
+        fn_constructor_args=(dataset_uri, declared),
+        compute=pool,
+        num_cpus=1,
+        runtime_env={"env_vars": _ray.WORKER_ENV},
+    )

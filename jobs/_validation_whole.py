@@ -1,0 +1,180 @@
+"""Rules across the whole dataset, in DuckDB: straight over the parts, in bounded memory.
+
+Local parts are read where they are. Parts on S3 are streamed through Arrow into a database file
+beside the temporary files: DuckDB's own S3 reader would have to be downloaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emotion import storage
+from emotion.extract.embed import SAME_PERSON_DISTANCE
+from jobs._validation_groups import Parts
+from jobs._validation_queries import Query, all_queries
+from schemas.lookalikes import SubjectStore
+from schemas.rules import Rule, Severity, Suite, no_note
+from schemas.tables import DATASETS, MANIFEST
+from schemas.validation import EXAMPLES, Result, ValidationReport
+
+MEMORY = "512MB"
+LEAK_DISTANCE = 0.15
+"""Nearer than this, two subjects are one person, and a split leaks.
+
+Of 42 rendered people with seven clips each, the means of two halves of one person's clips are 0.09
+to 0.16 apart, the means of two persons 0.20 or more, single clips of two persons too.
+"""
+
+MAX_PAIRS = 20
+
+COLUMNS = {
+    "videos": ["video_id", "uri", "content_sha256", "subject_id", "label", "split", "complete"],
+    "frames": ["video_id"],
+    "faces": ["video_id"],
+    "tracks": ["video_id"],
+    "clips": ["video_id", "label", "split"],
+    "rejects": ["video_id", "uri", "stage", "reason"],
+    "planned": ["shard_id", "video_id", "uri"],
+    "retired": ["shard_id", "video_id"],
+}
+FACE_COLUMNS = ["video_id", "identity_id", "subject_id", "split", "num_faces", "embedding"]
+
+
+def whole_rules(*, max_reject_share: float) -> dict[str, Suite]:
+    """What ``validate_whole`` looks at, by dataset; for pages about its results."""
+    found: dict[str, list[Rule]] = {}
+    for query in all_queries(max_reject_share=max_reject_share):
+        rule = no_note("note", query.text, severity=query.severity)
+        found.setdefault(query.dataset, []).append(rule)
+    found["identities"] = [
+        no_note("note", text, severity=severity) for text, _, severity in _identity_rules()
+    ]
+    return {name: tuple(rules) for name, rules in found.items()}
+
+
+def validate_whole(
+    dataset_uri: str, parts: Parts, *, labels: Sequence[str], max_reject_share: float
+) -> ValidationReport:
+    """Every rule that one group of shards cannot see alone.
+
+    Args:
+        dataset_uri: the dataset folder; its parts have the declared columns.
+        parts: names of the parts of each table.
+        labels: the label set.
+        max_reject_share: share of all labelled videos that may be left out.
+    """
+    with tempfile.TemporaryDirectory(prefix="video-emotion-validation-") as folder:
+        with _database(dataset_uri, parts, labels, Path(folder)) as database:
+            results = [
+                _run(database, query) for query in all_queries(max_reject_share=max_reject_share)
+            ]
+        store = SubjectStore(Path(folder))
+        for part in parts["tracks"]:
+            with storage.open_input(storage.join(dataset_uri, "tracks", part)) as file:
+                source = pa.PythonFile(file, mode="r")
+                store.add(pq.read_table(source, columns=FACE_COLUMNS, use_threads=False))
+        results += _identities(store)
+    return ValidationReport(tuple(results))
+
+
+def _identity_rules() -> list[tuple[str, float, Severity]]:
+    alike = "no two subjects of different splits have faces"
+    return [
+        (f"{alike} nearer than {LEAK_DISTANCE:g}", LEAK_DISTANCE, "error"),
+        (f"{alike} nearer than {SAME_PERSON_DISTANCE:g}", SAME_PERSON_DISTANCE, "warning"),
+    ]
+
+
+def _identities(store: SubjectStore) -> Iterator[Result]:
+    for text, distance, severity in _identity_rules():
+        near = store.near(distance=distance, max_pairs=MAX_PAIRS)
+        broken = near.num_subjects
+        yield Result("identities", text, not broken, broken, near.pairs, len(store), severity)
+
+
+@contextlib.contextmanager
+def _database(
+    dataset_uri: str, parts: Parts, labels: Sequence[str], folder: Path
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(folder / "spill"),
+        "preserve_insertion_order": "false",
+        "threads": "2",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    with duckdb.connect(str(folder / "whole.duckdb"), config=config) as database:
+        for name in DATASETS:
+            uris = [storage.join(dataset_uri, name, part) for part in parts[name]]
+            _open(database, name, uris, DATASETS[name])
+        for name, kind in (("planned", "plan"), ("retired", "retired")):
+            _open(database, name, _ledger_files(dataset_uri, kind), MANIFEST)
+        database.execute(
+            "CREATE VIEW plan AS SELECT * FROM planned p WHERE NOT EXISTS (FROM retired r "
+            "WHERE r.shard_id = p.shard_id AND r.video_id = p.video_id)"
+        )
+        database.from_arrow(pa.table({"label": pa.array(labels, pa.string())})).create("labels")
+        yield database
+
+
+def _ledger_files(dataset_uri: str, kind: str) -> list[str]:
+    ledger = storage.join(dataset_uri, "_ledger")
+    uris = [file.uri for file in storage.list_files(ledger, suffixes=(".parquet",))]
+    return [uri for uri in uris if storage.relative_to(uri, ledger).startswith(f"{kind}-")]
+
+
+def _open(
+    database: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], declared: pa.Schema
+) -> None:
+    """A view or table ``name``: its needed columns, and the file name of the part."""
+    columns = COLUMNS[name]
+    if uris and storage.is_local(uris[0]):
+        paths = [storage.absolute(uri) for uri in uris]
+        files = database.read_parquet(paths, union_by_name=True, filename=True)
+        files.project(f"{', '.join(columns)}, parse_filename(filename) AS part").create_view(name)
+        return
+    schema = pa.schema([declared.field(column) for column in columns])
+    schema = schema.append(pa.field("part", pa.string()))
+    reader = pa.RecordBatchReader.from_batches(schema, _batches(uris, columns, schema))
+    rows = database.from_arrow(reader)
+    (rows.distinct() if columns == ["video_id"] else rows).create(name)
+
+
+def _batches(
+    uris: Sequence[str], columns: list[str], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    for uri in uris:
+        with storage.open_input(uri) as file:
+            parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+            for batch in parquet.iter_batches(columns=columns):
+                part = pa.repeat(uri.rsplit("/", 1)[-1], batch.num_rows)
+                values = [batch.column(name) for name in columns]
+                yield pa.RecordBatch.from_arrays([*values, part], schema=schema)
+
+
+def _run(database: duckdb.DuckDBPyConnection, query: Query) -> Result:
+    elements = _one(database, query.elements)[0]
+    number, examples = _one(
+        database,
+        f"WITH broken AS MATERIALIZED ({query.broken}) SELECT (SELECT count(*) FROM broken), "
+        f"(SELECT list(note) FROM (SELECT note FROM broken ORDER BY note LIMIT {EXAMPLES}))",
+    )
+    shown = tuple(str(note) for note in examples or ())
+    severity = query.severity
+    return Result(
+        query.dataset, query.text, number == 0, number, shown, int(elements or 0), severity
+    )
+
+
+def _one(database: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = database.execute(sql).fetchone()
+    return row or ()

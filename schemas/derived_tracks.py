@@ -1,0 +1,100 @@
+"""Frames for the validation suites: tracks and clips, and beside each row what is wrong with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from schemas.notes import (
+    EMBEDDING_LENGTH,
+    Tables,
+    boxes,
+    differ,
+    lengths,
+    lists,
+    looked_up,
+    notes,
+    outside,
+    plain,
+    to_frame,
+    unknown_videos,
+)
+from schemas.suites import COPIED
+
+TIME_TOLERANCE_S = 1e-6
+_UNIT_TOLERANCE = 1e-3
+_TRACK = ["video_id", "track_id"]
+
+
+def tracks_frame(tables: Tables) -> pd.DataFrame:
+    """``tracks``, with notes on keys, copied video columns, counts and embeddings."""
+    table = tables["tracks"]
+    frame = to_frame(table.drop_columns(["embedding"]))
+    faces = to_frame(tables["faces"], _TRACK).dropna()
+    counts = faces.groupby(_TRACK).size().rename("rows").reset_index()
+    frame["rows"] = looked_up(frame, counts, _TRACK)["rows"].fillna(0).astype(int).to_numpy()
+    text = "{video_id} track {track_id}: num_faces is {num_faces}, faces has {rows}"
+    frame["wrong_num_faces"] = notes(frame, frame["num_faces"] != frame["rows"], text)
+    values = lengths(table["embedding"])
+    text = "{video_id} track {track_id}: embedding of {values} numbers"
+    bad = (values != 0) & (values != EMBEDDING_LENGTH)
+    frame["wrong_embedding"] = notes(frame.assign(values=values), bad, text)
+    norm = np.linalg.norm(lists(table["embedding"], EMBEDDING_LENGTH), axis=1)
+    bad = (values == EMBEDDING_LENGTH) & ~(np.abs(norm - 1) <= _UNIT_TOLERANCE)
+    text = "{video_id} track {track_id}: embedding of length {norm:.3f}"
+    frame["wrong_length"] = notes(frame.assign(norm=norm), bad, text)
+    frame["unknown_video"] = unknown_videos(frame, tables["videos"])
+    return _with_copies(frame.drop(columns="rows"), tables, "tracks", "{video_id} track {track_id}")
+
+
+def clips_frame(tables: Tables, *, clip_len: int, clip_stride: int) -> pd.DataFrame:
+    """``clips``, with notes on keys, copied video columns, boxes and times."""
+    table = tables["clips"]
+    frame = to_frame(table.drop_columns(["box", "pts_s"]))
+    frame["num_pts"] = lengths(table["pts_s"])
+    back = np.any(np.diff(lists(table["pts_s"], clip_len), axis=1) < 0, axis=1)
+    frame["time_back"] = notes(frame, back, "clip {clip_id}: pts_s runs backwards")
+    frame["box_outside"] = outside(frame, boxes(table["box"]), tables["videos"], "clip {clip_id}")
+    frame["unknown_video"] = unknown_videos(frame, tables["videos"])
+    frame = _with_copies(_with_track(frame, tables), tables, "clips", "clip {clip_id}")
+    frame = frame.sort_values([*_TRACK, "start_s"], kind="stable")
+    before = frame.groupby(_TRACK)["stop_s"].shift()
+    overlap = (frame["start_s"] < before - TIME_TOLERANCE_S) & (clip_stride >= clip_len)
+    text = "clip {clip_id}: starts at {start_s}, the track's clip before stops at {before}"
+    return frame.assign(overlap=notes(frame.assign(before=before), overlap, text))
+
+
+def _with_track(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Notes on what a clip says of its track."""
+    columns = [*_TRACK, "identity_id", "start_s", "stop_s"]
+    track = looked_up(frame, to_frame(tables["tracks"], columns), _TRACK)
+    known, tracked = track["found"].to_numpy(), frame["track_id"].notna().to_numpy()
+    text = "clip {clip_id}: no track {track_id:.0f}"
+    frame["unknown_track"] = notes(frame, tracked & ~known, text)
+    beside = frame.assign(
+        identity=track["identity_id"].to_numpy(float, na_value=np.nan),
+        low=track["start_s"].to_numpy(),
+        high=track["stop_s"].to_numpy(),
+    )
+    early = beside["start_s"] < beside["low"] - TIME_TOLERANCE_S
+    late = beside["stop_s"] > beside["high"] + TIME_TOLERANCE_S
+    text = "clip {clip_id}: {start_s} to {stop_s}, its track {low} to {high}"
+    frame["outside_track"] = notes(beside, early | late, text)
+    named = frame["identity_id"].notna().to_numpy()
+    other = known & named & (beside["identity"] != beside["identity_id"]).to_numpy()
+    text = "clip {clip_id}: identity {identity_id:.0f}, its track's {identity:.0f}"
+    frame["other_identity"] = notes(beside, other, text)
+    return frame
+
+
+def _with_copies(frame: pd.DataFrame, tables: Tables, name: str, row: str) -> pd.DataFrame:
+    """Notes where a column is not what the row's video has."""
+    columns = COPIED[name]
+    videos = looked_up(frame, to_frame(tables["videos"], ["video_id", *columns]), ["video_id"])
+    known = videos["found"].to_numpy()
+    for column in columns:
+        beside = frame.assign(theirs=plain(videos[column]))
+        bad = known & differ(frame[column], videos[column])
+        text = f"{row}: {column} is {{{column}}}, its video's {{theirs}}"
+        frame[f"other_{column}"] = notes(beside, bad, text)
+    return frame

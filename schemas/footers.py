@@ -1,0 +1,79 @@
+"""What Parquet parts say of themselves, known without reading rows, and frames about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.notes import notes
+from schemas.tables import DATASETS
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What one Parquet part says of itself.
+
+    Attributes:
+        dataset: which of the six.
+        part: file name.
+        schema: columns and types.
+        num_rows: rows.
+        num_crops: values in the ``crops`` column; 0 in the other tables.
+    """
+
+    dataset: str
+    part: str
+    schema: pa.Schema
+    num_rows: int
+    num_crops: int = 0
+
+
+def footer_of(dataset: str, part: str, parquet: pq.ParquetFile) -> Footer:
+    """The footer of an open part; no row is read."""
+    metadata = parquet.metadata
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    crops = sum(c.num_values for c in columns if c.path_in_schema.split(".")[0] == "crops")
+    num_crops = crops if dataset == "clips" else 0
+    return Footer(dataset, part, parquet.schema_arrow, metadata.num_rows, num_crops)
+
+
+def columns_frame(footers: Sequence[Footer]) -> pd.DataFrame:
+    """One row per dataset and column of the parts, with a note where it is not as declared."""
+    rows: dict[tuple[str, str, str], None] = {}
+    for footer in footers:
+        for column, problem in _column_problems(footer):
+            where = f"{footer.dataset}/{footer.part}: {problem}" if problem else ""
+            rows[footer.dataset, column, where] = None
+    frame = pd.DataFrame(list(rows), columns=["dataset", "column", "problem"])
+    return frame.assign(problem=frame["problem"].where(frame["problem"] != ""))
+
+
+def _column_problems(footer: Footer) -> Iterable[tuple[str, str]]:
+    declared, found = DATASETS[footer.dataset], footer.schema
+    for field in declared:
+        if field.name not in found.names:
+            yield field.name, f"column {field.name} is missing"
+        elif found.field(field.name).type != field.type:
+            yield field.name, f"{field.name} is {found.field(field.name).type}, not {field.type}"
+        else:
+            yield field.name, ""
+    for name in found.names:
+        if name not in declared.names:
+            kept = footer.dataset == "videos" and pa.types.is_string(found.field(name).type)
+            yield name, "" if kept else f"column {name} is not declared"
+
+
+def crops_frame(footers: Sequence[Footer], *, clip_len: int) -> pd.DataFrame:
+    """One row per part of ``clips``, with a note where a clip has not ``clip_len`` crops."""
+    rows = [(f.part, f.num_rows, f.num_crops) for f in footers if f.dataset == "clips"]
+    frame = pd.DataFrame(rows, columns=["part", "num_clips", "num_crops"])
+    # A list that is empty or null counts as one value, so a clip without crops shows only where
+    # T is not 1.
+    bad = frame["num_crops"] != frame["num_clips"] * clip_len
+    text = f"{{part}}: {{num_clips}} clips hold {{num_crops}} crops, not {clip_len} each"
+    return frame.assign(wrong_crops=notes(frame, bad, text))

@@ -1,0 +1,113 @@
+"""Columns of notes, and the looks at Arrow columns that they are made from.
+
+A rule that looks at more than one value (a key in another table, an order, two columns) becomes
+a column of notes: null where the row keeps the rule, a line that names the row where it does not.
+A suite then expects the column to be null, and its examples read as sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+BOX_TOLERANCE_PX = 1.0
+"""A box may end this far outside the frame: float32 rounding of a box clipped to the frame."""
+
+EMBEDDING_LENGTH = 128
+
+Tables = Mapping[str, pa.Table]
+Notes = NDArray[np.object_]
+
+
+def notes(frame: pd.DataFrame, bad: pd.Series[bool] | NDArray[np.bool_], text: str) -> Notes:
+    """``text`` filled with the row's values where ``bad``, else None.
+
+    >>> notes(pd.DataFrame({"n": [1, 2]}), np.array([False, True]), "{n} is too many")
+    array([None, '2 is too many'], dtype=object)
+    """
+    found = np.full(len(frame), None, dtype=object)
+    where = np.flatnonzero(np.asarray(bad, dtype=bool))
+    for position, row in zip(where, frame.iloc[where].to_dict("records"), strict=True):
+        found[position] = text.format_map({str(key): value for key, value in row.items()})
+    return found
+
+
+def to_frame(table: pa.Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The columns as pandas; integers with nulls become floats."""
+    frame: pd.DataFrame = (table.select(list(columns)) if columns else table).to_pandas()
+    return frame
+
+
+def lengths(column: pa.ChunkedArray) -> NDArray[np.int32]:
+    """Values in each list; a null is an empty one."""
+    found: NDArray[np.int32] = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    return found
+
+
+def lists(column: pa.ChunkedArray, length: int) -> NDArray[np.float64]:
+    """A list column as (N, length) float64; a row of another length is all NaN.
+
+    >>> lists(pa.chunked_array([[[1.0, 2.0], [3.0], None]]), 2)
+    array([[ 1.,  2.],
+           [nan, nan],
+           [nan, nan]])
+    """
+    good = lengths(column) == length
+    out = np.full((len(column), length), np.nan)
+    flat = pc.list_flatten(column.filter(pa.array(good))).to_numpy()
+    out[good] = flat.reshape(-1, length)
+    return out
+
+
+def boxes(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """A box column as (N, 4) xyxy pixels; NaN where it is not four numbers."""
+    return lists(column, 4)
+
+
+def outside(frame: pd.DataFrame, box: NDArray[np.float64], videos: pa.Table, name: str) -> Notes:
+    """A note where a box is empty, not four numbers, or outside its video's frame."""
+    sizes = to_frame(videos, ["video_id", "width", "height"]).drop_duplicates("video_id")
+    both = frame.merge(sizes, how="left", on="video_id")  # an unknown video is another rule's
+    width, height = both["width"].fillna(np.inf), both["height"].fillna(np.inf)
+    x0, y0, x1, y1 = box.T
+    inside = (np.minimum(x0, y0) >= -BOX_TOLERANCE_PX) & (x1 > x0) & (y1 > y0)
+    inside &= x1 <= width.to_numpy() + BOX_TOLERANCE_PX
+    inside &= y1 <= height.to_numpy() + BOX_TOLERANCE_PX
+    both = both.assign(x0=x0, y0=y0, x1=x1, y1=y1)
+    text = ": box {x0:.1f} {y0:.1f} {x1:.1f} {y1:.1f} in a frame of {width} x {height}"
+    return notes(both, ~inside, name + text)
+
+
+def unknown_videos(frame: pd.DataFrame, videos: pa.Table) -> Notes:
+    """A note where a row's video is not in ``videos``."""
+    known = videos["video_id"].to_pandas()
+    return notes(frame, ~frame["video_id"].isin(known), "{video_id} is not in videos")
+
+
+def looked_up(frame: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The columns of ``other`` that are no keys, for each row of ``frame`` in its order.
+
+    A column ``found`` says whether the key is there; of a key that ``other`` has twice, the first
+    counts. A row of ``frame`` with a null in its key is not found.
+    """
+    known = other.dropna(subset=list(keys)).drop_duplicates(list(keys)).assign(found=True)
+    both = frame[list(keys)].merge(known, how="left", on=list(keys))
+    return both.assign(found=both["found"].eq(True).to_numpy())
+
+
+def plain(column: pd.Series) -> Notes:
+    """The values of a column as Python has them; a null is None."""
+    found = np.full(len(column), None, dtype=object)
+    where = column.notna().to_numpy()
+    found[where] = column[where].tolist()
+    return found
+
+
+def differ(one: pd.Series, other: pd.Series) -> NDArray[np.bool_]:
+    """Where two columns of one length are not the same; a null is like a null only."""
+    return np.asarray(plain(one) != plain(other), bool)
