@@ -10,6 +10,10 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     RAY_USAGE_STATS_ENABLED=0 \
     GX_ANALYTICS_ENABLED=false
 
+# With these `ray up` copies its files into the container, and the head reaches its workers.
+RUN apt-get update && apt-get install --yes --no-install-recommends openssh-client rsync \
+    && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /opt/video-emotion
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY schemas ./schemas

@@ -5,8 +5,8 @@ python -m benchmarks.decode FOLDER [--sample-fps 5] [--rounds 3]
 The floor is PyAV decoding every frame and making nothing of it. The other lines are ratios to it:
 the samples as frames that stay as they were decoded; with a thumbnail of each, as the detector
 wants it; with every sample as a full RGB picture; and every frame decoded and the sampled ones
-made RGB, which is what a loop without any of this does. The best of the rounds counts. Compare
-numbers of one machine only, with nothing else running.
+made RGB, which is what a loop without any of this does. Processor time is counted, the
+best of the rounds. Compare numbers of one machine only, with nothing else running.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def sample(path: Path, use: Callable[[Frame], object], *, sample_fps: float) -> 
 
 
 def best_s(work: Callable[[Path], int], paths: Sequence[Path], rounds: int) -> tuple[float, int]:
-    """The shortest time of all rounds, seconds, and the number of frames."""
+    """the least processor time of all rounds, seconds, and the number of frames."""
     times: list[float] = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.process_time()
         count = sum(work(path) for path in paths)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return min(times), count
 
 

@@ -147,14 +147,10 @@ def plan(kind: Kind, heads: Mapping[str, Sequence[Head]], *, seed: int) -> tuple
         two = actor(b, b1, (0, 0.65), (5, 0.8), (9, 0.6), (12, 0.75), y=yb)
         return (Shot(12, (one, two), ground),)
     if kind == "crossing":
-        one = actor(a, a1, (1, 0.2), (1 + t, 0.8), y=ya)
-        two = actor(b, b1, (1, 0.8), (1 + t, 0.2), y=yb)
-        back = (
-            actor(a, a1, (1, 0.8), (1 + t, 0.2), y=ya),
-            actor(b, b1, (1, 0.2), (1 + t, 0.8), y=yb),
-        )
-        # The same background: no cut between.
-        return Shot(t + 2, (one, two), ground), Shot(t + 2, back[::-1], ground)
+        there, back = ((1, 0.2), (1 + t, 0.8)), ((1, 0.8), (1 + t, 0.2))
+        first = actor(a, a1, *there, y=ya), actor(b, b1, *back, y=yb)
+        second = actor(b, b1, *there, y=yb), actor(a, a1, *back, y=ya)
+        return Shot(t + 2, first, ground), Shot(t + 2, second, ground)  # no cut between
     if kind == "turning":
         xs = (0.2, 0.46, 0.46, 0.2, 0.2, 0.49, 0.49, 0.2)
         times = (1, 2.5, 2.8, 4.3, 6, 8, 9, 11)
@@ -167,9 +163,9 @@ def plan(kind: Kind, heads: Mapping[str, Sequence[Head]], *, seed: int) -> tuple
                     (13.5, 1.2), (15, 0.75), y=yb)  # fmt: skip
         return (Shot(17, (one, two), ground),)
     if kind == "swap":
-        one = actor(a, a1, (0, 0.3), y=ya), actor(b, b1, (0, 0.7), y=yb)
-        two = actor(b, b1, (0, 0.3), y=yb), actor(a, a1, (0, 0.7), y=ya)
-        return Shot(4.5, one, ground), Shot(6, two, ground), Shot(3, one, ground)
+        first = actor(a, a1, (0, 0.3), y=ya), actor(b, b1, (0, 0.7), y=yb)
+        second = actor(b, b1, (0, 0.3), y=yb), actor(a, a1, (0, 0.7), y=ya)
+        return Shot(4.5, first, ground), Shot(6, second, ground), Shot(3, first, ground)
     return (
         Shot(4, (actor(a, a1, (0, 0.3), y=ya), actor(b, b1, (0, 0.7), y=yb)), ground),
         Shot(4, (actor(a, a2, (0, 0.7), y=yb), actor(b, b2, (0, 0.3), y=ya)), ground + 1),

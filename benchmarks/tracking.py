@@ -23,7 +23,7 @@ import tyro
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.scenes import FPS, KINDS, Head, Truth, cut_out, pairs, plan, render
+from benchmarks.scenes import FPS, KINDS, Truth, cut_out, pairs, plan, render
 from emotion.extract.decode import VideoFacts
 from emotion.extract.detect import load_detector, spec_for
 from emotion.extract.embed import Embedder
@@ -43,7 +43,7 @@ class Config:
 
     acted: Path
     """Folder with labels.csv and clips of one person each."""
-    pairs: int = 6
+    pairs: int = 10
     """Pairs of people; each plays every kind of scene."""
     seed: int = 11
     """Of the pairs, the paths and the backgrounds."""
@@ -98,6 +98,7 @@ class CountedEmbedder:
     seconds: float = 0.0
 
     def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed, and take the time."""
         began = time.perf_counter()
         found = self.embed(crops)
         self.seconds += time.perf_counter() - began
@@ -157,23 +158,14 @@ def follow(
     return [tracks[k] for k in frames], [identities[k] for k in frames]
 
 
-def load_people(
-    config: Config, extractor: Extractor, names: Sequence[str]
-) -> dict[str, list[Head]]:
-    """Two heads of each person, cut out of the first and the fourth of their clips."""
-    with (config.acted / "labels.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    detect = load_detector(extractor.spec, load_yunet(config.yunet))
-    clips = {n: sorted(r["uri"] for r in rows if r["subject_id"] == n) for n in names}
-    return {
-        n: [cut_out(config.acted / uris[k], detect) for k in (0, 3)] for n, uris in clips.items()
-    }
-
-
-def people_of(config: Config) -> list[str]:
-    """Names of everybody in the label table."""
-    with (config.acted / "labels.csv").open(newline="") as table:
-        return sorted({row["subject_id"] for row in csv.DictReader(table)})
+def clips_of(acted: Path) -> dict[str, list[Path]]:
+    """The clips of everybody in the label table, both in order of name."""
+    with (acted / "labels.csv").open(newline="") as table:
+        rows = sorted(csv.DictReader(table), key=lambda row: (row["subject_id"], row["uri"]))
+    clips: dict[str, list[Path]] = defaultdict(list)
+    for row in rows:
+        clips[row["subject_id"]].append(acted / row["uri"])
+    return clips
 
 
 def line(name: str, cells: Sequence[Score]) -> str:
@@ -185,14 +177,16 @@ def line(name: str, cells: Sequence[Score]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the scenes, follow the faces in them, and print the table."""
     config = tyro.cli(Config, args=argv, description=__doc__)
-    extractor = Extractor(spec_for("yunet"), yunet_model=load_yunet(config.yunet))
-    counted = CountedEmbedder(Embedder())
+    yunet = load_yunet(config.yunet)
+    extractor = Extractor(spec_for("yunet"), yunet_model=yunet)
+    counted, detect = CountedEmbedder(Embedder()), load_detector(extractor.spec, yunet)
+    clips = clips_of(config.acted)
     sums: dict[tuple[str, str], Score] = defaultdict(Score)
     seconds = 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = config.keep or Path(name)
-        for k, pair in enumerate(pairs(people_of(config), config.pairs, seed=config.seed)):
-            heads = load_people(config, extractor, pair)
+        for k, pair in enumerate(pairs(list(clips), config.pairs, seed=config.seed)):
+            heads = {p: [cut_out(clips[p][n], detect) for n in (0, 3)] for p in pair}
             for kind in KINDS:
                 path = folder / f"{kind}-{'-'.join(pair)}.mp4"
                 truth = render(plan(kind, heads, seed=config.seed + k), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,16 @@ import tyro
 from emotion.errors import EmotionError
 
 ConfigT = TypeVar("ConfigT")
+_FAULTS = (
+    errno.EIO,
+    errno.EBUSY,  # S3's SlowDown and ServiceUnavailable, after s3fs gave up
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.ESTALE,
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+)
 
 
 class Main(Protocol):
@@ -41,25 +52,60 @@ def parse(config: type[ConfigT], argv: Sequence[str] | None, *, doc: str | None)
 
 
 def one_line_errors(main: Main) -> Main:
-    """Turn an expected error into ``error: ...`` on stderr and exit code 2; bugs stay loud."""
+    """Turn an expected error into ``error: ...`` on stderr and exit code 2; bugs stay loud.
 
-    expected: tuple[type[Exception], ...] = (EmotionError, *_aws_errors())
+    Expected are ``EmotionError`` and a storage that fails, in this process or in a worker of Ray.
+    """
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
         try:
             return main(argv)
-        except expected as err:
-            print(f"error: {err}", file=sys.stderr)
+        except (EmotionError, *storage_errors(), *_ray_errors()) as err:
+            line = expected_line(err)
+            if line is None:
+                raise
+            print(f"error: {line}", file=sys.stderr)
             return 2
 
     return run
 
 
-def _aws_errors() -> tuple[type[Exception], ...]:
-    """What boto raises for credentials, regions and endpoints; nothing where it is missing."""
+def expected_line(err: BaseException) -> str | None:
+    """One line for an error that is nobody's bug; None for any other.
+
+    >>> expected_line(ConnectionRefusedError(111, "Connection refused"))
+    '[Errno 111] Connection refused'
+    >>> expected_line(KeyError("a")) is None
+    True
+    """
+    while isinstance(inner := getattr(err, "cause", None), BaseException):
+        err = inner  # what a worker of Ray raised
+    if isinstance(err, EmotionError):
+        return str(err)
+    if isinstance(err, OSError) and not _is_storage_fault(err):
+        return None
+    if isinstance(err, storage_errors()):
+        return " ".join(str(err).split()) or type(err).__name__
+    return None
+
+
+def _is_storage_fault(err: OSError) -> bool:
+    """Whether the disk or the network failed; a file that is not where it must be is a bug."""
+    away = (ConnectionError, TimeoutError, PermissionError)
+    return isinstance(err, away) or err.errno in _FAULTS
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What a storage that fails raises; boto's errors are no ``OSError``."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        return ()
-    return (BotoCoreError, ClientError)
+        return (OSError,)
+    return (OSError, BotoCoreError, ClientError)
+
+
+def _ray_errors() -> tuple[type[Exception], ...]:
+    """What wraps an error of a worker; nothing in a process that does not use Ray."""
+    ray = sys.modules.get("ray.exceptions")
+    return (ray.RayError,) if ray else ()

@@ -20,9 +20,11 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
+from jobs._cli import storage_errors
 
 BEAT_S = 5.0
-STALE_S = 20.0
+STALE_S = 60.0
+"""Longer than a write waits for a storage that is away: its holder lives, and cannot say so."""
 
 
 @contextlib.contextmanager
@@ -50,7 +52,8 @@ def held(out: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        storage.remove(uri)
+        with contextlib.suppress(*storage_errors()):  # a lock left behind is taken over later
+            storage.remove(uri)
 
 
 def _take(uri: str, mine: dict[str, Any], out: str) -> None:
@@ -58,6 +61,8 @@ def _take(uri: str, mine: dict[str, Any], out: str) -> None:
         holder = _read(uri)
         if holder is None:
             continue  # given back in between
+        if holder["run"] == mine["run"]:
+            return  # it was written, and the answer was lost
         if not _is_dead(uri, holder):
             raise InputError(
                 f"another run (process {holder['pid']} on {holder['host']}) is writing into "
@@ -82,7 +87,7 @@ def _is_dead(uri: str, holder: dict[str, Any]) -> bool:
 def _beat(uri: str, mine: dict[str, Any], stop: threading.Event) -> None:
     while not stop.wait(BEAT_S):
         mine["beat"] += 1
-        with contextlib.suppress(OSError):  # the storage is away: the run's own writes will tell
+        with contextlib.suppress(*storage_errors()):  # away: the run's own writes will tell
             storage.write_bytes(uri, _text(mine))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import html
 import os
 import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,7 +30,7 @@ with warnings.catch_warnings():
 
 _SITE = "validation"
 _STATIC = ("styles/data_docs_default_styles.css", "images/favicon.ico", "images/logo-long.png")
-_LOGO = re.compile(r"https://great-expectations-web-assets[^\"']*logo-long\.png[^\"']*")
+_LOGO = re.compile(r"https://great-expectations-web-assets[^\"')\s]*")
 
 
 def write_docs(
@@ -92,6 +94,7 @@ def _build(
     }
     context.add_data_docs_site(site_name=_SITE, site_config=site_config)
     now = datetime.datetime.now(datetime.UTC)
+    title = html.escape(title)  # the pages show every text as it is
     run = RunIdentifier(run_name=title, run_time=now)
     for dataset in dict.fromkeys(result.dataset for result in report.results):
         rules = {rule.text: rule for rule in suites[dataset]}
@@ -104,7 +107,7 @@ def _build(
 
 def _outcome(dataset: str, found: list[tuple[Rule, Result]], run: Any) -> Any:
     """The results of one suite, as Great Expectations keeps them."""
-    expectations = [expectation(rule) for rule, _ in found]
+    expectations = [expectation(_escaped(rule)) for rule, _ in found]
     results = [
         ExpectationValidationResult(
             success=result.success,
@@ -113,7 +116,7 @@ def _outcome(dataset: str, found: list[tuple[Rule, Result]], run: Any) -> Any:
                 "element_count": result.elements,
                 "unexpected_count": result.unexpected,
                 "unexpected_percent": 100 * result.unexpected / max(1, result.elements),
-                "partial_unexpected_list": list(result.examples),
+                "partial_unexpected_list": [html.escape(text) for text in result.examples],
             },
         )
         for one, (_, result) in zip(expectations, found, strict=True)
@@ -131,3 +134,8 @@ def _outcome(dataset: str, found: list[tuple[Rule, Result]], run: Any) -> Any:
         },
         meta={"run_id": run, "active_batch_definition": {}},
     )
+
+
+def _escaped(rule: Rule) -> Rule:
+    values = tuple(html.escape(value) for value in rule.values)
+    return replace(rule, text=html.escape(rule.text), values=values)

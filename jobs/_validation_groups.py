@@ -7,10 +7,10 @@ whole shards, and a shard that is too large for one piece into pieces of whole v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -118,7 +118,7 @@ def validate_group(
 
 
 def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) -> Iterator[Piece]:
-    """Pieces of at most ``max_rows`` faces or frames, each of whole videos."""
+    """Pieces of at most ``max_rows`` faces or frames, or of one video that has more."""
     rows: dict[str, int] = {}
     for footer in footers:
         seen = footer.num_rows if footer.dataset in _SIZED else 0
@@ -140,14 +140,19 @@ def _cut_shard(dataset_uri: str, part: str, *, max_rows: int) -> Iterator[Piece]
     """A shard by its videos; rows of a video that ``videos`` does not know go with the last."""
     columns = ["video_id", "num_frames", "num_faces"]
     videos = _read(storage.join(dataset_uri, "videos", part), columns).to_pandas().fillna(0)
-    cost = np.maximum(videos["num_frames"], videos["num_faces"]).to_numpy()
-    number = (np.cumsum(cost) - cost) // max_rows
-    ids = videos["video_id"].to_numpy(object)
-    chunks = [pa.array(list(ids[number == n]), pa.string()) for n in np.unique(number)]
+    cost = videos[["num_frames", "num_faces"]].max(axis=1).tolist()
+    chunks: list[list[str]] = []
+    held = math.inf
+    for video_id, rows in zip(videos["video_id"].tolist(), cost, strict=True):
+        if held + rows > max_rows:
+            chunks.append([])
+            held = 0.0
+        chunks[-1].append(str(video_id))
+        held += rows
     field = pc.field("video_id")
     for chunk in chunks[:-1]:
-        yield Piece((part,), field.isin(chunk))
-    before = pa.array([i for chunk in chunks[:-1] for i in chunk.to_pylist()], pa.string())
+        yield Piece((part,), field.isin(pa.array(chunk, pa.string())))
+    before = pa.array([name for chunk in chunks[:-1] for name in chunk], pa.string())
     yield Piece((part,), ~field.isin(before) | field.is_null())
 
 

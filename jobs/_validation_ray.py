@@ -24,14 +24,15 @@ class ValidateGroup:
         report, counts = validate_group(
             self._dataset_uri, json.loads(row["parts"]), declared=self._declared
         )
-        return {"report": json.dumps(report.to_json()), "counts": json.dumps(counts)}
+        value = {"report": report.to_json(), "counts": counts}
+        return {"number": row["number"], "found": json.dumps(value)}
 
 
 def mapped(
     dataset_uri: str, groups: Sequence[Parts], declared: Declared, *, workers: int
 ) -> Dataset:
-    """Groups to their reports, lazily: a row per group, of JSON in ``report`` and ``counts``."""
-    items = [{"parts": json.dumps(group)} for group in groups]
+    """Groups to their reports, lazily: ``number`` of the group, JSON of report and counts."""
+    items = [{"number": k, "parts": json.dumps(group)} for k, group in enumerate(groups)]
     pool = ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, len(items))))
     return from_items(items, override_num_blocks=len(items)).map(
         ValidateGroup,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here

@@ -34,6 +34,7 @@ to 0.16 apart, the means of two persons 0.20 or more, single clips of two person
 """
 
 MAX_PAIRS = 20
+TRACK_ROWS = 20_000
 
 COLUMNS = {
     "videos": ["video_id", "uri", "content_sha256", "subject_id", "label", "split", "complete"],
@@ -77,12 +78,22 @@ def validate_whole(
                 _run(database, query) for query in all_queries(max_reject_share=max_reject_share)
             ]
         store = SubjectStore(Path(folder))
-        for part in parts["tracks"]:
-            with storage.open_input(storage.join(dataset_uri, "tracks", part)) as file:
-                source = pa.PythonFile(file, mode="r")
-                store.add(pq.read_table(source, columns=FACE_COLUMNS, use_threads=False))
+        for tracks in _tracks(dataset_uri, list(parts["tracks"])):
+            store.add(tracks)
         results += _identities(store)
     return ValidationReport(tuple(results))
+
+
+def _tracks(dataset_uri: str, parts: Sequence[str]) -> Iterator[pa.Table]:
+    """Tracks of whole shards, ``TRACK_ROWS`` or a few more at a time."""
+    held: list[pa.Table] = []
+    for place, part in enumerate(parts):
+        with storage.open_input(storage.join(dataset_uri, "tracks", part)) as file:
+            source = pa.PythonFile(file, mode="r")
+            held.append(pq.read_table(source, columns=FACE_COLUMNS, use_threads=False))
+        if place == len(parts) - 1 or sum(table.num_rows for table in held) >= TRACK_ROWS:
+            yield pa.concat_tables(held)
+            held = []
 
 
 def _identity_rules() -> list[tuple[str, float, Severity]]:

@@ -216,7 +216,8 @@ def finish(config: Config, plan: Plan, refs: Sequence[ShardRef], spec: Extractio
     reasons.update(_output.add_counts(entries, "rejects"))
     report = validate(config.out)
     storage.write_bytes(
-        storage.join(config.out, "report.html"), dataset_report(config.out).encode()
+        storage.join(config.out, "report.html"),
+        dataset_report(config.out, entries=entries).encode(),
     )
     print_summary(config.out, counts, reasons, entries)
     if not report.success:

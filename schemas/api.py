@@ -22,6 +22,7 @@ class ClipAnswer(_Message):
 
     clip_id: str
     track_id: int
+    identity_id: int = Field(description="groups the tracks of one person in the video")
     start_s: float
     stop_s: float = Field(description="half-open; seconds from the first frame")
     box: tuple[float, float, float, float] = Field(description="xyxy pixels of the upright frame")

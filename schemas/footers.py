@@ -43,14 +43,14 @@ def footer_of(dataset: str, part: str, parquet: pq.ParquetFile) -> Footer:
 
 
 def columns_frame(footers: Sequence[Footer]) -> pd.DataFrame:
-    """One row per dataset and column of the parts, with a note where it is not as declared."""
-    rows: dict[tuple[str, str, str], None] = {}
-    for footer in footers:
-        for column, problem in _column_problems(footer):
-            where = f"{footer.dataset}/{footer.part}: {problem}" if problem else ""
-            rows[footer.dataset, column, where] = None
-    frame = pd.DataFrame(list(rows), columns=["dataset", "column", "problem"])
-    return frame.assign(problem=frame["problem"].where(frame["problem"] != ""))
+    """One row per column of each part, with a note where it is not as declared."""
+    rows = [
+        (footer.dataset, column, f"{footer.dataset}/{footer.part}: {problem}" if problem else None)
+        for footer in footers
+        for column, problem in _column_problems(footer)
+    ]
+    frame = pd.DataFrame(rows, columns=["dataset", "column", "problem"])
+    return frame.astype({"problem": object})
 
 
 def _column_problems(footer: Footer) -> Iterable[tuple[str, str]]:

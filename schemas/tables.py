@@ -194,6 +194,7 @@ def scores_schema(labels: Sequence[str]) -> pa.Schema:
             ("video_id", pa.string()),
             ("uri", pa.string()),
             ("track_id", pa.int32()),
+            ("identity_id", pa.int32()),
             ("start_s", pa.float64()),
             ("stop_s", pa.float64()),
             ("box", FLOATS),

@@ -75,7 +75,7 @@ def write_video(
     times = [k / fps for k in range(len(images))] if pts_s is None else list(pts_s)
     with av.open(str(path), "w") as container:
         stream = _stream(container, images[0], fps=fps, codec=codec, pix_fmt=pix_fmt)
-        stream.options = _options(codec, b_frames) | dict(options or {})
+        stream.options = {**_options(codec, b_frames), **(options or {})}
         if codec in _WITH_B_FRAMES:
             stream.codec_context.max_b_frames = b_frames
         if interlaced:

@@ -2,155 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import re
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from emotion import storage
 from emotion.learn.evaluation import Outcome, evaluate
 from emotion.learn.plots import confusion_png
 from emotion.report.charts import histogram
-from emotion.report.crops import Crop, read_crops
-from emotion.report.dataset import (
-    class_rows,
-    contact_sheet,
-    dataset_page,
-    dataset_report,
-    split_rows,
-)
 from emotion.report.evaluation import evaluation_report
 from emotion.report.scores import scores_page, scores_report
 from emotion.report.validation import validation_report
-from schemas.tables import CLIPS, DATASETS, REJECTS, rows_table, scored_videos_schema
-from tests.tiny_dataset import LABELS, SPEC, a_video, add, clean, tables_of, write_dataset
-
-JPEG = b"\xff\xd8\xff\xe0 not really"
-
-
-class Page(HTMLParser):
-    """Text, addresses and open tags of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Shapes of an SVG close themselves."""
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if data.strip() and "style" not in self.open:
-            self.words.append(data.strip())
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def parsed(html: str) -> Page:
-    """The page, after the checks that hold for each: closed tags, nothing from elsewhere."""
-    page = Page(html)
-    assert page.open == []
-    assert all(address.startswith("data:image/") for address in page.addresses)
-    assert "<script" not in html and "url(" not in html and "@import" not in html
-    assert 'name="viewport"' in html
-    return page
-
-
-def test_a_dataset_page_counts_what_is_there() -> None:
-    rows = clean()
-    rows["videos"].append(
-        rows["videos"][0] | {"video_id": "v3", "num_clips": 0, "reason": "no_face"}
-    )
-    crops = [Crop("happy", "v1/0/0", JPEG)]
-    html = dataset_page(
-        tables_of(rows), labels=LABELS, spec=SPEC.to_json(), crops=crops, title="tiny"
-    )
-    page = parsed(html)
-    assert "3 videos" in page.text and "6 faces" in page.text and "2 clips" in page.text
-    assert "missing 1 · 100.0%" in page.text
-    assert "no_face 1 · 100.0%" in page.text
-    assert "test 1 1 1 0.5 s" in page.text  # subjects, videos, clips, time
-    assert "happy 2 / 1 0 / 0 0 / 0 2 / 1" in page.text  # train, val, test, all
-    assert f"digest {SPEC.digest}" in page.text
-    assert len(page.addresses) == 1
-    assert html.count("<svg") == 4
-
-
-def test_an_empty_dataset_has_a_page() -> None:
-    tables = tables_of({name: [] for name in DATASETS})
-    html = dataset_page(tables, labels=LABELS, spec=SPEC.to_json(), crops=[], title="none")
-    assert "0 videos" in parsed(html).text and "no values" in html and "no clips" in html
-
-
-def test_rows_of_the_split_and_class_tables() -> None:
-    tables = tables_of(add(clean(), a_video("v3", "anna", "neutral", "train")))
-    rows = split_rows(tables["videos"], tables["clips"])
-    assert [(r.split, r.num_subjects, r.num_videos, r.num_clips) for r in rows] == [
-        ("train", 1, 2, 2),
-        ("val", 0, 0, 0),
-        ("test", 1, 1, 1),
-    ]
-    assert class_rows(tables["videos"], tables["clips"], LABELS) == [
-        ("neutral", [(1, 1), (0, 0), (1, 1), (2, 2)]),
-        ("happy", [(1, 1), (0, 0), (0, 0), (1, 1)]),
-    ]
-
-
-def test_a_dataset_report_reads_its_folder(store: str) -> None:
-    write_dataset(store, tables_of(clean()))
-    page = parsed(dataset_report(store))
-    assert "2 videos" in page.text
-    assert len(page.addresses) == 2  # a crop of each label
-
-
-def test_the_contact_sheet_keeps_label_order() -> None:
-    crops = [Crop("happy", "b", JPEG), Crop("neutral", "a", JPEG), Crop("happy", "c", JPEG)]
-    sheet = contact_sheet(crops, ("neutral", "sad", "happy"))
-    assert [(label, [name for name, _ in faces]) for label, faces in sheet] == [
-        ("neutral", ["a"]),
-        ("happy", ["b", "c"]),
-    ]
-
-
-def test_crops_are_the_middle_ones_of_the_chosen_clips(store: str) -> None:
-    """Five clips of one label in row groups of two, over two parts; one per subject first."""
-    base = clean()["clips"][0] | {"label": "happy"}
-    clips = [
-        base
-        | {"clip_id": f"c{n}", "subject_id": subject, "quality": quality}
-        | {"crops": [b"first", f"middle {n}".encode(), b"last"]}
-        for n, (subject, quality) in enumerate(
-            [("a", 0.5), ("a", 0.9), ("b", 0.1), ("a", 0.7), ("c", 0.6)]
-        )
-    ]
-    for number, some in enumerate((clips[:3], clips[3:])):
-        sink = io.BytesIO()
-        pq.write_table(rows_table(some, CLIPS), sink, row_group_size=2)
-        storage.write_bytes(f"{store}/clips/part-{number}.parquet", sink.getvalue())
-    chosen = read_crops(f"{store}/clips", per_label=4)
-    assert [(crop.clip_id, crop.jpeg) for crop in chosen] == [
-        ("c1", b"middle 1"),
-        ("c4", b"middle 4"),
-        ("c2", b"middle 2"),
-        ("c3", b"middle 3"),
-    ]
+from schemas.tables import REJECTS, rows_table, scored_videos_schema
+from tests.pages import parsed
+from tests.tiny_dataset import LABELS
 
 
 def scored(*rows: dict[str, object]) -> pa.Table:
@@ -239,7 +107,7 @@ def test_a_validation_page_puts_failures_first() -> None:
     }
     page = parsed(validation_report(report, title="tiny"))
     assert "Not valid: 1 of 2 expectations" in page.text and "12,345 clips" in page.text
-    assert "failed clips broken 3 do not: <x> kept clips fine" in page.text
+    assert "failed clips broken 3 do not: <x> – kept clips fine –" in page.text
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def clip_answer(start_s: float, happy: float, num_faces: int) -> ClipAnswer:
     return ClipAnswer(
         clip_id=f"c{start_s}",
         track_id=0,
+        identity_id=0,
         start_s=start_s,
         stop_s=start_s + 2,
         box=(0, 0, 1, 1),

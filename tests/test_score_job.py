@@ -24,7 +24,7 @@ def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:
 
 def score(videos: Path | str, package: Path | str, out: Path | str, *options: str) -> int:
     given = ["--videos", str(videos), "--package", str(package), "--out", str(out)]
-    return main([*given, "--shard-videos", "3", *options])
+    return main([*given, "--shard-minutes", "0.1", *options])
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +109,27 @@ def test_the_same_command_again_does_only_what_is_missing(
     assert score(archive, package, out) == 0
     assert "nothing to do" in capsys.readouterr().out
     (out / "_SUCCESS").unlink()
-    (out / "_ledger/0000-000002.json").unlink()
+    (out / "_ledger/done/0000-000002.json").unlink()
     (out / "scores/part-0000-000002.parquet").unlink()
     assert score(archive, package, out) == 0
     for name in ("scores", "videos", "rejects"):
         assert rows(out, name) == rows(scores, name)
+
+
+def test_a_removed_video_is_taken_out(
+    scores: Path, archive: Path, package: Path, tmp_path: Path
+) -> None:
+    out, fewer = tmp_path / "out", tmp_path / "fewer"
+    shutil.copytree(archive, fewer)
+    assert score(fewer, package, out) == 0
+    (gone,) = fewer.rglob("s0/happy.mp4")
+    gone.unlink()
+    assert score(fewer, package, out) == 0
+    uris = {row["uri"] for row in rows(scores, "videos")}
+    name = str(gone.relative_to(fewer))
+    assert {row["uri"] for row in rows(out, "videos")} == uris - {name}
+    assert name not in {row["uri"] for row in rows(out, "scores")}
+    assert storage.read_json(str(out / "_SUCCESS"))["counts"]["videos"] == len(uris) - 1
 
 
 def test_s3_and_a_tarball_give_the_same(

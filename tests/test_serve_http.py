@@ -39,6 +39,7 @@ def make_loader() -> Callable[[Options], Any]:
     class Clip:
         clip_id: str
         track_id: int
+        identity_id: int
         start_s: float
         stop_s: float
         box: tuple[float, float, float, float]

@@ -36,7 +36,7 @@ from serve.web import create_web
 LABELS = ("neutral", "happy", "sad", "angry", "surprise", "fear", "disgust")
 
 Clip = dataclasses.make_dataclass("Clip", (
-    "clip_id", "track_id", "start_s", "stop_s", "box", "num_faces", "quality", "label",
+    "clip_id", "track_id", "identity_id", "start_s", "stop_s", "box", "num_faces", "quality", "label",
     "confidence", "probs"))
 Video = dataclasses.make_dataclass("Video", (
     "uri", "duration_s", "label", "confidence", "probs", "coverage", "reason", "num_tracks",

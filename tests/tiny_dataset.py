@@ -130,9 +130,10 @@ def tables_of(rows: Rows) -> dict[str, pa.Table]:
 
 def plan_of(rows: Rows, *, shard_id: str = "0") -> pa.Table:
     """The plan that asks for the videos that are there."""
-    kept = [name for name in MANIFEST.names if name != "shard_id"]
-    planned = [{name: row[name] for name in kept} for row in rows["videos"]]
-    return rows_table([row | {"shard_id": shard_id} for row in planned], MANIFEST)
+    more = {"shard_id": shard_id, "num_segments": 1}
+    known = [name for name in MANIFEST.names if name not in more]
+    planned = [{name: row[name] for name in known} | more for row in rows["videos"]]
+    return rows_table(planned, MANIFEST)
 
 
 def write_dataset(uri: str, tables: dict[str, pa.Table], *, shard_id: str = "0") -> None:

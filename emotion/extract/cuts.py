@@ -37,8 +37,8 @@ class Signature:
 
 def signature(image: NDArray[np.uint8]) -> Signature:
     """The signature of an (H, W, 3) uint8 RGB picture."""
-    small = cv2.resize(image, _GRID, interpolation=cv2.INTER_AREA)
     middle = np.asarray(cv2.resize(image, (128, 72), interpolation=cv2.INTER_AREA), np.uint8)
+    small = cv2.resize(middle, _GRID, interpolation=cv2.INTER_AREA)
     counts = cv2.calcHist([middle], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
     return Signature(np.asarray(small, np.uint8).tobytes(), counts.astype("<u2").tobytes())
 

@@ -33,8 +33,8 @@ from emotion.extract.picture import Converter, Frame, upright_hw
 from emotion.extract.timeline import Inexact, Moment, Reader
 
 __all__ = [
-    "FORMATS", "SUFFIXES", "Frame", "Limits", "Probe", "Source", "VideoFacts", "can_seek", "join_facts",
-    "open_video", "probe", "sample_frames",
+    "FORMATS", "SUFFIXES", "Frame", "Limits", "Probe", "Source", "VideoFacts", "can_seek",
+    "join_facts", "open_video", "probe", "sample_frames",
 ]  # fmt: skip
 
 END_TOLERANCE_SHARE = 0.1
@@ -233,6 +233,8 @@ def _nothing_came(reader: Reader, video: _Video) -> Exception:
     if reader.clock is not None:
         return Inexact("nothing follows where the container was sought to")
     said = f"; {reader.broke.detail}" if reader.broke else ""
+    if not video.stream.width:  # FFmpeg forgets a size that it refuses
+        said += f"; the size is unknown or far above {video.limits.max_pixels} pixels"
     return VideoError("undecodable", f"no frame comes out of the {video.facts.codec} stream{said}")
 
 

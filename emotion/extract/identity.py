@@ -40,7 +40,7 @@ class Appearance:
 
     def learn(self, vector: Vector) -> None:
         """Take one more embedding in."""
-        self._total = vector + (self._total if self.count else 0.0)
+        self._total = vector + self._total if self.count else vector.astype(np.float64)
         self.count += 1
 
     @property

@@ -69,9 +69,13 @@ class Observation:
 
 
 def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observation:
-    """Find, measure and crop the faces of one frame."""
-    faces = detector(frame.image)
-    small = thumbnail(frame.image)
+    """Find, measure and crop the faces of one frame.
+
+    All but the crops comes of a small picture: a frame without a face is never made in full.
+    """
+    picture = frame.thumbnail(spec.detect_side_px)
+    faces = detector(picture, frame_hw=frame.hw)
+    small = thumbnail(picture)
     brightness, blur = brightness_and_blur(small)
     return Observation(
         frame_index=frame.index,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from emotion.extract.clip import ClipBuilder, CropItem
-from emotion.extract.identity import Appearance
+from emotion.extract.identity import Appearance, Vector
 from emotion.extract.observe import SeenFace
 from emotion.extract.rows import Row
 
@@ -36,7 +36,8 @@ class OpenTrack:
         sum_size_px: of them.
         appearance: mean embedding.
         looked_s: when it was last looked at.
-        doubted_s: since when a look says that it shows somebody else; None: it does not.
+        doubted_s: when a look found somebody else in it; None: the last look did not.
+        stranger: embedding of who was found then.
     """
 
     builder: ClipBuilder
@@ -51,6 +52,7 @@ class OpenTrack:
     appearance: Appearance = field(default_factory=Appearance)
     looked_s: float = -math.inf
     doubted_s: float | None = None
+    stranger: Vector | None = None
 
     @property
     def ids(self) -> Row:
@@ -90,12 +92,15 @@ class OpenTrack:
         self.doubted_s = None
 
     def split(self, pts_s: float) -> OpenTrack:
-        """Give the waiting faces from ``pts_s`` on to a new track, which is returned."""
-        later = OpenTrack(ClipBuilder(self.builder.spec))
-        for face in self.waiting:
-            if face.item.pts_s >= pts_s:
-                later.add(face)
-        self.waiting = [f for f in self.waiting if f.item.pts_s < pts_s]
+        """Give the waiting faces from ``pts_s`` on to a new track, which is returned.
+
+        A track that none went through keeps its first one: it is confirmed, and has a row.
+        """
+        first = 0 if self.num_faces else 1
+        early = sum(f.item.pts_s < pts_s for f in self.waiting)
+        at = max(first, early)
+        later = OpenTrack(ClipBuilder(self.builder.spec), waiting=self.waiting[at:])
+        self.waiting = self.waiting[:at]
         self.doubted_s = None
         return later
 

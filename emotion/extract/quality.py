@@ -20,7 +20,8 @@ def brightness_and_blur(image: NDArray[np.uint8]) -> tuple[float, float]:
     (100.0, 0.0)
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(grey.mean()), float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(cv2.mean(grey)[0]), float(deviation[0, 0] ** 2)
 
 
 def thumbnail(image: NDArray[np.uint8], side_px: int = 320) -> NDArray[np.uint8]:

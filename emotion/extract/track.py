@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,7 +23,10 @@ _REACH_SIZES = 2.0
 """How many box sizes from where it was expected a look may find a rival's face."""
 _WATCH_S = 1.5
 """Rivals that have parted and that no look told apart are rivals for so long."""
-_LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S = (0.25, 1.0)
+"""From one look at a track with rivals to the next: the first few, and all others."""
+_MANY_LOOKS = 4
+"""The first few; and no more in any second, whatever happens."""
 _LOOK_WEIGHT = 4.0
 """0.2 of distance between a face's own person and another outweigh 0.8 of overlap."""
 _NO_LIKENESS = 0.42
@@ -56,15 +60,26 @@ class _Track:
     velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(4, np.float32))
     key: int = 0
     rivals: dict[int, float] = field(default_factory=dict)  # key: when they last overlapped
-    looked_s: float = -1e9
+    looked_s: list[float] = field(default_factory=list)  # the last four times
+    num_looks: int = 0  # since it last had no rivals for a while
+    num_near: int = 0  # faces near it in the frame before
 
     def expected(self, pts_s: float) -> NDArray[np.float32]:
         """Where the box is at ``pts_s`` if it moves on as it did."""
         return self.box + self.velocity * np.float32(min(pts_s - self.pts_s, MAX_GAP_S))
 
-    def due(self, pts_s: float) -> bool:
-        """Whether the last look was long enough ago."""
-        return pts_s - self.looked_s >= _LOOK_EVERY_S - 1e-6
+    def due(self, pts_s: float, num_near: int) -> bool:
+        """Whether the last look was long enough ago; now, if a face came or went since."""
+        last_s = self.looked_s[-1] if self.looked_s else -math.inf
+        every_s = _LOOK_EVERY_S[self.num_looks >= _MANY_LOOKS]
+        if pts_s - last_s >= every_s - 1e-6:
+            return True
+        second = [at for at in self.looked_s if pts_s - at < 1]
+        return num_near != self.num_near and len(second) < _MANY_LOOKS
+
+    def note_look(self, pts_s: float) -> None:
+        self.looked_s = [*self.looked_s, pts_s][-_MANY_LOOKS:]
+        self.num_looks += 1
 
     def update(self, box: NDArray[np.float32], pts_s: float) -> None:
         moved = (box - self.box) / np.float32(max(pts_s - self.pts_s, 1e-3))
@@ -123,9 +138,9 @@ class Tracker:
     """Greedy overlap tracker with a constant-velocity guess; one per video.
 
     Where tracks touch, or a second face fits a track nearly as well, overlap says little. There
-    the tracker looks at the faces, if it can, at most every quarter of a second and whenever their
-    number changes, and likeness outweighs overlap. Tracks stay rivals until a look with both of
-    them apart has told who is who.
+    the tracker looks at the faces, if it can, and likeness outweighs overlap: when a face comes or
+    goes, else four times a second at first and once later. Tracks stay rivals until a look has
+    found them apart and told who is who.
 
     A key is the tracker's own running number of a track, from 0, confirmed or not.
     """
@@ -133,7 +148,6 @@ class Tracker:
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
         self._next_key = 0
-        self._num_before = 0
 
     def step(
         self, faces: Faces, pts_s: float, *, cut: bool, looks: Looks | None = None
@@ -161,7 +175,7 @@ class Tracker:
                 keys[column] = self._next_key
                 alive.append(_Track(faces.boxes[column], pts_s, key=self._next_key))
                 self._next_key += 1
-        self._tracks, self._num_before = alive, len(faces)
+        self._tracks = alive
         return keys, ended
 
     def crowded(self, key: int) -> bool:
@@ -187,17 +201,24 @@ class Tracker:
         if looks is None:
             return match(affinity, _MIN_IOU)
         _note_rivals(alive, expected, pts_s)
-        rows = _doubtful(alive, affinity)
-        near = _near(expected[rows], faces.boxes)
+        within = _near(expected, faces.boxes)
+        rows = [
+            row
+            for row in _doubtful(alive, affinity)
+            if alive[row].due(pts_s, int(within[row].sum()))
+            and looks.track(alive[row].key) is not None
+        ]
+        for track, num_near in zip(alive, within.sum(1), strict=True):
+            track.num_near = int(num_near)
+        near = within[rows]
         columns = np.flatnonzero(near.any(0))
-        changed = len(faces) != self._num_before
-        if len(columns) and (changed or any(alive[r].due(pts_s) for r in rows)):
+        if len(columns):
             distance = _distances([alive[r].key for r in rows], columns, looks)
             likeness = _LOOK_WEIGHT * np.clip(_NO_LIKENESS - distance, 0, None)
-            affinity[np.ix_(rows, columns)] += np.where(near[:, columns], likeness, 0)
+            affinity[np.array(rows)[:, None], columns] += np.where(near[:, columns], likeness, 0)
             pairs = match(affinity, _MIN_IOU)
             for row in rows:
-                alive[row].looked_s = pts_s
+                alive[row].note_look(pts_s)
             _settle(alive, rows, distance, columns, pairs, faces.boxes)
             return pairs
         return match(affinity, _MIN_IOU)
@@ -214,6 +235,8 @@ def _note_rivals(alive: list[_Track], expected: NDArray[np.float32], pts_s: floa
         track.rivals = {
             k: at for k, at in track.rivals.items() if k in keys and pts_s - at <= _WATCH_S
         }
+        if not track.rivals and all(pts_s - at > _WATCH_S for at in track.looked_s):
+            track.num_looks = 0
 
 
 def _doubtful(alive: list[_Track], affinity: NDArray[np.float32]) -> list[int]:

@@ -82,8 +82,8 @@ def walk(
 ) -> Iterator[tuple[Table, Row]]:
     """Rows of one video, as its observations come.
 
-    Memory does not depend on its length: at most one window of crops per open track is held, and
-    one vector per person.
+    Memory does not depend on its length: per open track at most one window of crops is held and
+    six seconds of faces that wait for a look, and one vector per person.
 
     Args:
         observations: in order of time; none gives no rows.
@@ -111,7 +111,7 @@ class _Walk:
         self._spec, self._video_id, self._summary = spec, video_id, summary
         self._tracker, self._is_cut = Tracker(), CutDetector()
         self._open: dict[int, OpenTrack] = {}
-        self._look = Looker(embed) if embed else None
+        self._look = Looker(embed) if embed is not None else None
         self._people = Identities()
         self._resting: list[OpenTrack] = []  # not seen lately; may be taken up again
 
@@ -121,7 +121,7 @@ class _Walk:
         self._summary.num_faces += len(seen.faces)
         yield "frames", frame_row(self._video_id, seen)
         cut = self._is_cut(seen.signature)
-        face = Glance(self._look, seen) if self._look else None
+        face = Glance(self._look, seen) if self._look is not None else None
         looks = Looks(face, self._mean) if face else None
         keys, ended = self._tracker.step(_faces(seen), seen.pts_s, cut=cut, looks=looks)
         yield from self._part(ended, seen.pts_s, cut=cut)
@@ -133,7 +133,6 @@ class _Walk:
         for number, track in enumerate(self._open[key] for key in keys):
             if track.track_id is None or (face and must_wait(track, seen, number)):
                 continue
-            track.doubted_s = None
             yield from self._release(track)
 
     def finish(self) -> Iterator[tuple[Table, Row]]:
@@ -151,9 +150,12 @@ class _Walk:
             if track.track_id is not None:
                 self._resting.append(track)
         cut = cut or self._look is None
-        over = [t for t in self._resting if cut or pts_s - t.last_pts_s > REJOIN_GAP_S]
+        new = [t.waiting[0].item.pts_s for t in self._open.values() if t.track_id is None]
+        since_s = min([pts_s, *new])  # one that is not yet confirmed may go on with an old one
+        over = [t for t in self._resting if cut or since_s - t.last_pts_s > REJOIN_GAP_S]
         self._resting = [t for t in self._resting if t not in over]
         for track in over:
+            yield from self._release(track)
             for clip in track.builder.finish():
                 yield "clips", self._clip_row(track, clip)
             yield "tracks", track.row(self._video_id, self._spec.sample_fps)
@@ -173,6 +175,7 @@ class _Walk:
                     yield "clips", self._clip_row(track, clip)
             yield "faces", face.row | track.ids
         track.waiting.clear()
+        track.doubted_s = None
 
     def _clip_row(self, track: OpenTrack, clip: Clip) -> Row:
         self._summary.num_clips += 1
@@ -215,7 +218,11 @@ class _Walk:
         track = self._open[key]
         since_s = track.waiting[0].item.pts_s
         for old in (*self._open.values(), *self._resting):
-            if old.identity_id == identity and since_s - old.last_pts_s <= REJOIN_GAP_S:
+            if old.identity_id != identity:
+                continue
+            if old.doubted_s is not None:  # so that is where its person went
+                self._split([k for k, t in self._open.items() if t is old])
+            if 0 < since_s - old.last_pts_s <= REJOIN_GAP_S:
                 old.take_up(track)
                 self._resting = [t for t in self._resting if t is not old]
                 for old_key in [k for k, t in self._open.items() if t is old]:
@@ -247,14 +254,14 @@ class _Walk:
             track, vector = known[number], look(number)
             track.looked_s = seen.pts_s
             if strange and track.doubted_s is None:
-                track.doubted_s = seen.pts_s
+                track.doubted_s, track.stranger = seen.pts_s, vector
             elif strange:
-                turned.append(number)
+                turned.append(keys[number])
             elif vector is not None and track.identity_id is not None:
                 track.doubted_s = None
                 track.appearance.learn(vector)
                 self._people.learn(track.identity_id, vector)
-        self._split([keys[n] for n in turned], [look(n) for n in turned])
+        self._split(turned)
 
     def _strangers(
         self, numbers: list[int], known: dict[int, OpenTrack], look: Glance
@@ -264,13 +271,10 @@ class _Walk:
         claims = [(known[n].identity_id or 0, known[n].appearance, v) for n, v in vectors.items()]
         return dict(zip(vectors, self._people.strangers(claims), strict=True))
 
-    def _split(self, keys: list[int], strangers: list[Vector | None]) -> None:
-        """Tracks that two looks found somebody else in are other tracks from the change on."""
-        since_s = [
-            changed_s(self._open[key], stranger, self._look)
-            for key, stranger in zip(keys, strangers, strict=True)
-            if stranger is not None and self._look is not None
-        ]
+    def _split(self, keys: list[int]) -> None:
+        """Doubted tracks are other tracks from the change on, which was the same for them all."""
+        look = self._look
+        since_s = [changed_s(self._open[key], look) for key in keys if look is not None]
         for key in keys:
             self._resting.append(self._open[key])
             self._open[key] = self._open[key].split(min(since_s))

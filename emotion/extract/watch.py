@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from emotion.extract.identity import Looker, Vector, is_good
+from emotion.extract.identity import Looker, is_good
 from emotion.extract.observe import Observation
 from emotion.extract.open_track import OpenTrack
 
@@ -58,22 +58,22 @@ def must_wait(track: OpenTrack, seen: Observation, number: int) -> bool:
     return not looked and waits_s < _period_s(seen, number)
 
 
-def changed_s(track: OpenTrack, stranger: Vector, look: Looker) -> float:
-    """When a doubted track became the stranger's, as far as its waiting faces go back.
+def changed_s(track: OpenTrack, look: Looker) -> float:
+    """When a doubted track became a stranger's, as far as its waiting faces go back.
 
     Bisection: three looks find the face in a second of them, five in five seconds.
 
     Returns:
         Presentation time of the stranger's first face.
     """
-    own = track.appearance.mean
+    own, stranger = track.appearance.mean, track.stranger
     before = [f for f in track.waiting if f.item.pts_s < (track.doubted_s or 0.0)]
     low, high = 0, len(before)
     while low < high:
         middle = (low + high) // 2
         vector = look(before[middle].seen.jpeg)
-        theirs = own is None or vector is None
-        if vector is not None and own is not None:
-            theirs = float(np.linalg.norm(vector - own)) <= float(np.linalg.norm(vector - stranger))
-        low, high = (middle + 1, high) if theirs else (low, middle)
+        mine = True
+        if vector is not None and own is not None and stranger is not None:
+            mine = bool(np.linalg.norm(vector - own) <= np.linalg.norm(vector - stranger))
+        low, high = (middle + 1, high) if mine else (low, middle)
     return before[low].item.pts_s if low < len(before) else (track.doubted_s or 0.0)

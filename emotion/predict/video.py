@@ -26,6 +26,7 @@ class ClipPrediction:
 
     clip_id: str
     track_id: int
+    identity_id: int
     start_s: float
     stop_s: float
     box: Box
@@ -103,6 +104,7 @@ class VideoPredictor:
             yield ClipPrediction(
                 clip_id=row["clip_id"],
                 track_id=row["track_id"],
+                identity_id=row["identity_id"],
                 start_s=row["start_s"],
                 stop_s=row["stop_s"],
                 box=tuple(row["box"]),

@@ -20,8 +20,11 @@ class Histogram:
         counts: values per bin.
         heights: counts over the largest count, 0 to 1.
         num_values: values in all, nulls left out.
+        num_below: values below ``low``, counted in the first bin.
         num_above: values beyond ``high``, counted in the last bin.
         median: of the values; None where there is none.
+        p5, p95: 5th and 95th percentile of the values; None where there is none.
+        num_drawn: values that the counts are of: fewer than ``num_values`` for a sample.
     """
 
     title: str
@@ -32,12 +35,44 @@ class Histogram:
     num_values: int
     num_above: int
     median: float | None
+    num_below: int = 0
+    p5: float | None = None
+    p95: float | None = None
+    num_drawn: int = 0
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Of the bins, one more than there are counts; empty where there is no value."""
+        if not self.counts:
+            return ()
+        return tuple(float(edge) for edge in np.linspace(self.low, self.high, len(self.counts) + 1))
+
+    @property
+    def median_at(self) -> float:
+        """Where the median lies between ``low`` and ``high``, 0 to 1."""
+        if self.median is None:
+            return 0.0
+        return min(max((self.median - self.low) / (self.high - self.low), 0.0), 1.0)
 
 
-def histogram(title: str, values: ArrayLike, *, num_bins: int = 24) -> Histogram:
+def histogram(
+    title: str,
+    values: ArrayLike,
+    *,
+    num_bins: int = 24,
+    cut_low: bool = False,
+    num_values: int | None = None,
+) -> Histogram:
     """Count values in equal bins from the least to the 99th percentile.
 
     The last bin also takes what lies beyond, so that one outlier does not flatten the rest.
+
+    Args:
+        title: what is counted, with its unit.
+        values: numbers; those that are not finite are left out.
+        num_bins: bins.
+        cut_low: begin at the 1st percentile instead, for values with outliers on both sides.
+        num_values: how many values there are, where ``values`` is a sample of them.
 
     >>> histogram("s", [0.0, 1.0, 1.0, 4.0], num_bins=2).counts
     (3, 1)
@@ -48,19 +83,24 @@ def histogram(title: str, values: ArrayLike, *, num_bins: int = 24) -> Histogram
     array = array[np.isfinite(array)]
     if not array.size:
         return Histogram(title, 0.0, 0.0, (), (), 0, 0, None)
-    low, high = float(array.min()), float(np.percentile(array, 99))
+    least, p5, median, p95, high = (float(v) for v in np.percentile(array, [1, 5, 50, 95, 99]))
+    low = least if cut_low else float(array.min())
     if high <= low:
         low, high = low - 0.5, low + 0.5
-    counts, _ = np.histogram(np.minimum(array, high), bins=num_bins, range=(low, high))
+    counts, _ = np.histogram(np.clip(array, low, high), bins=num_bins, range=(low, high))
     return Histogram(
         title=title,
         low=low,
         high=high,
         counts=tuple(int(c) for c in counts),
         heights=tuple(float(c / counts.max()) for c in counts),
-        num_values=int(array.size),
+        num_values=int(array.size) if num_values is None else num_values,
         num_above=int((array > high).sum()),
-        median=float(np.median(array)),
+        median=median,
+        num_below=int((array < low).sum()),
+        p5=p5,
+        p95=p95,
+        num_drawn=int(array.size),
     )
 
 
@@ -74,13 +114,33 @@ class Bar:
     width: float
 
 
-def bars(counts: Sequence[tuple[str, int]]) -> tuple[Bar, ...]:
+def bars(counts: Sequence[tuple[str, int]], *, total: int | None = None) -> tuple[Bar, ...]:
     """Bars in the order given.
+
+    Args:
+        counts: name and count of each.
+        total: what the shares are of; None takes the sum of the counts.
 
     >>> bars([("happy", 3), ("sad", 1)])[1]
     Bar(name='sad', count=1, share=0.25, width=0.3333333333333333)
     """
-    total, largest = sum(c for _, c in counts), max((c for _, c in counts), default=0)
+    whole = sum(c for _, c in counts) if total is None else total
+    largest = max((c for _, c in counts), default=0)
     return tuple(
-        Bar(n, c, c / total if total else 0.0, c / largest if largest else 0.0) for n, c in counts
+        Bar(n, c, c / whole if whole else 0.0, c / largest if largest else 0.0) for n, c in counts
     )
+
+
+def stepped(
+    counts: Sequence[tuple[int, int]], *, last: int, first: int = 0
+) -> tuple[tuple[str, int], ...]:
+    """Counts of small numbers as names and counts; ``last`` also takes what is larger.
+
+    >>> stepped([(1, 5), (7, 2), (3, 1)], last=3)
+    (('0', 0), ('1', 5), ('2', 0), ('3 or more', 3))
+    """
+    found = dict.fromkeys(range(first, last + 1), 0)
+    for value, count in counts:
+        found[min(max(value, first), last)] += count
+    names = [*map(str, range(first, last)), f"{last} or more"]
+    return tuple(zip(names, found.values(), strict=True))

@@ -1,15 +1,18 @@
-"""A few faces of each label, read without reading the rest."""
+"""Which faces to show, chosen in one pass over the clips; only the chosen ones' crops are read."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from emotion.report.parts import Group, read_group, read_groups
 
-from emotion import storage
+CLIP_COLUMNS = ("clip_id", "video_id", "subject_id", "label", "quality")
+"""What decides whether a clip is shown."""
+
+_SPARE_SUBJECTS = 4  # looked at for each subject that is shown, to choose the better ones
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,10 @@ class Place:
     """Where a clip lies, and what decides whether to show it."""
 
     part: str
+    group: int
     row: int
     clip_id: str
+    video_id: str
     subject_id: str
     label: str
     quality: float
@@ -26,11 +31,100 @@ class Place:
 
 @dataclass(frozen=True)
 class Crop:
-    """One face to show: its label, the clip that it is from, and its JPEG."""
+    """One face to show: the clip that it is from, and the JPEG of its middle crop."""
 
     label: str
     clip_id: str
+    subject_id: str
+    quality: float
     jpeg: bytes
+
+
+def choose(places: Sequence[Place], *, per_label: int) -> list[Place]:
+    """At most ``per_label`` of each label: one per subject before a second, the best first.
+
+    >>> a1, a2, b1 = (Place("p", 0, 0, c, c, c[0], "sad", 1.0) for c in ("a1", "a2", "b1"))
+    >>> [place.clip_id for place in choose([a1, a2, b1], per_label=2)]
+    ['a1', 'b1']
+    """
+    turn: dict[tuple[str, str], int] = defaultdict(int)
+    ranked: dict[str, list[tuple[int, int, Place]]] = defaultdict(list)
+    for order, place in enumerate(sorted(places, key=_best_first)):
+        key = place.label, place.subject_id
+        ranked[place.label].append((turn[key], order, place))
+        turn[key] += 1
+    return [place for group in ranked.values() for _, _, place in sorted(group)[:per_label]]
+
+
+@dataclass
+class Candidates:
+    """Clips that may be shown, of a stream of clips of any length.
+
+    Of each label, a few subjects are kept by a hash of their name, which spreads them over the
+    dataset, and of each of those the best clips. Beside that, the worst clip of each of the worst
+    videos. What is kept does not depend on how the clips lie in parts, and does not grow with
+    their number.
+
+    Attributes:
+        per_label: crops to show of each label.
+        num_worst: worst crops to show.
+    """
+
+    per_label: int
+    num_worst: int
+    _by_subject: dict[str, dict[tuple[str, str], list[Place]]] = field(default_factory=dict)
+    _worst: dict[str, Place] = field(default_factory=dict)
+    _limit: tuple[float, str] = (float("inf"), "")
+
+    def add(self, group: Group) -> None:
+        """Look at the clips of one row group, which has ``CLIP_COLUMNS``."""
+        for number, row in enumerate(group.rows.select(CLIP_COLUMNS).to_pylist()):
+            place = Place(group.part, group.number, number, **row)
+            self._add_subject(place)
+            if self.num_worst and _worst_first(place) < self._limit:
+                self._add_worst(place)
+
+    def _add_subject(self, place: Place) -> None:
+        subjects = self._by_subject.setdefault(place.label, {})
+        key = _scattered(place.subject_id), place.subject_id
+        mine = subjects.get(key)
+        if mine is None:
+            mine = subjects[key] = []
+            if len(subjects) > _SPARE_SUBJECTS * self.per_label:
+                del subjects[max(subjects)]
+        mine.append(place)
+        if len(mine) > self.per_label:
+            mine.remove(max(mine, key=_best_first))
+
+    def _add_worst(self, place: Place) -> None:
+        before = self._worst.get(place.video_id)
+        if before is None or _worst_first(place) < _worst_first(before):
+            self._worst[place.video_id] = place
+        if len(self._worst) > self.num_worst:
+            del self._worst[max(self._worst.values(), key=_worst_first).video_id]
+        if len(self._worst) == self.num_worst:
+            self._limit = max(map(_worst_first, self._worst.values()))
+
+    def shown(self) -> list[Place]:
+        """Of each label ``per_label`` clips, of as many subjects as there are."""
+        kept = [p for subjects in self._by_subject.values() for ps in subjects.values() for p in ps]
+        return choose(kept, per_label=self.per_label)
+
+    def worst(self) -> list[Place]:
+        """The worst clip of each of the ``num_worst`` worst videos, the worst first."""
+        return sorted(self._worst.values(), key=_worst_first)
+
+
+def _best_first(place: Place) -> tuple[float, str]:
+    return -place.quality, place.clip_id
+
+
+def _worst_first(place: Place) -> tuple[float, str]:
+    return place.quality, place.clip_id
+
+
+def _scattered(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
 
 
 def read_crops(clips_uri: str, *, per_label: int) -> list[Crop]:
@@ -40,42 +134,23 @@ def read_crops(clips_uri: str, *, per_label: int) -> list[Crop]:
         clips_uri: folder of the parts.
         per_label: at most this many of each label.
     """
-    chosen = choose(list(_places(clips_uri)), per_label=per_label)
-    return [Crop(place.label, place.clip_id, _middle_crop(place)) for place in chosen]
+    candidates = Candidates(per_label=per_label, num_worst=0)
+    for group in read_groups(clips_uri, CLIP_COLUMNS):
+        candidates.add(group)
+    return load_crops(candidates.shown())
 
 
-def choose(places: Sequence[Place], *, per_label: int) -> list[Place]:
-    """At most ``per_label`` of each label: one per subject before a second, the best first.
-
-    >>> a1, a2, b1 = (Place("p", 0, c, c[0], "sad", 1.0) for c in ("a1", "a2", "b1"))
-    >>> [place.clip_id for place in choose([a1, a2, b1], per_label=2)]
-    ['a1', 'b1']
-    """
-    best = sorted(places, key=lambda place: (-place.quality, place.clip_id))
-    turn: dict[tuple[str, str], int] = defaultdict(int)
-    ranked: dict[str, list[tuple[int, int, Place]]] = defaultdict(list)
-    for order, place in enumerate(best):
-        key = place.label, place.subject_id
-        ranked[place.label].append((turn[key], order, place))
-        turn[key] += 1
-    return [place for group in ranked.values() for _, _, place in sorted(group)[:per_label]]
-
-
-def _places(clips_uri: str) -> Iterator[Place]:
-    columns = ["clip_id", "subject_id", "label", "quality"]
-    for part in storage.list_files(clips_uri, suffixes=(".parquet",)):
-        with storage.open_input(part.uri) as file:
-            table = pq.read_table(pa.PythonFile(file, mode="r"), columns=columns)
-        for number, row in enumerate(table.to_pylist()):
-            yield Place(part.uri, number, **row)
-
-
-def _middle_crop(place: Place) -> bytes:
-    with storage.open_input(place.part) as file:
-        parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-        row, group = place.row, 0
-        while row >= parquet.metadata.row_group(group).num_rows:
-            row -= parquet.metadata.row_group(group).num_rows
-            group += 1
-        crops = parquet.read_row_group(group, columns=["crops"])["crops"][row].as_py()
-    return bytes(crops[len(crops) // 2])
+def load_crops(places: Sequence[Place]) -> list[Crop]:
+    """The middle crops of some clips, in their order; each row group is read once."""
+    wanted: dict[tuple[str, int], dict[int, bytes]] = defaultdict(dict)
+    for place in places:
+        wanted[place.part, place.group][place.row] = b""
+    for (part, number), rows in wanted.items():
+        column = read_group(part, number, columns=["crops"])["crops"]
+        for row in rows:
+            crops = column[row]
+            rows[row] = crops[len(crops) // 2].as_py()
+    return [
+        Crop(p.label, p.clip_id, p.subject_id, p.quality, wanted[p.part, p.group][p.row])
+        for p in places
+    ]

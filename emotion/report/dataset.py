@@ -2,148 +2,219 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from emotion import storage
-from emotion.report.charts import bars, histogram
-from emotion.report.crops import Crop, read_crops
+from emotion.report.balance import class_rows, split_rows, subject_numbers
+from emotion.report.charts import Bar, Histogram, bars, histogram, stepped
+from emotion.report.crops import Crop, load_crops
 from emotion.report.page import data_uri, name_of, render
+from emotion.report.tally import QUALITY_STEPS, Tally, read_tally
+from emotion.report.throughput import throughput
+from emotion.versions import pipeline_versions
 
-SPLITS = ("train", "val", "test")
-CROPS_PER_LABEL = 6
-COLUMNS = {
-    "videos": ["subject_id", "label", "split", "duration_s", "num_clips", "reason"],
-    "frames": ["n_faces"],
-    "faces": ["size_px", "blur"],
-    "clips": ["subject_id", "label", "split", "quality"],
-    "rejects": ["reason"],
+NUM_KINDS = 10
+"""Codecs and sizes that are named; the others are added up."""
+
+DISTRIBUTIONS = {
+    "duration_s": "video duration, s",
+    "fps": "frames per second of the videos",
+    "track_s": "track length, s",
+    "size_px": "face size, px",
+    "blur": "face sharpness, variance of Laplacian",
+    "brightness": "face brightness, 0 to 255",
+    "yaw_deg": "head yaw, degrees",
+    "quality": "clip quality, 0 to 1",
 }
-"""What the page reads of each table."""
+"""Samples of the tally, with the titles of their histograms."""
 
 
 @dataclass(frozen=True)
-class SplitRow:
-    """One line of the split table."""
+class RejectRow:
+    """One line of the table of what was left out.
 
-    split: str
-    num_subjects: int
+    Attributes:
+        stage: plan (before reading) or decode.
+        reason: of the closed list.
+        num_videos: with it.
+        share: of all that was left out.
+        placed: share of them that say where they broke.
+        example: uri and detail of the first.
+    """
+
+    stage: str
+    reason: str
     num_videos: int
-    num_clips: int
-    duration_s: float
+    share: float
+    placed: float
+    example: tuple[str, str]
 
 
-def dataset_report(dataset_uri: str) -> str:
+@dataclass(frozen=True)
+class Face:
+    """A crop as the page shows it."""
+
+    clip_id: str
+    subject_id: str
+    label: str
+    quality: float
+    image: str
+
+
+def dataset_report(dataset_uri: str, *, entries: Sequence[Mapping[str, Any]] = ()) -> str:
     """Read a dataset, complete or about to be, and render its page.
+
+    Args:
+        dataset_uri: of the dataset.
+        entries: the ledger entries of its shards, each with shard_id, counts, video_s and wall_s.
 
     Raises:
         InputError: if a table has no part.
         FileNotFoundError: if spec.json or config.json is missing.
     """
-    tables = {
-        name: storage.read_tables(storage.join(dataset_uri, name), columns=list(columns))
-        for name, columns in COLUMNS.items()
-    }
     config = storage.read_json(storage.join(dataset_uri, "config.json"))
     spec = storage.read_json(storage.join(dataset_uri, "spec.json"))
-    crops = read_crops(storage.join(dataset_uri, "clips"), per_label=CROPS_PER_LABEL)
+    tally = read_tally(dataset_uri)
     return dataset_page(
-        tables, labels=config["labels"], spec=spec, crops=crops, title=name_of(dataset_uri)
+        tally,
+        labels=config["labels"],
+        spec=spec,
+        crops=load_crops(tally.candidates.shown()),
+        worst=load_crops(tally.candidates.worst()),
+        entries=entries,
+        versions=pipeline_versions(),
+        title=name_of(dataset_uri),
     )
 
 
 def dataset_page(
-    tables: Mapping[str, pa.Table],
+    tally: Tally,
     *,
     labels: Sequence[str],
     spec: Mapping[str, Any],
     crops: Sequence[Crop],
+    worst: Sequence[Crop],
+    entries: Sequence[Mapping[str, Any]],
+    versions: Mapping[str, str],
     title: str,
 ) -> str:
-    """Render the page from tables in memory.
+    """Render the page of what was counted.
 
     Args:
-        tables: the five tables, with at least ``COLUMNS``; any may be empty.
+        tally: counts; of empty tables too.
         labels: the label set, in order.
         spec: the extraction spec's values.
-        crops: faces to show.
+        crops: faces to show by label.
+        worst: faces of low quality, the lowest first.
+        entries: ledger entries, see ``dataset_report``.
+        versions: of the packages that made the dataset.
         title: name of the dataset.
     """
-    videos, clips, faces = tables["videos"], tables["clips"], tables["faces"]
-    rejected = Counter(tables["rejects"]["reason"].to_pylist())
-    no_clip = Counter(videos["reason"].drop_null().to_pylist())
+    splits = split_rows(tally)
     return render(
         "dataset.html",
         title=title,
-        totals={name: table.num_rows for name, table in tables.items()},
-        num_subjects=pc.count_distinct(videos["subject_id"]).as_py(),
-        duration_s=pc.sum(videos["duration_s"]).as_py() or 0.0,
-        rejects=bars(rejected.most_common()),
-        no_clip=bars(no_clip.most_common()),
-        splits=split_rows(videos, clips),
-        classes=class_rows(videos, clips, labels),
-        split_names=SPLITS,
-        histograms=[
-            histogram("video duration, s", _numbers(videos["duration_s"])),
-            histogram("face size, px", _numbers(faces["size_px"])),
-            histogram("face sharpness (variance of Laplacian)", _numbers(faces["blur"])),
-            histogram("clip quality, 0 to 1", _numbers(clips["quality"])),
-        ],
+        totals=tally.rows,
+        stages=stage_bars(tally),
+        incomplete=tally.stages["incomplete"],
+        rejects=reject_rows(tally),
+        no_clip=bars([(r["reason"] or "unknown", r["rows"]) for r in tally.no_clip.largest(50)]),
+        splits=splits,
+        classes=class_rows(tally, labels),
+        subjects=subject_numbers(tally),
+        people=bars(stepped(_by_number(tally, "num_identities"), last=4)),
+        num_shared=sum(n for value, n in _by_number(tally, "num_identities") if value > 1),
+        tracks=bars(stepped(_by_number(tally, "num_tracks"), last=6)),
+        faces=bars(stepped(_by_number(tally, "n_faces"), last=4)),
+        codecs=_kinds([(r["codec"] or "unknown", r["rows"]) for r in tally.codecs.largest(10**4)]),
+        sizes=_kinds(
+            [(f"{r['width']} × {r['height']}", r["rows"]) for r in tally.sizes.largest(10**4)]
+        ),
+        histograms=histograms(tally),
         sheet=contact_sheet(crops, labels),
-        spec=sorted(spec.items()),
+        worst=[_face(crop) for crop in worst],
+        quality=[(s, tally.below[s], _share(tally.below[s], tally)) for s in QUALITY_STEPS],
+        throughput=throughput(entries),
+        spec=sorted((name, value) for name, value in spec.items() if name != "digest"),
+        digest=spec.get("digest", ""),
+        versions=sorted(versions.items()),
     )
 
 
-def split_rows(videos: pa.Table, clips: pa.Table) -> list[SplitRow]:
-    """How much lies in each split."""
-    rows = []
-    for split in SPLITS:
-        mine = videos.filter(pc.equal(videos["split"], split))
-        rows.append(
-            SplitRow(
-                split=split,
-                num_subjects=pc.count_distinct(mine["subject_id"]).as_py(),
-                num_videos=mine.num_rows,
-                num_clips=pc.sum(pc.equal(clips["split"], split)).as_py() or 0,
-                duration_s=pc.sum(mine["duration_s"]).as_py() or 0.0,
-            )
+def stage_bars(tally: Tally) -> tuple[Bar, ...]:
+    """How far the videos got; each stage's share is of the first.
+
+    A video that broke off and was kept is in ``videos`` and in ``rejects``, and counts once.
+    """
+    listed = tally.rows["videos"] + tally.rows["rejects"] - tally.stages["incomplete"]
+    stages = [
+        ("listed or labelled", listed),
+        ("read", tally.rows["videos"]),
+        ("with faces", tally.stages["num_faces"]),
+        ("with tracks", tally.stages["num_tracks"]),
+        ("with clips", tally.stages["num_clips"]),
+    ]
+    return bars(stages, total=listed)
+
+
+def reject_rows(tally: Tally) -> list[RejectRow]:
+    """What was left out by stage and reason, the most frequent first."""
+    total = tally.rows["rejects"]
+    return [
+        RejectRow(
+            stage=row["stage"],
+            reason=row["reason"],
+            num_videos=row["rows"],
+            share=row["rows"] / total,
+            placed=row["placed"] / row["rows"],
+            example=tally.examples[row["reason"]],
         )
-    return rows
+        for row in tally.rejects.largest(100)
+    ]
 
 
-def class_rows(
-    videos: pa.Table, clips: pa.Table, labels: Sequence[str]
-) -> list[tuple[str, list[tuple[int, int]]]]:
-    """Each label with its (videos, clips) per split and, last, in all."""
-    counted = [_by_class(table) for table in (videos, clips)]
-    rows = []
-    for label in labels:
-        cells = [(counted[0][label, split], counted[1][label, split]) for split in SPLITS]
-        rows.append((label, [*cells, (sum(v for v, _ in cells), sum(c for _, c in cells))]))
-    return rows
+def histograms(tally: Tally) -> list[Histogram]:
+    """One for each of ``DISTRIBUTIONS``."""
+    return [
+        histogram(
+            title,
+            tally.samples[name].values,
+            cut_low=name == "yaw_deg",
+            num_values=tally.samples[name].count,
+        )
+        for name, title in DISTRIBUTIONS.items()
+    ]
 
 
-def _by_class(table: pa.Table) -> Counter[tuple[str, str]]:
-    pairs = zip(table["label"].to_pylist(), table["split"].to_pylist(), strict=True)
-    return Counter(pairs)
+def contact_sheet(crops: Sequence[Crop], labels: Sequence[str]) -> list[tuple[str, list[Face]]]:
+    """Labels that have crops, in order of the label set, each with its faces."""
+    faces = [_face(crop) for crop in crops]
+    sheet = [(label, [face for face in faces if face.label == label]) for label in labels]
+    return [(label, mine) for label, mine in sheet if mine]
 
 
-def contact_sheet(
-    crops: Sequence[Crop], labels: Sequence[str]
-) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Labels that have crops, each with (clip id, image address)."""
-    sheet = []
-    for label in labels:
-        mine = [(c.clip_id, data_uri(c.jpeg, mime="image/jpeg")) for c in crops if c.label == label]
-        if mine:
-            sheet.append((label, mine))
-    return sheet
+def _face(crop: Crop) -> Face:
+    image = data_uri(crop.jpeg, mime="image/jpeg")
+    return Face(crop.clip_id, crop.subject_id, crop.label, crop.quality, image)
 
 
-def _numbers(column: pa.ChunkedArray) -> Any:
-    return column.drop_null().to_numpy()
+def _by_number(tally: Tally, name: str) -> list[tuple[int, int]]:
+    grouped = {
+        "num_identities": tally.people,
+        "num_tracks": tally.tracks,
+        "n_faces": tally.faces,
+    }
+    return [(int(row[name] or 0), int(row["rows"])) for row in grouped[name].rows()]
+
+
+def _kinds(counts: Sequence[tuple[str, int]]) -> tuple[Bar, ...]:
+    named = list(counts[:NUM_KINDS])
+    if rest := sum(count for _, count in counts[NUM_KINDS:]):
+        named.append((f"{len(counts) - NUM_KINDS:,} others", rest))
+    return bars(named)
+
+
+def _share(count: int, tally: Tally) -> float | None:
+    return count / tally.rows["clips"] if tally.rows["clips"] else None

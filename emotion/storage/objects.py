@@ -1,14 +1,8 @@
-"""Files and folders by address: a local path, ``file://`` or ``s3://`` (any fsspec scheme).
-
-Writes are atomic per object: a reader sees the old bytes or the new ones. Listings are never
-cached, so that a second run sees what the first one left.
-"""
+"""Objects on a disk or in a bucket: list, read, and write each in one step."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import tempfile
 import time
@@ -18,11 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import fsspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emotion.errors import InputError
-
+from emotion.storage.addresses import absolute, is_local, join
 
 S3_CONFIG: dict[str, Any] = {
     # Standard mode waits up to 20 s between tries, with jitter: some 45 s in all.
@@ -46,48 +38,6 @@ class FileInfo:
     uri: str
     size_bytes: int
     version: str
-
-
-def is_local(uri: str) -> bool:
-    """Whether ``uri`` is a path of this machine.
-
-    >>> is_local("/data/a.mp4"), is_local("s3://bucket/a.mp4")
-    (True, False)
-    """
-    return "://" not in uri or uri.startswith("file://")
-
-
-def absolute(uri: str) -> str:
-    """``uri`` without a trailing slash; a local path made absolute, so that every worker agrees.
-
-    >>> absolute("s3://bucket/videos/")
-    's3://bucket/videos'
-    """
-    if not is_local(uri):
-        return uri.rstrip("/")
-    return str(Path(uri.removeprefix("file://")).expanduser().absolute())
-
-
-def join(uri: str, *parts: str) -> str:
-    """Address of something below ``uri``; an absolute last part wins.
-
-    >>> join("s3://bucket/a/", "b", "c.parquet"), join("/data", "s3://other/x.mp4")
-    ('s3://bucket/a/b/c.parquet', 's3://other/x.mp4')
-    """
-    for part in parts:
-        absolute_part = part.startswith("/") or "://" in part
-        uri = part if absolute_part else f"{uri.rstrip('/')}/{part}"
-    return uri
-
-
-def relative_to(uri: str, root: str) -> str:
-    """``uri`` below ``root`` as a relative path, or ``uri`` itself when it lies elsewhere.
-
-    >>> relative_to("/data/videos/a/b.mp4", "/data/videos"), relative_to("/x/b.mp4", "/data")
-    ('a/b.mp4', '/x/b.mp4')
-    """
-    prefix = root.rstrip("/") + "/"
-    return uri.removeprefix(prefix)
 
 
 def _filesystem(uri: str) -> tuple[Any, str]:
@@ -304,63 +254,3 @@ def read_many(uris: Sequence[str]) -> list[bytes]:
     found = fs.cat(paths)
     # One path gives its bytes, several a dict.
     return [found] if isinstance(found, bytes) else [found[path] for path in paths]
-
-
-def write_json(uri: str, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys; NaN is refused."""
-    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
-    write_bytes(uri, (text + "\n").encode())
-
-
-def read_json(uri: str) -> Any:
-    """Read a JSON object.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        InputError: if it is not JSON.
-    """
-    try:
-        return json.loads(read_bytes(uri))
-    except ValueError as err:
-        raise InputError(f"{uri} is not JSON: {err}") from err
-
-
-def write_table(uri: str, table: pa.Table) -> None:
-    """Write one Parquet file (zstd) in one step."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    write_bytes(uri, sink.getvalue().to_pybytes())
-
-
-def read_tables(uri: str, *, columns: list[str] | None = None) -> pa.Table:
-    """All Parquet parts below the folder ``uri`` as one table, in order of file name.
-
-    Raises:
-        InputError: if there is no part.
-    """
-    parts = list_files(uri, suffixes=(".parquet",))
-    if not parts:
-        raise InputError(f"{uri} holds no Parquet file")
-    tables = []
-    for part in parts:
-        with open_input(part.uri) as file:
-            tables.append(pq.read_table(pa.PythonFile(file, mode="r"), columns=columns))
-    return pa.concat_tables(tables)
-
-
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a local file's bytes."""
-    return sha256(str(path))
-
-
-def sha256(uri: str) -> str:
-    """Hex SHA-256 of an object's bytes, streamed.
-
-    Raises:
-        FileNotFoundError: if there is no such object.
-    """
-    digest = hashlib.sha256()
-    with open_input(uri) as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

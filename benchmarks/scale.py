@@ -1,0 +1,236 @@
+"""How building grows with the archive: wall time, peak memory, files written.
+
+    python -m benchmarks.scale --clips FOLDER --sizes 100 1000 5000
+
+Makes archives of the same short clips under N names, and builds each in a process of its own. The
+start of Ray is timed apart: from the process's first moment to the first worker's first shard.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.extract.decode import SUFFIXES
+from emotion.labels import LABELS
+from emotion.synth.clip import render_clip
+from jobs._cli import one_line_errors, parse
+from schemas.tables import DATASETS
+
+POLL_S = 0.5
+LINEAR = 1.05
+"""Ten times the videos may take 10.5 times as long."""
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to build.
+
+    Attributes:
+        clips: folder of short videos, searched with its sub-folders; default: seven drawn ones.
+        sizes: of the archives to build.
+        detector: yunet, or dlib, which needs no weights.
+    """
+
+    clips: str | None = None
+    sizes: tuple[int, ...] = (100, 1000, 5000)
+    detector: Literal["yunet", "dlib"] = "yunet"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one build took.
+
+    Attributes:
+        videos: in the archive.
+        start_s: until the first mark of work: imports, plan, start of Ray and of the workers.
+        work_s: from there to the end, validation and report included.
+        driver_mib: peak resident memory of the process that was started.
+        worker_mib: of the largest of its workers.
+        files: in the dataset.
+        part_bytes: sizes of the largest part of the clips, and of the smallest.
+    """
+
+    videos: int
+    start_s: float
+    work_s: float
+    driver_mib: float
+    worker_mib: float
+    files: int
+    part_bytes: tuple[int, int]
+
+
+class Peaks(threading.Thread):
+    """Watches a process and its Ray workers until it ends."""
+
+    def __init__(self, pid: int, out: Path) -> None:
+        super().__init__(daemon=True)
+        self._process, self._out = psutil.Process(pid), out
+        self.began = time.monotonic()
+        self.start_s: float | None = None
+        self.driver_bytes = self.worker_bytes = 0
+
+    def run(self) -> None:
+        """Poll."""
+        while self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
+            self._look()
+            time.sleep(POLL_S)
+
+    def _look(self) -> None:
+        if self.start_s is None and any((self._out / "_ledger").glob("attempts/*")):
+            self.start_s = time.monotonic() - self.began
+        self.driver_bytes = max(self.driver_bytes, resident(self._process))
+        workers = [p for p in children(self._process) if is_worker(p)]
+        self.worker_bytes = max([self.worker_bytes, *map(resident, workers)])
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """All below a process; none if it has gone."""
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process is a Ray actor that works on data."""
+    try:
+        return "MapWorker" in " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of memory that a process holds; 0 if it has gone."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def source_clips(config: Config, folder: Path) -> list[Path]:
+    """The videos to repeat.
+
+    Raises:
+        InputError: if the folder holds none.
+    """
+    if config.clips is not None:
+        files = storage.list_files(storage.absolute(config.clips), suffixes=SUFFIXES)
+        if not files:
+            raise InputError(f"--clips {config.clips} holds no video; name a folder of short clips")
+        return [Path(file.uri) for file in files]
+    for number, label in enumerate(LABELS):
+        render_clip(folder / f"{number}.mp4", seed=1, subject=number, label=label)
+    return sorted(folder.glob("*.mp4"))
+
+
+def make_archive(clips: Sequence[Path], root: Path, count: int) -> Path:
+    """``count`` names for the clips in folders of 1,000, and their label table."""
+    table = root / "labels.csv"
+    with table.open("w") as text:
+        text.write("uri,subject_id,label\n")
+        for number in range(count):
+            clip = number % len(clips)
+            path = root / f"videos/{number // 1000:04d}/{number:07d}{clips[clip].suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            link(clips[clip], path)
+            # One subject: the same faces under other names may not be in two splits.
+            text.write(f"{path.relative_to(root)},s0,{LABELS[clip % len(LABELS)]}\n")
+    return table
+
+
+def link(source: Path, target: Path) -> None:
+    """Another name for a file, or a copy where the disks differ."""
+    try:
+        os.link(source, target)
+    except OSError:
+        target.write_bytes(source.read_bytes())
+
+
+def build(root: Path, table: Path, count: int, detector: str) -> Cost:
+    """Build one archive in a process of its own.
+
+    Raises:
+        InputError: if the build fails; its output has gone to the terminal.
+    """
+    out = root / "out"
+    command = [sys.executable, "-m", "jobs.build_dataset", "--videos", str(root)]
+    command += ["--labels", str(table), "--out", str(out), "--detector", detector]
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=sys.stderr) as process:
+        peaks = Peaks(process.pid, out)
+        peaks.start()
+        code = process.wait()
+    wall_s = time.monotonic() - began
+    peaks.join()
+    if code != 0:
+        raise InputError(f"the build of {count} videos ended with exit code {code}")
+    start_s = peaks.start_s or 0.0
+    sizes = [path.stat().st_size for path in out.glob("clips/*.parquet")]
+    return Cost(
+        videos=count,
+        start_s=start_s,
+        work_s=wall_s - start_s,
+        driver_mib=peaks.driver_bytes / MIB,
+        worker_mib=peaks.worker_bytes / MIB,
+        files=sum(len(list((out / name).iterdir())) for name in DATASETS),
+        part_bytes=(max(sizes), min(sizes)),
+    )
+
+
+def lines(costs: Sequence[Cost]) -> Iterator[str]:
+    """The table, and how each size compares with the one before."""
+    yield (
+        f"{'videos':>8} {'start s':>8} {'work s':>8} {'ms/video':>9} {'driver MiB':>11} "
+        f"{'worker MiB':>11} {'parts':>6} {'largest MB':>11} {'smallest MB':>12}"
+    )
+    for c in costs:
+        yield (
+            f"{c.videos:>8,} {c.start_s:>8.1f} {c.work_s:>8.1f} {1000 * c.work_s / c.videos:>9.0f} "
+            f"{c.driver_mib:>11.0f} {c.worker_mib:>11.0f} {c.files:>6,} "
+            f"{c.part_bytes[0] / 1e6:>11.2f} {c.part_bytes[1] / 1e6:>12.2f}"
+        )
+    for few, many in zip(costs, costs[1:], strict=False):
+        videos, work = many.videos / few.videos, many.work_s / few.work_s
+        verdict = "linear" if work <= LINEAR * videos else f"above {LINEAR * videos:.1f}x"
+        yield (
+            f"{videos:.1f}x the videos: {work:.2f}x the time ({verdict}), "
+            f"driver {many.driver_mib / few.driver_mib:.2f}x, "
+            f"worker {many.worker_mib / few.worker_mib:.2f}x the memory"
+        )
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a line per size and a ratio per step; 1 if a step costs more than its share."""
+    config = parse(Config, argv, doc=__doc__)
+    costs = []
+    with tempfile.TemporaryDirectory(prefix="video-emotion-scale-") as folder:
+        drawn = Path(folder) / "drawn"
+        drawn.mkdir()
+        clips = source_clips(config, drawn)
+        for size in config.sizes:
+            root = Path(folder) / str(size)
+            root.mkdir()
+            costs.append(build(root, make_archive(clips, root, size), size, config.detector))
+    for line in lines(costs):
+        print(line)
+    steps = zip(costs, costs[1:], strict=False)
+    return int(any(b.work_s / a.work_s > LINEAR * b.videos / a.videos for a, b in steps))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""How fast a dataset was built, from what each shard's worker wrote down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emotion.report.charts import Histogram, histogram
+
+NUM_SLOWEST = 5
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One finished shard: its videos, their time, and the time that its worker took."""
+
+    shard_id: str
+    num_videos: int
+    num_rejects: int
+    video_s: float
+    wall_s: float
+
+    @property
+    def speed(self) -> float | None:
+        """Seconds of video per second of work; None where the work took no time."""
+        return self.video_s / self.wall_s if self.wall_s > 0 else None
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Sums over the shards, and those that took longest.
+
+    Attributes:
+        num_shards: finished ones.
+        video_s: their video time.
+        wall_s: the time their workers took, one after the other.
+        median_s: of the shards' wall times; None where there is no shard.
+        speed: seconds of video per second of one worker; None where no time is known.
+        walls: the shards' wall times, as a histogram.
+        slowest: shards with the longest wall times, longest first.
+    """
+
+    num_shards: int
+    video_s: float
+    wall_s: float
+    median_s: float | None
+    speed: float | None
+    walls: Histogram
+    slowest: tuple[Shard, ...]
+
+
+def throughput(entries: Sequence[Mapping[str, Any]]) -> Throughput:
+    """Sum up ledger entries, each with shard_id, counts, video_s and wall_s.
+
+    >>> throughput([]).speed is None
+    True
+    """
+    shards = [_shard(entry) for entry in entries]
+    walls = histogram("work per shard, s", [shard.wall_s for shard in shards])
+    total = Shard("", 0, 0, sum(s.video_s for s in shards), sum(s.wall_s for s in shards))
+    return Throughput(
+        num_shards=len(shards),
+        video_s=total.video_s,
+        wall_s=total.wall_s,
+        median_s=walls.median,
+        speed=total.speed,
+        walls=walls,
+        slowest=tuple(sorted(shards, key=lambda s: (-s.wall_s, s.shard_id))[:NUM_SLOWEST]),
+    )
+
+
+def _shard(entry: Mapping[str, Any]) -> Shard:
+    counts = entry.get("counts", {})
+    return Shard(
+        shard_id=str(entry["shard_id"]),
+        num_videos=int(counts.get("videos", 0)),
+        num_rejects=int(counts.get("rejects", 0)),
+        video_s=float(entry["video_s"]),
+        wall_s=float(entry["wall_s"]),
+    )

@@ -1,0 +1,60 @@
+"""Files and folders by address: a local path, ``file://`` or ``s3://`` (any fsspec scheme).
+
+Writes are atomic per object: a reader sees the old bytes or the new ones. Listings are never
+cached, so that a second run sees what the first one left.
+"""
+
+from emotion.storage.addresses import absolute, is_local, join, relative_to
+from emotion.storage.contents import (
+    read_json,
+    read_tables,
+    sha256,
+    sha256_file,
+    write_json,
+    write_table,
+)
+from emotion.storage.objects import (
+    S3_CONFIG,
+    FileInfo,
+    check_writable,
+    create_bytes,
+    exists,
+    is_folder,
+    list_files,
+    local_copy,
+    open_input,
+    put_file,
+    read_bytes,
+    read_many,
+    remove,
+    stat,
+    write_bytes,
+)
+
+__all__ = [
+    "FileInfo",
+    "S3_CONFIG",
+    "absolute",
+    "check_writable",
+    "create_bytes",
+    "exists",
+    "is_folder",
+    "is_local",
+    "join",
+    "list_files",
+    "local_copy",
+    "open_input",
+    "put_file",
+    "read_bytes",
+    "read_json",
+    "read_many",
+    "read_tables",
+    "relative_to",
+    "remove",
+    "sha256",
+    "sha256_file",
+    "stat",
+    "write_bytes",
+    "write_json",
+    "write_table",
+]

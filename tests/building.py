@@ -1,0 +1,79 @@
+"""Running the build job in tests, and reading what it made."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+
+from emotion import storage
+from jobs.build_dataset import main
+
+
+def build(corpus: Path | str, out: Path | str, *options: str) -> int:
+    root = str(corpus)
+    return main(
+        ["--videos", root, "--labels", storage.join(root, "labels.csv"), "--out", str(out)]
+        + ["--detector", "dlib", "--shard-minutes", "0.1", *options]
+    )
+
+
+def copied(corpus: Path, to: Path) -> Path:
+    return Path(shutil.copytree(corpus, to))
+
+
+def repeat(clips: Sequence[Path], out: Path) -> None:
+    """Clips one after another in one file, without encoding."""
+    with av.open(str(out), "w") as target:
+        stream = None
+        offset = 0
+        for clip in clips:
+            with av.open(str(clip)) as source:
+                original = source.streams.video[0]
+                if stream is None:
+                    stream = target.add_stream_from_template(original)
+                    stream.time_base = original.time_base
+                stop = 0
+                for packet in source.demux(original):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    stop = max(stop, packet.pts + (packet.duration or 0))
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = stream
+                    target.mux(packet)
+                offset += stop
+
+
+def cut_off(clip: Path, out: Path, *, share: float) -> float:
+    """The clip as Matroska, cut off after a share of its bytes; its full length in seconds."""
+    whole = out.with_name("whole.mkv")
+    repeat([clip], whole)
+    data = whole.read_bytes()
+    whole.unlink()
+    out.write_bytes(data[: int(len(data) * share)])
+    with av.open(str(clip)) as container:
+        return float((container.duration or 0) / 1e6)
+
+
+def rows(dataset: Path | str, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = storage.read_tables(storage.join(str(dataset), name)).to_pylist()
+    return found
+
+
+def without_identity(dataset: Path | str, name: str) -> list[dict[str, Any]]:
+    """Rows with each video_id replaced by its uri, so that two storages can be compared."""
+    uris = {r["video_id"]: r["uri"] for r in rows(dataset, "videos")}
+    found = []
+    for row in rows(dataset, name):
+        uri = uris[row.pop("video_id")]
+        for key in ("face_id", "clip_id"):
+            if key in row:
+                row[key] = uri + row[key].partition("/")[2]
+        row.pop("etag", None)
+        found.append(row | {"uri": uri})
+    return found
+
+
+def by_uri(dataset: Path, name: str) -> list[dict[str, Any]]:
+    return sorted(without_identity(dataset, name), key=lambda r: (r["uri"], str(r)))

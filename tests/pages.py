@@ -1,0 +1,54 @@
+"""A page as a test reads it: its words, pictures and links, after the checks that hold for each."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+
+class Page(HTMLParser):
+    """Text, addresses and open tags of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.alts: list[str] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        target = self.links if tag == "a" else self.addresses
+        target += [found[name] or "" for name in ("src", "href") if name in found]
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.alts += [found.get("alt") or ""] if tag == "img" else []
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Lines of an SVG close themselves."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not {"style", "svg"} & set(self.open):
+            self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def parsed(html: str) -> Page:
+    """The page, after the checks: closed tags, nothing from elsewhere, every picture described."""
+    page = Page(html)
+    assert page.open == []
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert all(link.removeprefix("#") in page.ids for link in page.links)
+    assert all(page.alts)
+    assert "<script" not in html and "url(" not in html and "@import" not in html
+    assert 'name="viewport"' in html
+    return page
