@@ -8,6 +8,7 @@ start of Ray is timed apart: from the process's first moment to the first worker
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -99,10 +100,9 @@ class Peaks(threading.Thread):
 
 def children(process: psutil.Process) -> list[psutil.Process]:
     """All below a process; none if it has gone."""
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return list(process.children(recursive=True))
+    return []
 
 
 def is_worker(process: psutil.Process) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
+from emotion.errors import EmotionError
 from jobs import _output, _ray
 from jobs._progress import Progress
 from jobs._segments import finished_segments, segment_name
@@ -53,7 +54,11 @@ def _item(ref: ShardRef, task: str, segment: int = 0) -> Item:
 def do_items(
     first: Sequence[Item], joins: Sequence[Item], work: Work, yunet_model: bytes | None
 ) -> None:
-    """Do both rounds, with progress in seconds of video."""
+    """Do both rounds, with progress in seconds of video.
+
+    Raises:
+        EmotionError: if the storage fails for longer than it is waited for.
+    """
     total_s = sum(_item_s(item) for item in first)
     counts = dict.fromkeys(("videos", "faces", "rejects"), 0)
     with Progress("build", total=round(total_s), unit="s") as progress:
@@ -62,6 +67,8 @@ def do_items(
                 continue
             done_s = 0.0
             for row in worked(items, work, yunet_model).iter_rows():
+                if row["fault"]:
+                    raise EmotionError(f"{row['fault']}; the same command again does what is left")
                 before, done_s = round(done_s), done_s + row["video_s"]
                 progress.step(round(done_s) - before, **{name: row[name] for name in counts})
 

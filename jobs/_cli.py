@@ -54,14 +54,14 @@ def parse(config: type[ConfigT], argv: Sequence[str] | None, *, doc: str | None)
 def one_line_errors(main: Main) -> Main:
     """Turn an expected error into ``error: ...`` on stderr and exit code 2; bugs stay loud.
 
-    Expected are ``EmotionError`` and a storage that fails, in this process or in a worker of Ray.
+    Expected are ``EmotionError`` and a storage that fails.
     """
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
         try:
             return main(argv)
-        except (EmotionError, *storage_errors(), *_ray_errors()) as err:
+        except expected_errors() as err:
             line = expected_line(err)
             if line is None:
                 raise
@@ -69,6 +69,11 @@ def one_line_errors(main: Main) -> Main:
             return 2
 
     return run
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """What may be nobody's bug; ``expected_line`` tells."""
+    return (EmotionError, *storage_errors())
 
 
 def expected_line(err: BaseException) -> str | None:
@@ -79,8 +84,6 @@ def expected_line(err: BaseException) -> str | None:
     >>> expected_line(KeyError("a")) is None
     True
     """
-    while isinstance(inner := getattr(err, "cause", None), BaseException):
-        err = inner  # what a worker of Ray raised
     if isinstance(err, EmotionError):
         return str(err)
     if isinstance(err, OSError) and not _is_storage_fault(err):
@@ -103,9 +106,3 @@ def storage_errors() -> tuple[type[Exception], ...]:
     except ImportError:
         return (OSError,)
     return (OSError, BotoCoreError, ClientError)
-
-
-def _ray_errors() -> tuple[type[Exception], ...]:
-    """What wraps an error of a worker; nothing in a process that does not use Ray."""
-    ray = sys.modules.get("ray.exceptions")
-    return (ray.RayError,) if ray else ()

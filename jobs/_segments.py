@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> d
     Returns:
         Counts: frames and faces.
     """
+    began = time.monotonic()
     rows: list[dict[str, object]] = []
     counts = {"frames": 0, "faces": 0}
     with tempfile.TemporaryDirectory(prefix="video-emotion-segment-") as folder:
@@ -76,14 +78,22 @@ def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> d
             except VideoError as err:
                 broken = vars(err)
             writer.write_table(rows_table(rows, SEGMENTS))
-            told = json.dumps({"facts": asdict(facts), "broken": broken})
+            wall_s = time.monotonic() - began
+            told = json.dumps({"facts": asdict(facts), "broken": broken, "wall_s": wall_s})
             writer.add_key_value_metadata({"video_emotion": told})
         storage.put_file(path, uri)
     return counts
 
 
-def join_segments(uris: list[str], summary: VideoSummary) -> Iterator[Observation]:
-    """What was seen in a whole video; fills ``summary.facts``.
+def join_segments(
+    uris: Sequence[str], summary: VideoSummary, walls_s: list[float]
+) -> Iterator[Observation]:
+    """What was seen in a whole video.
+
+    Args:
+        uris: of its segments, in order.
+        summary: its ``facts`` are filled in.
+        walls_s: the seconds that each segment took are added.
 
     Raises:
         VideoError: where a segment broke, after what was seen before.
@@ -93,6 +103,7 @@ def join_segments(uris: list[str], summary: VideoSummary) -> Iterator[Observatio
         with storage.local_copy(uri) as path:
             file = pq.ParquetFile(path)
             told = json.loads(file.metadata.metadata[b"video_emotion"])
+            walls_s.append(told["wall_s"])
             parts.append(VideoFacts(**told["facts"]))
             summary.facts = join_facts(parts)
             for batch in file.iter_batches(_GROUP_ROWS):

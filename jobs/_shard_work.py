@@ -19,6 +19,7 @@ from emotion.extract.observe import Observation
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary
 from jobs import _output
+from jobs._cli import expected_errors, expected_line
 from jobs._parts import ShardWriter
 from jobs._revise import revise_shard
 from jobs._segments import (
@@ -30,7 +31,7 @@ from jobs._segments import (
 )
 from jobs._shards import ShardRef, read_shard
 from jobs._trial import Trial
-from jobs._videos import fetched, opened, reject_row, video_row
+from jobs._videos import content_sha256, fetched, opened, reject_row, video_row
 from schemas.tables import DATASETS, with_columns
 
 DATA_TABLES = ("frames", "faces", "tracks", "clips")
@@ -82,7 +83,19 @@ class BuildWorker:
         self._schemas = DATASETS | {"videos": videos}
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Do one item; returns what to count: video_s, videos, faces, clips, rejects."""
+        """Do one item; returns what to count: video_s, videos, faces, clips, rejects.
+
+        ``fault`` is empty, or one line for a storage that failed; a bug is raised.
+        """
+        try:
+            return self._do(item) | {"fault": ""}
+        except expected_errors() as err:
+            line = expected_line(err)
+            if line is None:
+                raise
+            return _progress(0.0, {}) | {"fault": line}
+
+    def _do(self, item: dict[str, Any]) -> dict[str, Any]:
         ref, task = ShardRef.from_item(item), item["task"]
         if task == "segment":
             return self._segment(ref, int(item["segment"]))
@@ -98,7 +111,7 @@ class BuildWorker:
         """Write the parts of one shard, then its ledger entry."""
         began = time.monotonic()
         reasons: Counter[str] = Counter()
-        video_s = 0.0
+        video_s, walls_s = 0.0, list[float]()
         rows = read_shard(ref)
         out, whole = self._work.out, ref.num_segments == 1
         with self._attempt(ref.shard_id) as trial, ShardWriter(self._schemas) as writer:
@@ -108,7 +121,7 @@ class BuildWorker:
                     if whole:
                         self._add_video(writer, video, summary, trial)
                     else:
-                        self._join(writer, video, summary, _segment_uris(out, ref))
+                        walls_s += self._join(writer, video, summary, _segment_uris(out, ref))
                     broken = summary.broken
                     video_s += summary.facts.duration_s
                 except VideoError as err:
@@ -123,7 +136,7 @@ class BuildWorker:
                 "counts": writer.counts,
                 "rejects": dict(reasons),
                 "video_s": video_s,
-                "wall_s": time.monotonic() - began,
+                "wall_s": time.monotonic() - began + sum(walls_s),
                 "retired": len(ref.retired),
             }
         _output.write_entry(out, ref.shard_id, entry)
@@ -175,15 +188,17 @@ class BuildWorker:
 
     def _join(
         self, writer: ShardWriter, video: Row, summary: VideoSummary, uris: list[str]
-    ) -> None:
-        """Walk through what the segments' workers saw."""
-        seen = join_segments(uris, summary)
+    ) -> list[float]:
+        """Walk through what the segments' workers saw; returns the seconds that they took."""
+        walls_s: list[float] = []
+        seen = join_segments(uris, summary, walls_s)
         if self._work.keep_partial:
             seen = until_broken(seen, summary)
         rows = self._extractor.walk(seen, video_id=str(video["video_id"]), summary=summary)
         _add_rows(writer, video, rows)
-        sha256 = storage.sha256(storage.join(self._work.root, str(video["uri"])))
+        sha256 = content_sha256(video, self._work.root)
         writer.add("videos", video_row(video, sha256, summary))
+        return walls_s
 
     @contextlib.contextmanager
     def _attempt(self, name: str) -> Iterator[Trial | None]:

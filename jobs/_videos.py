@@ -53,6 +53,14 @@ def opened(video: Row, root: str) -> Iterator[Source]:
             yield source
 
 
+def content_sha256(video: Row, root: str) -> str:
+    """Hex SHA-256 of the video's bytes, streamed; raises as ``fetched``."""
+    uri = storage.join(root, str(video["uri"]))
+    with _storage_errors(uri):
+        _check_version(video, uri)
+        return storage.sha256(uri)
+
+
 def _check_version(video: Row, uri: str) -> None:
     now = storage.stat(uri)
     if (now.size_bytes, now.version) != (video["size_bytes"], video["etag"]):

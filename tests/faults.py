@@ -221,6 +221,14 @@ def kill(process: psutil.Process) -> None:
     process.send_signal(signal.SIGKILL)
 
 
+def kill_one(running: Job, find: Callable[[], list[psutil.Process]]) -> None:
+    """Kill the first of what is found; a job that ends before there is one was not hurt."""
+    found = wait_for(lambda: find() or running.process.poll() is not None)
+    if isinstance(found, list):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            kill(found[0])
+
+
 def wait_for(found: Callable[[], T], *, timeout_s: float = 180.0) -> T:
     """Ask again until the answer is something.
 

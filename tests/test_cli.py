@@ -140,7 +140,7 @@ def test_a_wrong_package_is_one_line(clip: Path, capsys: pytest.CaptureFixture[s
 def test_summary_is_as_worked_out_by_hand() -> None:
     probs = {"calm": 0.25, "tense": 0.75}
     box = (0.0, 0.0, 8.0, 8.0)
-    late = ClipPrediction("v/1", 1, 2.0, 4.0, box, 16, 0.9, "tense", 0.75, probs)
+    late = ClipPrediction("v/1", 1, 0, 2.0, 4.0, box, 16, 0.9, "tense", 0.75, probs)
     early = dataclasses.replace(late, clip_id="v/0", track_id=0, start_s=0.0, stop_s=2.0)
     answer = VideoPrediction("a.mp4", 4.0, "tense", 0.75, probs, 0.5, None, 2, (late, early), "abc")
     assert summary_lines(answer) == [

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import shutil
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from ray.data import from_items
-from ray.exceptions import RayTaskError
 
 from emotion import storage
-from emotion.errors import InputError, VideoError
-from emotion.extract.decode import Limits
+from emotion.errors import InputError
 from emotion.extract.detect import spec_for
-from jobs import _lock
+from jobs import _lock, _output
 from jobs._cli import expected_line
-from jobs._trial import Trial
 from jobs.build_dataset import main
 from schemas.tables import DATASETS
-from tests.drawing import number_video
 from tests.faults import (
     NUM_VIDEOS,
     Job,
     Proxy,
     Tables,
     build_arguments,
-    command,
     done_shards,
-    kill,
+    kill_one,
     read_dataset,
     wait_for,
     write_archive,
@@ -87,14 +77,6 @@ def kill_raylet(running: Job, _: Proxy | None) -> None:
     kill_one(running, running.raylets)
 
 
-def kill_one(running: Job, find: Callable[[], list[psutil.Process]]) -> None:
-    """Kill the first of what is found; a job that ends before there is one was not hurt."""
-    found = wait_for(lambda: find() or running.process.poll() is not None)
-    if isinstance(found, list):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            kill(found[0])
-
-
 def cut_storage(_: Job, proxy: Proxy | None) -> None:
     assert proxy is not None
     proxy.cut()
@@ -111,7 +93,14 @@ FAULTS = {
 
 
 def hurt(
-    archive: str, out: str, fault: str, *, after: int, wait_s: float, proxy: Proxy | None = None
+    archive: str,
+    out: str,
+    fault: str,
+    *,
+    after: int,
+    wait_s: float,
+    proxy: Proxy | None = None,
+    options: Sequence[str] = (),
 ) -> int:
     """Break a run some time after its ``after``-th shard; run again until it is whole.
 
@@ -119,7 +108,7 @@ def hurt(
         The runs that it took. Every later run finds what the runs before finished, and leaves it.
     """
     endpoint = proxy.url if proxy else None
-    with job(archive, out, endpoint=endpoint) as running:
+    with job(archive, out, *options, endpoint=endpoint) as running:
         wait_for(lambda: len(done_shards(out)) >= after or running.process.poll() is not None)
         time.sleep(wait_s)
         FAULTS[fault](running, proxy)
@@ -128,7 +117,7 @@ def hurt(
     while code != 0:
         assert runs < 3
         before = parts(out, done_shards(out))
-        with job(archive, out, endpoint=endpoint) as running:
+        with job(archive, out, *options, endpoint=endpoint) as running:
             code, runs = running.wait(), runs + 1
             assert code == 0, running.log
         now = parts(out, done_shards(out))
@@ -168,14 +157,24 @@ def test_storage_that_is_away_for_a_while_is_waited_for(
 def test_twenty_random_moments(
     archive: Path, bucket: str, s3_server: str, expected: Tables, tmp_path: Path, number: int
 ) -> None:
-    """Each fault five times; the folder and S3 in turn, all that cut the storage on S3."""
+    """Every fault on videos whole and in segments, in a folder and, after eight rounds, on S3."""
     rng = random.Random(number)
-    fault = sorted(FAULTS)[number % 4]
-    on_s3 = fault == "storage" or number // 4 % 2 == 1
+    fault = sorted(FAULTS)[number // 2 % 4]
+    on_s3 = fault == "storage" or number // 8 % 2 == 1
     root, out = (f"{bucket}/videos", f"{bucket}/out") if on_s3 else (str(archive), f"{tmp_path}/o")
-    moment = {"after": rng.randrange(NUM_VIDEOS), "wait_s": rng.choice((0, rng.uniform(0, 3)))}
+    # Every video is a long one where that begins at 1.8 s.
+    options = ("--segment-minutes", "0.02") if number % 2 else ()
+    after, wait_s = rng.randrange(NUM_VIDEOS), rng.choice((0.0, rng.uniform(0, 3)))
     with Proxy(s3_server) as proxy:
-        hurt(root, out, fault, **moment, proxy=proxy if on_s3 else None)
+        hurt(
+            root,
+            out,
+            fault,
+            after=after,
+            wait_s=wait_s,
+            options=options,
+            proxy=proxy if on_s3 else None,
+        )
     assert read_dataset(out) == expected
 
 
@@ -229,16 +228,21 @@ def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> No
     ],
     ids=["bug", "bug with a file", "input", "connection", "disk", "S3"],
 )
-def test_a_fault_in_a_worker_is_one_line(
-    local_ray: None, raised: Exception, line: str | None
-) -> None:
-    def fail(row: dict[str, object]) -> dict[str, object]:
-        raise raised
-
+def test_what_is_a_fault_and_what_a_bug(raised: Exception, line: str | None) -> None:
     assert expected_line(raised) == line
-    with pytest.raises(RayTaskError) as caught:
-        from_items([{"a": 1}]).map(fail).take_all()
-    assert expected_line(caught.value) == line
+
+
+def test_a_fault_in_a_worker_is_one_line(
+    archive: Path, tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    _output.claim(str(out), spec=spec_for("dlib"), config={})
+    (out / "clips").write_text("where a folder must be")
+    assert main(build_arguments(str(archive), str(out))) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: cannot write into {out}/clips: ")
+    assert error.endswith("; the same command again does what is left")
+    assert done_shards(str(out)) == []
 
 
 def test_a_lock_whose_answer_was_lost_is_held(tmp_path: Path) -> None:
@@ -248,77 +252,3 @@ def test_a_lock_whose_answer_was_lost_is_held(tmp_path: Path) -> None:
     _lock._take(uri, mine, str(tmp_path))
     _lock._take(uri, mine, str(tmp_path))
     assert storage.read_json(uri) == mine
-
-
-# One video that costs more than itself
-
-
-def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path) -> None:
-    """A worker dies within a shard; the next one looks first, and there it dies again."""
-    out = tmp_path / "out"
-    with job(str(corpus), str(out), "--shard-minutes", "1") as running:
-        wait_for(lambda: list(out.glob("_ledger/attempts/*")))
-        kill_one(running, running.workers)
-        kill_one(running, lambda: [p for p in running.processes() if "_trial" in command(p)])
-        assert running.wait() == 0, running.log
-    rejects = storage.read_tables(f"{out}/rejects").to_pylist()
-    assert [(r["uri"], r["reason"]) for r in rejects] == [("videos/s0/happy.mp4", "crashed")]
-    assert rejects[0]["detail"] == "reading it ended a process with exit code -9"
-    videos = storage.read_tables(f"{out}/videos").to_pylist()
-    assert sorted(r["uri"] for r in videos) == [
-        f"videos/{name}.mp4"
-        for name in ("s0/surprise", "s1/happy", "s1/surprise", "s2/happy", "s2/surprise")
-    ]
-    assert list(out.glob("_ledger/attempts/*")) == []
-
-
-def test_a_video_that_takes_too_long_costs_itself(
-    corpus: Path, tmp_path: Path, local_ray: None
-) -> None:
-    root = tmp_path / "videos"
-    shutil.copytree(corpus / "videos/s0", root)
-    number_video(root / "long.mp4", 4000, hw=(720, 1280))
-    (root / "labels.csv").write_text(
-        "uri,subject_id,label\nhappy.mp4,s,happy\nlong.mp4,s,happy\nsurprise.mp4,s,surprise\n"
-    )
-    out = str(tmp_path / "out")
-    assert main(build_arguments(str(root), out, "--max-wall-s", "6", "--shard-minutes", "9")) == 0
-    rejects = storage.read_tables(f"{out}/rejects").to_pylist()
-    assert [(r["uri"], r["reason"]) for r in rejects] == [("long.mp4", "timeout")]
-    videos = storage.read_tables(f"{out}/videos").to_pylist()
-    assert sorted(r["uri"] for r in videos) == ["happy.mp4", "surprise.mp4"]
-
-
-@pytest.fixture
-def endless(tmp_path: Path) -> Path:
-    """A file that is never read to its end: a pipe that nobody writes to."""
-    path = tmp_path / "endless.mp4"
-    os.mkfifo(path)
-    return path
-
-
-def test_a_trial_outlives_what_it_looks_at(corpus: Path, tmp_path: Path, endless: Path) -> None:
-    (tmp_path / "text.mp4").write_text("no video")
-    good = corpus / "videos/s0/happy.mp4"
-    with Trial(spec_for("dlib"), None, limits=Limits(max_wall_s=60)) as trial:
-        trial.look(tmp_path / "text.mp4")  # whatever is wrong with it, it can be looked at
-        trial.look(good)
-        first = trial.process
-        assert first is not None
-        threading.Timer(0.5, first.kill).start()
-        with pytest.raises(VideoError, match="exit code -9") as caught:
-            trial.look(endless)
-        assert caught.value.reason == "crashed"
-        trial.look(good, start=0, stop=4)
-        second = trial.process
-        assert second is not None
-    assert second.poll() is not None  # ended with the block
-
-
-def test_a_trial_of_an_endless_file_ends_in_time(endless: Path) -> None:
-    with Trial(spec_for("dlib"), None, limits=Limits(max_wall_s=1)) as trial:
-        began = time.monotonic()
-        with pytest.raises(VideoError, match="limit of 1 s") as caught:
-            trial.look(endless)
-        assert 1 <= time.monotonic() - began < 10
-    assert caught.value.reason == "timeout"

@@ -76,7 +76,7 @@ def make_loader() -> Callable[[Options], Any]:
         def predict(self, path: Path) -> Prediction:
             time.sleep(1.0 if path.suffix == ".slow" else 0.0)
             probs = {"neutral": 0.25, "happy": 0.75}
-            clip = Clip("c0", 0, 0.0, 1.0, (1.0, 2.0, 30.0, 40.0), 8, 0.9, "happy", 0.75, probs)
+            clip = Clip("c0", 0, 0, 0.0, 1.0, (1.0, 2.0, 30.0, 40.0), 8, 0.9, "happy", 0.75, probs)
             where = str(path)
             return Prediction(where, 1.0, "happy", 0.75, probs, 1.0, None, 1, (clip,), "m0")
 

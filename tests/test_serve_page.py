@@ -36,8 +36,8 @@ from serve.web import create_web
 LABELS = ("neutral", "happy", "sad", "angry", "surprise", "fear", "disgust")
 
 Clip = dataclasses.make_dataclass("Clip", (
-    "clip_id", "track_id", "identity_id", "start_s", "stop_s", "box", "num_faces", "quality", "label",
-    "confidence", "probs"))
+    "clip_id", "track_id", "identity_id", "start_s", "stop_s", "box", "num_faces", "quality",
+    "label", "confidence", "probs"))
 Video = dataclasses.make_dataclass("Video", (
     "uri", "duration_s", "label", "confidence", "probs", "coverage", "reason", "num_tracks",
     "clips", "model_id"))
@@ -60,7 +60,8 @@ class Scorer:
                 probs[label] = 0.7
                 box = (20.0 + 150 * track, 40.0, 120.0 + 150 * track, 160.0)
                 clips.append(Clip(
-                    f"c{track}{k}", track, 2.0 * k, 2.0 * k + 2, box, 16, 0.9, label, 0.7, probs))
+                    f"c{track}{k}", track, track, 2.0 * k, 2.0 * k + 2, box, 16, 0.9, label, 0.7,
+                    probs))
         probs = dict(zip(LABELS, (0.1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1)))
         return Video(
             str(path), 8.0, "happy", 0.4, probs, 0.875, None, 2, tuple(clips), "m0")

@@ -55,11 +55,12 @@ def any_size(model: bytes) -> bytes:
 def to_blob(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network's input: (1, 3, H, W) float32 BGR 0 to 255, black up to multiples of 32."""
     height, width = image.shape[:2]
-    blob = cv2.dnn.blobFromImage(image, swapRB=True)
     bottom, right = -height % STRIDES[-1], -width % STRIDES[-1]
     if bottom or right:
-        blob = np.pad(blob, ((0, 0), (0, 0), (0, bottom), (0, right)))
-    return np.asarray(blob, np.float32)
+        image = np.asarray(
+            cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT), np.uint8
+        )
+    return np.asarray(cv2.dnn.blobFromImage(image, swapRB=True), np.float32)
 
 
 def decode(

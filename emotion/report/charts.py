@@ -131,16 +131,14 @@ def bars(counts: Sequence[tuple[str, int]], *, total: int | None = None) -> tupl
     )
 
 
-def stepped(
-    counts: Sequence[tuple[int, int]], *, last: int, first: int = 0
-) -> tuple[tuple[str, int], ...]:
-    """Counts of small numbers as names and counts; ``last`` also takes what is larger.
+def stepped(counts: Sequence[tuple[int, int]], *, last: int) -> tuple[tuple[str, int], ...]:
+    """Counts of the numbers 0, 1, 2, ... as names and counts; ``last`` also takes what is larger.
 
     >>> stepped([(1, 5), (7, 2), (3, 1)], last=3)
     (('0', 0), ('1', 5), ('2', 0), ('3 or more', 3))
     """
-    found = dict.fromkeys(range(first, last + 1), 0)
+    found = dict.fromkeys(range(last + 1), 0)
     for value, count in counts:
-        found[min(max(value, first), last)] += count
-    names = [*map(str, range(first, last)), f"{last} or more"]
+        found[min(value, last)] += count
+    names = [*map(str, range(last)), f"{last} or more"]
     return tuple(zip(names, found.values(), strict=True))

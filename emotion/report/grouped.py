@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _MERGE_ROWS = 65_536
+_MERGE_PIECES = 256
 
 
 class Grouped:
@@ -26,7 +27,7 @@ class Grouped:
     def __init__(self, keys: Sequence[str], sums: Sequence[str] = ()) -> None:
         self._keys, self._sums = list(keys), list(sums)
         self._pieces: list[pa.Table] = []
-        self._num_merged = 0
+        self._num_merged, self._num_rows = 0, 0
 
     def add(self, table: pa.Table) -> None:
         """Count the rows of a table that has the key and the sum columns."""
@@ -34,7 +35,10 @@ class Grouped:
             return
         ones = pa.repeat(pa.scalar(1, pa.int64()), table.num_rows)
         self._pieces.append(self._sum(table.append_column("rows", ones)))
-        if sum(piece.num_rows for piece in self._pieces) > 2 * self._num_merged + _MERGE_ROWS:
+        self._num_rows += self._pieces[-1].num_rows
+        grown = self._num_rows > 2 * self._num_merged + _MERGE_ROWS
+        many_small = len(self._pieces) > _MERGE_PIECES and self._num_merged < _MERGE_ROWS
+        if grown or many_small:
             self._merge()
 
     def table(self) -> pa.Table | None:
@@ -64,7 +68,7 @@ class Grouped:
         if self._pieces:
             order = [(key, "ascending") for key in self._keys]
             self._pieces = [self._pieces[0].sort_by(order)]
-            self._num_merged = self._pieces[0].num_rows
+            self._num_merged = self._num_rows = self._pieces[0].num_rows
 
     def _sum(self, table: pa.Table) -> pa.Table:
         names = ["rows", *self._sums]
