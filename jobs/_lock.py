@@ -44,16 +44,18 @@ def held(out: str) -> Iterator[None]:
         "beat": 0,
     }
     _take(uri, mine, out)
-    stop = threading.Event()
-    thread = threading.Thread(target=_beat, args=(uri, mine, stop), daemon=True)
+    stop, away = threading.Event(), threading.Event()
+    thread = threading.Thread(target=_beat, args=(uri, mine, stop, away), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
-        with contextlib.suppress(*storage_errors()):  # a lock left behind is taken over later
-            storage.remove(uri)
+        thread.join(BEAT_S)
+        # Where the storage is away the lock is left behind, to be taken over: it was waited for.
+        if not (thread.is_alive() or away.is_set()):
+            with contextlib.suppress(*storage_errors()):
+                storage.remove(uri)
 
 
 def _take(uri: str, mine: dict[str, Any], out: str) -> None:
@@ -84,11 +86,15 @@ def _is_dead(uri: str, holder: dict[str, Any]) -> bool:
     return True
 
 
-def _beat(uri: str, mine: dict[str, Any], stop: threading.Event) -> None:
+def _beat(uri: str, mine: dict[str, Any], stop: threading.Event, away: threading.Event) -> None:
+    """Write the lock again and again; ``away`` is set while that fails."""
     while not stop.wait(BEAT_S):
         mine["beat"] += 1
-        with contextlib.suppress(*storage_errors()):  # away: the run's own writes will tell
+        try:
             storage.write_bytes(uri, _text(mine))
+            away.clear()
+        except storage_errors():
+            away.set()  # the run's own writes will tell
 
 
 def _text(value: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory import repeat
 from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.decode import Limits
@@ -42,8 +43,9 @@ def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video that takes far longer to read than anybody waits for here."""
-    path = tmp_path_factory.mktemp("endless") / "endless.mp4"
-    return write_video(path, [number_frame(0, hw=(720, 1280))] * 480, fps=8)
+    folder = tmp_path_factory.mktemp("endless")
+    short = write_video(folder / "short.mp4", [number_frame(0, hw=(720, 1280))] * 64, fps=8)
+    return repeat(short, folder / "endless.mp4", seconds=1200)
 
 
 def test_a_video_that_takes_too_long_costs_itself(
