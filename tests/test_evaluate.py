@@ -131,7 +131,10 @@ def write_scores(uri: str, *, finished: bool = True) -> str:
         | {"video_id": u, "uri": u, "label": p, "reason": None if p else "no_face"}
         for u, p in PREDICTED.items()
     ]
-    broken: dict[str, object] = dict.fromkeys(REJECTS.names, "d")
+    broken: dict[str, object] = dict.fromkeys(REJECTS.names, "d") | {
+        "offset_s": None,
+        "offset_bytes": None,
+    }
     rejects = rows_table([broken | {"uri": "d.mp4", "reason": "truncated"}], REJECTS)
     storage.write_table(f"{uri}/videos/part-0.parquet", rows_table(rows, schema))
     storage.write_table(f"{uri}/rejects/part-0.parquet", rejects)

@@ -49,6 +49,7 @@ def clip_row(split: str, number: int, label: str, rng: np.random.Generator) -> d
         "clip_id": f"{name}/0/0",
         "video_id": name,
         "track_id": 0,
+        "identity_id": 0,
         "subject_id": f"{split}{number}",
         "label": label,
         "split": split,
