@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ray.cluster_utils import Cluster
 
 from tests.faults import (
     NUM_VIDEOS,
@@ -19,38 +20,56 @@ from tests.faults import (
     write_archive,
 )
 
-STORE_BYTES = 100 * 2**20
+ENV = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def add_worker(cluster: Cluster) -> Any:
-    """A further node of one CPU."""
-    return cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+class Nodes:
+    """Ray nodes of a process of their own: what other tests told Ray here is not told to them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.address = self._answer()
+
+    def tell(self, word: str) -> None:
+        """Have a worker node killed or added, and wait until that is done."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+        assert self._answer() == word
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("nodes: "):
+                return line.removeprefix("nodes: ").strip()
+        raise AssertionError("the nodes' process has ended")
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A head without CPUs, as in ray_cluster.yaml."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "object_store_memory": STORE_BYTES},
-    )
-    try:
-        yield cluster
-    finally:
-        cluster.shutdown()  # type: ignore[no-untyped-call]
+def nodes() -> Iterator[Nodes]:
+    """A head without CPUs, as in ray_cluster.yaml, and two workers of one CPU."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | ENV
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.nodes"],
+        env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield Nodes(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()  # the nodes end at the end of their input
+            process.wait(60)
 
 
-def test_a_node_dies_and_another_joins(cluster: Cluster, corpus: Path, tmp_path: Path) -> None:
+def test_a_node_dies_and_another_joins(nodes: Nodes, corpus: Path, tmp_path: Path) -> None:
     archive, out = str(write_archive(corpus, tmp_path / "archive")), str(tmp_path / "out")
-    dying, _ = add_worker(cluster), add_worker(cluster)
-    options = ("--address", cluster.address)
-    with Job(["jobs.build_dataset", *build_arguments(archive, out, *options)]) as running:
+    options = ("--address", nodes.address)
+    with Job(["jobs.build_dataset", *build_arguments(archive, out, *options)], env=ENV) as running:
         wait_for(lambda: done_shards(out) or running.process.poll() is not None)
         assert running.process.poll() is None, running.log
-        cluster.remove_node(dying, allow_graceful=False)
+        nodes.tell("kill")
         assert len(done_shards(out)) < NUM_VIDEOS
-        add_worker(cluster)
+        nodes.tell("add")
         assert running.wait() == 0, running.log
     alone = str(tmp_path / "alone")
     with Job(["jobs.build_dataset", *build_arguments(archive, alone)]) as local:

@@ -78,6 +78,8 @@ def histogram(
     (3, 1)
     >>> histogram("s", []).counts
     ()
+    >>> histogram("s", [2.4, 2.4000000000000004], num_bins=2).counts
+    (0, 2)
     """
     array = np.asarray(values, np.float64)
     array = array[np.isfinite(array)]
@@ -85,7 +87,7 @@ def histogram(
         return Histogram(title, 0.0, 0.0, (), (), 0, 0, None)
     least, p5, median, p95, high = (float(v) for v in np.percentile(array, [1, 5, 50, 95, 99]))
     low = least if cut_low else float(array.min())
-    if high <= low:
+    if high - low <= 1e-9 * max(1.0, abs(high)):  # one value, give or take its last bits
         low, high = low - 0.5, low + 0.5
     counts, _ = np.histogram(np.clip(array, low, high), bins=num_bins, range=(low, high))
     return Histogram(
