@@ -14,7 +14,9 @@ from emotion import storage
 def database(folder: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory that spills into ``folder``."""
     spill = str(folder / "spill")
-    return duckdb.connect(config={"memory_limit": "512MB", "temp_directory": spill, "threads": 2})
+    db = duckdb.connect(config={"memory_limit": "512MB", "temp_directory": spill, "threads": 2})
+    db.execute("set enable_progress_bar = false")  # it would draw over the job's own lines
+    return db
 
 
 def batches(db: duckdb.DuckDBPyConnection, sql: str, num_rows: int) -> pa.RecordBatchReader:

@@ -124,6 +124,7 @@ def _database(
         "autoload_known_extensions": "false",
     }
     with duckdb.connect(str(folder / "whole.duckdb"), config=config) as database:
+        database.execute("set enable_progress_bar = false")  # it would draw over the job's lines
         for name in DATASETS:
             uris = [storage.join(dataset_uri, name, part) for part in parts[name]]
             _open(database, name, uris, DATASETS[name])
