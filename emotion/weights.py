@@ -133,6 +133,6 @@ def _find_packaged(file: WeightsFile) -> Path:
     if found is None or found.origin is None:
         raise InputError("package face-recognition-models is not installed; run `make setup`")
     path = Path(found.origin).parent / "models" / file.name
-    if not path.is_file() or storage.sha256_file(path) != file.sha256:
+    if not path.is_file() or storage.sha256(str(path)) != file.sha256:
         raise InputError(f"{path} is missing or not the known file; reinstall the package")
     return path

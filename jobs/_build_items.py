@@ -8,34 +8,23 @@ from typing import Any
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.errors import EmotionError
-from jobs import _output, _ray
+from jobs import _ray
 from jobs._progress import Progress
 from jobs._segments import finished_segments, segment_name
 from jobs._shard_work import BuildWorker, Work
-from jobs._shards import ShardRef
+from jobs._shards import ShardRef, to_do
 
 Item = dict[str, Any]
 
 
 def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
-    """What is to do, in two rounds: shards, segments and revisions; then joins of segments.
-
-    A shard is done if it has a ledger entry that accounts for every retired video, and left out
-    no video for ``storage_error``, which may have passed.
-    """
-    names = _output.done_shards(out)
-    done = {entry["shard_id"]: entry for entry in _output.read_entries(out, sorted(names))}
-    seen = finished_segments(out) if any(ref.num_segments > 1 for ref in refs) else set()
-    first: list[Item] = []
+    """What is to do, in two rounds: shards, segments and revisions; then joins of segments."""
+    wanted, stale = to_do(refs, out)
+    seen = finished_segments(out) if any(ref.num_segments > 1 for ref in wanted) else set()
+    first = [_item(ref, "revise") for ref in stale]
     joins: list[Item] = []
-    for ref in refs:
-        entry = done.get(ref.shard_id)
-        if entry is not None and "storage_error" not in entry["rejects"]:
-            if entry["retired"] != len(ref.retired):
-                first.append(_item(ref, "revise"))
-        elif len(ref.retired) == ref.num_rows:
-            continue  # nothing of it is wanted, and nothing was made
-        elif ref.num_segments == 1:
+    for ref in wanted:
+        if ref.num_segments == 1:
             first.append(_item(ref, "shard"))
         else:
             first += [

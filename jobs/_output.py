@@ -52,12 +52,6 @@ def write_entry(out: str, shard_id: str, entry: dict[str, Any]) -> None:
     storage.write_json(_entry_uri(out, shard_id), entry)
 
 
-def done_shards(out: str) -> set[str]:
-    """Names of the shards whose ledger entry is there."""
-    entries = storage.list_files(storage.join(out, "_ledger", "done"), suffixes=(".json",))
-    return {e.uri.rsplit("/", 1)[-1].removesuffix(".json") for e in entries}
-
-
 def read_entry(out: str, shard_id: str) -> dict[str, Any]:
     """One shard's ledger entry.
 
@@ -73,10 +67,10 @@ def remove_entry(out: str, shard_id: str) -> None:
     storage.remove(_entry_uri(out, shard_id))
 
 
-def read_entries(out: str, shard_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The ledger entries of finished shards, in order."""
-    found = storage.read_many([_entry_uri(out, name) for name in shard_ids])
-    return [json.loads(data) for data in found]
+def read_entries(out: str) -> list[dict[str, Any]]:
+    """The ledger entries of the finished shards, in order of name."""
+    entries = storage.list_files(storage.join(out, "_ledger", "done"), suffixes=(".json",))
+    return [json.loads(data) for data in storage.read_many([entry.uri for entry in entries])]
 
 
 def _entry_uri(out: str, shard_id: str) -> str:

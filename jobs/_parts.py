@@ -28,6 +28,32 @@ def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema:
     storage.write_table(part_uri(out, table, shard_id), rows_table(rows, schema))
 
 
+def without_videos(source: Path, target: Path, video_ids: Sequence[str], schema: pa.Schema) -> int:
+    """Copy a part without the rows of some videos, one row group at a time.
+
+    Args:
+        source: local Parquet file with a column video_id.
+        target: file to write, of ``schema``.
+        video_ids: whose rows are left out.
+        schema: columns of both.
+
+    Returns:
+        The number of rows kept.
+    """
+    left_out, kept = pa.array(video_ids, pa.string()), 0
+    with (
+        pq.ParquetFile(source) as part,
+        pq.ParquetWriter(target, schema, compression="zstd") as writer,
+    ):
+        for number in range(part.num_row_groups):
+            group = part.read_row_group(number)
+            rows = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=left_out)))
+            kept += rows.num_rows
+            if rows.num_rows:
+                writer.write_table(rows.cast(schema))
+    return kept
+
+
 class ShardWriter:
     """Gathers the rows of one shard and writes its parts at the end.
 
@@ -94,17 +120,9 @@ class ShardWriter:
         self._rows[table] = []
 
     def _filtered(self, table: str) -> Path:
-        """Copy a part without the dropped videos, one row group at a time."""
-        source = pq.ParquetFile(self._path(table))
+        """Copy a part without the dropped videos."""
         target = self._path(f"{table}.kept")
-        dropped = pa.array(sorted(map(str, self._dropped)), pa.string())
-        self.counts[table] = 0
-        with pq.ParquetWriter(target, self._schemas[table], compression="zstd") as writer:
-            for number in range(source.num_row_groups):
-                group = source.read_row_group(number)
-                kept = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=dropped)))
-                self.counts[table] += kept.num_rows
-                if kept.num_rows:
-                    writer.write_table(kept)
-        source.close()
+        dropped = sorted(map(str, self._dropped))
+        schema = self._schemas[table]
+        self.counts[table] = without_videos(self._path(table), target, dropped, schema)
         return target

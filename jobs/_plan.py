@@ -165,11 +165,6 @@ def plan_labelled(
         return _counted(db, folder, columns)
 
 
-def read_rejects(plan: Plan) -> pa.Table:
-    """The plan's rejects as one table."""
-    return pq.read_table(plan.rejects)
-
-
 def _listing_rows(files: Iterable[FileInfo]) -> Iterator[Row]:
     for file in files:
         yield {

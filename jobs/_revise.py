@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from jobs import _output
-from jobs._parts import part_uri
+from jobs._parts import part_uri, without_videos
 from jobs._shards import ShardRef
 
 
@@ -37,21 +37,13 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> dict[
 
 
 def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:
-    """Rewrite one part, a row group at a time; returns the rows kept."""
-    retired = pa.array(ref.retired, pa.string())
-    uri, kept = part_uri(out, table, ref.shard_id), 0
-    with TemporaryDirectory(prefix="video-emotion-revise-") as folder:
+    """Rewrite one part; returns the rows kept."""
+    uri = part_uri(out, table, ref.shard_id)
+    with (
+        TemporaryDirectory(prefix="video-emotion-revise-") as folder,
+        storage.local_copy(uri) as old,
+    ):
         path = Path(folder) / "part.parquet"
-        with (
-            storage.local_copy(uri) as old,
-            pq.ParquetFile(old) as source,
-            pq.ParquetWriter(path, schema, compression="zstd") as writer,
-        ):
-            for number in range(source.num_row_groups):
-                group = source.read_row_group(number)
-                rows = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=retired)))
-                kept += rows.num_rows
-                if rows.num_rows:
-                    writer.write_table(rows.cast(schema))
+        kept = without_videos(old, path, ref.retired, schema)
         storage.put_file(path, uri)
     return kept

@@ -8,7 +8,7 @@ planned and not retired is what the output must hold.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
+from jobs import _output
 from jobs._plan import Plan, Row, write_rows
 from jobs._plan_sql import batches, database, quoted
 from schemas.tables import MANIFEST, with_columns
@@ -132,9 +133,32 @@ def extend_plan(
                 segment_s=segment_s,
             )
             schema = with_columns(MANIFEST, plan.extra_columns)
-            _write_plan(folder / "cut.parquet", rows, schema)
+            write_rows(folder / "cut.parquet", rows, schema, batch_rows=_GROUP_ROWS)
             _keep(folder / "cut.parquet", folder / f"plan-{number:04d}.parquet", out)
         return _refs(db, out), Change(fresh, gone)
+
+
+def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
+    """Shards that are to be done, and finished ones that hold videos no longer wanted.
+
+    A shard is finished if it has a ledger entry and left out no video for ``storage_error``, which
+    may have passed. Of a shard that was never done, and whose videos are all retired, nothing is
+    wanted.
+    """
+    done = {
+        entry["shard_id"]: entry["retired"]
+        for entry in _output.read_entries(out)
+        if "storage_error" not in entry["rejects"]
+    }
+    wanted = [r for r in refs if r.shard_id not in done and len(r.retired) < r.num_rows]
+    stale = [r for r in refs if done.get(r.shard_id, len(r.retired)) != len(r.retired)]
+    return wanted, stale
+
+
+def ledger_files(out: str, kind: str) -> list[str]:
+    """Addresses of the ledger's ``plan`` or ``retired`` files, in order of run."""
+    files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
+    return [f.uri for f in files if f.uri.rsplit("/", 1)[-1].startswith(f"{kind}-")]
 
 
 def cut_shards(
@@ -175,7 +199,7 @@ def _open_planned(db: duckdb.DuckDBPyConnection, out: str, plan: Plan, folder: P
     """Make views of what was planned before; returns how many runs did so."""
     number = 0
     for kind in ("plan", "retired"):
-        for file in _ledger_files(out, kind) if out else []:
+        for file in ledger_files(out, kind) if out else []:
             name = file.rsplit("/", 1)[-1]
             if not (folder / name).exists():
                 (folder / name).write_bytes(storage.read_bytes(file))
@@ -193,11 +217,6 @@ def _open_planned(db: duckdb.DuckDBPyConnection, out: str, plan: Plan, folder: P
         "anti join retireds using (shard_id, video_id)"
     )
     return number
-
-
-def _ledger_files(out: str, kind: str) -> list[str]:
-    files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
-    return [f.uri for f in files if f.uri.rsplit("/", 1)[-1].startswith(f"{kind}-")]
 
 
 def _key_columns(plan: Plan) -> str:
@@ -242,10 +261,6 @@ def _auto_shard_s(db: duckdb.DuckDBPyConnection, folder: Path) -> float:
     total_s = float(found[0][0] or 0)
     low, high = SHARD_S
     return min(max(total_s / NUM_SHARDS, low), high)
-
-
-def _write_plan(path: Path, rows: Iterator[Row], schema: pa.Schema) -> None:
-    write_rows(path, rows, schema, batch_rows=_GROUP_ROWS)
 
 
 def _refs(db: duckdb.DuckDBPyConnection, out: str) -> list[ShardRef]:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.extract.embed import SAME_PERSON_DISTANCE
+from jobs._shards import ledger_files
 from jobs._validation_groups import Parts
 from jobs._validation_queries import Query, all_queries
 from schemas.lookalikes import SubjectStore
@@ -130,19 +131,13 @@ def _database(
             uris = [storage.join(dataset_uri, name, part) for part in parts[name]]
             _open(database, name, uris, DATASETS[name])
         for name, kind in (("planned", "plan"), ("retired", "retired")):
-            _open(database, name, _ledger_files(dataset_uri, kind), MANIFEST)
+            _open(database, name, ledger_files(dataset_uri, kind), MANIFEST)
         database.execute(
             "CREATE VIEW plan AS SELECT * FROM planned p WHERE NOT EXISTS (FROM retired r "
             "WHERE r.shard_id = p.shard_id AND r.video_id = p.video_id)"
         )
         database.from_arrow(pa.table({"label": pa.array(labels, pa.string())})).create("labels")
         yield database
-
-
-def _ledger_files(dataset_uri: str, kind: str) -> list[str]:
-    ledger = storage.join(dataset_uri, "_ledger")
-    uris = [file.uri for file in storage.list_files(ledger, suffixes=(".parquet",))]
-    return [uri for uri in uris if storage.relative_to(uri, ledger).startswith(f"{kind}-")]
 
 
 def _open(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 from emotion import storage
 from emotion.errors import VideoError
@@ -12,6 +14,7 @@ from emotion.extract.container import Source
 from emotion.extract.walk import VideoSummary
 from jobs._plan import Row, reject
 
+SourceT = TypeVar("SourceT")
 READ_AHEAD_BYTES = 4 * 2**20
 
 
@@ -28,27 +31,32 @@ def fetched(video: Row, root: str) -> Iterator[Path]:
     Raises:
         VideoError: missing, changed or storage_error, if its bytes cannot be had.
     """
-    uri = storage.join(root, str(video["uri"]))
-    with contextlib.ExitStack() as stack:
-        with _storage_errors(uri):
-            _check_version(video, uri)
-            path = stack.enter_context(storage.local_copy(uri))
-        with _noted(uri):
-            yield path
+    with _had(video, root, storage.local_copy) as path:
+        yield path
 
 
 @contextlib.contextmanager
 def opened(video: Row, root: str) -> Iterator[Source]:
     """As ``fetched``, but of a remote video only what is read of it is fetched."""
+    with _had(video, root, _open) as source:
+        yield source
+
+
+def _open(uri: str) -> AbstractContextManager[Source]:
+    if storage.is_local(uri):
+        return storage.local_copy(uri)
+    return storage.open_input(uri, block_bytes=READ_AHEAD_BYTES)
+
+
+@contextlib.contextmanager
+def _had(
+    video: Row, root: str, get: Callable[[str], AbstractContextManager[SourceT]]
+) -> Iterator[SourceT]:
     uri = storage.join(root, str(video["uri"]))
     with contextlib.ExitStack() as stack:
         with _storage_errors(uri):
             _check_version(video, uri)
-            source: Source
-            if storage.is_local(uri):
-                source = stack.enter_context(storage.local_copy(uri))
-            else:
-                source = stack.enter_context(storage.open_input(uri, block_bytes=READ_AHEAD_BYTES))
+            source = stack.enter_context(get(uri))
         with _noted(uri):
             yield source
 

@@ -193,7 +193,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
     with _ray.session(config.address):
         if first or joins:
             _build_items.do_items(first, joins, work, yunet_model)
-        return finish(config, plan, refs, work.spec)
+        return finish(config, plan, work.spec)
 
 
 def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: int) -> str:
@@ -206,10 +206,9 @@ def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: 
     )
 
 
-def finish(config: Config, plan: Plan, refs: Sequence[ShardRef], spec: ExtractionSpec) -> int:
+def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
     """Validate the whole, write the report and the marker, print the summary."""
-    done = _output.done_shards(config.out)
-    entries = _output.read_entries(config.out, [r.shard_id for r in refs if r.shard_id in done])
+    entries = _output.read_entries(config.out)
     counts = _output.add_counts(entries, "counts")
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
     reasons = Counter(plan.reasons)

@@ -35,7 +35,7 @@ from jobs._probe import probe_durations
 from jobs._progress import Progress
 from jobs._revise import revise_shard
 from jobs._scored import OpenShard, Shard, closing_row, commit, score_tables
-from jobs._shards import ShardRef, extend_plan, read_shard
+from jobs._shards import ShardRef, extend_plan, read_shard, to_do
 from jobs._videos import fetched, reject_row
 
 MODEL_BATCH = 16
@@ -85,7 +85,7 @@ class ExtractVideo:
                     if table == "clips":
                         crops = row.pop("crops")
                         yield base | {"kind": "clip", "row": json.dumps(row), "crops": crops}
-                closing = closing_row(video, storage.sha256_file(path), summary)
+                closing = closing_row(video, storage.sha256(str(path)), summary)
             yield base | {"kind": "video", "row": json.dumps(closing), "crops": []}
         except VideoError as err:
             closing = reject_row(video, err)
@@ -176,7 +176,7 @@ def _score(
     refs: Sequence[ShardRef],
     num_videos: int,
 ) -> int:
-    missing, revise = _to_do(refs, config.out)
+    missing, revise = to_do(refs, config.out)
     print(f"plan: {num_videos} videos in {len(refs)} shards, {len(missing)} shards to do")
     success = storage.join(config.out, _output.SUCCESS)
     if not missing and not revise and storage.exists(success):
@@ -189,17 +189,7 @@ def _score(
         shards = [Shard(ref, tuple(read_shard(ref))) for ref in missing]
         with _ray.session(config.address):
             _score_missing(shards, config, package, yunet_model)
-    done = _output.done_shards(config.out)
-    return finish(config, package, num_videos, [r.shard_id for r in refs if r.shard_id in done])
-
-
-def _to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
-    """Shards to score, and finished ones that hold videos no longer wanted."""
-    entries = _output.read_entries(out, sorted(_output.done_shards(out)))
-    done = {e["shard_id"]: e["retired"] for e in entries if "storage_error" not in e["rejects"]}
-    wanted = [ref for ref in refs if ref.shard_id not in done and len(ref.retired) < ref.num_rows]
-    stale = [r for r in refs if r.shard_id in done and done[r.shard_id] != len(r.retired)]
-    return wanted, stale
+    return finish(config, package, num_videos)
 
 
 def _score_missing(
@@ -228,9 +218,9 @@ def _score_missing(
                 commit(config.out, by_id[shard_id], under_way.pop(shard_id), package.labels)
 
 
-def finish(config: Config, package: ModelPackage, num_listed: int, shard_ids: Sequence[str]) -> int:
+def finish(config: Config, package: ModelPackage, num_listed: int) -> int:
     """Write the report and the marker; print the summary."""
-    entries = _output.read_entries(config.out, shard_ids)
+    entries = _output.read_entries(config.out)
     counts, reasons = _output.add_counts(entries, "counts"), _output.add_counts(entries, "rejects")
     storage.write_bytes(storage.join(config.out, "report.html"), scores_report(config.out).encode())
     success = {

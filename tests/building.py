@@ -1,12 +1,12 @@
 """Running the build job in tests, and reading what it made."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import av
 
+from benchmarks.memory import repeat
 from emotion import storage
 from jobs.build_dataset import main
 
@@ -23,32 +23,10 @@ def copied(corpus: Path, to: Path) -> Path:
     return Path(shutil.copytree(corpus, to))
 
 
-def repeat(clips: Sequence[Path], out: Path) -> None:
-    """Clips one after another in one file, without encoding."""
-    with av.open(str(out), "w") as target:
-        stream = None
-        offset = 0
-        for clip in clips:
-            with av.open(str(clip)) as source:
-                original = source.streams.video[0]
-                if stream is None:
-                    stream = target.add_stream_from_template(original)
-                    stream.time_base = original.time_base
-                stop = 0
-                for packet in source.demux(original):
-                    if packet.dts is None or packet.pts is None:
-                        continue
-                    stop = max(stop, packet.pts + (packet.duration or 0))
-                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
-                    packet.stream = stream
-                    target.mux(packet)
-                offset += stop
-
-
 def cut_off(clip: Path, out: Path, *, share: float) -> float:
     """The clip as Matroska, cut off after a share of its bytes; its full length in seconds."""
     whole = out.with_name("whole.mkv")
-    repeat([clip], whole)
+    repeat(clip, whole, seconds=0.1)  # once: it is longer
     data = whole.read_bytes()
     whole.unlink()
     out.write_bytes(data[: int(len(data) * share)])

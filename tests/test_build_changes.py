@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory import repeat
 from emotion import storage
-from tests.building import build, by_uri, copied, cut_off, repeat, rows
+from tests.building import build, by_uri, copied, cut_off, rows
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -51,7 +52,7 @@ def test_what_changed_is_rebuilt_and_nothing_else(
 def test_a_long_video_in_segments_gives_equal_rows(corpus: Path, tmp_path: Path) -> None:
     long = tmp_path / "long"
     long.mkdir()
-    repeat([corpus / "videos/s0/happy.mp4"] * 8, long / "long.mp4")
+    repeat(corpus / "videos/s0/happy.mp4", long / "long.mp4", seconds=16)
     (long / "labels.csv").write_text("uri,subject_id,label\nlong.mp4,s0,happy\n")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert build(long, whole) == 0

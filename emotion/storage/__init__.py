@@ -9,7 +9,6 @@ from emotion.storage.contents import (
     read_json,
     read_tables,
     sha256,
-    sha256_file,
     write_json,
     write_table,
 )
@@ -52,7 +51,6 @@ __all__ = [
     "relative_to",
     "remove",
     "sha256",
-    "sha256_file",
     "stat",
     "write_bytes",
     "write_json",

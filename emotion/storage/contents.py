@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -54,11 +53,6 @@ def read_tables(uri: str, *, columns: list[str] | None = None) -> pa.Table:
         with open_input(part.uri) as file:
             tables.append(pq.read_table(pa.PythonFile(file, mode="r"), columns=columns))
     return pa.concat_tables(tables)
-
-
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a local file's bytes."""
-    return sha256(str(path))
 
 
 def sha256(uri: str) -> str:

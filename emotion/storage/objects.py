@@ -151,8 +151,7 @@ def put_file(path: Path, uri: str) -> None:
         path.unlink()
         return
     final = Path(target)
-    _make_folder(final.parent)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial = _partial(final)
     partial.write_bytes(b"")  # same folder, so that the rename below never crosses a device
     if path.stat().st_dev == partial.stat().st_dev:
         partial.unlink()
@@ -161,6 +160,12 @@ def put_file(path: Path, uri: str) -> None:
     fs.get_file(str(path), str(partial))
     partial.replace(final)
     path.unlink()
+
+
+def _partial(final: Path) -> Path:
+    """A hidden name beside ``final``, whose folder is made, for what is not complete yet."""
+    _make_folder(final.parent)
+    return final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
 
 
 def _make_folder(path: Path) -> None:
@@ -191,8 +196,7 @@ def write_bytes(uri: str, data: bytes) -> None:
         fs.pipe_file(target, data)
         return
     final = Path(target)
-    _make_folder(final.parent)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial = _partial(final)
     partial.write_bytes(data)
     partial.replace(final)
 
@@ -223,14 +227,13 @@ def create_bytes(uri: str, data: bytes) -> bool:
     if not is_local(uri):
         try:
             fs.pipe_file(target, data, mode="create")
-        except (FileExistsError, OSError) as err:
+        except OSError:
             if fs.exists(target):
                 return False
-            raise err
+            raise
         return True
     final = Path(target)
-    _make_folder(final.parent)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial = _partial(final)
     partial.write_bytes(data)
     try:
         os.link(partial, final)  # fails where there is one, and shows it only complete
