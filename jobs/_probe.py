@@ -17,6 +17,7 @@ from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.decode import Limits, probe
 from jobs import _ray
+from jobs._cli import storage_errors
 from jobs._shards import PROBED
 
 HERE_AT_MOST = 2000
@@ -85,7 +86,7 @@ def probe_chunk(chunk: pa.Table, root: str) -> pa.Table:
                 with storage.open_input(uri, block_bytes=2**18) as file:
                     header = probe(file, Limits())
             found = {"duration_s": header.duration_s, "seekable": header.seekable}
-        except (VideoError, OSError):
+        except (VideoError, *storage_errors()):
             pass  # the worker meets it again, and says what is wrong
         return {"video_id": row["video_id"]} | found
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -17,6 +18,7 @@ from emotion.errors import InputError
 from emotion.extract.detect import spec_for
 from jobs import _lock, _output
 from jobs._cli import expected_line
+from jobs._probe import probe_chunk
 from jobs.build_dataset import main
 from schemas.tables import DATASETS
 from tests.faults import (
@@ -196,6 +198,19 @@ def test_storage_that_does_not_come_back(
         with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
             assert running.wait() == 0, running.log
     assert read_dataset(out) == expected
+
+
+@pytest.mark.slow
+def test_a_probe_without_storage_blames_no_video(
+    bucket: str, s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker meets the fault again, and stops for it; the plan is made without the time."""
+    with Proxy(s3_server) as proxy:
+        proxy.cut()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        asked = pa.table({"video_id": ["v"], "uri": ["a.mp4"]})
+        found = probe_chunk(asked, f"{bucket}/videos").to_pylist()
+    assert found == [{"video_id": "v", "duration_s": None, "seekable": None}]
 
 
 def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> None:
