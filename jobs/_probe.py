@@ -76,6 +76,8 @@ class _Probe:
 def probe_chunk(chunk: pa.Table, root: str) -> pa.Table:
     """``PROBED`` rows of a table of video_id and uri."""
 
+    absent: tuple[type[Exception], ...] = (VideoError, *storage_errors())
+
     def one(row: dict[str, Any]) -> dict[str, object]:
         found: dict[str, object] = {"duration_s": None, "seekable": None}
         try:
@@ -86,7 +88,7 @@ def probe_chunk(chunk: pa.Table, root: str) -> pa.Table:
                 with storage.open_input(uri, block_bytes=2**18) as file:
                     header = probe(file, Limits())
             found = {"duration_s": header.duration_s, "seekable": header.seekable}
-        except (VideoError, *storage_errors()):
+        except absent:
             pass  # the worker meets it again, and says what is wrong
         return {"video_id": row["video_id"]} | found
 

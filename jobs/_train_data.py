@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import class_index
 from emotion.learn.loop import Batch
+from emotion.learn.recipe import Balance
+from emotion.learn.sampling import epoch_order
 from emotion.learn.transforms import decode_crops
 from jobs._ray import cluster_cpus
 
@@ -25,6 +28,8 @@ INGEST_CPUS = 0.25
 """Reserved per decoding task: the training workers leave that much free even on one core."""
 
 READ_ROWS = 32
+PREFETCH = 2
+"""Batches that Ray Data holds ready while a worker computes."""
 PAD = "pad"
 Columns = dict[str, NDArray[Any]]
 
@@ -90,60 +95,81 @@ class Share:
         self._source, self._batch_size = source, batch_size
         self._kept: Batch | None = self._load() if keep else None
 
-    def _load(self) -> Batch:
+    def _load(self) -> Batch | None:
         """All clips in order of clip_id, so that it does not matter who read what first."""
-        ids: list[str] = []
-        clips, targets = [], []
-        for columns in self._stream(READ_ROWS):
-            ids += columns["clip_id"].tolist()
-            clips.append(_clips(columns))
-            targets.append(columns["target"])
+        parts = [_batch(columns) for columns in self._stream(READ_ROWS)]
+        if not parts:
+            return None
+        ids = tuple(name for part in parts for name in part.clip_ids)
         order = np.argsort(np.array(ids), kind="stable")
-        return (
-            torch.from_numpy(np.concatenate(clips)[order]),
-            torch.from_numpy(np.concatenate(targets)[order].astype(np.int64)),
+        return Batch(
+            torch.cat([part.clips for part in parts])[order],
+            torch.cat([part.targets for part in parts])[order],
+            tuple(ids[i] for i in order),
         )
 
     def batches(self) -> Iterator[Batch]:
         """Every clip once, in order; the last batch may be short."""
-        if self._kept is not None:
-            clips, targets = self._kept
-            for first in range(0, len(targets), self._batch_size):
-                chosen = slice(first, first + self._batch_size)
-                yield clips[chosen], targets[chosen]
+        if self._kept is None:
+            yield from map(_batch, self._stream(self._batch_size))
             return
-        for columns in self._stream(self._batch_size):
-            yield _batch(columns)
+        for first in range(0, len(self._kept.targets), self._batch_size):
+            last = min(first + self._batch_size, len(self._kept.targets))
+            yield _take(self._kept, np.arange(first, last))
 
-    def shuffled(self, *, num_batches: int, seed: int) -> Iterator[Batch]:
-        """Exactly ``num_batches`` batches in a new order, so that no rank waits for another."""
+    def shuffled(self, *, num_batches: int, seed: int, balance: Balance) -> Iterator[Batch]:
+        """Exactly ``num_batches`` full batches in a new order, so that no rank waits for another.
+
+        Balanced sampling needs the share in memory; a streamed one comes as it is, shuffled in a
+        buffer of 16 batches. A share with fewer clips than that begins again.
+
+        Raises:
+            InputError: if the share is empty.
+        """
         if self._kept is not None:
-            clips, targets = self._kept
-            order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(seed))
-            for first in range(0, num_batches * self._batch_size, self._batch_size):
-                chosen = order[first : first + self._batch_size]
-                yield clips[chosen], targets[chosen]
+            num = num_batches * self._batch_size
+            targets = self._kept.targets.numpy()
+            order = epoch_order(targets, num=num, balance=balance, seed=seed)
+            for first in range(0, num, self._batch_size):
+                yield _take(self._kept, order[first : first + self._batch_size])
             return
-        stream = self._stream(self._batch_size, seed=seed)
-        for _, columns in zip(range(num_batches), stream, strict=False):
-            yield _batch(columns)
+        yield from itertools.islice(self._endless(seed), num_batches)
 
-    def _stream(self, batch_size: int, *, seed: int | None = None) -> Iterator[Columns]:
+    def _endless(self, seed: int) -> Iterator[Batch]:
+        for again in itertools.count():
+            found = 0
+            for columns in self._stream(self._batch_size, seed=seed + again, full=True):
+                found += 1
+                yield _batch(columns)
+            if not found:
+                raise InputError(
+                    f"a worker has fewer train clips than one batch, {self._batch_size}: take "
+                    "fewer --workers, a smaller --batch-size or a larger --cache-gb"
+                )
+
+    def _stream(
+        self, batch_size: int, *, seed: int | None = None, full: bool = False
+    ) -> Iterator[Columns]:
         """Numpy batches; shuffled inside a buffer of 16 batches when there is a seed."""
         buffer = None if seed is None else 16 * batch_size
         batches: Iterable[Any] = self._source.iter_batches(
             batch_size=batch_size,
             batch_format="numpy",
+            prefetch_batches=PREFETCH,
             local_shuffle_buffer_size=buffer,
             local_shuffle_seed=seed,
+            drop_last=full,
         )
         yield from batches
 
 
-def _clips(columns: Columns) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(columns["clip"], dtype=np.uint8)
-
-
 def _batch(columns: Columns) -> Batch:
-    clips = torch.from_numpy(_clips(columns).copy())
-    return clips, torch.from_numpy(columns["target"].astype(np.int64))
+    clips = np.array(columns["clip"], np.uint8)  # a copy: Ray's own is read-only
+    targets = torch.from_numpy(columns["target"].astype(np.int64))
+    return Batch(torch.from_numpy(clips), targets, tuple(columns["clip_id"].tolist()))
+
+
+def _take(batch: Batch, rows: NDArray[np.int64]) -> Batch:
+    chosen = torch.from_numpy(rows)
+    names = tuple(batch.clip_ids[i] for i in rows.tolist())
+    return Batch(batch.clips[chosen], batch.targets[chosen], names)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.fs
 import ray.train
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Queue
 
-from emotion.errors import EmotionError, InputError
-from emotion.learn.state import RunState, read_state
+from emotion.errors import InputError
+from emotion.learn.state import EpochRow, RunState, read_state
 from jobs import _ray
 from jobs._train_data import ReadClips, clips_of
 from jobs._train_input import TrainInput
@@ -24,29 +26,65 @@ from jobs._train_worker import WorkerPlan, train_worker
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait sleep: spinning ones took ten times as long on cores that others use too."""
 
-
-def count_workers(wanted: int | None) -> int:
-    """``wanted``, else one per GPU, or one on a cluster without."""
-    return wanted or max(1, _ray.cluster_gpus())
+OnEpoch = Callable[[EpochRow, int, bool], None]
+"""Called on the driver with a row, the best epoch so far, and whether the row is new."""
 
 
-def scaling(workers: int) -> ray.train.ScalingConfig:
+@dataclass(frozen=True)
+class Workers:
+    """How many processes train.
+
+    Attributes:
+        least: a run waits for as many.
+        most: as many are used where the cluster has room; more than ``least`` is elastic.
+    """
+
+    least: int
+    most: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> Workers:
+        """``4``, or ``2-8``; None takes one per GPU, or one on a cluster without.
+
+        Raises:
+            InputError: if it is neither.
+
+        >>> Workers.parse("2-8")
+        Workers(least=2, most=8)
+        """
+        if text is None:
+            num = max(1, _ray.cluster_gpus())
+            return cls(num, num)
+        least, _, most = text.partition("-")
+        if not least.isdecimal() or not (most or "1").isdecimal():
+            raise InputError(f"--workers is {text!r}; it must be a number, or a range such as 2-8")
+        found = cls(int(least), int(most or least))
+        if not 1 <= found.least <= found.most:
+            raise InputError(f"--workers is {text!r}; a range goes from 1 or more upwards")
+        return found
+
+    @property
+    def divisor(self) -> int:
+        """What a number of rows must be a multiple of to be shared evenly, however many come."""
+        return math.lcm(*range(self.least, self.most + 1))
+
+
+def scaling(workers: Workers) -> ray.train.ScalingConfig:
     """GPUs where each worker can have one; a share of the cores otherwise, so that ingest has some.
 
     Raises:
         InputError: if there are GPUs, but fewer than workers.
     """
     gpus = _ray.cluster_gpus()
-    if 0 < gpus < workers:
-        raise InputError(f"--workers {workers} need a GPU each, the cluster has {gpus}")
-    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / workers)
+    if 0 < gpus < workers.least:
+        raise InputError(f"--workers {workers.least} need a GPU each, the cluster has {gpus}")
+    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / workers.least)
+    num: Any = workers.least if workers.least == workers.most else (workers.least, workers.most)
     return ray.train.ScalingConfig(
-        num_workers=workers, use_gpu=gpus > 0, resources_per_worker={"CPU": cpus} | _gpu(gpus)
+        num_workers=num,
+        use_gpu=gpus > 0,
+        resources_per_worker={"CPU": cpus} | ({"GPU": 1.0} if gpus else {}),
     )
-
-
-def _gpu(gpus: int) -> dict[str, float]:
-    return {"GPU": 1.0} if gpus else {}
 
 
 def arrow_filesystem(uri: str) -> tuple[pyarrow.fs.FileSystem | None, str]:
@@ -62,78 +100,98 @@ def arrow_filesystem(uri: str) -> tuple[pyarrow.fs.FileSystem | None, str]:
 
 
 @contextmanager
-def epoch_lines(total: int) -> Iterator[Queue]:
-    """A queue whose epoch rows are printed here, on the driver, as they come."""
+def epoch_rows(on_epoch: OnEpoch) -> Iterator[Queue]:
+    """A queue whose epoch rows are given to ``on_epoch`` here, on the driver, as they come.
+
+    What ``on_epoch`` raises is raised when the block ends; training goes on until then.
+    """
     queue = Queue(actor_options={"num_cpus": 0})
-    thread = threading.Thread(target=_print_lines, args=(queue, total), daemon=True)
-    thread.start()
-    try:
-        yield queue
-    finally:
-        queue.put(None)
-        thread.join()
-        queue.shutdown()
+    with ThreadPoolExecutor(1) as pool:
+        handing_on = pool.submit(_hand_on, queue, on_epoch)
+        try:
+            yield queue
+        finally:
+            queue.put(None)
+            wait([handing_on])
+            queue.shutdown()
+    handing_on.result()
 
 
-def _print_lines(queue: Queue, total: int) -> None:
+def _hand_on(queue: Queue, on_epoch: OnEpoch) -> None:
     while (item := queue.get()) is not None:
-        row, best_epoch = item
-        mark = "  best" if row["epoch"] == best_epoch else ""
-        print(
-            f"epoch {row['epoch']:>3}/{total}  loss {row['train_loss']:.3f}  "
-            f"val loss {row['val_loss']:.3f} war {row['val_war']:.3f} uar {row['val_uar']:.3f}  "
-            f"{row['wall_s']:.1f} s  {row['clips_per_s']:.0f} clips/s{mark}",
-            flush=True,
-        )
+        row, best_epoch, fresh = item
+        on_epoch(EpochRow(**row), best_epoch, fresh)
 
 
-def fit(plan: WorkerPlan, data: TrainInput, *, workers: int, out: str) -> RunState:
-    """Run the workers to the end, from the last checkpoint if there is one, and return its state.
+def epoch_line(row: EpochRow, *, epochs: int, best_epoch: int) -> str:
+    """One line of progress."""
+    mark = "  best" if row.epoch == best_epoch else ""
+    return (
+        f"epoch {row.epoch:>3}/{epochs}  loss {row.train_loss:.3f}  "
+        f"val loss {row.val_loss:.3f} war {row.val_war:.3f} uar {row.val_uar:.3f}  "
+        f"{row.wall_s:.1f} s  {row.clips_per_s:.0f} clips/s{mark}"
+    )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a run ended: the last checkpoint's state, and the line that it stopped with, if any."""
+
+    state: RunState
+    fault: str | None
+
+
+def fit(
+    plan: WorkerPlan,
+    data: TrainInput,
+    *,
+    workers: Workers,
+    out: str,
+    max_failures: int,
+    on_epoch: OnEpoch,
+) -> Fitted:
+    """Run the workers to the end, from the last checkpoint if there is one.
+
+    A worker that dies is started again by Ray, with the others, from the last checkpoint.
 
     Raises:
-        InputError: with a worker's own message, if it stopped for a reason that a user can mend.
+        InputError: with a worker's own message, if it stopped before the first epoch ended.
     """
+    faults = Queue(actor_options={"num_cpus": 0})
+    try:
+        with epoch_rows(on_epoch) as progress:
+            full = replace(plan, progress=progress, faults=faults)
+            result = _trainer(full, data, workers, out, max_failures).fit()
+        fault = str(faults.get()) if not faults.empty() else None
+    finally:
+        faults.shutdown()
+    if result.checkpoint is None:
+        raise InputError(fault or f"no epoch was finished in --max-minutes {plan.max_minutes}")
+    with result.checkpoint.as_directory() as folder:
+        return Fitted(read_state(Path(folder))[0], fault)
+
+
+def _trainer(
+    plan: WorkerPlan, data: TrainInput, workers: Workers, out: str, max_failures: int
+) -> TorchTrainer:
     filesystem, path = arrow_filesystem(out)
     train, val = (ReadClips(split, data.labels, data.clip_shape) for split in ("train", "val"))
-    with epoch_lines(plan.recipe.epochs) as queue:
-        trainer = TorchTrainer(
-            train_worker,
-            train_loop_config={"plan": replace(plan, progress=queue)},
-            scaling_config=scaling(workers),
-            datasets={
-                "train": clips_of(data.uri, train),
-                "val": clips_of(data.uri, val, num_pads=-data.num_val % workers),
-            },
-            run_config=ray.train.RunConfig(
-                name="checkpoints",
-                storage_path=path,
-                storage_filesystem=filesystem,
-                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-                worker_runtime_env={"env_vars": THREADS_ENV},
-                logging_config=ray.train.LoggingConfig(log_level="ERROR"),  # type: ignore[call-arg]
-            ),
-        )
-        try:
-            result = trainer.fit()
-        except ray.train.TrainingFailedError as err:
-            raise_readable(err)
-            raise
-    if result.checkpoint is None:
-        raise InputError(f"no epoch was finished in --max-minutes {plan.max_minutes}")
-    with result.checkpoint.as_directory() as folder:
-        return read_state(Path(folder))[0]
-
-
-def raise_readable(err: ray.train.TrainingFailedError) -> None:
-    """Raise the InputError that a worker stopped with, if it was one.
-
-    Raises:
-        InputError: with the worker's message.
-    """
-    failures: dict[int, BaseException] = getattr(err, "worker_failures", {})
-    for cause in failures.values():
-        link: BaseException | None = cause
-        while link is not None:
-            if isinstance(link, EmotionError):
-                raise InputError(str(getattr(link, "cause", link))) from None
-            link = link.__cause__
+    return TorchTrainer(
+        train_worker,
+        train_loop_config={"plan": plan},
+        scaling_config=scaling(workers),
+        datasets={
+            "train": clips_of(data.uri, train),
+            "val": clips_of(data.uri, val, num_pads=-data.num_val % workers.divisor),
+        },
+        run_config=ray.train.RunConfig(
+            name="checkpoints",
+            storage_path=path,
+            storage_filesystem=filesystem,
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
+            # One more than asked for: a fault that no new start mends costs one, see WorkerPlan.
+            failure_config=ray.train.FailureConfig(max_failures=max_failures + 1),
+            worker_runtime_env={"env_vars": THREADS_ENV},
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),  # type: ignore[call-arg]
+        ),
+    )

@@ -21,6 +21,7 @@ class TrainInput:
         labels: in class_index order.
         digest: of its ``_SUCCESS``: another one means that the dataset changed.
         train_counts: clips per class_index in train.
+        val_counts: the same in val.
         num_train: clips in train.
         num_val: clips in val.
         train_subjects: different subjects in train.
@@ -32,10 +33,17 @@ class TrainInput:
     labels: tuple[str, ...]
     digest: str
     train_counts: tuple[int, ...]
+    val_counts: tuple[int, ...]
     num_train: int
     num_val: int
     train_subjects: int
     val_subjects: int
+
+    @property
+    def missing_in_val(self) -> tuple[str, ...]:
+        """Labels that train has and val has not: choosing weights takes no notice of them."""
+        pairs = zip(self.labels, self.train_counts, self.val_counts, strict=True)
+        return tuple(label for label, train, val in pairs if train and not val)
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
@@ -65,7 +73,7 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
     train = [row for row in rows if row["split"] == "train"]
     val = [row for row in rows if row["split"] == "val"]
     _check_splits(uri, len(train), len(val))
-    counts = Counter(row["label"] for row in train)
+    counts, val_counts = (Counter(row["label"] for row in rows) for rows in (train, val))
     if len(counts) < 2:
         raise InputError(
             f"{uri}: the train split has clips of {', '.join(counts)} only; training needs two or "
@@ -77,6 +85,7 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
         labels=declared,
         digest=digest,
         train_counts=tuple(counts[label] for label in declared),
+        val_counts=tuple(val_counts[label] for label in declared),
         num_train=len(train),
         num_val=len(val),
         train_subjects=len({row["subject_id"] for row in train}),

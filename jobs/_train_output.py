@@ -1,57 +1,89 @@
-"""What a training run leaves: the model package, metrics.json and TensorBoard curves."""
+"""What a training run leaves beside its checkpoints and curves: model package and metrics.json."""
 
 from __future__ import annotations
 
 import dataclasses
-import tempfile
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter  # type: ignore[import-untyped]  # comes with ray[tune]
 
 from emotion import storage
+from emotion.learn.calibration import fit_temperature
 from emotion.learn.metrics import scores
 from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
-from emotion.learn.state import EpochRow, RunState
+from emotion.learn.state import RunState
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan
 
 
-def make_package(state: RunState, data: TrainInput, plan: WorkerPlan) -> ModelPackage:
+def make_package(
+    state: RunState, data: TrainInput, plan: WorkerPlan, *, workers: str
+) -> ModelPackage:
     """The best epoch's weights with the facts of the run."""
     best = state.best_row
     found = scores(np.array(best.val_confusion, np.int64), data.labels)
-    training = {
-        "dataset_digest": data.digest,
-        "train_clips": data.num_train,
-        "train_subjects": data.train_subjects,
-        "val_clips": data.num_val,
-        "val_subjects": data.val_subjects,
-        "epochs": len(state.history),
-        "best_epoch": best.epoch,
-        "wall_s": round(sum(row.wall_s for row in state.history), 1),
-        "batch_size": plan.batch_size,
-        "lr": plan.recipe.lr,
-        "pretrained": plan.pretrained,
-        "seed": plan.seed,
-    }
     return ModelPackage(
         name=plan.model,
         args=plan.args,
         labels=data.labels,
         spec=data.spec,
         weights=weights_bytes(state.best),
-        training=training,
+        temperature=fit_temperature(state.logits, state.targets),
+        training=_facts(state, data, plan) | {"workers": workers},
         metrics={"split": "val", "unit": "clip", "loss": best.val_loss} | found.to_json(),
         versions=versions(),
     )
 
 
-def write_outputs(out: str, state: RunState, package: ModelPackage) -> None:
-    """Everything beside the checkpoints; ``metrics.json`` last, as the mark of a finished run."""
+def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any]:
+    rows = state.history
+    return {
+        "dataset": data.uri.rstrip("/").rsplit("/", 1)[-1],
+        "dataset_digest": data.digest,
+        "train_clips": data.num_train,
+        "train_subjects": data.train_subjects,
+        "train_counts": dict(zip(data.labels, data.train_counts, strict=True)),
+        "val_clips": data.num_val,
+        "val_subjects": data.val_subjects,
+        "val_counts": dict(zip(data.labels, data.val_counts, strict=True)),
+        "epochs": len(rows),
+        "best_epoch": state.best_epoch,
+        "wall_s": round(sum(row.wall_s for row in rows), 1),
+        "cpu_s": round(sum(row.cpu_s for row in rows), 1),
+        "clips_per_s": round(float(np.median([row.clips_per_s for row in rows])), 2),
+        "batch_size": plan.batch_size,
+        "lr": plan.recipe.lr,
+        "recipe": dataclasses.asdict(plan.recipe),
+        "pretrained": plan.pretrained,
+        "seed": plan.seed,
+        "num_parameters": sum(v.numel() for v in state.best.values() if v.is_floating_point()),
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str | None:
+    """Of the checkout that this code runs from; None where it was installed otherwise."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):  # no git here, or the checkout is another user's
+        return None
+    return found.stdout.strip()
+
+
+def write_outputs(out: str, state: RunState, package: ModelPackage, *, fault: str | None) -> None:
+    """Package and figures; ``metrics.json`` last, as the mark of a finished run.
+
+    A run that stopped with ``fault`` leaves its best package and no mark.
+    """
     save_package(storage.join(out, "package"), package)
-    write_curves(storage.join(out, "tensorboard"), state.history)
+    if fault is not None:
+        return
     metrics = {
         "model_id": package.model_id,
         "best_epoch": state.best_epoch,
@@ -60,16 +92,3 @@ def write_outputs(out: str, state: RunState, package: ModelPackage) -> None:
         "note": "weights were chosen on val; the test split was not read: see jobs.evaluate",
     }
     storage.write_json(storage.join(out, "metrics.json"), metrics)
-
-
-def write_curves(uri: str, history: list[EpochRow]) -> None:
-    """TensorBoard scalars, one point per epoch."""
-    names = ("train_loss", "val_loss", "val_war", "val_uar", "clips_per_s")
-    with tempfile.TemporaryDirectory() as folder:
-        with SummaryWriter(folder) as writer:
-            for row in history:
-                values: dict[str, Any] = dataclasses.asdict(row)
-                for name in names:
-                    writer.add_scalar(name, values[name], row.epoch)
-        for file in Path(folder).iterdir():
-            storage.put_file(file, storage.join(uri, "events.out.tfevents.run"))

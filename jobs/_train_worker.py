@@ -19,10 +19,15 @@ from numpy.typing import NDArray
 from ray.util.queue import Queue
 from torch import nn
 
-from emotion.learn.loop import Recipe, Totals, class_weights, evaluate, make_optimizer, train_epoch
+from emotion.errors import EmotionError
+from emotion.learn.learner import Learner, make_learner
+from emotion.learn.loop import Totals, evaluate, train_epoch
+from emotion.learn.losses import loss_weights
 from emotion.learn.metrics import scores
-from emotion.learn.models import ModelArg, build_model, load_pretrained
-from emotion.learn.state import EpochRow, RunState, read_state, restore, save_state
+from emotion.learn.models import ModelArg, build_model
+from emotion.learn.pretrained import load_pretrained
+from emotion.learn.recipe import Recipe, lr_share
+from emotion.learn.state import EpochRow, RunState, read_state, save_state
 from jobs._train_data import Share
 
 
@@ -36,13 +41,15 @@ class WorkerPlan:
         pretrained: as ``load_pretrained`` takes it.
         labels: in class_index order.
         recipe: how to train.
-        batch_size: clips per rank and step.
-        steps: per epoch, the same on every rank.
-        train_counts: clips per class_index in the train split.
+        batch_size: clips per step over all ranks.
+        num_train: clips in the train split.
+        train_counts: the same per class_index.
         keep: whether the shares stay in memory.
         seed: of weights, order, augmentation and dropout.
         max_minutes: no new epoch begins after these; 0: no limit.
         progress: where each finished epoch's row is put, for the driver to print.
+        faults: where a rank puts the one line that it stops with. Ray would begin again, and
+            begin again in vain: with a line here, the workers end instead.
     """
 
     model: str
@@ -51,39 +58,91 @@ class WorkerPlan:
     labels: tuple[str, ...]
     recipe: Recipe
     batch_size: int
-    steps: int
+    num_train: int
     train_counts: tuple[int, ...]
     keep: bool
     seed: int
     max_minutes: float
     progress: Queue | None = None
+    faults: Queue | None = None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How an epoch is cut into batches and steps; follows from how many ranks there are.
+
+    >>> Pace.of(num_train=100, batch_size=16, ranks=3, accumulate=2)
+    Pace(batch_size=5, batches=6, steps=3)
+    """
+
+    batch_size: int
+    batches: int
+    steps: int
+
+    @classmethod
+    def of(cls, *, num_train: int, batch_size: int, ranks: int, accumulate: int) -> Pace:
+        """Clips per rank and batch, batches per rank and epoch, steps per epoch."""
+        per_rank = max(2, batch_size // ranks)  # batch normalisation needs two
+        batches = max(1, num_train // ranks // per_rank)
+        return cls(per_rank, batches, -(-batches // accumulate))
 
 
 def train_worker(config: dict[str, Any]) -> None:
     """Ray Train's entry point; ``config["plan"]`` is a WorkerPlan."""
     plan: WorkerPlan = config["plan"]
+    if plan.faults is not None and not plan.faults.empty():
+        return
+    try:
+        _train(plan)
+    except EmotionError as err:
+        if plan.faults is not None:
+            plan.faults.put(str(err))
+        raise
+
+
+def _train(plan: WorkerPlan) -> None:
     logging.getLogger().setLevel(logging.WARNING)  # Ray says at INFO what the driver prints
     context = ray.train.get_context()
     _use_cores(context.get_local_world_size())
-    torch.manual_seed(plan.seed)
-    model = build_model(plan.model, len(plan.labels), plan.args)
-    load_pretrained(model, plan.model, plan.pretrained)
-    wrapped = ray.train.torch.prepare_model(model)
-    optimizer = make_optimizer(model, plan.recipe)
-    state = _resume(model, optimizer)
+    learner = _begin(plan)
+    state = _resume(learner)
+    pace = Pace.of(
+        num_train=plan.num_train,
+        batch_size=plan.batch_size,
+        ranks=context.get_world_size(),
+        accumulate=plan.recipe.accumulate,
+    )
     train, val = (
-        Share(ray.train.get_dataset_shard(name), keep=plan.keep, batch_size=plan.batch_size)
+        Share(ray.train.get_dataset_shard(name), keep=plan.keep, batch_size=pace.batch_size)
         for name in ("train", "val")
     )
+    first = context.get_world_rank() == 0
+    if first:
+        _tell(plan, state, state.history, fresh=False)
     began = time.monotonic()
+    wrapped: nn.Module | None = None
     for epoch in range(len(state.history) + 1, plan.recipe.epochs + 1):
-        if _time_is_up(began, plan.max_minutes):
+        if state.stale(plan.recipe.patience) or _time_is_up(began, plan.max_minutes):
             break
-        row = _epoch(epoch, plan, wrapped, model, optimizer, train, val)
-        state.add(row, model)
-        if context.get_world_rank() == 0 and plan.progress is not None:
-            plan.progress.put((vars(row), state.best_epoch))
-        _report(state, model, optimizer, rank=context.get_world_rank())
+        if learner.begin_epoch(epoch) or wrapped is None:  # what the ranks share has changed
+            wrapped = ray.train.torch.prepare_model(learner.model)
+        fitted = _fit(epoch, plan, pace, learner, wrapped, train)
+        judged = evaluate(_agreed(learner.judged), val.batches(), num_classes=len(plan.labels))
+        row = _row(epoch, plan, pace, fitted, judged)
+        logits, targets = _gathered(judged) if state.is_better(row) else (None, None)
+        state.add(row, learner.judged, logits, targets)
+        if first:
+            _tell(plan, state, [row], fresh=True)
+        _report(state, learner, first=first)
+
+
+def _begin(plan: WorkerPlan) -> Learner:
+    torch.manual_seed(plan.seed)
+    model = build_model(plan.model, len(plan.labels), plan.args)
+    backbone = str(plan.args.get("backbone", ""))
+    load_pretrained(model, plan.model, plan.pretrained, backbone=backbone)
+    model.to(ray.train.torch.get_device())
+    return make_learner(model, plan.model, plan.recipe)
 
 
 def _use_cores(workers_here: int) -> None:
@@ -91,14 +150,20 @@ def _use_cores(workers_here: int) -> None:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers_here))
 
 
-def _resume(model: nn.Module, optimizer: torch.optim.Optimizer) -> RunState:
+def _resume(learner: Learner) -> RunState:
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None:
         return RunState()
     with checkpoint.as_directory() as folder:
         state, tensors = read_state(Path(folder))
-    restore(tensors, model, optimizer)
+    learner.load_tensors(tensors)
     return state
+
+
+def _tell(plan: WorkerPlan, state: RunState, rows: list[EpochRow], *, fresh: bool) -> None:
+    if plan.progress is not None:
+        for row in rows:
+            plan.progress.put((vars(row), state.best_epoch, fresh))
 
 
 def _time_is_up(began: float, max_minutes: float) -> bool:
@@ -117,61 +182,85 @@ def _sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return summed
 
 
-def _over_ranks(totals: Totals) -> Totals:
-    head = [totals.loss_sum, float(totals.num_clips)]
-    flat = _sum(np.concatenate([head, totals.confusion.ravel().astype(np.float64)]))
-    confusion = flat[2:].astype(np.int64).reshape(totals.confusion.shape)
-    return Totals(float(flat[0]), confusion, round(flat[1]))
+def _agreed(model: nn.Module) -> nn.Module:
+    """The model with rank 0's running means: each rank's norms have seen other clips."""
+    if dist.is_initialized():
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
+    return model
 
 
-def _epoch(
-    epoch: int,
-    plan: WorkerPlan,
-    wrapped: nn.Module,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    train: Share,
-    val: Share,
-) -> EpochRow:
-    """Train and evaluate once; every number in the row is the same on every rank."""
-    began = time.monotonic()
+def _gathered(judged: Totals) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits and targets of all ranks' val clips."""
+    if not dist.is_initialized():
+        return judged.logits, judged.targets
+    shares: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(shares, (judged.logits, judged.targets))
+    return np.concatenate([s[0] for s in shares]), np.concatenate([s[1] for s in shares])
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """One epoch of training over all ranks."""
+
+    loss: float
+    began: float
+    clips_per_s: float
+    cpu_began: float
+
+
+def _fit(
+    epoch: int, plan: WorkerPlan, pace: Pace, learner: Learner, wrapped: nn.Module, train: Share
+) -> _Fitted:
+    began, cpu_began = time.monotonic(), time.process_time()
     rank = ray.train.get_context().get_world_rank()
     seed = int(np.random.SeedSequence([plan.seed, epoch, rank]).generate_state(1)[0])
     done = train_epoch(
-        wrapped,
-        train.shuffled(num_batches=plan.steps, seed=seed),
-        optimizer,
-        plan.recipe,
-        first_step=(epoch - 1) * plan.steps,
-        total_steps=plan.recipe.epochs * plan.steps,
-        weights=class_weights(plan.train_counts),
+        learner,
+        train.shuffled(num_batches=pace.batches, seed=seed, balance=plan.recipe.balance),
+        epoch=epoch,
+        first_step=(epoch - 1) * pace.steps,
+        total_steps=plan.recipe.epochs * pace.steps,
+        weights=loss_weights(plan.train_counts, plan.recipe),
         seed=seed,
+        wrapped=wrapped,
     )
-    fitted = _over_ranks(done)
-    train_s = time.monotonic() - began
-    judged = _over_ranks(evaluate(model, val.batches(), num_classes=len(plan.labels)))
-    found = scores(judged.confusion, plan.labels)
+    loss, num_clips = _sum(np.array([done.loss_sum, done.num_clips], np.float64))
+    wall_s = max(time.monotonic() - began, 1e-9)
+    return _Fitted(float(loss / num_clips), began, float(num_clips / wall_s), cpu_began)
+
+
+def _row(epoch: int, plan: WorkerPlan, pace: Pace, fitted: _Fitted, judged: Totals) -> EpochRow:
+    """One line of the history; every number in it is the same on every rank."""
+    cpu_s = time.process_time() - fitted.cpu_began
+    head = [judged.loss_sum, float(judged.num_clips), cpu_s]
+    flat = _sum(np.concatenate([head, judged.confusion.ravel().astype(np.float64)]))
+    found = scores(flat[3:].astype(np.int64).reshape(judged.confusion.shape), plan.labels)
+    recipe = plan.recipe
+    last = lr_share(
+        epoch * pace.steps - 1, total_steps=recipe.epochs * pace.steps, warmup=recipe.warmup
+    )
     return EpochRow(
         epoch=epoch,
         train_loss=fitted.loss,
-        val_loss=judged.loss,
+        val_loss=float(flat[0] / max(1.0, flat[1])),
         val_war=found.war,
         val_uar=found.uar,
-        wall_s=time.monotonic() - began,
-        clips_per_s=fitted.num_clips / max(train_s, 1e-9),
+        wall_s=time.monotonic() - fitted.began,
+        clips_per_s=fitted.clips_per_s,
         val_confusion=found.confusion,
+        lr=recipe.lr * last,
+        cpu_s=float(flat[2]),
     )
 
 
-def _report(
-    state: RunState, model: nn.Module, optimizer: torch.optim.Optimizer, *, rank: int
-) -> None:
+def _report(state: RunState, learner: Learner, *, first: bool) -> None:
     """Hand a checkpoint to Ray Train; a collective, rank 0 brings the files."""
     row = state.history[-1]
     metrics = {"epoch": row.epoch, "val_uar": row.val_uar, "val_loss": row.val_loss}
-    if rank != 0:
+    if not first:
         ray.train.report(metrics)
         return
     with tempfile.TemporaryDirectory() as folder:
-        save_state(Path(folder), state, model, optimizer)
+        save_state(Path(folder), state, learner)
         ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))

@@ -9,23 +9,28 @@ is. Weights are chosen on the val split; the test split is never read.
 
 from __future__ import annotations
 
+import json
 import math
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import parse_labels
-from emotion.learn.loop import Recipe
-from emotion.learn.models import build_model, default_args
+from emotion.learn.augment import Augment
+from emotion.learn.models import build_model, model_args
+from emotion.learn.recipe import Balance, Loss, Precision, Recipe
+from emotion.learn.state import EpochRow
 from jobs import _ray
 from jobs._cli import one_line_errors, parse
-from jobs._train_fit import count_workers, fit
+from jobs._train_curves import Curves
+from jobs._train_fit import Workers, epoch_line, fit
 from jobs._train_input import TrainInput, read_input
 from jobs._train_output import make_package, write_outputs
 from jobs._train_worker import WorkerPlan
 
-MAY_CHANGE = ("out", "workers", "address", "max_minutes", "cache_gb")
+MAY_CHANGE = ("out", "workers", "address", "max_minutes", "max_failures", "cache_gb")
 """Flags that may differ when a run goes on: they do not decide what is learnt."""
 
 
@@ -36,15 +41,37 @@ class Config:
     Attributes:
         dataset: Folder that jobs.build_dataset made.
         out: Folder for the run; new, or begun by the same command.
-        model: r3d_lite, r3d_18, mc3_18 or r2plus1d_18.
-        pretrained: none, kinetics400 (torchvision's weights) or a weights file.
+        model: r3d_lite, r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v2_s, swin3d_t, cnn_mean,
+            cnn_lstm, cnn_gru or cnn_attention.
+        model_args: Arguments of the model, such as backbone=resnet50 hidden=256.
+        pretrained: none, torchvision's weights by name (KINETICS400_V1, IMAGENET1K_V1), a weights
+            file or another run's package.
         labels: Labels that the dataset must have, in order, between commas; default: any.
         epochs: Passes over the train split.
-        batch_size: Clips per step over all workers.
+        batch_size: Clips per batch over all workers.
+        accumulate: Batches per step.
         lr: Highest learning rate.
+        weight_decay: Of AdamW.
+        warmup: Share of the steps in which the learning rate rises.
+        label_smoothing: Share of the target spread over all labels.
+        max_grad_norm: Gradients are scaled down to this norm.
+        ema_decay: Of the moving average of the weights, such as 0.995; 0: none.
+        mixup: Alpha of blending clips; 0: none.
+        cutmix: Alpha of pasting boxes of clips; 0: none.
+        loss: cross_entropy or focal.
+        focal_gamma: Of the focal loss.
+        balance: How rare labels count: weights in the loss, sampling, or none.
+        backbone_lr: Learning rate of the pretrained part, as a share of --lr.
+        freeze_epochs: The pretrained part does not learn in these first epochs.
+        patience: Ends after as many epochs without a better val UAR; 0: never.
+        augment: Changes to the augmentation, such as rotate_deg=20 blur=0.3; see the docs.
+        precision: auto (bf16 where the hardware has it), fp32, bf16 or fp16.
+        channels_last: Memory order of clips and weights.
+        compile: Let torch.compile fuse the model.
         seed: Of weights, order and augmentation.
         max_minutes: No new epoch begins after these; 0: no limit.
-        workers: Processes; default: one per GPU, or one that uses all cores.
+        max_failures: Workers that die are started again as often.
+        workers: Processes, as 4 or, elastic, 2-8; default: one per GPU, or one that uses all cores.
         cache_gb: Decoded clips are kept in memory, over all workers, if they take at most this.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
@@ -52,14 +79,34 @@ class Config:
     dataset: str
     out: str
     model: str = "r3d_lite"
+    model_args: tuple[str, ...] = ()
     pretrained: str = "none"
     labels: str | None = None
     epochs: int = 60
     batch_size: int = 16
+    accumulate: int = 1
     lr: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.08
+    label_smoothing: float = 0.05
+    max_grad_norm: float = 2.0
+    ema_decay: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    loss: Loss = "cross_entropy"
+    focal_gamma: float = 2.0
+    balance: Balance = "weights"
+    backbone_lr: float = 1.0
+    freeze_epochs: int = 0
+    patience: int = 0
+    augment: tuple[str, ...] = ()
+    precision: Precision = "auto"
+    channels_last: bool = False
+    compile: bool = False
     seed: int = 0
     max_minutes: float = 0.0
-    workers: int | None = None
+    max_failures: int = 3
+    workers: str | None = None
     cache_gb: float = 4.0
     address: str | None = None
 
@@ -67,15 +114,49 @@ class Config:
         checks = {
             "epochs": self.epochs >= 1,
             "batch_size": self.batch_size >= 2,  # batch normalisation needs two
-            "lr": self.lr > 0,
             "max_minutes": self.max_minutes >= 0,
-            "workers": self.workers is None or self.workers >= 1,
+            "max_failures": self.max_failures >= 0,
             "cache_gb": self.cache_gb >= 0,
         }
         for name, good in checks.items():
             if not good:
                 flag = name.replace("_", "-")
                 raise InputError(f"--{flag} is {getattr(self, name)}, out of range; see --help")
+
+    def recipe(self) -> Recipe:
+        """What of it decides how weights are fitted.
+
+        Raises:
+            InputError: if a value is out of its range.
+        """
+        same = {f.name for f in fields(Recipe)} - {"augment"}
+        chosen = {name: value for name, value in vars(self).items() if name in same}
+        return Recipe(**chosen, augment=_augment(self.augment))
+
+
+def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
+    """``name=value`` texts by name.
+
+    Raises:
+        InputError: on a text without ``=``.
+    """
+    for text in given:
+        if "=" not in text:
+            raise InputError(f"--{flag} {text!r} must be NAME=VALUE")
+    return dict(text.split("=", 1) for text in given)
+
+
+def _augment(given: Sequence[str]) -> Augment:
+    known = {f.name for f in fields(Augment)}
+    values = {}
+    for name, text in pairs(given, flag="augment").items():
+        if name not in known:
+            raise InputError(f"--augment knows no {name!r}; it knows {', '.join(sorted(known))}")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise InputError(f"--augment {name} is {text!r}; it must be a number") from None
+    return replace(Augment(), **values)
 
 
 def claim(config: Config, data: TrainInput) -> None:
@@ -88,6 +169,7 @@ def claim(config: Config, data: TrainInput) -> None:
     now = asdict(config) | {"dataset_digest": data.digest}
     if storage.exists(uri):
         before = storage.read_json(uri)
+        now = json.loads(json.dumps(now))  # as they come back from there
         changed = [k for k in now if k not in MAY_CHANGE and before.get(k) != now[k]]
         if changed:
             what = ", ".join(f"{k} {before.get(k)!r}, now {now[k]!r}" for k in changed)
@@ -99,20 +181,25 @@ def claim(config: Config, data: TrainInput) -> None:
     storage.write_json(uri, now)
 
 
-def plan_worker(config: Config, data: TrainInput, *, workers: int) -> WorkerPlan:
+def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
     """The decisions that every rank must share."""
-    per_rank = max(2, config.batch_size // workers)
     decoded_gb = (data.num_train + data.num_val) * math.prod(data.clip_shape) / 1e9
+    keep = decoded_gb <= config.cache_gb
+    if config.balance == "sampling" and not keep:
+        raise InputError(
+            f"--balance sampling needs the decoded clips in memory, {decoded_gb:.1f} GB: raise "
+            f"--cache-gb, {config.cache_gb} now, or take --balance weights"
+        )
     return WorkerPlan(
         model=config.model,
-        args=default_args(config.model),
+        args=model_args(config.model, pairs(config.model_args, flag="model-args")),
         pretrained=config.pretrained,
         labels=data.labels,
-        recipe=Recipe(epochs=config.epochs, lr=config.lr),
-        batch_size=per_rank,
-        steps=max(1, data.num_train // workers // per_rank),
+        recipe=config.recipe(),
+        batch_size=config.batch_size,
+        num_train=data.num_train,
         train_counts=data.train_counts,
-        keep=decoded_gb <= config.cache_gb,
+        keep=keep,
         seed=config.seed,
         max_minutes=config.max_minutes,
     )
@@ -122,7 +209,8 @@ def run(config: Config) -> int:
     """Train, or go on, or say that there is nothing left to do."""
     labels = parse_labels(config.labels) if config.labels else None
     data = read_input(config.dataset, labels=labels)
-    build_model(config.model, len(data.labels), {})  # a wrong name is said before Ray starts
+    plan = plan_worker(config, data)
+    build_model(plan.model, len(data.labels), plan.args)  # a wrong value is said before Ray starts
     claim(config, data)
     if storage.exists(storage.join(config.out, "metrics.json")):
         print(f"{config.out} is finished: nothing to do; its model is {config.out}/package")
@@ -131,19 +219,44 @@ def run(config: Config) -> int:
         f"training {config.model} on {data.num_train} clips of {data.train_subjects} subjects, "
         f"choosing on {data.num_val} clips of {data.val_subjects}"
     )
-    with _ray.session(config.address):
-        workers = count_workers(config.workers)
-        plan = plan_worker(config, data, workers=workers)
-        state = fit(plan, data, workers=workers, out=config.out)
-    package = make_package(state, data, plan)
-    write_outputs(config.out, state, package)
+    if data.missing_in_val:
+        missing = ", ".join(data.missing_in_val)
+        print(f"warning: val has no clip of {missing}: val UAR is over the other labels")
+    return train(config, data, plan)
+
+
+def train(config: Config, data: TrainInput, plan: WorkerPlan) -> int:
+    """Run the workers and write what the best epoch left."""
+    epochs = plan.recipe.epochs
+    with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
+
+        def on_epoch(row: EpochRow, best_epoch: int, fresh: bool) -> None:
+            curves.add(row)
+            if fresh:
+                print(epoch_line(row, epochs=epochs, best_epoch=best_epoch), flush=True)
+
+        fitted = fit(
+            plan,
+            data,
+            workers=Workers.parse(config.workers),
+            out=config.out,
+            max_failures=config.max_failures,
+            on_epoch=on_epoch,
+        )
+    state = fitted.state
+    package = make_package(state, data, plan, workers=config.workers or "auto")
+    write_outputs(config.out, state, package, fault=fitted.fault)
     best = state.best_row
     print(
         f"trained {len(state.history)} epochs; best is epoch {best.epoch}: "
         f"val uar {best.val_uar:.3f}, war {best.val_war:.3f} (clips)\n"
         f"model {package.model_id}: {config.out}/package"
     )
-    return 0
+    if fitted.fault is None:
+        return 0
+    kept = f"the best of {len(state.history)} epochs is kept in {config.out}/package"
+    print(f"error: {fitted.fault}; {kept}", file=sys.stderr)
+    return 2
 
 
 @one_line_errors

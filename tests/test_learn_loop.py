@@ -9,10 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
-from emotion.learn.loop import Batch, Recipe, class_weights, evaluate, make_optimizer, train_epoch
+from emotion.learn.augment import Augment
+from emotion.learn.learner import Ema, Learner, make_learner
+from emotion.learn.loop import Batch, LossError, enough_memory, evaluate, train_epoch
+from emotion.learn.losses import class_weights
 from emotion.learn.models import build_model
-from emotion.learn.state import EpochRow, RunState, read_state, restore, save_state
-from emotion.learn.transforms import Augment
+from emotion.learn.recipe import Recipe
+from emotion.learn.state import EpochRow, RunState, read_state, save_state
+from emotion.learn.transforms import to_input
 
 NOTHING = Augment(0, 0, 0, 0, 0, 0, 0, 0)
 RECIPE = Recipe(epochs=20, lr=0.01, augment=NOTHING)
@@ -25,30 +29,31 @@ def clips_of_two_kinds() -> Batch:
     clips = rng.integers(0, 60, (16, 4, 16, 16, 3)).astype(np.uint8)
     clips[0::2, :, :8] += 150
     clips[1::2, :, 8:] += 150
-    return torch.from_numpy(clips), torch.arange(16) % 2
+    names = tuple(f"clip{n}" for n in range(16))
+    return Batch(torch.from_numpy(clips), torch.arange(16) % 2, names)
 
 
-def batches() -> Iterator[Batch]:
-    clips, target = clips_of_two_kinds()
-    for first in (0, 8):
-        yield clips[first : first + 8], target[first : first + 8]
+def batches(size: int = 8) -> Iterator[Batch]:
+    every = clips_of_two_kinds()
+    for first in range(0, 16, size):
+        chosen = slice(first, first + size)
+        yield Batch(every.clips[chosen], every.targets[chosen], every.clip_ids[chosen])
 
 
-def small_model() -> nn.Module:
+def small_learner(recipe: Recipe = RECIPE) -> Learner:
     torch.manual_seed(0)
-    return build_model("r3d_lite", 2, {"input_px": 8, "width": 4})
+    model = build_model("r3d_lite", 2, {"input_px": 8, "width": 4})
+    return make_learner(model, "r3d_lite", recipe)
 
 
-def run_epochs(
-    model: nn.Module, optimizer: torch.optim.Optimizer, epochs: range, recipe: Recipe = RECIPE
-) -> float:
+def run_epochs(learner: Learner, epochs: range) -> float:
     totals = None
     for epoch in epochs:
+        learner.begin_epoch(epoch + 1)
         totals = train_epoch(
-            model,
+            learner,
             batches(),
-            optimizer,
-            recipe,
+            epoch=epoch + 1,
             first_step=2 * epoch,
             total_steps=40,
             weights=WEIGHTS,
@@ -63,58 +68,191 @@ def state_of(model: nn.Module) -> Tensor:
 
 
 def test_learns() -> None:
-    model = small_model()
-    before = evaluate(model, batches(), num_classes=2)
-    run_epochs(model, make_optimizer(model, RECIPE), range(20))
-    after = evaluate(model, batches(), num_classes=2)
+    learner = small_learner()
+    before = evaluate(learner.judged, batches(), num_classes=2)
+    run_epochs(learner, range(20))
+    after = evaluate(learner.judged, batches(), num_classes=2)
     assert after.loss < before.loss
     assert after.confusion.tolist() == [[8, 0], [0, 8]]
+    assert after.logits.shape == (16, 2)
+    assert after.targets.tolist() == [0, 1] * 8
 
 
-def test_equal_seeds_give_equal_weights() -> None:
-    first, again = small_model(), small_model()
-    for model in (first, again):
-        recipe = Recipe(epochs=20, lr=0.01)
-        run_epochs(model, make_optimizer(model, recipe), range(2), recipe)
-    assert torch.equal(state_of(first), state_of(again))
+EVERYTHING = Recipe(
+    epochs=20,
+    lr=0.01,
+    ema_decay=0.9,
+    mixup=0.4,
+    cutmix=1.0,
+    loss="focal",
+    accumulate=2,
+    augment=Augment(saturation=0.3, blur=0.5, speed=0.3, reverse=0.2),
+)
 
 
-def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path) -> None:
-    whole = small_model()
-    run_epochs(whole, make_optimizer(whole, RECIPE), range(4))
+@pytest.mark.parametrize("recipe", [Recipe(epochs=20, lr=0.01), EVERYTHING], ids=["plain", "all"])
+def test_equal_seeds_give_equal_weights(recipe: Recipe) -> None:
+    first, again = small_learner(recipe), small_learner(recipe)
+    for learner in (first, again):
+        run_epochs(learner, range(2))
+    assert torch.equal(state_of(first.judged), state_of(again.judged))
 
-    model = small_model()
-    optimizer = make_optimizer(model, RECIPE)
-    run_epochs(model, optimizer, range(2))
-    save_state(tmp_path, RunState(), model, optimizer)
-    resumed = build_model("r3d_lite", 2, {"input_px": 8, "width": 4})
-    optimizer = make_optimizer(resumed, RECIPE)
+
+@pytest.mark.parametrize("recipe", [RECIPE, EVERYTHING], ids=["plain", "all"])
+def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path, recipe: Recipe) -> None:
+    whole = small_learner(recipe)
+    run_epochs(whole, range(4))
+
+    learner = small_learner(recipe)
+    run_epochs(learner, range(2))
+    save_state(tmp_path, RunState(), learner)
+    resumed = make_learner(
+        build_model("r3d_lite", 2, {"input_px": 8, "width": 4}), "r3d_lite", recipe
+    )
     _, tensors = read_state(tmp_path)
-    restore(tensors, resumed, optimizer)
-    run_epochs(resumed, optimizer, range(2, 4))
+    resumed.load_tensors(tensors)
+    run_epochs(resumed, range(2, 4))
 
-    assert torch.equal(state_of(resumed), state_of(whole))
+    assert torch.equal(state_of(resumed.model), state_of(whole.model))
+    assert torch.equal(state_of(resumed.judged), state_of(whole.judged))
+
+
+class Plain(nn.Module):
+    """One linear layer: no batch norm, no dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3 * 4 * 16 * 16, 2)
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        logits_BK: Tensor = self.fc(x_BCTHW.flatten(1))
+        return logits_BK
+
+
+@pytest.mark.parametrize("size, accumulate", [(16, 1), (8, 2), (4, 4), (6, 3)], ids=str)
+def test_accumulated_batches_are_one_large_batch(size: int, accumulate: int) -> None:
+    """Also where the last batch is short: 6 + 6 + 4 clips."""
+    recipe = Recipe(epochs=1, lr=0.1, accumulate=accumulate, augment=NOTHING)
+    torch.manual_seed(0)
+    learner = make_learner(Plain(), "r3d_18", recipe)  # whose head is called fc. too
+    torch.manual_seed(0)
+    by_hand = Plain()
+    train_epoch(
+        learner,
+        batches(size),
+        epoch=1,
+        first_step=0,
+        total_steps=1,
+        weights=torch.tensor([1.0, 3.0]),
+        seed=0,
+    )
+    every = clips_of_two_kinds()
+    loss = nn.functional.cross_entropy(
+        by_hand(to_input(every.clips)),
+        nn.functional.one_hot(every.targets, 2).float(),
+        weight=torch.tensor([1.0, 3.0]),
+        label_smoothing=0.05,
+    )
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(by_hand.parameters(), recipe.max_grad_norm)
+    torch.optim.AdamW(by_hand.parameters(), lr=0.1, weight_decay=0.0).step()
+    assert torch.allclose(learner.model.state_dict()["fc.bias"], by_hand.fc.bias, atol=1e-6)
+
+
+def test_moving_average_by_hand() -> None:
+    """Decay 2/11 after the first step, 3/12 after the second, then 0.3 at most."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 1.0)
+    ema = Ema(model, 0.3)
+    expected = 1.0
+    for value, decay in ((2.0, 2 / 11), (4.0, 3 / 12), (8.0, 0.3)):
+        nn.init.constant_(model.weight, value)
+        ema.update(model)
+        expected = decay * expected + (1 - decay) * value
+        assert ema.model.state_dict()["weight"].item() == pytest.approx(expected)
+
+
+def test_a_frozen_backbone_stays_to_the_bit() -> None:
+    recipe = Recipe(epochs=20, lr=0.01, freeze_epochs=1, augment=NOTHING)
+    learner = small_learner(recipe)
+    body = {k: v.clone() for k, v in learner.model.state_dict().items() if "head" not in k}
+    head = learner.model.state_dict()["head.weight"].clone()
+    run_epochs(learner, range(1))
+    state = learner.model.state_dict()
+    assert all(torch.equal(state[k], v) for k, v in body.items())  # running means too
+    assert not torch.equal(state["head.weight"], head)
+    run_epochs(learner, range(1, 2))
+    assert not torch.equal(learner.model.state_dict()["stem.weight"], body["stem.weight"])
+
+
+def test_the_backbone_learns_at_its_own_rate() -> None:
+    learner = small_learner(Recipe(epochs=20, lr=0.01, backbone_lr=0.0, augment=NOTHING))
+    stem = learner.model.state_dict()["stem.weight"].clone()
+    head = learner.model.state_dict()["head.weight"].clone()
+    run_epochs(learner, range(1))
+    assert torch.equal(learner.model.state_dict()["stem.weight"], stem)
+    assert not torch.equal(learner.model.state_dict()["head.weight"], head)
 
 
 def test_padding_is_not_counted_and_nothing_is_fine() -> None:
-    model = small_model()
-    clips, target = clips_of_two_kinds()
-    padded = (torch.cat([clips, torch.zeros_like(clips[:3])]), torch.cat([target, -torch.ones(3)]))
-    plain = evaluate(model, [(clips, target)], num_classes=2)
-    found = evaluate(model, [(padded[0], padded[1].long())], num_classes=2)
+    model = small_learner().model
+    every = clips_of_two_kinds()
+    padded = Batch(
+        torch.cat([every.clips, torch.zeros_like(every.clips[:3])]),
+        torch.cat([every.targets, -torch.ones(3, dtype=torch.int64)]),
+    )
+    plain = evaluate(model, [every], num_classes=2)
+    found = evaluate(model, [padded], num_classes=2)
     assert found.num_clips == plain.num_clips == 16
     assert found.loss_sum == pytest.approx(plain.loss_sum, rel=1e-5)
     assert np.array_equal(found.confusion, plain.confusion)
     empty = evaluate(model, [], num_classes=2)
-    assert (empty.num_clips, empty.loss) == (0, 0.0)
+    assert (empty.num_clips, empty.loss, empty.logits.shape) == (0, 0.0, (0, 2))
 
 
-def test_a_loss_that_is_not_finite_stops() -> None:
-    model = small_model()
+def test_a_loss_that_is_not_finite_names_its_batch() -> None:
+    learner = small_learner()
     with torch.no_grad():
-        next(model.parameters()).fill_(float("nan"))
-    with pytest.raises(InputError, match="the loss is nan at step 0 .* lower --lr"):
-        run_epochs(model, make_optimizer(model, RECIPE), range(1))
+        next(learner.model.parameters()).fill_(float("nan"))
+    says = r"loss is nan at epoch 1, step 0, .* clip0, clip1, clip2, clip3 and 4 more.*lower --lr"
+    with pytest.raises(LossError, match=says):
+        run_epochs(learner, range(1))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("you can't allocate memory")],
+    ids=["GPU", "CPU"],
+)
+def test_out_of_memory_says_what_to_lower(error: RuntimeError) -> None:
+    says = r"clips \(16, 4, 16, 16, 3\): lower --batch-size and raise --accumulate"
+    with pytest.raises(InputError, match=says), enough_memory(clips_of_two_kinds()):
+        raise error
+
+
+def test_another_error_stays_what_it_is() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), enough_memory(clips_of_two_kinds()):
+        raise RuntimeError("shapes differ")
+
+
+@pytest.mark.parametrize(
+    "values, says",
+    [
+        ({"lr": 0.0}, "--lr is 0.0; it must be more than 0"),
+        ({"accumulate": 0}, "--accumulate is 0; it must be more than 0"),
+        ({"ema_decay": 1.0}, "--ema-decay is 1.0; it must be less than 1"),
+        ({"mixup": -0.1}, "--mixup is -0.1; it must be 0 or more"),
+    ],
+    ids=str,
+)
+def test_a_recipe_out_of_range(values: dict[str, float], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Recipe(**({"epochs": 1, "lr": 0.1} | values))  # type: ignore[arg-type]
+
+
+def test_fp16_needs_a_gpu() -> None:
+    with pytest.raises(InputError, match="fp16 needs a GPU"):
+        small_learner(Recipe(epochs=1, lr=0.1, precision="fp16"))
 
 
 def row(epoch: int, uar: float, loss: float) -> EpochRow:
@@ -136,7 +274,21 @@ def test_best_epoch(tmp_path: Path, scores: list[tuple[float, float]], best: int
     for epoch, (uar, loss) in enumerate(scores, 1):
         nn.init.constant_(model.weight, epoch)
         state.add(row(epoch, uar, loss), model)
-    save_state(tmp_path, state, model, torch.optim.AdamW(model.parameters()))
+    save_state(tmp_path, state, small_learner())
     found, _ = read_state(tmp_path)
     assert (found.best_epoch, found.best["weight"].item()) == (best, best)
     assert found.history == state.history
+
+
+@pytest.mark.parametrize(
+    "uars, patience, stale",
+    [([0.5], 1, False), ([0.5, 0.4], 1, True), ([0.5, 0.4], 2, False), ([0.5, 0.4, 0.6], 1, False)],
+    ids=["first", "worse", "patient", "better"],
+)
+def test_when_a_run_ends_early(uars: list[float], patience: int, stale: bool) -> None:
+    state, model = RunState(), nn.Linear(1, 1)
+    assert not state.stale(patience)
+    for epoch, uar in enumerate(uars, 1):
+        state.add(row(epoch, uar, 1.0), model)
+    assert state.stale(patience) is stale
+    assert not state.stale(0)

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def edit_metrics(folder: Path) -> None:
 
 
 def edit_format(folder: Path) -> None:
-    edit(folder, format=2)
+    edit(folder, format=3)
 
 
 def drop_fact(folder: Path) -> None:
@@ -165,7 +166,7 @@ def no_facts(folder: Path) -> None:
         (rename_architecture, "model 'resnet99' is unknown"),
         (edit_spec, "extraction spec says digest"),
         (edit_metrics, "model.json was edited"),
-        (edit_format, "format is 2, this release reads 1"),
+        (edit_format, "format is 3, this release reads 1 to 2"),
         (drop_fact, "lacks"),
         (not_json, "is not JSON"),
         (other_weights, "not of one training run"),
@@ -195,3 +196,28 @@ def test_refuses_a_file_that_is_no_archive(tmp_path: Path, content: bytes) -> No
 def test_refuses_an_archive_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="does not exist"):
         load_package(str(tmp_path / "model.tar.gz"))
+
+
+def test_a_package_of_format_1_has_no_temperature(tmp_path: Path) -> None:
+    """As the first release wrote it; its model_id stays what it was."""
+    save_package(str(tmp_path), replace(a_package(), format=1))
+    facts = json.loads((tmp_path / "model.json").read_text())
+    assert facts["format"] == 1
+    assert "temperature" not in facts
+    found = load_package(str(tmp_path))
+    assert found.temperature == 1.0
+    assert found.model_id == facts["model_id"]
+
+
+def test_temperature_is_kept_and_is_a_fact(tmp_path: Path) -> None:
+    package = replace(a_package(), temperature=1.7)
+    save_package(str(tmp_path), package)
+    found = load_package(str(tmp_path))
+    assert found.temperature == 1.7
+    assert found.model_id == package.model_id != a_package().model_id
+
+
+def test_a_temperature_must_be_positive(tmp_path: Path) -> None:
+    save_package(str(tmp_path), replace(a_package(), temperature=0.0))
+    with pytest.raises(PackageError, match=r"temperature is 0.0; it must be more than 0"):
+        load_package(str(tmp_path))

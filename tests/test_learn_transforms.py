@@ -10,15 +10,10 @@ from emotion.errors import InputError
 from emotion.learn.transforms import (
     MEAN,
     STD,
-    Augment,
-    augment,
     decode_crops,
     resize_frames,
-    start_late,
     to_input,
 )
-
-NOTHING = Augment(0, 0, 0, 0, 0, 0, 0)
 
 
 def jpeg(rgb: tuple[int, int, int], side: int = 16) -> bytes:
@@ -74,40 +69,8 @@ def test_resize_averages_areas() -> None:
     assert resize_frames(frame, 2) is frame
 
 
-def test_no_augmentation_changes_nothing() -> None:
-    x = torch.randn(2, 3, 4, 8, 8)
-    assert torch.allclose(augment(x, NOTHING, generator=torch.Generator()), x, atol=1e-5)
-
-
-def test_flip_mirrors() -> None:
-    x = torch.arange(16.0).view(1, 1, 1, 4, 4)
-    flipped = augment(x, Augment(1, 0, 0, 0, 0, 0, 0), generator=torch.Generator())
-    assert torch.allclose(flipped, x.flip(-1), atol=1e-5)
-
-
-def test_frames_of_a_clip_change_alike_and_clips_differently() -> None:
-    frame = torch.rand(1, 3, 1, 16, 16)
-    x = frame.expand(4, 3, 5, 16, 16)
-    out = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(out, out[:, :, :1].expand_as(out), atol=1e-5)
-    assert not torch.allclose(out[0], out[1], atol=0.05)
-
-
-@pytest.mark.parametrize(
-    "frames, late, first", [(3, 0.0, 0), (3, 1.0, 1), (1, 1.0, 0)], ids=["never", "always", "one"]
-)
-def test_starts_late(frames: int, late: float, first: int) -> None:
-    clips = torch.arange(frames).view(1, frames, 1, 1, 1)
-    found = start_late(clips, Augment(late=late), generator=torch.Generator())
-    assert found.flatten().tolist() == list(range(first, frames))
-
-
-def test_equal_seeds_are_equal_and_input_is_untouched() -> None:
-    x = torch.rand(2, 3, 2, 8, 8)
-    before = x.clone()
-    first = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(3))
-    again = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(3))
-    other = augment(x, Augment(erase=1.0), generator=torch.Generator().manual_seed(4))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert torch.equal(x, before)
+@pytest.mark.parametrize("side, size", [(76, 48), (5, 3), (2, 4), (7, 1)], ids=str)
+def test_resize_is_adaptive_pooling(side: int, size: int) -> None:
+    x = torch.rand(2, 3, 4, side, side)
+    expected = torch.nn.functional.adaptive_avg_pool3d(x, (4, size, size))
+    assert torch.allclose(resize_frames(x, size), expected, atol=1e-6)

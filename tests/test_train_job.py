@@ -266,8 +266,20 @@ def test_refuses_a_dataset(
         (["--labels", "lower,upper,both"], "--labels lower,upper,both differ"),
         (["--epochs", "0"], "--epochs is 0, out of range"),
         (["--batch-size", "1"], "--batch-size is 1, out of range"),
+        (["--lr", "0"], "--lr is 0.0; it must be more than 0"),
+        (["--model-args", "depth=3"], "model r3d_lite has no argument 'depth'; it has: input_px"),
+        (
+            ["--model-args", "width=wide"],
+            "width of model r3d_lite is 'wide'; it must be of type int",
+        ),
+        (["--augment", "blur"], "--augment 'blur' must be NAME=VALUE"),
+        (["--augment", "noise=1"], "--augment knows no 'noise'; it knows blur, brightness"),
+        (
+            ["--balance", "sampling", "--cache-gb", "0"],
+            "--balance sampling needs the decoded clips",
+        ),
     ],
-    ids=["model", "label order", "epochs", "batch size"],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_refuses_flags(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], flags: list[str], says: str

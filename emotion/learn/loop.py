@@ -5,60 +5,64 @@ Loss and hits leave as sums and counts, to be added over ranks before anything i
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from emotion.errors import InputError
+from emotion.learn.augment import augment, change_time
+from emotion.learn.learner import Learner, autocast_dtype
+from emotion.learn.losses import loss_sum, mix
 from emotion.learn.metrics import Confusion, confusion_counts
 from emotion.learn.models import look
-from emotion.learn.transforms import Augment, augment, start_late, to_input
-
-Batch = tuple[Tensor, Tensor]
-"""Clips (N, T, H, W, 3) uint8, and class indices (N,) int64; an index below 0 is padding."""
+from emotion.learn.recipe import lr_share
+from emotion.learn.transforms import to_input
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How weights are fitted.
+class Batch:
+    """Some clips.
 
     Attributes:
-        epochs: passes over the train split.
-        lr: the highest learning rate, reached after warm-up; 0 at the end (cosine).
-        weight_decay: AdamW's, on convolutions and matrices only.
-        warmup: share of all steps spent in linear warm-up.
-        label_smoothing: share of the target spread over all labels.
-        max_grad_norm: gradients are scaled down to this norm.
-        augment: how clips are changed.
+        clips: (N, T, H, W, 3) uint8.
+        targets: (N,) int64 class indices; below 0 is padding.
+        clip_ids: N names, for messages; may be empty.
     """
 
-    epochs: int
-    lr: float
-    weight_decay: float = 0.05
-    warmup: float = 0.08
-    label_smoothing: float = 0.05
-    max_grad_norm: float = 2.0
-    augment: Augment = Augment()
+    clips: Tensor
+    targets: Tensor
+    clip_ids: tuple[str, ...] = ()
+
+
+class LossError(InputError):
+    """Training cannot go on: the loss is no number any more."""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over clips; ``+`` adds batches or ranks.
+    """Sums over clips; ranks add them.
 
     Attributes:
         loss_sum: sum of the clips' losses.
         confusion: (K, K) counts; zeros after training, which does not count hits.
         num_clips: how many.
+        logits: (N, K) float32 of an evaluation, in the order of the batches; (0, K) of training.
+        targets: (N,) int64 of an evaluation.
     """
 
     loss_sum: float
     confusion: Confusion
     num_clips: int
+    logits: NDArray[np.float32]
+    targets: NDArray[np.int64]
 
     @property
     def loss(self) -> float:
@@ -66,134 +70,148 @@ class Totals:
         return self.loss_sum / self.num_clips if self.num_clips else 0.0
 
 
-def lr_share(step: int, *, total_steps: int, warmup: float) -> float:
-    """Share of the highest learning rate at ``step``: linear warm-up, then half a cosine to 0.
-
-    >>> [round(lr_share(s, total_steps=10, warmup=0.2), 2) for s in (0, 1, 2, 6, 10)]
-    [0.5, 1.0, 1.0, 0.5, 0.0]
-    """
-    warm_steps = max(1, round(total_steps * warmup))
-    if step < warm_steps:
-        return (step + 1) / warm_steps
-    done = (step - warm_steps) / max(1, total_steps - warm_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def class_weights(counts: Iterable[int]) -> Tensor:
-    """Loss weights that let each label count alike, 1 on average over the clips.
-
-    Args:
-        counts: clips per class_index; a label without clips weighs 0.
-
-    >>> class_weights([10, 30, 0])
-    tensor([2.0000, 0.6667, 0.0000])
-    """
-    num = torch.tensor(list(counts), dtype=torch.float32)
-    present = num > 0
-    share = num.sum() / present.sum().clamp(min=1)
-    return torch.where(present, share / num.clamp(min=1), torch.zeros_like(num))
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW; biases and norms do not decay."""
-    decay = [p for p in model.parameters() if p.ndim > 1]
-    rest = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decay, "weight_decay": recipe.weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.lr)
-
-
-def autocast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware multiplies it, else float32.
-
-    On a CPU without AMX or AVX512-BF16, oneDNN emulates bfloat16 and is slower than float32.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
-    name = torch.backends.cpu.get_cpu_capability()
-    has = any(
-        check() for check in (torch.cpu._is_amx_tile_supported, torch.cpu._is_avx512_bf16_supported)
-    )
-    return torch.bfloat16 if has and name.startswith("AVX512") else torch.float32
-
-
 def train_epoch(
-    model: nn.Module,
+    learner: Learner,
     batches: Iterable[Batch],
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
     *,
+    epoch: int,
     first_step: int,
     total_steps: int,
     weights: Tensor,
     seed: int,
+    wrapped: nn.Module | None = None,
 ) -> Totals:
     """One pass; equal arguments on one CPU give equal weights.
 
     Args:
-        model: on its device; may be wrapped by DistributedDataParallel.
+        learner: what learns; its ``begin_epoch`` was called.
         batches: this rank's; every rank must bring the same number.
-        optimizer: of the model.
-        recipe: how.
+        epoch: for messages, from 1.
         first_step: steps taken in earlier epochs.
         total_steps: of the whole run, for the schedule.
         weights: (K,) loss weight per class_index.
-        seed: of this epoch and rank: augmentation and dropout.
+        seed: of this epoch and rank: augmentation, mixing and dropout.
+        wrapped: the model as the ranks share it (DistributedDataParallel); None: the bare one.
 
     Raises:
-        InputError: if the loss is no longer finite.
+        LossError: if the loss is no longer finite; names the clips.
+        InputError: if the memory does not suffice; says what to lower.
     """
-    generator = torch.Generator().manual_seed(seed)
+    chance = _Chance(torch.Generator().manual_seed(seed), np.random.default_rng(seed))
     torch.manual_seed(seed)
-    device = next(model.parameters()).device
-    weights = weights.to(device)
+    recipe, weights = learner.recipe, weights.to(learner.device)
+    model = learner.model if wrapped is None else wrapped
     model.train()
-    loss_sum, num_clips = 0.0, 0
-    for step, (clips, target) in enumerate(batches, first_step):
-        rate = recipe.lr * lr_share(step, total_steps=total_steps, warmup=recipe.warmup)
-        clips = start_late(clips, recipe.augment, generator=generator)
-        x_BCTHW = look(model, to_input(clips.to(device)))
-        x_BCTHW = augment(x_BCTHW, recipe.augment, generator=generator)
-        loss = _loss(model, x_BCTHW, target.to(device), weights, recipe.label_smoothing)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise InputError(
-                f"the loss is {value} at step {step} with learning rate {rate:.2g}: training "
-                "cannot go on; take a lower --lr"
-            )
-        _step(model, optimizer, loss, rate=rate, max_grad_norm=recipe.max_grad_norm)
-        loss_sum, num_clips = loss_sum + value * len(target), num_clips + len(target)
-    empty = np.zeros((len(weights), len(weights)), np.int64)
-    return Totals(loss_sum, empty, num_clips)
-
-
-def _loss(
-    model: nn.Module, x_BCTHW: Tensor, target: Tensor, weights: Tensor, label_smoothing: float
-) -> Tensor:
-    dtype = autocast_dtype(x_BCTHW.device)
-    with torch.autocast(x_BCTHW.device.type, dtype=dtype, enabled=dtype is not torch.float32):
-        logits_BK = model(x_BCTHW)
-    return functional.cross_entropy(
-        logits_BK.float(), target, weight=weights, label_smoothing=label_smoothing
+    _keep_frozen(learner.model)
+    total, num_clips = 0.0, 0
+    for step, group in enumerate(_groups(batches, recipe.accumulate), first_step):
+        share = lr_share(step, total_steps=total_steps, warmup=recipe.warmup)
+        num = sum(len(batch.targets) for batch in group)
+        for index, batch in enumerate(group):
+            last = index == len(group) - 1
+            with _alone(model, last=last), enough_memory(batch):
+                loss = _loss(learner, model, batch, weights, chance)
+                value = float(loss.detach())
+                _check(value, batch, epoch=epoch, step=step, lr=recipe.lr * share)
+                learner.scaler.scale(loss / num).backward()  # type: ignore[no-untyped-call]
+            total += value
+        _step(learner, lr=recipe.lr * share)
+        num_clips += num
+    num_classes = len(weights)
+    return Totals(
+        total,
+        np.zeros((num_classes, num_classes), np.int64),
+        num_clips,
+        np.empty((0, num_classes), np.float32),
+        np.empty(0, np.int64),
     )
 
 
-def _step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loss: Tensor,
-    *,
-    rate: float,
-    max_grad_norm: float,
-) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    optimizer.step()
+@dataclass(frozen=True)
+class _Chance:
+    generator: torch.Generator
+    rng: np.random.Generator
+
+
+def _keep_frozen(model: nn.Module) -> None:
+    """Norms of a frozen part keep what they know."""
+    for module in model.modules():
+        own = list(module.parameters(recurse=False))
+        if own and not any(p.requires_grad for p in own):
+            module.eval()
+
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of ``size`` batches; the last may be shorter."""
+    stream = iter(batches)
+    while group := list(itertools.islice(stream, size)):
+        yield group
+
+
+def _alone(model: nn.Module, *, last: bool) -> contextlib.AbstractContextManager[None]:
+    """Gradients are shared between ranks once a step, with its last batch."""
+    if last or not isinstance(model, nn.parallel.DistributedDataParallel):
+        return contextlib.nullcontext()
+    return model.no_sync()
+
+
+def _loss(
+    learner: Learner, model: nn.Module, batch: Batch, weights: Tensor, chance: _Chance
+) -> Tensor:
+    recipe, device = learner.recipe, learner.device
+    clips = batch.clips.to(device, non_blocking=True)
+    clips = change_time(clips, recipe.augment, generator=chance.generator)
+    x_BCTHW = look(learner.model, to_input(clips))
+    x_BCTHW = augment(x_BCTHW, recipe.augment, generator=chance.generator)
+    target_BK = functional.one_hot(batch.targets.to(device), len(weights)).float()
+    x_BCTHW, target_BK = mix(x_BCTHW, target_BK, recipe, rng=chance.rng)
+    if recipe.channels_last:
+        x_BCTHW = x_BCTHW.contiguous(memory_format=torch.channels_last_3d)
+    dtype = autocast_dtype(device, recipe.precision)
+    with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
+        logits_BK = model(x_BCTHW)
+    return loss_sum(logits_BK.float(), target_BK, weights, recipe)
+
+
+def _check(value: float, batch: Batch, *, epoch: int, step: int, lr: float) -> None:
+    if not math.isfinite(value):
+        names = ", ".join(batch.clip_ids[:4]) or f"{len(batch.targets)} clips"
+        more = f" and {len(batch.clip_ids) - 4} more" if len(batch.clip_ids) > 4 else ""
+        raise LossError(
+            f"the loss is {value} at epoch {epoch}, step {step}, learning rate {lr:.2g}, on clips "
+            f"{names}{more}: training cannot go on; take a lower --lr or look at these clips"
+        )
+
+
+def _step(learner: Learner, *, lr: float) -> None:
+    for group in learner.optimizer.param_groups:
+        group["lr"] = lr * group["share"]
+    learner.scaler.unscale_(learner.optimizer)
+    nn.utils.clip_grad_norm_(learner.model.parameters(), learner.recipe.max_grad_norm)
+    learner.scaler.step(learner.optimizer)
+    learner.scaler.update()
+    learner.optimizer.zero_grad(set_to_none=True)
+    if learner.ema:
+        learner.ema.update(learner.model)
+
+
+@contextlib.contextmanager
+def enough_memory(batch: Batch) -> Iterator[None]:
+    """Turn torch's out-of-memory into what to do about it.
+
+    Raises:
+        InputError: instead of torch's error.
+    """
+    try:
+        yield
+    except RuntimeError as err:
+        text = str(err)
+        if isinstance(err, torch.OutOfMemoryError) or "can't allocate memory" in text:
+            raise InputError(
+                f"out of memory with a batch of clips {tuple(batch.clips.shape)}: lower "
+                "--batch-size and raise --accumulate as much, or take a smaller --model"
+            ) from err
+        raise
 
 
 def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) -> Totals:
@@ -205,25 +223,28 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) ->
         num_classes: K.
 
     Raises:
-        InputError: if the loss is not finite.
+        LossError: if the loss is not finite.
+        InputError: if the memory does not suffice.
     """
     device = next(model.parameters()).device
     model.eval()
-    confusion = np.zeros((num_classes, num_classes), np.int64)
-    loss_sum, num_clips = 0.0, 0
+    logits, targets = [np.empty((0, num_classes), np.float32)], [np.empty(0, np.int64)]
+    total = 0.0
     with torch.inference_mode():
-        for clips, target in batches:
-            real = target >= 0
+        for batch in batches:
+            real = batch.targets >= 0
             if not bool(real.any()):
                 continue
-            truth = target[real]
-            logits_BK = model(to_input(clips[real].to(device))).float().cpu()
-            loss_sum += float(functional.cross_entropy(logits_BK, truth, reduction="sum"))
-            if not math.isfinite(loss_sum):
-                raise InputError(
-                    f"the val loss is {loss_sum}: the weights have diverged; take a lower --lr"
+            truth = batch.targets[real]
+            with enough_memory(batch):
+                logits_BK = model(to_input(batch.clips[real].to(device))).float().cpu()
+            total += float(functional.cross_entropy(logits_BK, truth, reduction="sum"))
+            if not math.isfinite(total):
+                raise LossError(
+                    f"the val loss is {total}: the weights have diverged; take a lower --lr"
                 )
-            predicted = logits_BK.argmax(dim=1).numpy()
-            confusion += confusion_counts(truth.numpy(), predicted, num_classes=num_classes)
-            num_clips += len(truth)
-    return Totals(loss_sum, confusion, num_clips)
+            logits.append(logits_BK.numpy())
+            targets.append(truth.numpy())
+    every, true = np.concatenate(logits), np.concatenate(targets)
+    counts = confusion_counts(true, every.argmax(axis=1), num_classes=num_classes)
+    return Totals(total, counts, len(true), every, true)

@@ -3,36 +3,85 @@
 from __future__ import annotations
 
 import inspect
-import pickle  # noqa: TID251 - the name of an error; nothing is unpickled here
-import urllib.error
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from functools import partial
 
-import safetensors
-import safetensors.torch
-import torch
 from torch import Tensor, nn
-from torchvision.models import get_model_weights, video
+from torch.nn import functional
+from torchvision.models import video
 
-from emotion import storage
 from emotion.errors import InputError
+from emotion.learn.frame_cnn import FrameCNN
 from emotion.learn.r3d import R3DLite
+from emotion.learn.transforms import resize_frames
 
 ModelArg = int | float | str | bool
 ModelArgs = Mapping[str, ModelArg]
 Builder = Callable[..., nn.Module]
 
+
+def _video(
+    name: str, num_classes: int, *, input_px: int = 0, frames: int = 0, frame_step: int = 1
+) -> nn.Module:
+    """One of torchvision's; clips are brought to the size that it shall work at first.
+
+    A hook, so that the weights keep torchvision's names.
+    """
+    model: nn.Module = getattr(video, name)(num_classes=num_classes)
+    if input_px or frames or frame_step > 1:
+        size = partial(_resize, input_px=input_px, frames=frames, frame_step=frame_step)
+        model.register_forward_pre_hook(size)
+    return model
+
+
+def _resize(
+    _: nn.Module, inputs: tuple[Tensor], *, input_px: int, frames: int, frame_step: int
+) -> tuple[Tensor]:
+    x_BCTHW = inputs[0][:, :, ::frame_step]
+    t, h, w = x_BCTHW.shape[2:]
+    size = (frames or t, input_px or h, input_px or w)
+    if size == (t, h, w):
+        return (x_BCTHW,)
+    if size[0] == t and size[1] < h:  # smaller: by areas, without aliasing
+        return (resize_frames(x_BCTHW, input_px),)
+    return (functional.interpolate(x_BCTHW, size, mode="trilinear", align_corners=False),)
+
+
+def _own_size(name: str, num_classes: int, *, input_px: int = 0, frame_step: int = 1) -> nn.Module:
+    return _video(name, num_classes, input_px=input_px, frame_step=frame_step)
+
+
+def _fixed(name: str, num_classes: int, *, frames: int = 0) -> nn.Module:
+    return _video(name, num_classes, input_px=224, frames=frames)
+
+
 MODELS: dict[str, Builder] = {
     "r3d_lite": R3DLite,
     # Tran et al., "A Closer Look at Spatiotemporal Convolutions", 2018; as torchvision has them.
-    "r3d_18": lambda num_classes: video.r3d_18(num_classes=num_classes),
-    "mc3_18": lambda num_classes: video.mc3_18(num_classes=num_classes),
-    "r2plus1d_18": lambda num_classes: video.r2plus1d_18(num_classes=num_classes),
+    "r3d_18": partial(_own_size, "r3d_18"),
+    "mc3_18": partial(_own_size, "mc3_18"),
+    "r2plus1d_18": partial(_own_size, "r2plus1d_18"),
+    "s3d": partial(_fixed, "s3d"),  # Xie et al., "Rethinking Spatiotemporal Feature Learning", 2018
+    "mvit_v2_s": partial(_fixed, "mvit_v2_s", frames=16),  # Li et al., "MViTv2", 2022
+    "swin3d_t": partial(_own_size, "swin3d_t"),  # Liu et al., "Video Swin Transformer", 2022
+    "cnn_mean": partial(FrameCNN, temporal="mean"),
+    "cnn_lstm": partial(FrameCNN, temporal="lstm"),
+    "cnn_gru": partial(FrameCNN, temporal="gru"),
+    "cnn_attention": partial(FrameCNN, temporal="attention"),
 }
 """Every name that ``--model`` and a package may give."""
 
-HEAD = "fc."
-"""Where torchvision's video models keep their classifier, which is never taken over."""
+NEW_PARTS: dict[str, tuple[str, ...]] = {
+    "r3d_lite": ("head.",),
+    "r3d_18": ("fc.",),
+    "mc3_18": ("fc.",),
+    "r2plus1d_18": ("fc.",),
+    "s3d": ("classifier.",),
+    "mvit_v2_s": ("head.",),
+    "swin3d_t": ("head.",),
+    **dict.fromkeys(("cnn_mean", "cnn_lstm", "cnn_gru", "cnn_attention"), ("head.", "temporal.")),
+}
+"""Names of the weights that are learnt anew on another task; all others are the backbone."""
 
 
 def build_model(name: str, num_classes: int, args: ModelArgs) -> nn.Module:
@@ -63,7 +112,39 @@ def default_args(name: str) -> dict[str, ModelArg]:
     ['dropout', 'frame_step', 'input_px', 'width']
     """
     parameters = inspect.signature(MODELS[name]).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+    found = {p.name: p.default for p in parameters if p.default is not p.empty}
+    for fixed in ("temporal", "frames"):
+        found.pop(fixed, None)  # that is what the name says
+    return found
+
+
+def model_args(name: str, given: Mapping[str, str]) -> dict[str, ModelArg]:
+    """The arguments of an architecture, with those that were ``given`` as text.
+
+    Raises:
+        InputError: on an argument that it does not have, or a value of another type.
+
+    >>> model_args("cnn_gru", {"backbone": "resnet50"})["backbone"]
+    'resnet50'
+    """
+    if name not in MODELS:
+        raise InputError(f"model {name!r} is unknown; take one of {', '.join(MODELS)}")
+    args = default_args(name)
+    for key, text in given.items():
+        if key not in args:
+            has = ", ".join(args) or "none"
+            raise InputError(f"model {name} has no argument {key!r}; it has: {has}")
+        kind = type(args[key])
+        try:
+            args[key] = _BOOLS[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            raise InputError(
+                f"argument {key} of model {name} is {text!r}; it must be of type {kind.__name__}"
+            ) from None
+    return args
+
+
+_BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def look(model: nn.Module, x_BCTHW: Tensor) -> Tensor:
@@ -72,73 +153,19 @@ def look(model: nn.Module, x_BCTHW: Tensor) -> Tensor:
     Training augments this: it is the smaller of the two.
     """
     inner = getattr(model, "module", model)  # DistributedDataParallel wraps it
-    return inner.look(x_BCTHW) if isinstance(inner, R3DLite) else x_BCTHW
+    return inner.look(x_BCTHW) if isinstance(inner, R3DLite | FrameCNN) else x_BCTHW
 
 
-def load_pretrained(model: nn.Module, name: str, source: str) -> None:
-    """Start ``model`` from weights trained elsewhere; its head stays new.
-
-    Args:
-        model: as ``build_model`` made it.
-        name: its architecture.
-        source: ``none`` leaves it as it is; ``kinetics400`` takes torchvision's weights, from its
-            cache or a download; else the address of a ``.safetensors`` or ``.pth`` file.
-
-    Raises:
-        InputError: if the weights cannot be had or are another architecture's.
-    """
-    if source == "none":
-        return
-    weights = _kinetics400(name) if source == "kinetics400" else _read_weights(source)
-    head = "head." if name == "r3d_lite" else HEAD
-    own = model.state_dict()
-    body = {key: value for key, value in weights.items() if not key.startswith(head)}
-    wrong = [key for key in own if not key.startswith(head) and key not in body]
-    wrong += [key for key in body if key not in own or own[key].shape != body[key].shape]
-    if wrong:
-        raise InputError(
-            f"weights {source} are not those of {name}: {len(wrong)} tensors such as {wrong[0]} "
-            "are missing or of another shape"
-        )
-    model.load_state_dict(body, strict=False)
+def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The weights of the backbone, which pretraining may bring, and those that are always new."""
+    backbone: list[nn.Parameter] = []
+    new: list[nn.Parameter] = []
+    for key, parameter in model.named_parameters():
+        (new if key.startswith(NEW_PARTS[name]) else backbone).append(parameter)
+    return backbone, new
 
 
-def _kinetics400(name: str) -> Mapping[str, Tensor]:
-    if name == "r3d_lite":
-        raise InputError(
-            "--pretrained kinetics400 is for r3d_18, mc3_18 and r2plus1d_18, not for r3d_lite"
-        )
-    entry = get_model_weights(name).KINETICS400_V1
-    try:
-        state: Mapping[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
-    except (urllib.error.URLError, OSError, RuntimeError) as err:
-        raise InputError(
-            f"Kinetics-400 weights of {name} are not in torch's cache and {entry.url} does not "
-            f"answer ({err}); download the file elsewhere and name it with --pretrained PATH"
-        ) from err
-    return state
-
-
-def _read_weights(source: str) -> Mapping[str, Tensor]:
-    try:
-        if source.endswith(".safetensors"):
-            return safetensors.torch.load(storage.read_bytes(source))
-        with storage.local_copy(source) as path:
-            return _read_torch(path)
-    except FileNotFoundError:
-        raise InputError(
-            f"--pretrained {source!r} must be none, kinetics400 or an existing weights file"
-        ) from None
-    except safetensors.SafetensorError as err:
-        raise InputError(f"weights {source} are not a safetensors file: {err}") from err
-
-
-def _read_torch(path: Path) -> Mapping[str, Tensor]:
-    """A ``.pth`` of plain tensors; nothing else in it is ever run."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as err:
-        raise InputError(f"weights {path} are not a file of tensors") from err
-    if not isinstance(state, Mapping):
-        raise InputError(f"weights {path} hold a {type(state).__name__}, not named tensors")
-    return state
+def set_frozen(model: nn.Module, name: str, *, frozen: bool) -> None:
+    """Whether the backbone keeps its weights."""
+    for parameter in parameter_groups(model, name)[0]:
+        parameter.requires_grad_(not frozen)

@@ -35,8 +35,8 @@ from emotion.learn.card import model_card
 from emotion.learn.models import ModelArg, build_model
 from emotion.versions import versions as installed_versions
 
-FORMAT = 1
-"""Raised when an older release could not read what this one writes."""
+FORMAT = 2
+"""Raised when an older release could not read what this one writes. 1 had no temperature."""
 
 FACTS, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 FACT_NAMES = (
@@ -46,6 +46,7 @@ FACT_NAMES = (
     "labels",
     "extraction",
     "weights_sha256",
+    "temperature",
     "training",
     "metrics",
     "versions",
@@ -65,6 +66,8 @@ class ModelPackage:
         training: facts of the run: dataset digest, subjects, seed, epochs, wall seconds.
         metrics: measured on val.
         versions: of the libraries that trained it.
+        temperature: what logits are divided by before softmax, fitted on val (Guo et al. 2017).
+        format: that of the files that it was read from; an older one keeps its ``model_id``.
     """
 
     name: str
@@ -75,11 +78,13 @@ class ModelPackage:
     training: Mapping[str, object]
     metrics: Mapping[str, object]
     versions: Mapping[str, str]
+    temperature: float = 1.0
+    format: int = FORMAT
 
     def facts(self) -> dict[str, Any]:
         """What ``model.json`` holds, but for ``model_id``."""
-        return {
-            "format": FORMAT,
+        found: dict[str, Any] = {
+            "format": self.format,
             "architecture": self.name,
             "args": dict(self.args),
             "labels": list(self.labels),
@@ -89,6 +94,7 @@ class ModelPackage:
             "metrics": dict(self.metrics),
             "versions": dict(self.versions),
         }
+        return found if self.format == 1 else found | {"temperature": self.temperature}
 
     @functools.cached_property
     def model_id(self) -> str:
@@ -200,11 +206,12 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
         raise InputError(f"{FACTS} is not JSON: {err}") from err
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
-    missing, surprise = set(FACT_NAMES) - facts.keys(), facts.keys() - set(FACT_NAMES)
+    names = set(FACT_NAMES) - ({"temperature"} if facts.get("format") == 1 else set())
+    missing, surprise = names - facts.keys(), facts.keys() - names
     if missing or surprise:
         raise InputError(f"{FACTS} lacks {sorted(missing)} and has surprising {sorted(surprise)}")
-    if facts["format"] != FORMAT:
-        raise InputError(f"format is {facts['format']}, this release reads {FORMAT}")
+    if facts["format"] not in (1, FORMAT):
+        raise InputError(f"format is {facts['format']}, this release reads 1 to {FORMAT}")
     spec = ExtractionSpec.from_json(facts["extraction"])
     found = hashlib.sha256(weights).hexdigest()
     if found != facts["weights_sha256"]:
@@ -221,7 +228,11 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
         training=facts["training"],
         metrics=facts["metrics"],
         versions=facts["versions"],
+        temperature=float(facts.get("temperature", 1.0)),
+        format=int(facts["format"]),
     )
+    if not package.temperature > 0:
+        raise InputError(f"temperature is {package.temperature}; it must be more than 0")
     _check_fit(package)
     if model_id != package.model_id:
         raise InputError(

@@ -12,6 +12,22 @@ VIEW, VIEW_TOP = 0.68, 0.26
 """The inner face, as shares of a crop's side."""
 
 
+def inner_face(x_BCTHW: Tensor) -> Tensor:
+    """The grey inner face of normalised clips: (B, 1, T, side, side), side VIEW of the height."""
+    height = x_BCTHW.shape[-2]
+    side = round(VIEW * height)
+    top, left = min(round(VIEW_TOP * height), height - side), (height - side) // 2
+    return x_BCTHW[..., top : top + side, left : left + side].mean(dim=1, keepdim=True)
+
+
+def still_and_moving(x_B1THW: Tensor) -> Tensor:
+    """Grey clips of zero mean and unit spread each, beside their difference from the mean frame."""
+    spread = x_B1THW.std(dim=(1, 2, 3, 4), keepdim=True) + 0.1
+    x_B1THW = (x_B1THW - x_B1THW.mean(dim=(1, 2, 3, 4), keepdim=True)) / spread
+    moving = 2 * (x_B1THW - x_B1THW.mean(dim=2, keepdim=True))
+    return torch.cat([x_B1THW, moving], dim=1)
+
+
 class Block(nn.Module):
     """Two 3x3x3 convolutions and a shortcut; ``stride`` is (time, space)."""
 
@@ -80,20 +96,13 @@ class R3DLite(nn.Module):
 
         There is no weight in it, so that training looks first and augments what is left: less work.
         """
-        height = x_BCTHW.shape[-2]
-        side = round(VIEW * height)
-        top, left = min(round(VIEW_TOP * height), height - side), (height - side) // 2
-        inner = x_BCTHW[:, :, :: self.frame_step, top : top + side, left : left + side]
-        return resize_frames(inner.mean(dim=1, keepdim=True), self.input_px)
+        return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """Normalised clips, or what ``look`` made of them, to (B, num_classes) logits."""
         x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
-        spread = x_BCTHW.std(dim=(1, 2, 3, 4), keepdim=True) + 0.1
-        x_BCTHW = (x_BCTHW - x_BCTHW.mean(dim=(1, 2, 3, 4), keepdim=True)) / spread
-        moving = 2 * (x_BCTHW - x_BCTHW.mean(dim=2, keepdim=True))
-        y_BCTHW = torch.cat([x_BCTHW, moving], dim=1)
-        y_BCTHW = self.blocks(functional.relu(self.stem_norm(self.stem(y_BCTHW))))
+        y_BCTHW = self.stem(still_and_moving(x_BCTHW))
+        y_BCTHW = self.blocks(functional.relu(self.stem_norm(y_BCTHW)))
         y_BCT = y_BCTHW.mean(dim=(3, 4))
         logits_BK: Tensor = self.head(self.dropout((y_BCT.mean(dim=2) + y_BCT.amax(dim=2)) / 2))
         return logits_BK

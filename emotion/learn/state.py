@@ -2,7 +2,7 @@
 
 ::
 
-    state.safetensors   model/..., best/..., optimizer/INDEX/NAME
+    state.safetensors   what the learner needs, best/..., val/logits, val/targets
     state.json          epochs done, the history, which epoch is best
 
 No random state is stored: every epoch draws from a seed of its own.
@@ -11,14 +11,17 @@ No random state is stored: every epoch draws from a seed of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from emotion.learn.learner import Learner, below
 
 TENSORS, FACTS = "state.safetensors", "state.json"
 
@@ -27,7 +30,8 @@ TENSORS, FACTS = "state.safetensors", "state.json"
 class EpochRow:
     """One line of the history; scores are clip-level and the same on every rank.
 
-    ``val_confusion`` has the truth in rows.
+    ``val_confusion`` has the truth in rows; ``lr`` is the epoch's last; ``cpu_s`` is that of all
+    ranks' processes, threads included.
     """
 
     epoch: int
@@ -38,6 +42,8 @@ class EpochRow:
     wall_s: float
     clips_per_s: float
     val_confusion: list[list[int]]
+    lr: float = 0.0
+    cpu_s: float = 0.0
 
 
 @dataclass
@@ -48,37 +54,55 @@ class RunState:
         history: one row per finished epoch.
         best_epoch: number of the row with the highest val UAR, then the lowest val loss; 0: none.
         best: weights after that epoch.
+        logits: (N, K) of the val clips with these weights; (0, 0) where there are none yet.
+        targets: (N,) their class indices.
     """
 
     history: list[EpochRow] = field(default_factory=list)
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
+    logits: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    targets: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def best_row(self) -> EpochRow:
         """The best epoch's row; there must be one."""
         return self.history[self.best_epoch - 1]
 
-    def add(self, row: EpochRow, model: nn.Module) -> None:
-        """Note a finished epoch, and keep the weights if it is the best so far."""
+    def is_better(self, row: EpochRow) -> bool:
+        """Whether an epoch would be the best so far."""
+        return self.best_epoch == 0 or _rank(row) > _rank(self.best_row)
+
+    def add(
+        self,
+        row: EpochRow,
+        model: nn.Module,
+        logits: NDArray[np.float32] | None = None,
+        targets: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Note a finished epoch, and keep weights and val logits if it is the best so far."""
+        better = self.is_better(row)
         self.history.append(row)
-        if self.best_epoch == 0 or _rank(row) > _rank(self.best_row):
+        if better:
             self.best_epoch = row.epoch
             self.best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+            if logits is not None and targets is not None:
+                self.logits, self.targets = logits, targets
+
+    def stale(self, patience: int) -> bool:
+        """Whether the last ``patience`` epochs brought nothing better; never with 0."""
+        return 0 < patience <= len(self.history) - self.best_epoch
 
 
 def _rank(row: EpochRow) -> tuple[float, float]:
     return row.val_uar, -row.val_loss
 
 
-def save_state(
-    folder: Path, state: RunState, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+def save_state(folder: Path, state: RunState, learner: Learner) -> None:
     """Write a checkpoint into an existing local folder."""
-    tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"best/{k}": v for k, v in state.best.items()}
-    for index, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
+    tensors = learner.tensors() | {f"best/{k}": v for k, v in state.best.items()}
+    tensors["val/logits"] = torch.from_numpy(state.logits)
+    tensors["val/targets"] = torch.from_numpy(state.targets)
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     safetensors.torch.save_file(plain, str(folder / TENSORS))
     facts = {"history": [vars(row) for row in state.history], "best_epoch": state.best_epoch}
@@ -86,25 +110,14 @@ def save_state(
 
 
 def read_state(folder: Path) -> tuple[RunState, dict[str, Tensor]]:
-    """The state of a checkpoint, and its tensors for ``restore``."""
+    """The state of a checkpoint, and its tensors for ``Learner.load_tensors``."""
     facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
     tensors = safetensors.torch.load_file(str(folder / TENSORS))
-    history = [EpochRow(**row) for row in facts["history"]]
-    return RunState(history, facts["best_epoch"], _below(tensors, "best/")), tensors
-
-
-def restore(
-    tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
-    """Put a checkpoint's weights and moments into a fresh model and its optimizer."""
-    model.load_state_dict(_below(tensors, "model/"))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in _below(tensors, "optimizer/").items():
-        index, name = key.split("/")
-        moments.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    state = RunState(
+        [EpochRow(**row) for row in facts["history"]],
+        facts["best_epoch"],
+        below(tensors, "best/"),
+        tensors["val/logits"].numpy(),
+        tensors["val/targets"].numpy(),
+    )
+    return state, tensors

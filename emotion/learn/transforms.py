@@ -1,4 +1,4 @@
-"""From stored crops to the model's input, and what training changes about it.
+"""From stored crops to the model's input.
 
 Every path, training, batch and serving, decodes with ``decode_crops`` and normalises with
 ``to_input``: there is no second place. A model that works at another size resizes inside
@@ -7,16 +7,13 @@ itself, with ``resize_frames``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from emotion.errors import InputError
 
@@ -75,103 +72,23 @@ def to_input(clips_NTHWC: Tensor) -> Tensor:
 def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
     """Each frame at ``size_px`` squared, by averaging areas; unchanged when it fits.
 
+    Two matrix products, which every runtime has; adaptive pooling does the same sums.
+
     >>> resize_frames(torch.zeros(1, 3, 2, 8, 8), 4).shape
     torch.Size([1, 3, 2, 4, 4])
     """
     if x_NCTHW.shape[-2:] == (size_px, size_px):
         return x_NCTHW
-    return functional.adaptive_avg_pool3d(x_NCTHW, (x_NCTHW.shape[2], size_px, size_px))
+    height, width = int(x_NCTHW.shape[-2]), int(x_NCTHW.shape[-1])
+    down_Hh = _areas(height, size_px).to(x_NCTHW)
+    across_Ww = _areas(width, size_px).to(x_NCTHW)
+    return (down_Hh.T @ x_NCTHW) @ across_Ww
 
 
-@dataclass(frozen=True)
-class Augment:
-    """How far training clips are changed; zero everywhere changes nothing.
-
-    Attributes:
-        flip: chance of a mirrored clip.
-        rotate_deg: largest rotation either way.
-        scale: largest growth or shrinkage, 0.1 for 10%.
-        shift: largest move, as a share of the side.
-        brightness: largest change, in standard deviations of a pixel.
-        contrast: largest change of the spread around the mean, 0.2 for 20%.
-        erase: chance of one grey rectangle.
-        late: chance that a batch starts one frame later, so that a model that takes every other
-            frame learns from the ones between too.
-    """
-
-    flip: float = 0.5
-    rotate_deg: float = 12.0
-    scale: float = 0.15
-    shift: float = 0.08
-    brightness: float = 0.3
-    contrast: float = 0.3
-    erase: float = 0.25
-    late: float = 0.5
-
-
-def start_late(clips_NTHWC: Tensor, how: Augment, *, generator: torch.Generator) -> Tensor:
-    """The clips, by chance without their first frame; always with it when it is the only one."""
-    late = float(torch.rand(1, generator=generator)) < how.late
-    return clips_NTHWC[:, 1:] if late and clips_NTHWC.shape[1] > 1 else clips_NTHWC
-
-
-def augment(x_NCTHW: Tensor, how: Augment, *, generator: torch.Generator) -> Tensor:
-    """Change each clip in its own way, and all frames of a clip in the same way.
-
-    Args:
-        x_NCTHW: normalised clips.
-        how: the limits.
-        generator: the only source of chance; on the CPU, wherever the clips are.
-    """
-    x_NCTHW = _move(x_NCTHW, how, generator)
-    x_NCTHW = _relight(x_NCTHW, how, generator)
-    return _erase(x_NCTHW, how, generator)
-
-
-def _spread(num: int, limit: float, generator: torch.Generator) -> Tensor:
-    """``num`` draws between -limit and limit."""
-    return (torch.rand(num, generator=generator) * 2 - 1) * limit
-
-
-def _move(x_NCTHW: Tensor, how: Augment, generator: torch.Generator) -> Tensor:
-    """Flip, rotate, scale and shift, in one bilinear sampling of the frames."""
-    n, c, t, h, w = x_NCTHW.shape
-    angle = _spread(n, math.radians(how.rotate_deg), generator)
-    scale = 1 + _spread(n, how.scale, generator)
-    shift = _spread(2 * n, 2 * how.shift, generator).view(n, 2)
-    mirror = 1 - 2 * (torch.rand(n, generator=generator) < how.flip).float()
-    cos, sin = angle.cos() / scale, angle.sin() / scale
-    theta = torch.stack(
-        [
-            torch.stack([cos * mirror, -sin, shift[:, 0]], dim=1),
-            torch.stack([sin * mirror, cos, shift[:, 1]], dim=1),
-        ],
-        dim=1,
-    ).to(x_NCTHW.device)
-    grid = functional.affine_grid(theta, [n, 1, h, w], align_corners=False)
-    frames = x_NCTHW.reshape(n, c * t, h, w)  # the same grid for every frame and channel of a clip
-    moved = functional.grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    return moved.view(n, c, t, h, w)
-
-
-def _relight(x_NCTHW: Tensor, how: Augment, generator: torch.Generator) -> Tensor:
-    n, shape = len(x_NCTHW), (-1, 1, 1, 1, 1)
-    gain = (1 + _spread(n, how.contrast, generator)).view(shape).to(x_NCTHW.device)
-    offset = _spread(n, how.brightness, generator).view(shape).to(x_NCTHW.device)
-    mean = x_NCTHW.mean(dim=(1, 2, 3, 4), keepdim=True)
-    return (x_NCTHW - mean) * gain + mean + offset
-
-
-def _erase(x_NCTHW: Tensor, how: Augment, generator: torch.Generator) -> Tensor:
-    """Grey out one rectangle, a fifth to two fifths of the side, in all frames alike."""
-    n, _, _, h, w = x_NCTHW.shape
-    chosen = torch.rand(n, generator=generator) < how.erase
-    place = torch.rand(n, 4, generator=generator)
-    x_NCTHW = x_NCTHW.clone()
-    for index in torch.nonzero(chosen).flatten().tolist():
-        tall = round(h * (0.2 + 0.2 * float(place[index, 0])))
-        wide = round(w * (0.2 + 0.2 * float(place[index, 1])))
-        top = round((h - tall) * float(place[index, 2]))
-        left = round((w - wide) * float(place[index, 3]))
-        x_NCTHW[index, :, :, top : top + tall, left : left + wide] = 0
-    return x_NCTHW
+def _areas(side: int, size: int) -> Tensor:
+    """(side, size) shares: output j is the mean of inputs floor(j * s) to ceil((j + 1) * s)."""
+    shares = torch.zeros(side, size)
+    for j in range(size):
+        first, last = j * side // size, -(-(j + 1) * side // size)
+        shares[first:last, j] = 1 / (last - first)
+    return shares

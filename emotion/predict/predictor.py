@@ -69,7 +69,9 @@ class Predictor:
     def _batch(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
             logits = self._model(to_input(torch.from_numpy(clips).to(self._device)))
-            probs: NDArray[np.float32] = torch.softmax(logits.float(), dim=1).cpu().numpy()
+            probs: NDArray[np.float32] = (
+                torch.softmax(logits.float() / self.package.temperature, dim=1).cpu().numpy()
+            )
         return probs
 
 

@@ -1,0 +1,213 @@
+"""``cnn_*``: a 2D network on each frame, and a head that reads the frames' features in time."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torchvision import models as vision
+
+from emotion.errors import InputError
+from emotion.learn.r3d import inner_face, still_and_moving
+from emotion.learn.transforms import MEAN, STD, resize_frames
+
+Temporal = Literal["mean", "lstm", "gru", "attention"]
+IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet, RGB in 0 to 1: what torchvision's image models were trained with."""
+
+BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny")
+MAX_FRAMES = 512
+
+
+class LiteFrames(nn.Module):
+    """A small residual network on grey frames of the inner face and their change.
+
+    The same look as ``r3d_lite``'s, and its widths, in two dimensions.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, width, 5, stride=2, padding=2, bias=False)
+        self.stem_norm = nn.BatchNorm2d(width)
+        self.blocks = nn.Sequential(
+            Block2d(width, width, stride=1),
+            Block2d(width, 2 * width, stride=2),
+            Block2d(2 * width, 4 * width, stride=2),
+            Block2d(4 * width, 8 * width, stride=2),
+        )
+        self.num_features = 8 * width
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """(N, 2, H, W) to (N, num_features)."""
+        y_NCHW = self.blocks(torch.relu(self.stem_norm(self.stem(x_NCHW))))
+        pooled: Tensor = y_NCHW.mean(dim=(2, 3))
+        return pooled
+
+
+class Block2d(nn.Module):
+    """Two 3x3 convolutions and a shortcut."""
+
+    def __init__(self, inside: int, outside: int, *, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outside)
+        self.conv2 = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outside)
+        self.shortcut: nn.Module = nn.Identity()
+        if inside != outside or stride != 1:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inside, outside, 1, stride=stride, bias=False), nn.BatchNorm2d(outside)
+            )
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """Any (H, W); both shrink by the stride."""
+        y_NCHW = torch.relu(self.norm1(self.conv1(x_NCHW)))
+        return torch.relu(self.norm2(self.conv2(y_NCHW)) + self.shortcut(x_NCHW))
+
+
+def _vision(name: str) -> tuple[nn.Module, int]:
+    """A torchvision image network without its classifier, and how many features it gives."""
+    model: Any = getattr(vision, name)(weights=None)
+    head: Any = model.fc if name.startswith("resnet") else model.classifier[-1]
+    features = int(head.in_features)
+    if name.startswith("resnet"):
+        model.fc = nn.Identity()
+    else:
+        model.classifier[-1] = nn.Identity()
+    return model, features
+
+
+class FrameCNN(nn.Module):
+    """Frames through one 2D network, then time.
+
+    ::
+
+        clip (B, 3, T, H, W) -> T x backbone -> (B, T, F) -> Linear D -> temporal -> (B, D) -> K
+                                                             mean: no order
+                                                             lstm, gru: both directions, mean
+                                                             attention: positions, encoder, pooling
+
+    Args of the constructor: ``backbone`` is ``lite`` (grey inner face, small, for training from
+    scratch) or a torchvision image network; ``hidden`` is D; ``layers`` of the temporal head;
+    ``input_px`` is the frames' side, 0 as they come; every ``frame_step``-th frame is read;
+    ``width`` is that of ``lite``.
+    """
+
+    gain: Tensor
+    shift: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        temporal: Temporal,
+        backbone: str = "resnet18",
+        hidden: int = 128,
+        layers: int = 1,
+        heads: int = 4,
+        dropout: float = 0.3,
+        input_px: int = 0,
+        frame_step: int = 1,
+        width: int = 16,
+    ) -> None:
+        super().__init__()
+        if backbone not in BACKBONES:
+            raise InputError(
+                f"backbone {backbone!r} is unknown; take one of {', '.join(BACKBONES)}"
+            )
+        if hidden % (2 * heads):
+            raise InputError(
+                f"hidden is {hidden}; it must be a multiple of {2 * heads} (2 x heads)"
+            )
+        self.lite, self.frame_step = backbone == "lite", frame_step
+        self.input_px = input_px or (48 if self.lite else 0)
+        features: int
+        if self.lite:
+            self.backbone: nn.Module = LiteFrames(width)
+            features = 8 * width
+        else:
+            self.backbone, features = _vision(backbone)
+        self.register_buffer("gain", _column(s / i for s, i in zip(STD, IMAGE_STD, strict=True)))
+        shift = ((m - n) / i for m, n, i in zip(MEAN, IMAGE_MEAN, IMAGE_STD, strict=True))
+        self.register_buffer("shift", _column(shift))
+        self.temporal = nn.Sequential(
+            nn.Linear(features, hidden), TEMPORAL[temporal](hidden, layers, heads, dropout)
+        )
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_classes))
+
+    def look(self, x_BCTHW: Tensor) -> Tensor:
+        """The grey inner face at the size that ``lite`` sees; other backbones take what comes."""
+        if not self.lite:
+            return x_BCTHW
+        return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Normalised clips, or what ``look`` made of them, to (B, num_classes) logits."""
+        if self.lite:
+            x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
+            x_BCTHW = still_and_moving(x_BCTHW)
+        else:
+            x_BCTHW = x_BCTHW[:, :, :: self.frame_step] * self.gain + self.shift
+            x_BCTHW = resize_frames(x_BCTHW, self.input_px) if self.input_px else x_BCTHW
+        b, c, t, h, w = x_BCTHW.shape
+        frames = x_BCTHW.transpose(1, 2).reshape(b * t, c, h, w)
+        y_BTF = self.backbone(frames).flatten(1).view(b, t, -1)
+        logits_BK: Tensor = self.head(self.temporal(y_BTF))
+        return logits_BK
+
+
+def _column(values: object) -> Tensor:
+    return torch.tensor(list(values)).view(1, 3, 1, 1, 1)  # type: ignore[call-overload]
+
+
+class Mean(nn.Module):
+    """The mean over time of what each frame says; knows no order."""
+
+    def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
+        super().__init__()
+
+    def forward(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D) to (B, D)."""
+        return torch.relu(y_BTD).mean(dim=1)
+
+
+class Recurrent(nn.Module):
+    """LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), in both directions."""
+
+    def __init__(self, cell: type[nn.LSTM] | type[nn.GRU], hidden: int, layers: int) -> None:
+        super().__init__()
+        self.cells = cell(hidden, hidden // 2, layers, batch_first=True, bidirectional=True)
+
+    def forward(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D) to (B, D): the mean of the outputs."""
+        out_BTD, _ = self.cells(y_BTD)
+        pooled: Tensor = out_BTD.mean(dim=1)
+        return pooled
+
+
+class Attention(nn.Module):
+    """A transformer encoder over frames with learnt positions, and attention pooling."""
+
+    def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(0.02 * torch.randn(MAX_FRAMES, hidden))
+        layer = nn.TransformerEncoderLayer(
+            hidden, heads, 2 * hidden, dropout, batch_first=True, norm_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.score = nn.Linear(hidden, 1)
+
+    def forward(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D) to (B, D), T at most ``MAX_FRAMES``."""
+        out_BTD = self.encoder(y_BTD + self.positions[: y_BTD.shape[1]])
+        pooled: Tensor = (out_BTD * self.score(out_BTD).softmax(dim=1)).sum(dim=1)
+        return pooled
+
+
+TEMPORAL = {
+    "mean": Mean,
+    "lstm": lambda hidden, layers, heads, dropout: Recurrent(nn.LSTM, hidden, layers),
+    "gru": lambda hidden, layers, heads, dropout: Recurrent(nn.GRU, hidden, layers),
+    "attention": Attention,
+}

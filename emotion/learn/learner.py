@@ -1,0 +1,184 @@
+"""What learns: a model with its optimizer, its moving average and its loss scaler."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from emotion.errors import InputError
+from emotion.learn.models import parameter_groups, set_frozen
+from emotion.learn.recipe import Precision, Recipe
+
+
+class Ema:
+    """A moving average of a model's weights (Polyak and Juditsky 1992).
+
+    The decay begins low, at ``(1 + n) / (10 + n)`` after n steps, so that the first random weights
+    do not linger. Running means of norms are averaged too; counters are copied.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self._decay = decay
+        self.num_steps = 0
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the weights after one more step."""
+        self.num_steps += 1
+        decay = min(self._decay, (1 + self.num_steps) / (10 + self.num_steps))
+        for mean, now in zip(
+            self.model.state_dict().values(), model.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A model under training.
+
+    Attributes:
+        model: the bare model, on its device.
+        name: its architecture.
+        optimizer: of all its weights; frozen ones bring no gradient and stay.
+        scaler: keeps small fp16 gradients; does nothing in another precision.
+        ema: the moving average, or None.
+        recipe: how it learns.
+    """
+
+    model: nn.Module
+    name: str
+    optimizer: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    ema: Ema | None
+    recipe: Recipe
+
+    @property
+    def judged(self) -> nn.Module:
+        """What is evaluated and kept: the moving average where there is one."""
+        return self.ema.model if self.ema else self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def begin_epoch(self, epoch: int) -> bool:
+        """Freeze or unfreeze for ``epoch`` (from 1); True when what learns has changed."""
+        frozen = epoch <= self.recipe.freeze_epochs
+        backbone = parameter_groups(self.model, self.name)[0]
+        changed = any(p.requires_grad == frozen for p in backbone)
+        set_frozen(self.model, self.name, frozen=frozen)
+        return changed
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that going on needs: ``model/``, ``optimizer/INDEX/``, ``ema/`` and ``scaler/``."""
+        found = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
+        if self.ema:
+            found |= {f"ema/{k}": v for k, v in self.ema.model.state_dict().items()}
+            found["ema_steps/num"] = torch.tensor(self.ema.num_steps)
+        if self.scaler.is_enabled():
+            found["scaler/scale"] = torch.tensor(self.scaler.get_scale())
+        return found
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what ``tensors`` of an equal learner gave."""
+        self.model.load_state_dict(below(tensors, "model/"))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in below(tensors, "optimizer/").items():
+            index, name = key.split("/")
+            moments.setdefault(int(index), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        if self.ema:
+            self.ema.model.load_state_dict(below(tensors, "ema/"))
+            self.ema.num_steps = int(tensors["ema_steps/num"])
+        if self.scaler.is_enabled():
+            state = self.scaler.state_dict() | {"scale": float(tensors["scaler/scale"])}
+            self.scaler.load_state_dict(state)
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it.
+
+    >>> below({"a/b": torch.tensor(1), "c/d": torch.tensor(2)}, "c/")
+    {'d': tensor(2)}
+    """
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
+    """A learner around a model that is on its device already.
+
+    Raises:
+        InputError: if the recipe wants what the device cannot do.
+    """
+    device = next(model.parameters()).device
+    dtype = autocast_dtype(device, recipe.precision)
+    if recipe.channels_last:
+        model.to(memory_format=torch.channels_last_3d)
+    if recipe.compile:
+        _compile(model, device)
+    return Learner(
+        model=model,
+        name=name,
+        optimizer=make_optimizer(model, name, recipe),
+        scaler=torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
+        ema=Ema(model, recipe.ema_decay) if recipe.ema_decay else None,
+        recipe=recipe,
+    )
+
+
+def _compile(model: nn.Module, device: torch.device) -> None:
+    """In place: the names of the weights stay."""
+    if device.type == "cpu" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        raise InputError("--compile needs a C++ compiler on a CPU and found none; leave it out")
+    model.compile()
+
+
+def make_optimizer(model: nn.Module, name: str, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); biases and norms do not decay.
+
+    Each group's ``share`` is what its learning rate is of the recipe's.
+    """
+    groups = []
+    for part, share in zip(parameter_groups(model, name), (recipe.backbone_lr, 1.0), strict=True):
+        decay = [p for p in part if p.ndim > 1]
+        rest = [p for p in part if p.ndim <= 1]
+        groups += [
+            {"params": decay, "weight_decay": recipe.weight_decay, "share": share},
+            {"params": rest, "weight_decay": 0.0, "share": share},
+        ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=recipe.lr)
+
+
+def autocast_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
+    """What the forward pass of training multiplies in.
+
+    ``auto`` is bfloat16 where the hardware multiplies it, else float32: on a CPU without AMX or
+    AVX512-BF16, oneDNN emulates bfloat16 and is slower than float32.
+
+    Raises:
+        InputError: on fp16 without a GPU.
+    """
+    if precision == "fp16" and device.type != "cuda":
+        raise InputError("--precision fp16 needs a GPU; take bf16 or fp32 on a CPU")
+    if precision != "auto":
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
+    name = torch.backends.cpu.get_cpu_capability()
+    has = any(
+        check() for check in (torch.cpu._is_amx_tile_supported, torch.cpu._is_avx512_bf16_supported)
+    )
+    return torch.bfloat16 if has and name.startswith("AVX512") else torch.float32

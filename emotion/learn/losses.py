@@ -1,0 +1,102 @@
+"""Losses over soft targets, and what makes rare labels count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from emotion.learn.recipe import Recipe
+
+
+def class_weights(counts: Iterable[int]) -> Tensor:
+    """Loss weights that let each label count alike, 1 on average over the clips.
+
+    Args:
+        counts: clips per class_index; a label without clips weighs 0.
+
+    >>> class_weights([10, 30, 0])
+    tensor([2.0000, 0.6667, 0.0000])
+    """
+    num = torch.tensor(list(counts), dtype=torch.float32)
+    present = num > 0
+    share = num.sum() / present.sum().clamp(min=1)
+    return torch.where(present, share / num.clamp(min=1), torch.zeros_like(num))
+
+
+def loss_weights(counts: Iterable[int], recipe: Recipe) -> Tensor:
+    """(K,) weights that the recipe's ``balance`` asks for; ones where sampling does the work."""
+    counts = list(counts)
+    return class_weights(counts) if recipe.balance == "weights" else torch.ones(len(counts))
+
+
+def loss_sum(logits_BK: Tensor, target_BK: Tensor, weights_K: Tensor, recipe: Recipe) -> Tensor:
+    """Sum of the clips' losses.
+
+    Args:
+        logits_BK: (B, K) float32.
+        target_BK: (B, K) shares of labels; rows sum to 1.
+        weights_K: (K,) loss weight per label.
+        recipe: its loss, focal_gamma and label_smoothing.
+
+    Returns:
+        A scalar. Cross entropy: the sum over clips of ``-sum_k w_k t_k log p_k``. Focal loss puts
+        ``(1 - p_k) ** gamma`` beside ``w_k``.
+    """
+    if recipe.loss == "cross_entropy":
+        return functional.cross_entropy(
+            logits_BK,
+            target_BK,
+            weight=weights_K,
+            label_smoothing=recipe.label_smoothing,
+            reduction="sum",
+        )
+    smooth = recipe.label_smoothing
+    target_BK = target_BK * (1 - smooth) + smooth / target_BK.shape[1]
+    log_BK = functional.log_softmax(logits_BK, dim=1)
+    return -(weights_K * (1 - log_BK.exp()) ** recipe.focal_gamma * target_BK * log_BK).sum()
+
+
+def mix(
+    x_BCTHW: Tensor, target_BK: Tensor, recipe: Recipe, *, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Blend each clip with another of its batch, or paste a box of it, and its target alike.
+
+    Args:
+        x_BCTHW: clips.
+        target_BK: (B, K) shares of labels.
+        recipe: its mixup and cutmix.
+        rng: the only source of chance.
+
+    Returns:
+        Clips and targets of the same shapes; unchanged where the recipe mixes nothing.
+    """
+    ways = [name for name in ("mixup", "cutmix") if getattr(recipe, name) > 0]
+    if not ways:
+        return x_BCTHW, target_BK
+    way = ways[int(rng.integers(len(ways)))]
+    alpha = getattr(recipe, way)
+    share = float(rng.beta(alpha, alpha))  # of the other clip
+    other = torch.from_numpy(rng.permutation(len(x_BCTHW))).to(x_BCTHW.device)
+    if way == "mixup":
+        mixed = x_BCTHW * (1 - share) + x_BCTHW[other] * share
+    else:
+        mixed, share = _paste(x_BCTHW, x_BCTHW[other], share, rng)
+    return mixed, target_BK * (1 - share) + target_BK[other.to(target_BK.device)] * share
+
+
+def _paste(
+    x_BCTHW: Tensor, other_BCTHW: Tensor, share: float, rng: np.random.Generator
+) -> tuple[Tensor, float]:
+    """A box of the other clips' pixels, and the share of the area that it has in the end."""
+    height, width = x_BCTHW.shape[-2:]
+    tall, wide = round(height * share**0.5), round(width * share**0.5)
+    top = int(rng.integers(height - tall + 1))
+    left = int(rng.integers(width - wide + 1))
+    mixed = x_BCTHW.clone()
+    box = (..., slice(top, top + tall), slice(left, left + wide))
+    mixed[box] = other_BCTHW[box]
+    return mixed, tall * wide / (height * width)

@@ -1,0 +1,103 @@
+"""Calibration by numbers worked out by hand, and a temperature that was planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emotion.learn.calibration import (
+    TEMPERATURES,
+    ece,
+    fit_temperature,
+    reliability_bins,
+    retemper,
+)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    raised: NDArray[np.float64] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    raised /= raised.sum(axis=1, keepdims=True)
+    return raised
+
+
+@pytest.mark.parametrize(
+    "confidence, correct, expected",
+    [
+        ([], [], 0.0),
+        ([1.0, 1.0], [1, 1], 0.0),
+        ([1.0, 1.0], [0, 0], 1.0),
+        ([0.75] * 4, [1, 1, 1, 0], 0.0),
+        ([0.95, 0.95, 0.55, 0.55], [1, 1, 0, 1], 0.05),  # gaps 0.05 and 0.05
+        ([0.9, 0.5, 0.5, 0.5], [0, 1, 1, 0], (0.9 + 3 * (2 / 3 - 0.5)) / 4),
+        ([0.4, 0.41], [1, 0], (0.6 + 0.41) / 2),  # an edge belongs to the bin below it
+    ],
+    ids=["none", "sure, right", "sure, wrong", "fits", "two bins", "weighted", "edge"],
+)
+def test_ece(confidence: list[float], correct: list[int], expected: float) -> None:
+    assert ece(confidence, correct) == pytest.approx(expected)
+
+
+def test_reliability_bins() -> None:
+    bins = reliability_bins([0.0, 0.3, 0.45, 0.5, 1.0], [0, 1, 1, 0, 1], num_bins=2)
+    assert [(b.low, b.high, b.count) for b in bins] == [(0.0, 0.5, 4), (0.5, 1.0, 1)]
+    assert bins[0].confidence == pytest.approx(1.25 / 4) and bins[0].accuracy == 0.5
+    assert (bins[1].confidence, bins[1].accuracy) == (1.0, 1.0)
+    empty = reliability_bins([0.9], [1], num_bins=2)[0]
+    assert (empty.count, empty.confidence, empty.accuracy) == (0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("planted", [0.5, 1.0, 2.0, 4.0])
+def test_a_planted_temperature_is_found(planted: float) -> None:
+    """Labels drawn from softmax(z), logits told as z * planted."""
+    rng = np.random.default_rng(7)
+    logits = rng.normal(0, 2, (20_000, 5))
+    targets = (softmax(logits).cumsum(axis=1) > rng.random((len(logits), 1))).argmax(axis=1)
+    assert fit_temperature(logits * planted, targets) == pytest.approx(planted, rel=0.04)
+
+
+def test_a_temperature_by_hand() -> None:
+    """Right 9 times of 10 with a logit gap of 1: best where 1 / T = log 9."""
+    targets = [0] * 9 + [1]
+    assert fit_temperature([[1.0, 0.0]] * 10, targets) == pytest.approx(1 / np.log(9), rel=1e-5)
+
+
+def test_temperatures_are_bounded() -> None:
+    assert fit_temperature([[1.0, 0.0]], [0]) == pytest.approx(TEMPERATURES[0], rel=1e-4)
+    assert fit_temperature([[1.0, 0.0]], [1]) == pytest.approx(TEMPERATURES[1], rel=1e-4)
+    assert fit_temperature(np.empty((0, 3)), []) == 1.0
+
+
+@pytest.mark.parametrize(
+    "logits, targets, message",
+    [
+        ([[0.0, 1.0]], [0, 1], "do not fit"),
+        ([[0.0, 1.0]], [2], "below 2"),
+        ([[0.0, np.nan]], [0], "not finite"),
+    ],
+    ids=["lengths", "class", "nan"],
+)
+def test_a_fit_refuses(logits: list[list[float]], targets: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_temperature(logits, targets)
+
+
+def test_a_fit_lowers_the_calibration_error() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.normal(0, 1.5, (5_000, 4))
+    targets = (softmax(true).cumsum(axis=1) > rng.random((len(true), 1))).argmax(axis=1)
+    told = true * 3
+    fitted = fit_temperature(told, targets)
+    before, after = (softmax(told / t) for t in (1.0, fitted))
+    errors = [ece(p.max(axis=1), p.argmax(axis=1) == targets) for p in (before, after)]
+    assert errors[0] > 0.15 and errors[1] < 0.03
+
+
+def test_retemper_undoes_a_temperature() -> None:
+    logits = np.array([[2.0, -1.0, 0.5], [0.0, 0.0, 9.0]])
+    for temperature in (0.4, 1.0, 3.0):
+        found = retemper(softmax(logits / temperature), temperature=temperature)
+        np.testing.assert_allclose(found, softmax(logits), rtol=1e-9)
+    assert np.isfinite(retemper([[1.0, 0.0]], temperature=2.0)).all()
+    with pytest.raises(ValueError, match="above 0"):
+        retemper([[1.0, 0.0]], temperature=0.0)
