@@ -78,7 +78,7 @@ def scaling(workers: Workers) -> ray.train.ScalingConfig:
     gpus = _ray.cluster_gpus()
     if 0 < gpus < workers.least:
         raise InputError(f"--workers {workers.least} need a GPU each, the cluster has {gpus}")
-    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / workers.least)
+    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / workers.most)
     num: Any = workers.least if workers.least == workers.most else (workers.least, workers.most)
     return ray.train.ScalingConfig(
         num_workers=num,

@@ -21,6 +21,8 @@ JOBS = {
     "train": "a dataset to a model package",
     "score": "an archive of videos to scores per clip and per video",
     "evaluate": "scores and labels to metrics and plots",
+    "crossval": "train and test once per fold of a dataset",
+    "compare": "several evaluations of one test set, side by side",
     "sagemaker": "the same on Amazon SageMaker: train, deploy, transform",
     "demo": "all of these once, on a corpus that the project draws",
     "predict": "one video, without Ray: its label and timeline",

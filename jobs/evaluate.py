@@ -2,27 +2,47 @@
 
     python -m jobs.evaluate --scores URI --labels URI.csv --out URI
 
-Writes metrics.json, confusion.png and report.html. A video without a prediction counts as wrong.
+Writes metrics.json, predictions.parquet, curves.json, report.html, and each plot as PNG and SVG. A
+video without a prediction counts as wrong.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.label_table import LabelRow, read_label_table
-from emotion.learn.evaluation import Evaluation, Outcome, evaluate
-from emotion.learn.plots import confusion_png
-from emotion.learn.splits import assign_split
+from emotion.label_table import LabelTable, read_label_table
+from emotion.learn.curves import LabelCurves
+from emotion.learn.evaluation import Evaluation, curves_of, evaluate
+from emotion.learn.evaluation_plots import (
+    learning_plot,
+    pr_plot,
+    reliability_plot,
+    roc_plot,
+    slices_plot,
+)
+from emotion.learn.outcome import Outcome
+from emotion.learn.plots import Plot, confusion_plot
+from emotion.learn.slices import Slices, slice_by
 from emotion.report.evaluation import evaluation_report
+from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of
 from jobs._cli import one_line_errors, parse
+from jobs._evaluate_input import (
+    ScoreSet,
+    clip_figures,
+    dataset_facts,
+    join_labels,
+    predictions_table,
+    read_scores,
+    read_temperature,
+    uncalibrated_probs,
+)
 
-NOT_SCORED = "not_scored"
+MAX_MISTAKES = 60  # on one page, about 30 KB each
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,12 @@ class Config:
         split: Videos of this split, by the table's column, else as jobs.build_dataset splits.
         split_seed: Seed of that split, as given to jobs.build_dataset.
         seed: Seed of the bootstrap.
+        slice_by: Columns between commas to judge apart: of the label table, or with --dataset
+            video_fps, video_height, video_codec, face_px, light.
+        dataset: Dataset of the same archive: shows mistakes as crops, and adds columns to slice by.
+        run: Folder of jobs.train: adds its learning curves to the page.
+        package: Package that made the scores, for its temperature where the score set tells none.
+        mistakes: Wrong answers on the page, the most confident first.
     """
 
     scores: str
@@ -44,98 +70,104 @@ class Config:
     split: Literal["test", "val", "train", "all"] = "test"
     split_seed: int = 0
     seed: int = 0
+    slice_by: str | None = None
+    dataset: str | None = None
+    run: str | None = None
+    package: str | None = None
+    mistakes: int = 12
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.mistakes <= MAX_MISTAKES:
+            raise InputError(f"--mistakes is {self.mistakes}, it must be 0 to {MAX_MISTAKES}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of ``slice_by``, each once."""
+        names = (self.slice_by or "").split(",")
+        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 @dataclass(frozen=True)
-class ScoreSet:
-    """A finished score set: what it was made with, and per video the label or the reason.
+class Found:
+    """All that is written, but for the plots."""
 
-    Attributes:
-        config: its config.json.
-        labels: the package's label set, in order.
-        predicted: label by uri.
-        reasons: why there is no label, by uri.
-    """
-
-    config: dict[str, Any]
-    labels: tuple[str, ...]
-    predicted: dict[str, str]
-    reasons: dict[str, str]
-
-
-def read_scores(scores_uri: str) -> ScoreSet:
-    """Read what a finished score set says of each video.
-
-    Raises:
-        InputError: if it is not a score set, or has no ``_SUCCESS``.
-    """
-    if not storage.exists(storage.join(scores_uri, "_SUCCESS")):
-        raise InputError(
-            f"--scores {scores_uri} has no _SUCCESS: it is not a score set or its job did not end; "
-            "run jobs.score again with the same --out"
-        )
-    config = storage.read_json(storage.join(scores_uri, "config.json"))
-    if not isinstance(config, dict) or not {"labels", "videos_root"} <= config.keys():
-        raise InputError(f"--scores {scores_uri}: config.json names no labels and videos_root")
-    columns = ["uri", "label", "reason"]
-    rows = storage.read_tables(storage.join(scores_uri, "videos"), columns=columns).to_pylist()
-    rejects = storage.join(scores_uri, "rejects")
-    if storage.list_files(rejects, suffixes=(".parquet",)):
-        rows += storage.read_tables(rejects, columns=["uri", "reason"]).to_pylist()
-    return ScoreSet(
-        config=config,
-        labels=tuple(config["labels"]),
-        predicted={row["uri"]: row["label"] for row in rows if row.get("label") is not None},
-        reasons={row["uri"]: row["reason"] for row in rows if row.get("label") is None},
-    )
-
-
-def join_labels(
-    rows: Sequence[LabelRow], scores: ScoreSet, *, split: str, split_seed: int
-) -> tuple[list[Outcome], dict[str, Any]]:
-    """Labelled videos of a split with their predictions, and the counts of rows left out.
-
-    Left out are rows of another split, with a label that the score set does not know, and with a
-    uri that the table names more than once.
-    """
-    times = Counter(row.uri for row in rows)
-    outcomes: list[Outcome] = []
-    unknown: Counter[str] = Counter()
-    elsewhere = 0
-    for row in rows:
-        in_split = row.split or assign_split(row.subject_id, seed=split_seed)
-        if split not in ("all", in_split):
-            elsewhere += 1
-        elif row.label not in scores.labels:
-            unknown[row.label] += 1
-        elif times[row.uri] == 1:
-            predicted = scores.predicted.get(row.uri)
-            reason = scores.reasons.get(row.uri, NOT_SCORED) if predicted is None else None
-            outcomes.append(Outcome(row.uri, row.subject_id, row.label, predicted, reason))
-    left_out = {
-        "other_splits": elsewhere,
-        "duplicate_uris": sum(count > 1 for count in times.values()),
-        "unknown_labels": dict(sorted(unknown.items())),
-    }
-    return outcomes, left_out
+    evaluation: Evaluation
+    outcomes: tuple[Outcome, ...]
+    curves: LabelCurves
+    slices: tuple[Slices, ...]
+    mistakes: tuple[Mistake, ...]
+    metrics: dict[str, Any]
+    run: Mapping[str, Any]
 
 
 def run(config: Config) -> Evaluation:
     """Read, join, judge and write."""
     scores = read_scores(config.scores)
     table = read_label_table(config.labels, videos_root=str(scores.config["videos_root"]))
+    training = _read_run(config.run) if config.run else {}
+    temperature = read_temperature(scores, config.package)
+    outcomes, left_out = _join(config, scores, table, temperature)
+    labels = scores.labels
+    judged = evaluate(outcomes, labels=labels, seed=config.seed)
+    slices = tuple(slice_by(outcomes, c, labels=labels, seed=config.seed) for c in config.columns)
+    mistakes = surest_mistakes(outcomes, limit=config.mistakes)
+    if config.dataset:
+        mistakes = with_strips(mistakes, dataset_uri=config.dataset, scores_uri=config.scores)
+    metrics = judged.to_json() | left_out
+    metrics |= {key: scores.config[key] for key in ("model_id",) if key in scores.config}
+    metrics |= {"split": config.split, "temperature": temperature}
+    metrics |= {"slices": {one.column: one.to_json() for one in slices}}
+    metrics |= {"clips": clip_figures(scores, outcomes)}
+    curves = curves_of(outcomes, labels=labels)
+    _claim(config.out)
+    _write(
+        config,
+        Found(judged, tuple(outcomes), curves, slices, tuple(mistakes), metrics, training),
+    )
+    return judged
+
+
+def _join(
+    config: Config, scores: ScoreSet, table: LabelTable, temperature: float | None
+) -> tuple[list[Outcome], dict[str, Any]]:
+    """The videos to judge.
+
+    Raises:
+        InputError: if there is none, or the score set knows none of them.
+    """
+    raw = None
+    if temperature is not None:
+        raw = scores.probs if temperature == 1.0 else uncalibrated_probs(scores, temperature)
     outcomes, left_out = join_labels(
-        table.rows, scores, split=config.split, split_seed=config.split_seed
+        table.rows,
+        scores,
+        split=config.split,
+        split_seed=config.split_seed,
+        uncalibrated=raw,
+        known=dataset_facts(config.dataset) if config.dataset and config.columns else None,
     )
     if not outcomes:
         raise InputError(
             f"--labels {config.labels} has no video with a known label in split {config.split!r} "
             f"({left_out}); try --split all"
         )
-    _claim(config.out)
-    found = evaluate(outcomes, labels=scores.labels, seed=config.seed)
-    made_with = {key: scores.config[key] for key in ("model_id",) if key in scores.config}
-    _write(config, found, found.to_json() | left_out | made_with | {"split": config.split})
+    named = scores.predicted.keys() | scores.reasons.keys()
+    if not any(row.uri in named for row in table.rows):
+        raise InputError(
+            f"--scores {config.scores} has none of the {len(table.rows)} videos of --labels "
+            f"{config.labels}: it names {min(named, default='no video')}, the labels name "
+            f"{outcomes[0].uri}; addresses must be relative to {scores.config['videos_root']}"
+        )
+    return outcomes, left_out
+
+
+def _read_run(uri: str) -> dict[str, Any]:
+    metrics_uri = storage.join(uri, "metrics.json")
+    found = storage.read_json(metrics_uri) if storage.exists(metrics_uri) else {}
+    if not isinstance(found, dict) or not found.get("history"):
+        raise InputError(
+            f"--run {uri} has no metrics.json with a history: name a finished --out of jobs.train"
+        )
     return found
 
 
@@ -148,17 +180,52 @@ def _claim(out: str) -> None:
     storage.check_writable(out)
 
 
-def _write(config: Config, found: Evaluation, metrics: Mapping[str, Any]) -> None:
+def draw(found: Found, *, title: str) -> dict[str, Plot]:
+    """The plots by name; those that have something to show."""
+    one = found.evaluation
+    plots = {
+        "confusion": confusion_plot(
+            one.confusion, one.labels, no_prediction=one.no_prediction, title=title
+        )
+    }
+    if found.curves.roc:
+        plots["roc"] = roc_plot(found.curves.roc, mean=one.auc)
+        plots["pr"] = pr_plot(found.curves.pr, mean=one.average_precision)
+    if one.reliability:
+        plots["reliability"] = reliability_plot(
+            one.reliability,
+            ece=one.ece,
+            uncalibrated=one.reliability_uncalibrated,
+            ece_uncalibrated=one.ece_uncalibrated,
+        )
+    if found.slices:
+        plots["slices"] = slices_plot(found.slices)
+    if found.run:
+        best = found.run.get("best_epoch")
+        plots["learning"] = learning_plot(found.run["history"], best_epoch=best)
+    return plots
+
+
+def _write(config: Config, found: Found) -> None:
+    one, out = found.evaluation, config.out
     title = name_of(config.scores)
-    heading = f"{title}, split {config.split}: WAR {found.war:.1%}, UAR {found.uar:.1%}"
-    plot = confusion_png(
-        found.confusion, found.labels, no_prediction=found.no_prediction, title=heading
+    plots = draw(found, title=f"split {config.split}: WAR {one.war:.1%}, UAR {one.uar:.1%}")
+    page = evaluation_report(
+        found.metrics,
+        confusion_png=plots["confusion"].png,
+        title=title,
+        plots={name: plot.png for name, plot in plots.items() if name != "confusion"},
+        mistakes=found.mistakes,
     )
-    page = evaluation_report(metrics, confusion_png=plot, title=title)
-    storage.write_json(storage.join(config.out, "config.json"), asdict(config))
-    storage.write_bytes(storage.join(config.out, "confusion.png"), plot)
-    storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
-    storage.write_json(storage.join(config.out, "metrics.json"), dict(metrics))
+    storage.write_json(storage.join(out, "config.json"), asdict(config))
+    for name, plot in plots.items():
+        storage.write_bytes(storage.join(out, f"{name}.png"), plot.png)
+        storage.write_bytes(storage.join(out, f"{name}.svg"), plot.svg)
+    table = predictions_table(found.outcomes, one.labels)
+    storage.write_table(storage.join(out, "predictions.parquet"), table)
+    storage.write_json(storage.join(out, "curves.json"), asdict(found.curves))
+    storage.write_bytes(storage.join(out, "report.html"), page.encode())
+    storage.write_json(storage.join(out, "metrics.json"), found.metrics)
 
 
 def print_evaluation(found: Evaluation, *, split: str) -> None:
@@ -167,10 +234,12 @@ def print_evaluation(found: Evaluation, *, split: str) -> None:
     for name, value, interval in (
         ("WAR", found.war, found.war_interval),
         ("UAR", found.uar, found.uar_interval),
+        ("macro F1", found.macro_f1, found.macro_f1_interval),
+        ("ECE", found.ece, found.ece_interval),
     ):
         spread = f"  95% interval {interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
-        print(f"  {name:9} {value:.3f}{spread}")
-    print(f"  {'macro F1':9} {found.macro_f1:.3f}")
+        if value is not None:
+            print(f"  {name:9} {value:.3f}{spread}")
     print(f"  {'coverage':9} {found.coverage:.3f}")
     for reason, count in found.missing.items():
         print(f"  without a prediction: {reason} {count:,}")
@@ -180,12 +249,9 @@ def print_evaluation(found: Evaluation, *, split: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job."""
     given = parse(Config, argv, doc=__doc__)
-    config = replace(
-        given,
-        scores=storage.absolute(given.scores),
-        labels=storage.absolute(given.labels),
-        out=storage.absolute(given.out),
-    )
+    where = ("scores", "labels", "out", "dataset", "run", "package")
+    full: dict[str, Any] = {k: storage.absolute(v) for k in where if (v := getattr(given, k))}
+    config = replace(given, **full)
     print_evaluation(run(config), split=config.split)
     print(f"report: {storage.join(config.out, 'report.html')}")
     return 0

@@ -153,6 +153,9 @@ def run(config: Config) -> int:
         "videos_root": config.videos,
         "labels": list(package.labels),
         "model_id": package.model_id,
+        "temperature": package.temperature,
+        "architecture": package.name,
+        "training": dict(package.training),
     }
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         plan = plan_archive(config.videos, Path(name))

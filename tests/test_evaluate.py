@@ -12,7 +12,8 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support, recall_sc
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.evaluation import Outcome, bootstrap, evaluate
+from emotion.learn.bootstrap import Tally, bootstrap
+from emotion.learn.evaluation import Outcome, evaluate
 from emotion.learn.splits import assign_split
 from jobs.evaluate import main
 from schemas.tables import REJECTS, rows_table, scored_videos_schema
@@ -77,6 +78,13 @@ def test_figures_are_scikit_learns() -> None:
     assert found.macro_f1 == pytest.approx(f1_score(true, said, labels=names, average="macro"))
 
 
+def sums(counts: list[list[list[int]]]) -> Tally:
+    """Subjects' counts without probabilities."""
+    num = len(counts)
+    none = np.zeros((num, 10, 3))
+    return Tally(np.array(counts, np.float64), np.zeros(num), none, none)
+
+
 RIGHT, WRONG = [[1, 0], [0, 0]], [[0, 1], [0, 0]]  # one label and "no prediction"
 
 
@@ -92,11 +100,12 @@ RIGHT, WRONG = [[1, 0], [0, 0]], [[0, 1], [0, 0]]  # one label and "no predictio
 def test_bootstrap_over_subjects(
     per_subject: list[list[list[int]]], low: float, high: float
 ) -> None:
-    found = bootstrap(np.array(per_subject), seed=0, num_resamples=1000)
+    found = bootstrap(sums(per_subject), seed=0, num_resamples=1000)
     assert found is not None
-    assert found[0] == pytest.approx((low, high), abs=0.021)
-    assert found[0] == found[1]  # one label: both figures are its recall
-    assert found == bootstrap(np.array(per_subject), seed=0, num_resamples=1000)
+    assert found["war"] == pytest.approx((low, high), abs=0.021)
+    assert found["war"] == found["uar"]  # one label: both figures are its recall
+    assert "ece" not in found  # no video has probabilities
+    assert found == bootstrap(sums(per_subject), seed=0, num_resamples=1000)
 
 
 def test_subjects_are_drawn_whole() -> None:
@@ -110,14 +119,14 @@ def test_uar_and_war_have_their_own_intervals() -> None:
     """Two people, drawn twice: one has 9 right "up" videos, one a wrong "down" video."""
     up, down = np.zeros((2, 3, 3), np.int64)
     up[0, 0], down[1, 0] = 9, 1
-    found = bootstrap(np.stack([up, down]), seed=0, num_resamples=1000)
-    assert found == ((0.0, 1.0), (0.0, 1.0))
-    mixed = bootstrap(np.stack([up + down] * 3), seed=0, num_resamples=100)
-    assert mixed == ((0.9, 0.9), (0.5, 0.5))
+    found = bootstrap(sums([up.tolist(), down.tolist()]), seed=0, num_resamples=1000)
+    assert found is not None and found["war"] == found["uar"] == (0.0, 1.0)
+    mixed = bootstrap(sums([(up + down).tolist()] * 3), seed=0, num_resamples=100)
+    assert mixed is not None and (mixed["war"], mixed["uar"]) == ((0.9, 0.9), (0.5, 0.5))
 
 
 def test_one_subject_has_no_interval() -> None:
-    assert bootstrap(np.array([RIGHT]), seed=0, num_resamples=10) is None
+    assert bootstrap(sums([RIGHT]), seed=0, num_resamples=10) is None
 
 
 PREDICTED = {"a.mp4": "up", "b.mp4": "down", "c.mp4": None, "e.mp4": "up", "f.mp4": "up"}
@@ -207,7 +216,7 @@ def test_without_a_split_column_subjects_are_split_as_by_the_build(
 ) -> None:
     scores = write_scores(str(tmp_path / "scores"))
     subjects = [f"s{n:03d}" for n in range(40)]
-    lines = [f"{name}.mp4,{name},up" for name in subjects]
+    lines = [f"{name}.mp4,{name},up" for name in subjects[1:]] + ["a.mp4,s000,up"]
     labels = write_labels(str(tmp_path / "l.csv"), *lines, header="uri,subject_id,label")
     out = str(tmp_path / "eval")
     assert main(["--scores", scores, "--labels", labels, "--out", out, "--split", split]) == 0

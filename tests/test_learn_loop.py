@@ -42,7 +42,7 @@ def batches(size: int = 8) -> Iterator[Batch]:
 
 def small_learner(recipe: Recipe = RECIPE) -> Learner:
     torch.manual_seed(0)
-    model = build_model("r3d_lite", 2, {"input_px": 8, "width": 4})
+    model = build_model("r3d_lite", 2, {"input_px": 16, "width": 4})
     return make_learner(model, "r3d_lite", recipe)
 
 
@@ -107,7 +107,7 @@ def test_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path: Path, recipe: R
     run_epochs(learner, range(2))
     save_state(tmp_path, RunState(), learner)
     resumed = make_learner(
-        build_model("r3d_lite", 2, {"input_px": 8, "width": 4}), "r3d_lite", recipe
+        build_model("r3d_lite", 2, {"input_px": 16, "width": 4}), "r3d_lite", recipe
     )
     _, tensors = read_state(tmp_path)
     resumed.load_tensors(tensors)

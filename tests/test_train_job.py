@@ -1,96 +1,30 @@
-"""jobs.train on a drawn dataset: one and two workers, going on, refusing what is wrong."""
+"""jobs.train on a drawn dataset: one and several workers, going on, faults."""
 
 import json
 import re
 import shutil
-from collections.abc import Callable
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
+import safetensors.torch
+import torch
 
 from emotion import storage
-from emotion.extract.spec import ExtractionSpec
+from emotion.learn.loop import Batch, evaluate
 from emotion.learn.package import load_package
-from emotion.learn.splits import SPLITS
-from jobs import train
-from schemas.tables import CLIPS, rows_table
-
-LABELS = ("upper", "lower", "both")
-SPEC = ExtractionSpec(
-    detector="dlib",
-    detector_sha256="0" * 64,
-    crop_px=32,
-    clip_len=4,
-    clip_stride=4,
-    min_clip_faces=2,
-)
-SUBJECTS = {"train": 7, "val": 3, "test": 1}
-
-
-def draw(label: str, rng: np.random.Generator) -> list[bytes]:
-    """Four crops whose brightness says the label."""
-    crops = []
-    for _ in range(SPEC.clip_len):
-        image = rng.integers(0, 60, (32, 32, 3)).astype(np.uint8)
-        for part, rows in (("upper", slice(0, 18)), ("lower", slice(18, 32))):
-            if label in (part, "both"):
-                image[rows] += 150
-        crops.append(cv2.imencode(".jpg", image)[1].tobytes())
-    return crops
-
-
-def clip_row(split: str, number: int, label: str, rng: np.random.Generator) -> dict[str, object]:
-    name = f"{split}{number}-{label}"
-    crops = [b"never read"] * SPEC.clip_len if split == "test" else draw(label, rng)
-    return {
-        "clip_id": f"{name}/0/0",
-        "video_id": name,
-        "track_id": 0,
-        "identity_id": 0,
-        "subject_id": f"{split}{number}",
-        "label": label,
-        "split": split,
-        "fold": None,
-        "start_s": 0.0,
-        "stop_s": 0.5,
-        "pts_s": [0.0, 0.125, 0.25, 0.375],
-        "box": [0.0, 0.0, 32.0, 32.0],
-        "num_faces": 4,
-        "quality": 1.0,
-        "crops": crops,
-    }
-
-
-def write_dataset(root: Path) -> Path:
-    """Two parts; the crops of the test split are not even images."""
-    rng = np.random.default_rng(0)
-    rows = [
-        clip_row(split, number, label, rng)
-        for split in SPLITS
-        for number in range(SUBJECTS[split])
-        for label in LABELS
-    ]
-    uri = str(root)
-    for part, chosen in enumerate((rows[0::2], rows[1::2])):
-        storage.write_table(storage.join(uri, f"clips/{part}.parquet"), rows_table(chosen, CLIPS))
-    storage.write_json(storage.join(uri, "spec.json"), SPEC.to_json())
-    storage.write_json(storage.join(uri, "config.json"), {"labels": list(LABELS)})
-    report = {"success": True, "spec_digest": SPEC.digest}
-    storage.write_json(storage.join(uri, "validation/report.json"), report)
-    storage.write_json(storage.join(uri, "_SUCCESS"), {"counts": {"clips": len(rows)}})
-    return root
+from emotion.learn.transforms import decode_crops
+from tests.drawn_dataset import LABELS, SPEC, run, write_dataset
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("drawn") / "dataset")
-
-
-def run(dataset: Path | str, out: Path | str, *flags: str) -> int:
-    return train.main(["--dataset", str(dataset), "--out", str(out), "--epochs", "4", *flags])
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +54,29 @@ def test_leaves_a_package_with_its_facts(trained: Path) -> None:
     assert isinstance(history, list)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
     assert list((trained / "tensorboard").iterdir())
+
+
+def alone(dataset: Path, out: Path) -> tuple[float, list[list[int]]]:
+    """Val loss and confusion of a run's package, evaluated by one process without Ray."""
+    rows = pq.read_table(dataset / "clips").to_pylist()
+    val = [row for row in rows if row["split"] == "val"]
+    clips = torch.from_numpy(np.stack([decode_crops(row["crops"]) for row in val]))
+    targets = torch.tensor([LABELS.index(row["label"]) for row in val])
+    package = load_package(str(out / "package"))
+    totals = evaluate(package.build(), [Batch(clips, targets)], num_classes=len(LABELS))
+    return totals.loss, totals.confusion.tolist()
+
+
+def best_row(out: Path) -> dict[str, Any]:
+    metrics = json.loads((out / "metrics.json").read_text())
+    row: dict[str, Any] = metrics["history"][metrics["best_epoch"] - 1]
+    return row
+
+
+def test_val_figures_are_those_of_one_process(trained: Path, dataset: Path) -> None:
+    loss, confusion = alone(dataset, trained)
+    assert best_row(trained)["val_loss"] == pytest.approx(loss, rel=1e-6)
+    assert best_row(trained)["val_confusion"] == confusion
 
 
 def test_every_val_clip_is_judged_once(trained: Path) -> None:
@@ -164,14 +121,19 @@ def test_goes_on_from_the_last_checkpoint(
 
 
 @pytest.mark.parametrize(
-    "cache_gb",
-    ["4", pytest.param("0", marks=pytest.mark.slow)],
-    ids=["kept in memory", "streamed"],
+    "workers, cache_gb",
+    [pytest.param("2", "0", marks=pytest.mark.slow), ("3", "4"), ("1-2", "4")],
+    ids=["two, streamed", "three", "elastic"],
 )
-def test_two_workers(dataset: Path, tmp_path: Path, local_ray: None, cache_gb: str) -> None:
+def test_several_workers(
+    dataset: Path, tmp_path: Path, local_ray: None, workers: str, cache_gb: str
+) -> None:
     """9 val clips over 2 ranks: one is padded, none is lost; 21 train clips: no rank waits."""
-    out = tmp_path / "two"
-    assert run(dataset, out, "--workers", "2", "--cache-gb", cache_gb) == 0
+    out = tmp_path / "several"
+    assert run(dataset, out, "--workers", workers, "--cache-gb", cache_gb) == 0
+    loss, confusion = alone(dataset, out)
+    assert best_row(out)["val_loss"] == pytest.approx(loss, rel=1e-6)
+    assert best_row(out)["val_confusion"] == confusion
     history = metrics_of(out)["history"]
     assert isinstance(history, list)
     for row in history:
@@ -191,6 +153,65 @@ def test_reads_and_writes_s3(dataset: Path, s3: str, local_ray: None) -> None:
     assert any(re.fullmatch(r"checkpoints/checkpoint_.*/state.safetensors", n) for n in names)
 
 
+def test_a_worker_that_dies_is_started_again(
+    trained: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The curve and the weights are those of a run that nothing disturbed."""
+    out = tmp_path / "killed"
+    killed: list[int] = []
+    thread = threading.Thread(target=kill_the_worker, args=(out, killed))
+    thread.start()
+    try:
+        assert run(dataset, out) == 0
+    finally:
+        thread.join()
+    assert len(killed) == 1
+    assert load_package(str(out / "package")).weights == weights_of(trained)
+    for name in ("val_loss", "val_uar", "train_loss"):
+        assert [r[name] for r in history_of(out)] == [r[name] for r in history_of(trained)]
+
+
+def kill_the_worker(out: Path, killed: list[int]) -> None:
+    """Kill the process that trains, once the first epoch has its checkpoint."""
+    until = time.monotonic() + 240
+    while time.monotonic() < until and not list(out.glob("checkpoints/checkpoint_*/state.json")):
+        time.sleep(0.02)
+    for process in psutil.process_iter(["cmdline"]):
+        if "RayTrainWorker" in " ".join(process.info["cmdline"] or ()):
+            process.kill()
+            killed.append(process.pid)
+
+
+def weights_of(out: Path) -> bytes:
+    return load_package(str(out / "package")).weights
+
+
+def history_of(out: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((out / "metrics.json").read_text())["history"]
+    return rows
+
+
+def test_a_loss_that_breaks_later_keeps_the_best_package(
+    dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert run(dataset, out, "--max-minutes", "0.0001") == 0
+    good = weights_of(out)
+    shutil.rmtree(out / "package")
+    (out / "metrics.json").unlink()
+    (state,) = out.glob("checkpoints/checkpoint_*/state.safetensors")
+    tensors = safetensors.torch.load_file(state)
+    tensors["model/stem.weight"].fill_(float("nan"))
+    safetensors.torch.save_file(tensors, state)
+    assert run(dataset, out) == 2
+    (error,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error:")]
+    assert "the loss is nan at epoch 2, step 1" in error
+    assert re.search(r"on clips train\d-\w+/0/0", error)
+    assert "the best of 1 epochs is kept in" in error
+    assert weights_of(out) == good
+    assert not (out / "metrics.json").exists()
+
+
 def test_a_diverging_run_is_one_line(
     dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,99 +219,3 @@ def test_a_diverging_run_is_one_line(
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(error) == 1
     assert re.search(r"the (val )?loss is (nan|inf).* take a lower --lr", error[0])
-
-
-def without_marker(root: Path) -> None:
-    (root / "_SUCCESS").unlink()
-
-
-def without_report(root: Path) -> None:
-    (root / "validation/report.json").unlink()
-
-
-def failed_report(root: Path) -> None:
-    report = {"success": False, "spec_digest": SPEC.digest}
-    (root / "validation/report.json").write_text(json.dumps(report))
-
-
-def report_of_another_spec(root: Path) -> None:
-    report = {"success": True, "spec_digest": "0123"}
-    (root / "validation/report.json").write_text(json.dumps(report))
-
-
-def keep_rows(root: Path, column: str, unwanted: set[str]) -> None:
-    for path in (root / "clips").iterdir():
-        rows = [row for row in pq.read_table(path).to_pylist() if row[column] not in unwanted]
-        pq.write_table(rows_table(rows, CLIPS), path)
-
-
-def without_val(root: Path) -> None:
-    keep_rows(root, "split", {"val"})
-
-
-def with_one_label(root: Path) -> None:
-    keep_rows(root, "label", {"lower", "both"})
-
-
-@pytest.mark.parametrize(
-    "damage, says",
-    [
-        (without_marker, "is not a complete dataset .* jobs.build_dataset"),
-        (without_report, "was never validated: run `python -m jobs.validate_dataset"),
-        (failed_report, "failed its validation"),
-        (report_of_another_spec, "was validated with spec 0123"),
-        (without_val, "has no clip in the val split"),
-        (with_one_label, "has clips of upper only"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_refuses_a_dataset(
-    dataset: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    damage: Callable[[Path], None],
-    says: str,
-) -> None:
-    copy = tmp_path / "dataset"
-    shutil.copytree(dataset, copy)
-    damage(copy)
-    assert run(copy, tmp_path / "run") == 2
-    assert re.search(f"^error: .*{says}", capfd.readouterr().err)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    "flags, says",
-    [
-        (["--model", "resnet"], "model 'resnet' is unknown"),
-        (["--labels", "lower,upper,both"], "--labels lower,upper,both differ"),
-        (["--epochs", "0"], "--epochs is 0, out of range"),
-        (["--batch-size", "1"], "--batch-size is 1, out of range"),
-        (["--lr", "0"], "--lr is 0.0; it must be more than 0"),
-        (["--model-args", "depth=3"], "model r3d_lite has no argument 'depth'; it has: input_px"),
-        (
-            ["--model-args", "width=wide"],
-            "width of model r3d_lite is 'wide'; it must be of type int",
-        ),
-        (["--augment", "blur"], "--augment 'blur' must be NAME=VALUE"),
-        (["--augment", "noise=1"], "--augment knows no 'noise'; it knows blur, brightness"),
-        (
-            ["--balance", "sampling", "--cache-gb", "0"],
-            "--balance sampling needs the decoded clips",
-        ),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_refuses_flags(
-    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], flags: list[str], says: str
-) -> None:
-    assert run(dataset, tmp_path / "run", *flags) == 2
-    assert says in capfd.readouterr().err
-
-
-def test_refuses_a_folder_of_something_else(
-    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "thesis.txt").write_text("mine")
-    assert run(dataset, tmp_path) == 2
-    assert "holds files of something else" in capfd.readouterr().err

@@ -1,65 +1,65 @@
 """How well predictions fit labels, per video: what is right, how sure that is, what is missing.
 
-A video without a prediction counts as wrong in war, uar, macro_f1 and per_class; the figures
-ending in ``_covered`` leave such videos out. Both are told, with the coverage between them.
+A video without a prediction counts as wrong in war, uar, both F1, top2 and per_class; the figures
+ending in ``_covered`` leave such videos out. Both are told, with the coverage between them. What
+needs probabilities alone (curves, calibration) is of the videos that have them.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from emotion.errors import InputError
-from emotion.learn.metrics import ClassScore, scores, uar
+from emotion.learn.bootstrap import bootstrap, figures, subject_names, tally
+from emotion.learn.calibration import ReliabilityBin, reliability_bins
+from emotion.learn.curves import LabelCurves, label_curves
+from emotion.learn.metrics import ClassScore, scores
+from emotion.learn.outcome import Outcome as Outcome
 
-CONFIDENCE = 0.95
 NO_PREDICTION = ""  # a column of its own; no label has this name
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One labelled video and what became of it.
-
-    Attributes:
-        uri: its address.
-        subject_id: the person, the unit of the bootstrap.
-        label: the true label.
-        predicted: the model's; None where it gave none.
-        reason: why it gave none.
-    """
-
-    uri: str
-    subject_id: str
-    label: str
-    predicted: str | None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """The figures of one set of outcomes.
 
+    Each ``_interval`` is the 95% bootstrap interval over subjects of its figure; None with fewer
+    than two subjects.
+
     Attributes:
         war: share of videos that are right.
         uar: mean recall over the labels that occur.
         macro_f1: mean F1 over the labels that occur, as true or as predicted ones.
-        war_interval: 95% bootstrap interval over subjects; None with fewer than two.
-        uar_interval: the same of uar.
+        weighted_f1: mean F1 by the labels' videos.
+        top2: share of videos whose label is among the two most probable; None without
+            probabilities, as with all that is made of them.
         war_covered: war of the videos with a prediction; None if there is none.
         uar_covered: the same of uar.
         coverage: share of videos with a prediction.
+        ece: expected calibration error of the probabilities as they are stored.
+        ece_uncalibrated: the same without the temperature; None where that is not known.
+        reliability: the bins behind ``ece``.
+        reliability_uncalibrated: the bins behind ``ece_uncalibrated``; empty where that is None.
+        auc: area under the ROC curve, mean of the labels one against the rest.
+        average_precision: area under the precision-recall curve, likewise.
         per_class: figures by label, in label order.
+        per_class_auc: ROC area by label; without labels that no video or every video has.
+        per_class_average_precision: likewise.
         labels: the label order of ``confusion``.
         confusion: counts, true label by predicted label.
+        confusion_share: the same over all videos of the true label, with and without a prediction.
         no_prediction: videos of each true label without a prediction.
         missing: the same videos by reason.
         n_videos: videos.
         n_subjects: subjects.
+        test_set_digest: of the videos, their labels and subjects: equal for equal test sets.
         num_resamples: of the bootstrap.
         seed: of the bootstrap.
     """
@@ -67,18 +67,35 @@ class Evaluation:
     war: float
     uar: float
     macro_f1: float
+    weighted_f1: float
+    top2: float | None
     war_interval: tuple[float, float] | None
     uar_interval: tuple[float, float] | None
+    macro_f1_interval: tuple[float, float] | None
+    weighted_f1_interval: tuple[float, float] | None
+    top2_interval: tuple[float, float] | None
+    ece_interval: tuple[float, float] | None
+    ece_uncalibrated_interval: tuple[float, float] | None
     war_covered: float | None
     uar_covered: float | None
     coverage: float
+    ece: float | None
+    ece_uncalibrated: float | None
+    reliability: tuple[ReliabilityBin, ...]
+    reliability_uncalibrated: tuple[ReliabilityBin, ...]
+    auc: float | None
+    average_precision: float | None
     per_class: dict[str, ClassScore]
+    per_class_auc: dict[str, float]
+    per_class_average_precision: dict[str, float]
     labels: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    confusion_share: tuple[tuple[float, ...], ...]
     no_prediction: tuple[int, ...]
     missing: dict[str, int]
     n_videos: int
     n_subjects: int
+    test_set_digest: str
     num_resamples: int
     seed: int
 
@@ -103,82 +120,81 @@ def evaluate(
     """
     if not outcomes:
         raise InputError("no labelled video to evaluate")
-    counts_SPP = subject_counts(outcomes, labels)
-    counts_PP = counts_SPP.sum(axis=0)
-    covered_KK, n_videos = counts_PP[:-1, :-1], int(counts_PP.sum())
-    every, covered = scores(counts_PP, (*labels, NO_PREDICTION)), scores(covered_KK, labels)
-    per_class = {label: every.per_class[label] for label in labels}
-    occurs = (covered_KK.sum(axis=0) + counts_PP.sum(axis=1)[:-1]) > 0
-    low_high = bootstrap(counts_SPP, seed=seed, num_resamples=num_resamples)
-    some_covered = bool(covered_KK.sum())
+    sums = tally(outcomes, labels, subjects=subject_names(outcomes))
+    counts = sums.counts.sum(axis=0).astype(np.int64)
+    every = scores(counts, (*labels, NO_PREDICTION))
+    found = {name: _known(float(values[0])) for name, values in figures(sums.total()).items()}
+    sure = bootstrap(sums, seed=seed, num_resamples=num_resamples) or {}
+    curves = curves_of(outcomes, labels=labels)
+    support = np.maximum(counts.sum(axis=1, keepdims=True)[:-1], 1)
     reasons = Counter(o.reason or "no reason given" for o in outcomes if o.predicted is None)
     return Evaluation(
         war=every.war,
         uar=every.uar,
-        macro_f1=float(np.mean([per_class[name].f1 for name in np.asarray(labels)[occurs]])),
-        war_interval=low_high[0] if low_high else None,
-        uar_interval=low_high[1] if low_high else None,
-        war_covered=covered.war if some_covered else None,
-        uar_covered=covered.uar if some_covered else None,
-        coverage=float(covered_KK.sum() / n_videos),
-        per_class=per_class,
+        macro_f1=found["macro_f1"] or 0.0,
+        weighted_f1=found["weighted_f1"] or 0.0,
+        top2=found["top2"],
+        war_interval=sure.get("war"),
+        uar_interval=sure.get("uar"),
+        macro_f1_interval=sure.get("macro_f1"),
+        weighted_f1_interval=sure.get("weighted_f1"),
+        top2_interval=sure.get("top2"),
+        ece_interval=sure.get("ece"),
+        ece_uncalibrated_interval=sure.get("ece_uncalibrated"),
+        war_covered=found["war_covered"],
+        uar_covered=found["uar_covered"],
+        coverage=found["coverage"] or 0.0,
+        ece=found["ece"],
+        ece_uncalibrated=found["ece_uncalibrated"],
+        reliability=_reliability(outcomes, labels, [o.probs for o in outcomes]),
+        reliability_uncalibrated=_reliability(outcomes, labels, [o.uncalibrated for o in outcomes]),
+        auc=curves.auc,
+        average_precision=curves.average_precision,
+        per_class={label: every.per_class[label] for label in labels},
+        per_class_auc={label: curve.area for label, curve in curves.roc.items()},
+        per_class_average_precision={label: curve.area for label, curve in curves.pr.items()},
         labels=tuple(labels),
-        confusion=tuple(tuple(row) for row in covered_KK.tolist()),
-        no_prediction=tuple(counts_PP[:-1, -1].tolist()),
+        confusion=tuple(tuple(row) for row in counts[:-1, :-1].tolist()),
+        confusion_share=tuple(tuple(row) for row in (counts[:-1, :-1] / support).tolist()),
+        no_prediction=tuple(counts[:-1, -1].tolist()),
         missing=dict(sorted(reasons.items())),
-        n_videos=n_videos,
-        n_subjects=len(counts_SPP),
+        n_videos=len(outcomes),
+        n_subjects=len(sums.counts),
+        test_set_digest=test_set_digest(outcomes),
         num_resamples=num_resamples,
         seed=seed,
     )
 
 
-def subject_counts(outcomes: Sequence[Outcome], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Confusion counts per subject: (S, K + 1, K + 1), the last column "no prediction".
+def curves_of(outcomes: Sequence[Outcome], *, labels: Sequence[str]) -> LabelCurves:
+    """ROC and precision-recall curves over the videos that have probabilities."""
+    scored = [(labels.index(o.label), o.probs) for o in outcomes if o.probs is not None]
+    return label_curves([k for k, _ in scored], [p for _, p in scored], labels=labels)
 
-    >>> subject_counts([Outcome("a", "s", "up", "down"), Outcome("b", "s", "up", None)],
-    ...                ("up", "down"))
-    array([[[0, 1, 1],
-            [0, 0, 0],
-            [0, 0, 0]]])
+
+def test_set_digest(outcomes: Sequence[Outcome]) -> str:
+    """SHA-256 over the videos with their labels and subjects, in order of address.
+
+    Two evaluations can be compared where it is equal; the predictions have no part in it.
     """
-    subjects = {name: n for n, name in enumerate(sorted({o.subject_id for o in outcomes}))}
-    place = {name: n for n, name in enumerate(labels)}
-    counts = np.zeros((len(subjects), len(labels) + 1, len(labels) + 1), np.int64)
-    for o in outcomes:
-        predicted = -1 if o.predicted is None else place[o.predicted]
-        counts[subjects[o.subject_id], place[o.label], predicted] += 1
-    return counts
+    rows = sorted("\t".join((o.uri, o.label, o.subject_id)) for o in outcomes)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
-def bootstrap(
-    counts_SPP: NDArray[np.int64], *, seed: int, num_resamples: int
-) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """95% percentile intervals of war and uar, drawing whole subjects with replacement.
-
-    Videos of one person are alike; drawing videos would make the intervals too narrow.
-
-    Args:
-        counts_SPP: confusion counts per subject, each subject with at least one video.
-        seed: of the draws.
-        num_resamples: draws.
-
-    Returns:
-        (low, high) of war and of uar; None with fewer than two subjects.
-    """
-    num_subjects = len(counts_SPP)
-    if num_subjects < 2:
-        return None
-    even = np.full(num_subjects, 1 / num_subjects)
-    times_RS = np.random.default_rng(seed).multinomial(num_subjects, even, size=num_resamples)
-    counts_RPP = np.einsum("rs,sij->rij", times_RS, counts_SPP)
-    wars = np.trace(counts_RPP, axis1=1, axis2=2) / counts_RPP.sum(axis=(1, 2))
-    uars = [uar(counts_PP) for counts_PP in counts_RPP]
-    return _interval(wars), _interval(uars)
+test_set_digest.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
 
 
-def _interval(values: ArrayLike) -> tuple[float, float]:
-    low, high = np.quantile(
-        np.asarray(values, np.float64), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    )
-    return float(low), float(high)
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _reliability(
+    outcomes: Sequence[Outcome],
+    labels: Sequence[str],
+    every: Sequence[tuple[float, ...] | None],
+) -> tuple[ReliabilityBin, ...]:
+    scored = [(o, probs) for o, probs in zip(outcomes, every, strict=True) if probs is not None]
+    if not scored:
+        return ()
+    right = [labels[int(np.argmax(probs))] == o.label for o, probs in scored]
+    return reliability_bins([max(probs) for _, probs in scored], right)

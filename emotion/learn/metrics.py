@@ -35,6 +35,7 @@ class Scores:
     macro_f1: float
     per_class: dict[str, ClassScore]
     confusion: list[list[int]]
+    weighted_f1: float = 0.0
 
     def to_json(self) -> dict[str, object]:
         """Plain values, as stored in ``metrics.json`` and the model package."""
@@ -42,6 +43,7 @@ class Scores:
             "war": self.war,
             "uar": self.uar,
             "macro_f1": self.macro_f1,
+            "weighted_f1": self.weighted_f1,
             "per_class": {label: dict(vars(score)) for label, score in self.per_class.items()},
             "confusion": self.confusion,
         }
@@ -94,6 +96,7 @@ def scores(confusion: Confusion, labels: Sequence[str]) -> Scores:
 
     A class without examples is left out of UAR and, if it was never predicted either, out of macro
     F1 (as scikit-learn does, where a class is one that occurs in the truth or the predictions).
+    Weighted F1 is the mean F1 by support.
 
     Args:
         confusion: (K, K) as ``confusion_counts`` makes it.
@@ -125,8 +128,12 @@ def scores(confusion: Confusion, labels: Sequence[str]) -> Scores:
         macro_f1=float(np.mean(seen)) if seen else 0.0,
         per_class=per_class,
         confusion=confusion.tolist(),
+        weighted_f1=_share(
+            sum(one.f1 * one.support for one in per_class.values()),
+            confusion.sum(),
+        ),
     )
 
 
-def _share(part: np.int64, whole: np.int64) -> float:
+def _share(part: np.int64 | float, whole: np.int64) -> float:
     return float(part / whole) if whole else 0.0

@@ -1,20 +1,81 @@
-"""Pictures of figures, as PNG bytes; Matplotlib is loaded when the first one is drawn."""
+"""Pictures of figures, as PNG and SVG bytes; Matplotlib is loaded when the first one is drawn.
+
+Colours are told apart without colour vision (Okabe and Ito, https://jfly.uni-koeln.de/color/), and
+lines also by their dashes.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def confusion_png(
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+DASHES = ("-", "--", "-.", ":")
+PNG_DPI = 130
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One picture in two forms."""
+
+    png: bytes
+    svg: bytes
+
+
+def blank(*, width: float, height: float) -> Figure:
+    """A figure without a window; inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def finish(figure: Figure) -> Plot:
+    """Both forms; equal figures give equal bytes."""
+    import matplotlib
+
+    png, svg = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=PNG_DPI)
+    with matplotlib.rc_context({"svg.hashsalt": "plot"}):
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return Plot(png.getvalue(), svg.getvalue())
+
+
+def style(number: int) -> dict[str, Any]:
+    """Colour and dashes of the line with this number; no two of the first 32 are alike.
+
+    >>> style(0), style(8)
+    ({'color': '#0072B2', 'linestyle': '-'}, {'color': '#0072B2', 'linestyle': '--'})
+    """
+    turn, colour = divmod(number, len(COLOURS))
+    return {"color": COLOURS[colour], "linestyle": DASHES[(colour + turn) % len(DASHES)]}
+
+
+def square(axes: Axes) -> None:
+    """Shares on both axes."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.set_aspect("equal")
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def confusion_plot(
     counts: Sequence[Sequence[int]],
     labels: Sequence[str],
     *,
     no_prediction: Sequence[int] | None = None,
     title: str = "",
-) -> bytes:
+) -> Plot:
     """Draw a confusion matrix: in each cell the count, and its share of the true label's videos.
 
     The colour shows the share, on a scale (cividis) that reads the same without colour vision.
@@ -25,19 +86,13 @@ def confusion_png(
         no_prediction: K counts for a last column; left out when all are 0.
         title: above the plot.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     table, columns = np.asarray(counts, np.int64), list(labels)
     if no_prediction is not None and any(no_prediction):
         table = np.column_stack([table, np.asarray(no_prediction, np.int64)])
         columns.append("no prediction")
     support = table.sum(axis=1, keepdims=True)
     shares = np.divide(table, support, out=np.zeros(table.shape), where=support > 0)
-    figure = Figure(
-        figsize=(2.2 + 0.8 * len(columns), 1.8 + 0.7 * len(labels)), layout="constrained"
-    )
-    FigureCanvasAgg(figure)
+    figure = blank(width=2.2 + 0.8 * len(columns), height=1.8 + 0.7 * len(labels))
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=35, ha="right", rotation_mode="anchor")
@@ -49,6 +104,15 @@ def confusion_png(
         colour = "black" if share > 0.55 else "white"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     figure.colorbar(image, ax=axes, label="share of the true label")
-    sink = io.BytesIO()
-    figure.savefig(sink, format="png", dpi=130)
-    return sink.getvalue()
+    return finish(figure)
+
+
+def confusion_png(
+    counts: Sequence[Sequence[int]],
+    labels: Sequence[str],
+    *,
+    no_prediction: Sequence[int] | None = None,
+    title: str = "",
+) -> bytes:
+    """The PNG of ``confusion_plot``."""
+    return confusion_plot(counts, labels, no_prediction=no_prediction, title=title).png

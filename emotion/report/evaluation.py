@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emotion.report.charts import bars
+from emotion.report.mistakes import SIDE_PX, Mistake
 from emotion.report.page import data_uri, render
 
 
-def evaluation_report(metrics: Mapping[str, Any], *, confusion_png: bytes, title: str) -> str:
+def evaluation_report(
+    metrics: Mapping[str, Any],
+    *,
+    confusion_png: bytes,
+    title: str,
+    plots: Mapping[str, bytes] | None = None,
+    mistakes: Sequence[Mistake] = (),
+) -> str:
     """Render ``metrics.json``, as ``emotion.learn.evaluation.Evaluation.to_json`` gives it.
 
     Args:
-        metrics: the figures.
+        metrics: the figures; may hold ``slices``, ``temperature`` and ``clips``.
         confusion_png: the plot of the confusion matrix.
         title: name of the score set.
+        plots: further PNGs: learning, roc, pr, reliability, slices; those that there are.
+        mistakes: wrong answers to show, in order.
     """
     return render(
         "evaluation.html",
         title=title,
         metrics=metrics,
         confusion=data_uri(confusion_png, mime="image/png"),
+        plots={name: data_uri(png, mime="image/png") for name, png in (plots or {}).items()},
+        slices=metrics.get("slices", {}),
+        temperature=metrics.get("temperature"),
+        clips=metrics.get("clips", {}),
+        mistakes=mistakes,
+        side_px=SIDE_PX,
         missing=bars(sorted(metrics["missing"].items())),
     )

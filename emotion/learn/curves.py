@@ -1,0 +1,121 @@
+"""ROC and precision-recall curves of one label against the rest, and the areas below them.
+
+Equal scores are one threshold, so that the order of rows does not matter. The average precision is
+the sum over thresholds of precision times the gain in recall, without interpolation, as
+scikit-learn defines it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MAX_POINTS = 201  # of a curve that is kept; the area is taken before
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve and its area.
+
+    Attributes:
+        x: false positive rate, or recall; from 0 to 1.
+        y: true positive rate, or precision.
+        area: AUC, or average precision; 0 to 1.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    area: float
+
+
+@dataclass(frozen=True)
+class LabelCurves:
+    """Curves of each label that some examples have and some have not, and the mean areas.
+
+    Attributes:
+        roc: by label.
+        pr: by label.
+        auc: mean of the ROC areas; None where there is no curve.
+        average_precision: mean of the PR areas; None where there is no curve.
+    """
+
+    roc: dict[str, Curve]
+    pr: dict[str, Curve]
+    auc: float | None
+    average_precision: float | None
+
+
+def roc(truth: ArrayLike, score: ArrayLike) -> Curve:
+    """True positive rate over false positive rate, from (0, 0) to (1, 1).
+
+    Args:
+        truth: (N,) 0 or 1, with at least one of each.
+        score: (N,) higher for the positive.
+
+    >>> roc([0, 1, 1], [0.1, 0.8, 0.3]).area
+    1.0
+    """
+    hits_M, alarms_M = _cumulative(truth, score)
+    x_M, y_M = alarms_M / alarms_M[-1], hits_M / hits_M[-1]
+    area = float(np.sum(np.diff(x_M) * (y_M[1:] + y_M[:-1]) / 2))
+    return _thin(x_M, y_M, area)
+
+
+def precision_recall(truth: ArrayLike, score: ArrayLike) -> Curve:
+    """Precision over recall; begins at recall 0 with precision 1, where nothing is found yet.
+
+    Args:
+        truth: (N,) 0 or 1, with at least one of each.
+        score: (N,) higher for the positive.
+
+    >>> precision_recall([0, 1, 1], [0.5, 0.8, 0.3]).y
+    (1.0, 1.0, 0.5, 0.6666666666666666)
+    """
+    hits_M, alarms_M = _cumulative(truth, score)
+    found_M = hits_M + alarms_M
+    y_M = np.divide(hits_M, found_M, out=np.ones(len(hits_M)), where=found_M > 0)
+    x_M = hits_M / hits_M[-1]
+    return _thin(x_M, y_M, float(np.sum(np.diff(x_M) * y_M[1:])))
+
+
+def label_curves(truth: ArrayLike, probs: ArrayLike, *, labels: Sequence[str]) -> LabelCurves:
+    """Each label against the rest.
+
+    Args:
+        truth: (N,) class indices; N may be 0.
+        probs: (N, K).
+        labels: K names.
+    """
+    truth_N, probs_NK = np.asarray(truth, np.int64), np.asarray(probs, np.float64)
+    rocs: dict[str, Curve] = {}
+    prs: dict[str, Curve] = {}
+    for k, label in enumerate(labels):
+        is_k = truth_N == k
+        if is_k.any() and not is_k.all():
+            rocs[label] = roc(is_k, probs_NK[:, k])
+            prs[label] = precision_recall(is_k, probs_NK[:, k])
+    return LabelCurves(rocs, prs, _mean_area(rocs), _mean_area(prs))
+
+
+def _mean_area(curves: dict[str, Curve]) -> float | None:
+    return float(np.mean([c.area for c in curves.values()])) if curves else None
+
+
+def _cumulative(truth: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+    """Positives and negatives at or above each threshold, the first being above every score."""
+    truth_N, score_N = np.asarray(truth, np.float64), np.asarray(score, np.float64)
+    order = np.argsort(-score_N, kind="stable")
+    truth_N, score_N = truth_N[order], score_N[order]
+    last_of_its_score = np.append(np.diff(score_N) != 0, True)
+    hits_N = np.cumsum(truth_N)
+    found_M = np.flatnonzero(last_of_its_score)
+    hits_M = np.append(0.0, hits_N[found_M])
+    return hits_M, np.append(0.0, found_M + 1.0) - hits_M
+
+
+def _thin(x_M: NDArray[np.float64], y_M: NDArray[np.float64], area: float) -> Curve:
+    keep = np.unique(np.linspace(0, len(x_M) - 1, min(len(x_M), MAX_POINTS)).round().astype(int))
+    return Curve(tuple(x_M[keep].tolist()), tuple(y_M[keep].tolist()), area)

@@ -1,0 +1,124 @@
+"""The pictures of an evaluation: curves, reliability, slices, and how the training went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emotion.learn.calibration import ReliabilityBin
+from emotion.learn.curves import Curve
+from emotion.learn.plots import COLOURS, Plot, blank, finish, square, style
+from emotion.learn.slices import Slices
+
+
+def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
+    """ROC curves by label; ``mean`` is their mean area."""
+    figure = blank(width=5.6, height=5.6)
+    axes = figure.add_subplot()
+    square(axes)
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+    for number, (label, curve) in enumerate(curves.items()):
+        axes.plot(curve.x, curve.y, label=f"{label}, AUC {curve.area:.3f}", **style(number))
+    title = "no label has a curve" if mean is None else f"ROC, mean AUC {mean:.3f}"
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", title=title)
+    if curves:
+        axes.legend(loc="lower right", fontsize=8)
+    return finish(figure)
+
+
+def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
+    """Precision-recall curves by label; ``mean`` is their mean average precision."""
+    figure = blank(width=5.6, height=5.6)
+    axes = figure.add_subplot()
+    square(axes)
+    for number, (label, curve) in enumerate(curves.items()):
+        name = f"{label}, AP {curve.area:.3f}"
+        axes.plot(curve.x, curve.y, label=name, drawstyle="steps-pre", **style(number))
+    title = "no label has a curve" if mean is None else f"precision and recall, mean AP {mean:.3f}"
+    axes.set(xlabel="recall", ylabel="precision", title=title)
+    if curves:
+        axes.legend(loc="lower left", fontsize=8)
+    return finish(figure)
+
+
+def reliability_plot(
+    bins: Sequence[ReliabilityBin],
+    *,
+    ece: float | None,
+    uncalibrated: Sequence[ReliabilityBin] = (),
+    ece_uncalibrated: float | None = None,
+) -> Plot:
+    """Share right over confidence, with the temperature and without it; below, how many videos."""
+    figure = blank(width=5.6, height=6.6)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    square(axes)
+    axes.set_aspect("auto")
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+    some = (
+        ("without temperature", uncalibrated, ece_uncalibrated, COLOURS[1], "s", "--"),
+        ("as scored", bins, ece, COLOURS[0], "o", "-"),
+    )
+    for name, found, error, colour, marker, dashes in some:
+        full = [b for b in found if b.count]
+        if not full:
+            continue
+        x, y = [b.confidence for b in full], [b.accuracy for b in full]
+        shown = {"color": colour, "marker": marker, "linestyle": dashes}
+        axes.plot(x, y, label=f"{name}, ECE {error:.3f}", **shown)
+        edges = [found[0].low, *(b.high for b in found)]
+        below.stairs([b.count for b in found], edges, color=colour, linestyle=dashes)
+    axes.set(ylabel="share right", title="reliability: the line is what confidence promises")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", fontsize=8)
+    below.set(xlabel="confidence of the predicted label", ylabel="videos")
+    return finish(figure)
+
+
+def slices_plot(slices: Sequence[Slices]) -> Plot:
+    """UAR and WAR of each part with their intervals, one panel per column."""
+    rows = [len(one.groups) for one in slices]
+    figure = blank(width=6.4, height=0.6 + sum(0.75 + 0.36 * n for n in rows))
+    panels = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
+    marks = (("uar", "UAR", COLOURS[0], "o", -0.13), ("war", "WAR", COLOURS[1], "s", 0.13))
+    for axes, one in zip(panels, slices, strict=True):
+        for name, title, colour, marker, shift in marks:
+            for row, group in enumerate(one.groups):
+                value, interval = group.figures[name], group.intervals.get(name)
+                if interval:
+                    axes.plot(interval, [row + shift] * 2, color=colour, linewidth=1.4)
+                if value is not None:
+                    first = title if row == 0 else None
+                    axes.plot(value, row + shift, marker=marker, color=colour, ls="", label=first)
+        names = [f"{group.name} ({group.n_videos})" for group in one.groups]
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlim=(-0.01, 1.01), ylim=(len(names) - 0.5, -0.5), title=one.column)
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    panels[0].legend(fontsize=8, loc="best")
+    panels[-1].set_xlabel("share; lines hold 95% of resamples of subjects")
+    return finish(figure)
+
+
+def learning_plot(history: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> Plot:
+    """Loss and recall by epoch, from the rows of a run's ``metrics.json``."""
+    figure = blank(width=6.4, height=5.6)
+    loss, recall = figure.subplots(2, 1, sharex=True)
+    lines = (
+        (loss, "train_loss", "train"),
+        (loss, "val_loss", "val"),
+        (recall, "val_uar", "val UAR"),
+        (recall, "val_war", "val WAR"),
+    )
+    for number, (axes, key, name) in enumerate(lines):
+        points = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
+        if points:
+            x, y = zip(*points, strict=True)
+            axes.plot(x, y, label=name, marker=".", **style(number % 2))
+    for axes, name in ((loss, "loss"), (recall, "share")):
+        axes.set_ylabel(name)
+        axes.grid(color="#dddddd", linewidth=0.6)
+        if best_epoch:
+            axes.axvline(best_epoch, color="#666666", linewidth=0.8, label="kept epoch")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8)
+    recall.set(ylim=(-0.02, 1.02), xlabel="epoch")
+    return finish(figure)

@@ -1,0 +1,83 @@
+"""A comparison of models as Markdown and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emotion.report.page import number, render
+
+COLUMNS = {
+    "name": "run",
+    "model": "model",
+    "war": "WAR",
+    "uar": "UAR",
+    "uar_low": "UAR, 95% low",
+    "uar_high": "UAR, 95% high",
+    "uar_above_first": "UAR above the first",
+    "above_low": "above, 95% low",
+    "above_high": "above, 95% high",
+    "macro_f1": "macro F1",
+    "ece": "ECE",
+    "num_parameters": "parameters",
+    "train_clips_per_s": "training clips/s",
+    "cpu_hours": "CPU hours",
+    "epochs": "epochs",
+    "dataset_digest": "dataset",
+    "model_id": "model id",
+}
+"""What a row holds, by name, and what people read."""
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a Markdown table; a fact that is not recorded is a dash.
+
+    >>> print(markdown([{name: 0.5 for name in COLUMNS}])[:14])
+    | run | model
+    """
+    lines = [list(COLUMNS.values()), ["---"] * len(COLUMNS)]
+    lines += [[cell(row[name]) for name in COLUMNS] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(value: object) -> str:
+    """A value for a table.
+
+    >>> cell(0.12345), cell(900231), cell(None), cell("r3d_lite")
+    ('0.123', '900,231', '–', 'r3d_lite')
+    """
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return number(value) if isinstance(value, float) else "–"
+
+
+def compare_report(
+    rows: Sequence[Mapping[str, Any]], *, metrics: Mapping[str, Any], title: str
+) -> str:
+    """Render the page.
+
+    Args:
+        rows: as ``COLUMNS`` names them; the first is what the others are compared with.
+        metrics: of the first: n_videos, n_subjects, test_set_digest.
+        title: name of the comparison.
+    """
+    best = max(range(len(rows)), key=lambda n: rows[n]["uar"])
+    shown = [{name: cell(row[name]) for name in COLUMNS} for row in rows]
+    bars = [_bar(row) for row in rows]
+    return render(
+        "compare.html",
+        title=title,
+        columns=COLUMNS,
+        rows=list(zip(shown, bars, strict=True)),
+        best=best,
+        metrics=metrics,
+    )
+
+
+def _bar(row: Mapping[str, Any]) -> dict[str, float]:
+    """UAR and its interval as per cent of the width."""
+    low = row["uar"] if row["uar_low"] is None else row["uar_low"]
+    high = row["uar"] if row["uar_high"] is None else row["uar_high"]
+    return {"uar": 100 * row["uar"], "low": 100 * low, "width": 100 * (high - low)}

@@ -1,0 +1,179 @@
+"""Folds of a dataset: who is in which, the dataset without one of them, and its predictions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.learn.calibration import retemper
+from emotion.learn.outcome import Outcome
+from emotion.predict.predictor import BATCH_SIZE, Predictor, pool_clips
+
+MIN_FOLDS = 3  # one to test on, one to choose weights on, one to learn from
+COPIED = ("spec.json", "config.json", "validation/report.json")
+
+
+@dataclass(frozen=True)
+class Video:
+    """A labelled video of a dataset, with or without clips."""
+
+    video_id: str
+    uri: str
+    subject_id: str
+    label: str
+    fold: str
+    reason: str | None
+
+
+def read_folds(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
+    """The dataset's videos by fold, in order of the folds' names.
+
+    Args:
+        dataset_uri: the dataset folder.
+        by: a column of its videos: fold, corpus, or a further one of the label table.
+
+    Raises:
+        InputError: if there is no such column, it is empty somewhere, there are fewer than
+            ``MIN_FOLDS`` folds, or a subject is in two.
+    """
+    table = storage.read_tables(storage.join(dataset_uri, "videos"))
+    if by not in table.column_names:
+        raise InputError(
+            f"--by {by}: {dataset_uri} has no such column; it has {', '.join(table.column_names)}"
+        )
+    columns = dict.fromkeys(["video_id", "uri", "subject_id", "label", "reason", by])
+    folds: dict[str, list[Video]] = defaultdict(list)
+    homes: dict[str, set[str]] = defaultdict(set)
+    for row in table.select(list(columns)).to_pylist():
+        fold = row[by]
+        if fold is None or fold == "":
+            raise InputError(
+                f"--by {by}: video {row['uri']} has none; give every row of labels.csv a {by} and "
+                "build the dataset again"
+            )
+        who = {name: row[name] for name in ("video_id", "uri", "subject_id", "label", "reason")}
+        folds[str(fold)].append(Video(**who, fold=str(fold)))
+        homes[row["subject_id"]].add(str(fold))
+    torn = sorted(name for name, its in homes.items() if len(its) > 1)
+    if torn:
+        raise InputError(
+            f"--by {by}: subject {torn[0]} is in folds {', '.join(sorted(homes[torn[0]]))}, and "
+            f"{len(torn) - 1} more are in several: a model would be tested on people it knows"
+        )
+    if len(folds) < MIN_FOLDS:
+        raise InputError(
+            f"--by {by}: {dataset_uri} has {len(folds)} folds ({', '.join(sorted(folds))}); "
+            f"at least {MIN_FOLDS} are needed: to learn from, to choose on, to test on"
+        )
+    return {name: folds[name] for name in sorted(folds)}
+
+
+def val_fold(names: Sequence[str], test: str) -> str:
+    """The fold that weights are chosen on: the one after the test fold, round.
+
+    >>> val_fold(("1", "2", "3"), "3")
+    '1'
+    """
+    return names[(list(names).index(test) + 1) % len(names)]
+
+
+def write_view(
+    dataset_uri: str, view_uri: str, *, folds: Mapping[str, Sequence[Video]], test: str
+) -> None:
+    """Write the dataset's clips without the test fold's, as something that jobs.train takes.
+
+    The fold after the test fold becomes val, the others train; crops are copied. A view that is
+    complete is left as it is.
+
+    Raises:
+        InputError: if the dataset lacks a file that training needs.
+    """
+    if storage.exists(storage.join(view_uri, "_SUCCESS")):
+        return
+    val = val_fold(tuple(folds), test)
+    split_of = {
+        video.video_id: "val" if name == val else "train"
+        for name, videos in folds.items()
+        for video in videos
+        if name != test
+    }
+    for number, table in enumerate(_parts(dataset_uri)):
+        kept = table.filter(pc.is_in(table["video_id"], pa.array(list(split_of), pa.string())))
+        splits = pa.array([split_of[name] for name in kept["video_id"].to_pylist()], pa.string())
+        at = kept.column_names.index("split")
+        kept = kept.set_column(at, kept.schema.field("split"), splits)
+        storage.write_table(storage.join(view_uri, "clips", f"part-{number:05d}.parquet"), kept)
+    for name in COPIED:
+        try:
+            data = storage.read_bytes(storage.join(dataset_uri, name))
+        except FileNotFoundError:
+            raise InputError(
+                f"--dataset {dataset_uri} has no {name}: build and validate it first"
+            ) from None
+        storage.write_bytes(storage.join(view_uri, name), data)
+    source = storage.read_json(storage.join(dataset_uri, "_SUCCESS"))
+    facts = {"source": dataset_uri, "source_success": source, "test": test, "val": val}
+    storage.write_json(storage.join(view_uri, "_SUCCESS"), facts)
+
+
+def _parts(dataset_uri: str) -> Iterator[pa.Table]:
+    for part in storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",)):
+        with storage.open_input(part.uri) as file:
+            yield pq.read_table(pa.PythonFile(file, mode="r"))
+
+
+def predict_fold(dataset_uri: str, videos: Sequence[Video], predictor: Predictor) -> list[Outcome]:
+    """What a model says of a fold's videos: their clips' probabilities, pooled.
+
+    A video without a clip has no prediction, and its reason.
+    """
+    wanted = {video.video_id for video in videos}
+    clips: dict[str, list[tuple[int, NDArray[np.float32]]]] = defaultdict(list)
+    for rows in _clips_of(dataset_uri, wanted):
+        probs = predictor.jpeg_probs([row["crops"] for row in rows])
+        for row, vector in zip(rows, probs, strict=True):
+            clips[row["video_id"]].append((row["num_faces"], vector))
+    return [_outcome(video, clips.get(video.video_id, []), predictor) for video in videos]
+
+
+def _clips_of(dataset_uri: str, wanted: set[str]) -> Iterator[list[dict[str, Any]]]:
+    columns = ["video_id", "num_faces", "crops"]
+    for part in storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",)):
+        with storage.open_input(part.uri) as file:
+            parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+            for batch in parquet.iter_batches(BATCH_SIZE, columns=columns):
+                rows = [row for row in batch.to_pylist() if row["video_id"] in wanted]
+                if rows:
+                    yield rows
+
+
+def _outcome(
+    video: Video, clips: Sequence[tuple[int, NDArray[np.float32]]], predictor: Predictor
+) -> Outcome:
+    facts = {"fold": video.fold}
+    if not clips:
+        reason = video.reason or "no_clip"
+        return Outcome(video.uri, video.subject_id, video.label, None, reason, facts=facts)
+    faces = [num for num, _ in clips]
+    probs = np.stack([vector for _, vector in clips])
+    raw = retemper(probs, temperature=predictor.package.temperature).astype(np.float32)
+    pooled, raw_pooled = (pool_clips(vectors, faces) for vectors in (probs, raw))
+    return Outcome(
+        uri=video.uri,
+        subject_id=video.subject_id,
+        label=video.label,
+        predicted=predictor.package.labels[int(pooled.argmax())],
+        probs=tuple(pooled.tolist()),
+        uncalibrated=tuple(raw_pooled.tolist()),
+        facts=facts,
+    )

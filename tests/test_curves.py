@@ -1,0 +1,146 @@
+"""Curves, areas and the figures of an evaluation with probabilities, against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn import metrics as sk
+
+from emotion.learn.curves import MAX_POINTS, label_curves, precision_recall, roc
+from emotion.learn.evaluation import evaluate, test_set_digest
+from emotion.learn.outcome import Outcome
+
+LABELS = ("up", "down", "odd")
+
+
+def drawn(number: int, *, seed: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """True classes and probabilities that know something of them; coarse, so that scores repeat."""
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(3, number, p=[0.5, 0.3, 0.2])
+    raw = rng.random((number, 3)).round(2) + 0.01
+    raw[np.arange(number), truth] += 0.4
+    return truth.astype(np.int64), raw / raw.sum(axis=1, keepdims=True)
+
+
+def judged(truth: NDArray[np.int64], probs: NDArray[np.float64]) -> list[Outcome]:
+    return [
+        Outcome(
+            f"{n}.mp4",
+            f"s{n % 9}",
+            LABELS[t],
+            LABELS[int(p.argmax())],
+            probs=tuple(p.tolist()),
+        )
+        for n, (t, p) in enumerate(zip(truth, probs, strict=True))
+    ]
+
+
+def test_a_roc_by_hand() -> None:
+    """Scores 4 3 2 2 1: right, wrong, then a tie of one each, then wrong."""
+    found = roc([1, 0, 1, 0, 0], [4, 3, 2, 2, 1])
+    assert found.x == pytest.approx((0, 0, 1 / 3, 2 / 3, 1))
+    assert found.y == pytest.approx((0, 0.5, 0.5, 1, 1))
+    assert found.area == pytest.approx(4.5 / 6)  # of 2 x 3 pairs: 3 + 1 right, 1 tied
+
+
+def test_curves_are_scikit_learns() -> None:
+    truth, probs = drawn(120)
+    for k in range(3):
+        is_k, score = truth == k, probs[:, k]
+        x, y, _ = sk.roc_curve(is_k, score, drop_intermediate=False)
+        mine = roc(is_k, score)
+        np.testing.assert_allclose(mine.x, x)
+        np.testing.assert_allclose(mine.y, y)
+        assert mine.area == pytest.approx(sk.roc_auc_score(is_k, score))
+        precision, recall, _ = sk.precision_recall_curve(is_k, score)
+        pr = precision_recall(is_k, score)
+        np.testing.assert_allclose(pr.x, recall[::-1])
+        np.testing.assert_allclose(pr.y, precision[::-1])
+        assert pr.area == pytest.approx(sk.average_precision_score(is_k, score))
+
+
+def test_a_long_curve_is_thinned_and_its_area_is_not() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(5_000) < 0.3
+    score = rng.random(5_000) + 0.3 * truth
+    found = roc(truth, score)
+    assert len(found.x) == MAX_POINTS
+    assert (found.x[0], found.y[0], found.x[-1], found.y[-1]) == (0, 0, 1, 1)
+    assert found.area == pytest.approx(sk.roc_auc_score(truth, score), abs=1e-12)
+
+
+def test_labels_that_none_or_all_have_get_no_curve() -> None:
+    empty = label_curves([], np.empty((0, 3)), labels=LABELS)
+    assert (empty.roc, empty.pr, empty.auc, empty.average_precision) == ({}, {}, None, None)
+    one = label_curves([1, 1], [[0.2, 0.7, 0.1]] * 2, labels=LABELS)
+    assert one.roc == {} and one.auc is None
+    two = label_curves([0, 1], [[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]], labels=LABELS)
+    assert list(two.roc) == ["up", "down"] and two.auc == 1.0
+
+
+def test_an_evaluation_with_probabilities_is_scikit_learns() -> None:
+    truth, probs = drawn(200)
+    found = evaluate(judged(truth, probs), labels=LABELS, num_resamples=50)
+    guess = probs.argmax(axis=1)
+    assert found.weighted_f1 == pytest.approx(sk.f1_score(truth, guess, average="weighted"))
+    assert found.macro_f1 == pytest.approx(sk.f1_score(truth, guess, average="macro"))
+    assert found.auc == pytest.approx(sk.roc_auc_score(truth, probs, multi_class="ovr"))
+    one_hot = np.eye(3)[truth]
+    assert found.average_precision == pytest.approx(sk.average_precision_score(one_hot, probs))
+    assert found.top2 == pytest.approx(sk.top_k_accuracy_score(truth, probs, k=2))
+    shares = sk.confusion_matrix(truth, guess, normalize="true")
+    np.testing.assert_allclose(found.confusion_share, shares)
+    for interval, value in (
+        (found.macro_f1_interval, found.macro_f1),
+        (found.weighted_f1_interval, found.weighted_f1),
+        (found.top2_interval, found.top2),
+    ):
+        assert interval is not None and value is not None
+        assert interval[0] < value < interval[1]
+    assert found.ece_interval is not None and found.ece_interval[0] < found.ece_interval[1]
+
+
+def test_a_resample_is_the_figures_of_its_videos() -> None:
+    """With two subjects a draw is one twice, or both: the interval ends are one subject's own."""
+    truth, probs = drawn(60)
+    halves = [
+        [
+            Outcome(o.uri, name, o.label, o.predicted, probs=o.probs)
+            for o in judged(truth[part], probs[part])
+        ]
+        for name, part in (("a", slice(0, 30)), ("b", slice(30, 60)))
+    ]
+    both = evaluate([*halves[0], *halves[1]], labels=LABELS, num_resamples=400)
+    alone = [evaluate(half, labels=LABELS) for half in halves]
+    for name in ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece"):
+        ends = sorted([*(getattr(one, name) for one in alone), getattr(both, name)])
+        assert getattr(both, f"{name}_interval") == pytest.approx((ends[0], ends[-1]), abs=1e-9)
+
+
+def test_videos_without_a_face_count_for_top2_and_not_for_calibration() -> None:
+    """One of two right at 0.8, one without a face: ECE of the two, top-2 of the three."""
+    some = [
+        Outcome("a", "s", "up", "up", probs=(0.8, 0.1, 0.1)),
+        Outcome("b", "s", "odd", "up", probs=(0.8, 0.1, 0.1), uncalibrated=(0.4, 0.3, 0.3)),
+        Outcome("c", "t", "up", None, "no_face"),
+    ]
+    found = evaluate(some, labels=LABELS, num_resamples=10)
+    assert found.ece == pytest.approx(0.3)
+    assert found.ece_uncalibrated == pytest.approx(0.4)
+    assert found.top2 == pytest.approx(1 / 3)
+    assert found.war == pytest.approx(1 / 3) and found.war_covered == pytest.approx(1 / 2)
+
+
+def test_without_probabilities_there_are_no_such_figures() -> None:
+    found = evaluate([Outcome("a", "s", "up", "up")], labels=LABELS)
+    assert (found.top2, found.ece, found.ece_uncalibrated, found.auc) == (None,) * 4
+    assert found.reliability == () and found.per_class_auc == {}
+
+
+def test_the_digest_knows_the_test_set_alone() -> None:
+    a, b = Outcome("a", "s", "up", "up"), Outcome("b", "t", "odd", None, "no_face")
+    digest = test_set_digest([a, b])
+    assert digest == test_set_digest([b, Outcome("a", "s", "up", "down", probs=(0, 1, 0))])
+    others = ([a], [a, Outcome("b", "t", "up", None)], [a, Outcome("b", "s", "odd", None)])
+    assert len({digest, *(test_set_digest(other) for other in others)}) == 4
