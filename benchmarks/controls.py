@@ -1,0 +1,152 @@
+"""Train where there is nothing to learn, or no time to learn from: does the figure fall as it must?
+
+python -m benchmarks.controls --dataset DATASET --out FOLDER --train="--model r3d_lite --epochs 60"
+
+``labels`` shuffles the labels over the train and val videos: a figure above chance on the test
+videos, whose labels stay, would be a leak. ``time`` shuffles the frames of every clip, of those
+that are tested too: what a model loses by it is what it had from their order. ``none`` is the same training
+on the clips as they are. The datasets that are trained on are written below --out; a finished one
+is taken as it is.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tyro
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.learn.evaluation import Evaluation, evaluate
+from emotion.predict.predictor import Predictor
+from jobs import _ray, train
+from jobs._crossval_folds import COPIED, Video, predict_fold
+
+Control = Literal["none", "labels", "time"]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to train on what."""
+
+    dataset: str
+    """A dataset of jobs.build_dataset."""
+    out: str
+    """Folder for the controls' datasets and runs."""
+    train: str = ""
+    """Flags for jobs.train, but for --dataset and --out."""
+    controls: tuple[Control, ...] = ("none", "labels", "time")
+    """Which to run."""
+    seed: int = 0
+    """Of the shuffling."""
+
+
+def scrambled(labels: dict[str, str], *, seed: int) -> dict[str, str]:
+    """The same labels over the same videos, dealt anew.
+
+    >>> dealt = scrambled({"a": "sad", "b": "happy", "c": "sad"}, seed=0)
+    >>> list(dealt), sorted(dealt.values())
+    (['a', 'b', 'c'], ['happy', 'sad', 'sad'])
+    """
+    names = sorted(labels)
+    dealt = [labels[name] for name in names]
+    random.Random(seed).shuffle(dealt)
+    return dict(zip(names, dealt, strict=True))
+
+
+def out_of_order(crops: Sequence[bytes], *, seed: str) -> list[bytes]:
+    """The same crops in another order, the same for the same seed.
+
+    >>> sorted(out_of_order([b"1", b"2", b"3"], seed="a"))
+    [b'1', b'2', b'3']
+    """
+    shuffled = list(crops)
+    random.Random(seed).shuffle(shuffled)
+    return shuffled
+
+
+def parts(dataset: str) -> Iterator[tuple[str, pa.Table]]:
+    """The clips, part by part, with the parts' names."""
+    for part in storage.list_files(storage.join(dataset, "clips"), suffixes=(".parquet",)):
+        with storage.open_input(part.uri) as file:
+            yield Path(part.uri).name, pq.read_table(pa.PythonFile(file, mode="r"))
+
+
+def write_control(dataset: str, view: str, control: Control, *, seed: int) -> None:
+    """Write the dataset's clips below ``view`` as the control wants them; _SUCCESS last."""
+    if storage.exists(storage.join(view, "_SUCCESS")):
+        return
+    videos = storage.read_tables(
+        storage.join(dataset, "videos"), columns=["video_id", "label", "split"]
+    ).to_pylist()
+    known = {row["video_id"]: row["label"] for row in videos if row["split"] != "test"}
+    dealt = scrambled(known, seed=seed) if control == "labels" else {}
+    for name, table in parts(dataset):
+        rows = [_changed(row, control, dealt, seed) for row in table.to_pylist()]
+        changed = pa.Table.from_pylist(rows, table.schema)
+        storage.write_table(storage.join(view, "clips", name), changed)
+    for name in COPIED:
+        data = storage.read_bytes(storage.join(dataset, name))
+        storage.write_bytes(storage.join(view, name), data)
+    storage.write_json(storage.join(view, "_SUCCESS"), {"source": dataset, "control": control})
+
+
+def _changed(row: Row, control: Control, dealt: dict[str, str], seed: int) -> Row:
+    if control == "labels":
+        return row | {"label": dealt.get(row["video_id"], row["label"])}
+    if control == "time":
+        return row | {"crops": out_of_order(row["crops"], seed=f"{seed} {row['clip_id']}")}
+    return row
+
+
+def held_out_videos(dataset: str) -> list[Video]:
+    """The videos of the test split, with the labels that they really have.
+
+    Raises:
+        InputError: if there is none.
+    """
+    columns = ["video_id", "uri", "subject_id", "label", "reason", "split"]
+    rows = storage.read_tables(storage.join(dataset, "videos"), columns=columns).to_pylist()
+    found = [Video(fold=row.pop("split"), **row) for row in rows if row["split"] == "test"]
+    if not found:
+        raise InputError(f"--dataset {dataset} has no video in its test split")
+    return found
+
+
+def run_one(config: Config, control: Control) -> Evaluation:
+    """Write the control, train on it, judge its test clips."""
+    view = storage.join(config.out, control, "dataset")
+    out = storage.join(config.out, control, "run")
+    write_control(config.dataset, view, control, seed=config.seed)
+    if train.main(["--dataset", view, "--out", out, *shlex.split(config.train)]) != 0:
+        raise InputError(f"training on {view} failed, see above")
+    predictor = Predictor.load(storage.join(out, "package"))
+    outcomes = predict_fold(view, held_out_videos(config.dataset), predictor)
+    return evaluate(outcomes, labels=predictor.package.labels)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the controls and print their table."""
+    config = tyro.cli(Config, prog="python -m benchmarks.controls", args=argv, description=__doc__)
+    lines = ["| control | test UAR | 95% | test WAR |", "|---|---|---|---|"]
+    with _ray.session(None):
+        for control in config.controls:
+            found = run_one(config, control)
+            low, high = found.uar_interval or (found.uar, found.uar)
+            lines.append(
+                f"| {control} | {found.uar:.3f} | {low:.2f} to {high:.2f} | {found.war:.3f} |"
+            )
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
