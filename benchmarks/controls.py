@@ -4,9 +4,9 @@ python -m benchmarks.controls --dataset DATASET --out FOLDER --train="--model r3
 
 ``labels`` shuffles the labels over the train and val videos: a figure above chance on the test
 videos, whose labels stay, would be a leak. ``time`` shuffles the frames of every clip, of those
-that are tested too: what a model loses by it is what it had from their order. ``none`` is the same training
-on the clips as they are. The datasets that are trained on are written below --out; a finished one
-is taken as it is.
+that are tested too: what a model loses by it is what it had from their order. ``none`` is the
+same training on the clips as they are. The datasets that are trained on are written below --out;
+a finished one is taken as it is.
 """
 
 from __future__ import annotations
