@@ -49,6 +49,8 @@ class Config:
         label_set: The labels that may occur, in the model's order, between commas.
         sample_fps: Samples per second of presentation time.
         clip_len: Crops per clip.
+        clip_stride: Crops from one clip's start to the next's; default: --clip-len, each crop once.
+            Fewer: clips overlap, more to learn from and to store.
         crop_px: Side of the aligned crops.
         split_seed: Seed of the 70/15/15 split by subject where the label table has none.
         on_partial: What becomes of a video that breaks off: reject leaves it out, keep keeps what
@@ -72,6 +74,7 @@ class Config:
     label_set: str = ",".join(LABELS)
     sample_fps: float = 8.0
     clip_len: int = 16
+    clip_stride: int | None = None
     crop_px: int = 112
     split_seed: int = 0
     on_partial: Literal["reject", "keep"] = "reject"
@@ -123,7 +126,7 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
         "sample_fps": config.sample_fps,
         "crop_px": config.crop_px,
         "clip_len": clip_len,
-        "clip_stride": clip_len,
+        "clip_stride": clip_len if config.clip_stride is None else config.clip_stride,
         "min_clip_faces": max(1, clip_len // 2),
     }
     return spec_for(name, **options), model
