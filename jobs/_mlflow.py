@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import re
@@ -43,10 +42,12 @@ def connect(uri: str) -> Any:
     """
     for name, value in ENV.items():
         os.environ.setdefault(name, value)
-    if importlib.util.find_spec("mlflow") is None:
-        raise InputError("--mlflow-uri needs MLflow: pip install video-emotion[mlflow]")
-    from mlflow import MlflowClient
-
+    try:
+        from mlflow import MlflowClient
+    except ImportError as err:
+        raise InputError(
+            f"--mlflow-uri needs MLflow ({err}): pip install video-emotion[mlflow]"
+        ) from err
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:

@@ -102,39 +102,8 @@ class Tracker:
             out: of jobs.train: its package, and metrics.json where the run is complete.
             rows: the history; metrics.json's, where it is not given.
         """
-        if self._done:
-            return self._tell()
-        facts = storage.read_json(storage.join(out, "package", "model.json"))
-        metrics_uri = storage.join(out, "metrics.json")
-        whole = storage.exists(metrics_uri)
-        if whole and not rows:
-            rows = [EpochRow(**row) for row in storage.read_json(metrics_uri)["history"]]
-        self._waiting |= {row.epoch: row for row in rows if row.epoch not in self._sent}
-        self._send_waiting()
-        if self._waiting:
-            self._missing.append(f"the metrics of epochs {', '.join(map(str, self._waiting))}")
-        figures = flat_numbers(facts["metrics"], prefix="best_val_")
-        figures |= {"temperature": facts["temperature"]} if "temperature" in facts else {}
-        best = int(facts["training"]["best_epoch"])
-        metrics = [metrics_uri] if whole else []
-        package = [file.uri for file in storage.list_files(storage.join(out, "package"))]
-        status = "FINISHED" if whole else "FAILED"
-        steps: dict[str, Callable[[], object]] = {
-            "the figures of the best epoch": partial(self._log, figures, step=best),
-            "the tags": partial(self._tag, _result_tags(facts)),
-            "the package": partial(self._send, package, "package"),
-            "metrics.json": partial(self._send, metrics, None),
-            "the model version": partial(self._register, facts["model_id"]),
-        }
-        for name, step in steps.items():
-            if len(self._missing) >= GIVE_UP or not self._try(step):
-                self._missing.append(name)
-        end = partial(self._client.set_terminated, self.run_id, status)
-        if not self._missing and not self._try(end):
-            self._missing.append("the end")
-        self._tell()
-
-    def _tell(self) -> None:
+        if not self._done:
+            self._finish(out, rows)
         where = f"MLflow at {masked(self._target.uri)}"
         if not self._missing:
             print(f"{where}: run {self.run_id} of experiment {self._target.experiment}")
@@ -143,6 +112,38 @@ class Tracker:
             f"{where} lacks {'; '.join(self._missing)} of run {self.run_id} ({self._fault}); the "
             "same command again sends them"
         )
+
+    def _finish(self, out: str, rows: Sequence[EpochRow]) -> None:
+        metrics_uri = storage.join(out, "metrics.json")
+        whole = storage.exists(metrics_uri)
+        if whole and not rows:
+            rows = [EpochRow(**row) for row in storage.read_json(metrics_uri)["history"]]
+        self._waiting |= {row.epoch: row for row in rows if row.epoch not in self._sent}
+        self._send_waiting()
+        if self._waiting:
+            self._missing.append(f"the metrics of epochs {', '.join(map(str, self._waiting))}")
+        steps = self._steps(out, [metrics_uri] if whole else [])
+        for name, step in steps.items():
+            if len(self._missing) >= GIVE_UP or not self._try(step):
+                self._missing.append(name)
+        end = partial(self._client.set_terminated, self.run_id, "FINISHED" if whole else "FAILED")
+        if not self._missing and not self._try(end):
+            self._missing.append("the end")
+
+    def _steps(self, out: str, metrics: Sequence[str]) -> dict[str, Callable[[], object]]:
+        package = storage.join(out, "package")
+        facts = storage.read_json(storage.join(package, "model.json"))
+        figures = flat_numbers(facts["metrics"], prefix="best_val_")
+        figures |= {"temperature": facts["temperature"]} if "temperature" in facts else {}
+        best = int(facts["training"]["best_epoch"])
+        files = [file.uri for file in storage.list_files(package)]
+        return {
+            "the figures of the best epoch": partial(self._log, figures, step=best),
+            "the tags": partial(self._tag, _result_tags(facts)),
+            "the package": partial(self._send, files, "package"),
+            "metrics.json": partial(self._send, metrics, None),
+            "the model version": partial(self._register, facts["model_id"]),
+        }
 
     def _tag(self, tags: Mapping[str, str]) -> None:
         for name, value in tags.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from emotion import storage
 from emotion.learn.val_figures import ClipFacts
@@ -35,7 +36,7 @@ def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipFacts]:
     }
 
 
-def _videos(dataset_uri: str) -> list[dict[str, str | None]]:
+def _videos(dataset_uri: str) -> list[dict[str, Any]]:
     """None in a view of clips alone, as jobs.crossval makes it."""
     uri = storage.join(dataset_uri, "videos")
     if not storage.list_files(uri, suffixes=(".parquet",)):

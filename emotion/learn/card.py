@@ -51,7 +51,7 @@ temperature fitted: expect less on others. The test split was not read in traini
 - A model trained on rendered or acted faces says nothing of how it does on others.
 - It knows its {num_labels} labels only: any other expression is given one of them.
 - It answers for faces that the detector finds and tracks; the others have no answer.
-{missing}"""
+{limits}"""
 
 
 def model_card(facts: Facts) -> str:
@@ -75,7 +75,7 @@ def model_card(facts: Facts) -> str:
         digest=spec["digest"],
         training=_training(facts),
         metrics=figures(metrics, labels, unit="clips"),
-        missing=_missing(training),
+        limits=_limits(training),
     )
 
 
@@ -106,7 +106,7 @@ def _training(facts: Facts) -> str:
         _start(training),
         _fact("seed", training.get("seed")),
         _fact("epochs run", training.get("epochs"), f"best: {training.get('best_epoch')}"),
-        _fact("weights", training.get("num_parameters"), "numbers"),
+        _fact("weights, as numbers", training.get("num_parameters")),
         _fact("hours of CPU", _hours(training.get("cpu_s"))),
         _fact("git commit", training.get("git_commit")),
         _fact("with", ", ".join(f"{k} {v}" for k, v in sorted(facts["versions"].items()))),
@@ -130,7 +130,7 @@ def _recipe(training: Facts) -> str:
         return ""
     words = [
         f"up to {recipe['epochs']} epochs",
-        f"{training.get('batch_size')} clips per batch, {recipe['accumulate']} batches per step",
+        f"{training.get('batch_size')} clips per batch",
         f"AdamW at {recipe['lr']:g} with weight decay {recipe['weight_decay']:g}",
         f"warm-up over {recipe['warmup']:.0%} of the steps, then half a cosine to 0",
         f"{recipe['loss'].replace('_', ' ')} with label smoothing {recipe['label_smoothing']:g}",
@@ -138,6 +138,7 @@ def _recipe(training: Facts) -> str:
         f"precision {recipe['precision']}",
     ]
     for name, text in (
+        ("accumulate", "batches per step"),
         ("ema_decay", "moving average of the weights"),
         ("mixup", "mixup"),
         ("cutmix", "cutmix"),
@@ -163,9 +164,18 @@ def _start(training: Facts) -> str:
     )
 
 
-def _missing(training: Facts) -> str:
-    """Labels that a split has no clip of."""
+def _limits(training: Facts) -> str:
+    """What these facts say: who it knows, labels that are rare, or that a split has no clip of."""
     lines = []
+    if "train_subjects" in training:
+        lines.append(
+            f"- It has seen {training['train_subjects']:,} people in training, and was chosen on "
+            f"{training['val_subjects']:,}.\n"
+        )
+    seen = {k: v for k, v in training.get("train_counts", {}).items() if v}
+    if seen:
+        rare = min(seen, key=lambda label: seen[label])
+        lines.append(f"- The rarest label in training is {rare}, with {seen[rare]:,} clips.\n")
     for split in ("train", "val"):
         gone = [k for k, count in training.get(f"{split}_counts", {}).items() if not count]
         if gone:

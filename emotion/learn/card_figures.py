@@ -13,6 +13,10 @@ NAMES = {
     "top2": "top 2 (the label is among the two most probable)",
     "coverage": "coverage (share with a prediction)",
 }
+COLUMNS = {
+    "light": "light (mean luma of the frames, 0 to 255)",
+    "face_px": "size of the face in the frame, px",
+}
 FEW_SUBJECTS = 10
 """With fewer, an interval from drawing subjects is too narrow (Cameron et al. 2008)."""
 
@@ -109,7 +113,8 @@ def _slice(column: str, found: Figures, unit: str) -> str:
         for group in found["groups"]
     ]
     gap, chance = found["gap"].get("uar"), found["gap_by_chance"].get("uar")
-    text = f"By {column}:\n\n{table((column, unit, 'people', 'WAR', 'UAR'), rows)}"
+    shown = table((column, unit, "people", "WAR", "UAR"), rows)
+    text = f"By {COLUMNS.get(column, column)}:\n\n{shown}"
     if gap is None:
         return text
     by_chance = "" if chance is None else f"; shuffled values stay below {number(chance)} in 95%"
