@@ -124,9 +124,7 @@ def test_a_finished_run_adds_nothing(
     assert [n for n, its in after[0] if its == model_id] == [2]
 
 
-def test_another_server_is_no_other_recipe(
-    trained: Path, dataset: Path, tmp_path: Path
-) -> None:
+def test_another_server_is_no_other_recipe(trained: Path, dataset: Path, tmp_path: Path) -> None:
     """A finished run is sent whole to a server that has never heard of it."""
     out, uri = tmp_path / "copy", f"sqlite:///{tmp_path}/other.db"
     shutil.copytree(trained, out)

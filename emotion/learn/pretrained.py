@@ -33,6 +33,17 @@ NO_ANSWER_S = 20.0
 SHOWN = 4
 """Names of tensors in a message; the others are counted."""
 
+UNREADABLE = (
+    pickle.UnpicklingError,
+    RuntimeError,  # torch's zip reader, and a hash that is another
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+"""What torch raises on bytes that are no tensors, depending on where it loses its way."""
+
 INNER = ("state_dict", "model")
 """Where a training script's checkpoint keeps the weights."""
 
@@ -163,13 +174,16 @@ def _torchvision(name: str, source: str) -> Mapping[str, Tensor]:
             state: Mapping[str, Tensor] = entry.get_state_dict(
                 progress=False, check_hash=True, weights_only=True
             )
-    except (OSError, RuntimeError, EOFError, http.client.HTTPException) as err:
+    except (OSError, http.client.HTTPException) as err:
         raise InputError(
             f"weights {wanted} of {name} are not in torch's cache and {entry.url} does not "
             f"answer ({err}); download the file elsewhere and name it with --pretrained PATH"
         ) from err
-    except pickle.UnpicklingError as err:
-        raise InputError(f"weights {wanted} of {name} in torch's cache are damaged") from err
+    except UNREADABLE as err:
+        raise InputError(
+            f"weights {wanted} of {name} are damaged, in torch's cache {torch.hub.get_dir()} or by "
+            f"the download: {err}"
+        ) from err
     return state
 
 
@@ -209,7 +223,7 @@ def _read_torch(path: Path, source: str) -> Mapping[str, Tensor]:
     """A ``.pth`` of plain tensors; nothing else in it is ever run."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as err:
+    except UNREADABLE as err:
         raise InputError(f"weights {source} are not a file of tensors") from err
     for name in INNER:
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
