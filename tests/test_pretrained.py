@@ -17,10 +17,10 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.learn import pretrained
 from emotion.learn.models import build_model
-from emotion.learn.package import load_package, pack_tar, weights_bytes
+from emotion.learn.package import load_package, pack_tar, save_package, weights_bytes
 from emotion.learn.pretrained import Loaded, load_pretrained
 from tests.drawn_dataset import run, write_dataset
-from tests.test_learn_package import a_package, save_package
+from tests.test_learn_package import a_package
 
 R3D_URL = "https://download.pytorch.org/models/r3d_18-b3b3357e.pth"
 
