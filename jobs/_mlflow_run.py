@@ -17,7 +17,6 @@ from emotion import storage
 from emotion.learn.state import EpochRow
 from jobs._mlflow import connect, faults, flat, flat_numbers, masked, no_answer, send_file
 from jobs._train_input import TrainInput
-from jobs._train_output import git_commit
 from jobs._train_worker import WorkerPlan
 
 RETRY_S = 60.0
@@ -248,7 +247,7 @@ def scalars(row: EpochRow) -> dict[str, float]:
 
 def _start_tags(data: TrainInput, plan: WorkerPlan) -> dict[str, str]:
     """What is known of a run before it begins."""
-    commit = git_commit() or ""
+    commit = plan.git_commit or ""
     return {
         "dataset_digest": data.digest,
         "spec_digest": data.spec.digest,
@@ -262,6 +261,7 @@ def _start_tags(data: TrainInput, plan: WorkerPlan) -> dict[str, str]:
 def _result_tags(facts: Mapping[str, Any]) -> dict[str, str]:
     report = facts["training"].get("pretrained_report") or {}
     tags = {"model_id": facts["model_id"], "architecture": facts["architecture"]}
+    tags["git_commit"] = facts["training"]["git_commit"] or ""
     tags |= {f"version.{name}": text for name, text in facts["versions"].items()}
     if report:
         tags["pretrained"] = f"{report['source']}: {report['num_tensors']} tensors"

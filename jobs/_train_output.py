@@ -62,7 +62,7 @@ def _sources(data: TrainInput, plan: WorkerPlan, loaded: Loaded) -> dict[str, An
         "corpora": read_corpora(data.uri),
         "pretrained": plan.pretrained,
         "pretrained_report": loaded.to_json() if loaded.taken else None,
-        "git_commit": git_commit(),
+        "git_commit": plan.git_commit,
     }
 
 

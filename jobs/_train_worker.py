@@ -51,6 +51,7 @@ class WorkerPlan:
         progress: where each finished epoch's row is put, for the driver to print.
         faults: where a rank puts the one line that it stops with. Ray would begin again, and
             begin again in vain: with a line here, the workers end instead.
+        git_commit: of the code, as the run began: files may change while it goes on.
         initial: the tensors to start from, by the model's names, as a safetensors file's bytes.
     """
 
@@ -67,6 +68,7 @@ class WorkerPlan:
     max_minutes: float
     progress: Queue | None = None
     faults: Queue | None = None
+    git_commit: str | None = None
     initial: ray.ObjectRef[bytes] | None = None
 
 

@@ -30,7 +30,7 @@ from jobs._mlflow_run import Tracker, begin_tracking
 from jobs._train_curves import Curves
 from jobs._train_fit import Workers, epoch_line, fit
 from jobs._train_input import TrainInput, read_input
-from jobs._train_output import make_package, write_outputs
+from jobs._train_output import git_commit, make_package, write_outputs
 from jobs._train_worker import WorkerPlan
 
 MLFLOW = ("mlflow_uri", "mlflow_experiment", "mlflow_model")
@@ -213,6 +213,7 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
         keep=keep,
         seed=config.seed,
         max_minutes=config.max_minutes,
+        git_commit=git_commit(),
     )
 
 

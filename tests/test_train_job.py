@@ -56,7 +56,8 @@ def test_leaves_a_package_with_its_facts(trained: Path) -> None:
     metrics = metrics_of(trained)
     assert metrics["val"] == dict(package.metrics)
     assert (package.metrics["n_clips"], package.metrics["n_subjects"]) == (9, 3)
-    low, high = package.metrics["uar_interval"]  # type: ignore[misc]
+    assert isinstance(package.metrics["uar_interval"], list)
+    low, high = package.metrics["uar_interval"]
     assert low <= package.metrics["uar"] <= high
     assert metrics["model_id"] == package.model_id
     history = metrics["history"]
