@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 
@@ -20,6 +21,19 @@ def versions(*names: str) -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "source"
+    return found
+
+
+def installed(*names: str) -> dict[str, str]:
+    """Versions of those of the named packages that are installed.
+
+    >>> installed("no-such-package")
+    {}
+    """
+    found = {}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
     return found
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorboardX import SummaryWriter  # type: ignore[import-untyped]  # comes with ray[tune]
+from tensorboardX import summary  # type: ignore[import-untyped]  # comes with ray[tune]
+from tensorboardX.event_file_writer import EventsWriter  # type: ignore[import-untyped]
+from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
 from emotion import storage
 from emotion.learn.state import EpochRow
@@ -19,12 +22,16 @@ CELL_PX = 24
 
 
 class Curves:
-    """``OUT/tensorboard``: scalars and the val confusion of each epoch; renewed with each row."""
+    """``OUT/tensorboard``: scalars and the val confusion of each epoch; renewed with each row.
+
+    Written by tensorboardX's EventsWriter, as its SummaryWriter has a queue that ``flush`` does not
+    wait for: the file would lack the newest epoch, and at the end of a run the last one.
+    """
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._folder = tempfile.TemporaryDirectory()
-        self._writer = SummaryWriter(self._folder.name)
+        self._writer = EventsWriter(str(Path(self._folder.name) / "events"))
 
     def __enter__(self) -> Curves:
         return self
@@ -41,10 +48,11 @@ class Curves:
     def add(self, row: EpochRow) -> None:
         """One more epoch, to be seen at once."""
         values = vars(row)
-        for name in SCALARS:
-            self._writer.add_scalar(name, values[name], row.epoch)
         picture = confusion_picture(np.array(row.val_confusion, np.int64))
-        self._writer.add_image("val_confusion", picture, row.epoch, dataformats="HW")
+        told = [summary.scalar(name, values[name]) for name in SCALARS]
+        told.append(summary.image("val_confusion", picture, dataformats="HW"))
+        for one in told:
+            self._writer.write_event(Event(wall_time=time.time(), step=row.epoch, summary=one))
         self._writer.flush()
         (file,) = Path(self._folder.name).iterdir()
         storage.write_bytes(storage.join(self._uri, FILE), file.read_bytes())

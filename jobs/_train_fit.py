@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.fs
+import ray
 import ray.train
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Queue
+from torch import Tensor
 
 from emotion.errors import InputError
+from emotion.learn.package import weights_bytes
 from emotion.learn.state import EpochRow, RunState, read_state
 from jobs import _ray
 from jobs._train_data import ReadClips, clips_of
@@ -149,10 +152,12 @@ def fit(
     out: str,
     max_failures: int,
     on_epoch: OnEpoch,
+    initial: Mapping[str, Tensor] | None = None,
 ) -> Fitted:
     """Run the workers to the end, from the last checkpoint if there is one.
 
-    A worker that dies is started again by Ray, with the others, from the last checkpoint.
+    A worker that dies is started again by Ray, with the others, from the last checkpoint. All
+    start from the ``initial`` tensors that the driver read, wherever they run.
 
     Raises:
         InputError: with a worker's own message, if it stopped before the first epoch ended.
@@ -160,7 +165,8 @@ def fit(
     faults = Queue(actor_options={"num_cpus": 0})
     try:
         with epoch_rows(on_epoch) as progress:
-            full = replace(plan, progress=progress, faults=faults)
+            start = ray.put(weights_bytes(initial)) if initial else None
+            full = replace(plan, progress=progress, faults=faults, initial=start)
             result = _trainer(full, data, workers, out, max_failures).fit()
         fault = str(faults.get()) if not faults.empty() else None
     finally:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
+from emotion.learn.splits import SPLITS, assign_split
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class TrainInput:
         num_val: clips in val.
         train_subjects: different subjects in train.
         val_subjects: different subjects in val.
+        test_counts: clips per class_index in test: counted, and not read.
+        test_subjects: different subjects in test.
+        split_by: how people came into their split, for the model card.
     """
 
     uri: str
@@ -38,6 +43,9 @@ class TrainInput:
     num_val: int
     train_subjects: int
     val_subjects: int
+    test_counts: tuple[int, ...]
+    test_subjects: int
+    split_by: str
 
     @property
     def missing_in_val(self) -> tuple[str, ...]:
@@ -52,7 +60,7 @@ class TrainInput:
 
 
 def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
-    """Check a dataset and count its clips; the test split is not looked at.
+    """Check a dataset and count its clips.
 
     Args:
         uri: the dataset folder.
@@ -61,7 +69,8 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
     Raises:
         InputError: if it is incomplete, not validated, or has nothing to learn from.
     """
-    spec, declared, digest = _declared(uri)
+    spec, config, digest = _declared(uri)
+    declared = tuple(str(label) for label in config.get("labels", ()))
     _check_report(uri, spec)
     if labels is not None and labels != declared:
         raise InputError(
@@ -70,10 +79,11 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
         )
     columns = ["subject_id", "label", "split"]
     rows = storage.read_tables(storage.join(uri, "clips"), columns=columns).to_pylist()
-    train = [row for row in rows if row["split"] == "train"]
-    val = [row for row in rows if row["split"] == "val"]
+    train, val, test = ([r for r in rows if r["split"] == split] for split in SPLITS)
     _check_splits(uri, len(train), len(val))
-    counts, val_counts = (Counter(row["label"] for row in rows) for rows in (train, val))
+    counts, val_counts, test_counts = (
+        Counter(r["label"] for r in its) for its in (train, val, test)
+    )
     if len(counts) < 2:
         raise InputError(
             f"{uri}: the train split has clips of {', '.join(counts)} only; training needs two or "
@@ -90,10 +100,24 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
         num_val=len(val),
         train_subjects=len({row["subject_id"] for row in train}),
         val_subjects=len({row["subject_id"] for row in val}),
+        test_counts=tuple(test_counts[label] for label in declared),
+        test_subjects=len({row["subject_id"] for row in test}),
+        split_by=_split_by(uri, rows, seed=int(config.get("split_seed", 0))),
     )
 
 
-def _declared(uri: str) -> tuple[ExtractionSpec, tuple[str, ...], str]:
+def _split_by(uri: str, rows: list[dict[str, str]], *, seed: int) -> str:
+    """A fold's view says so; else it is told from the clips whether a hash or a table decided."""
+    marker = storage.read_json(storage.join(uri, "_SUCCESS"))
+    if {"test", "val"} <= marker.keys():
+        return f"fold: {marker['test']} is kept out, {marker['val']} is val, the others train"
+    splits = {(row["subject_id"], row["split"]) for row in rows}
+    if all(assign_split(subject, seed=seed) == split for subject, split in splits):
+        return f"a hash of the person's name, seed {seed}"
+    return "the label table"
+
+
+def _declared(uri: str) -> tuple[ExtractionSpec, dict[str, Any], str]:
     success = storage.join(uri, "_SUCCESS")
     try:
         marker = storage.read_bytes(success)
@@ -105,7 +129,7 @@ def _declared(uri: str) -> tuple[ExtractionSpec, tuple[str, ...], str]:
             f"`python -m jobs.build_dataset --videos ... --labels ... --out {uri}` to its end"
         ) from err
     digest = hashlib.sha256(marker).hexdigest()[:16]
-    return spec, tuple(str(label) for label in config.get("labels", ())), digest
+    return spec, config, digest
 
 
 def _check_report(uri: str, spec: ExtractionSpec) -> None:

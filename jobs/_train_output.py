@@ -13,28 +13,57 @@ from emotion import storage
 from emotion.learn.calibration import fit_temperature
 from emotion.learn.metrics import scores
 from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
+from emotion.learn.pretrained import Loaded
 from emotion.learn.state import RunState
+from emotion.learn.val_figures import clip_outcomes, val_figures
+from jobs._train_clips import SLICED, read_clips, read_corpora
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan
 
 
 def make_package(
-    state: RunState, data: TrainInput, plan: WorkerPlan, *, workers: str
+    state: RunState, data: TrainInput, plan: WorkerPlan, *, workers: str, loaded: Loaded
 ) -> ModelPackage:
     """The best epoch's weights with the facts of the run."""
-    best = state.best_row
-    found = scores(np.array(best.val_confusion, np.int64), data.labels)
+    temperature = fit_temperature(state.logits, state.targets)
     return ModelPackage(
         name=plan.model,
         args=plan.args,
         labels=data.labels,
         spec=data.spec,
         weights=weights_bytes(state.best),
-        temperature=fit_temperature(state.logits, state.targets),
-        training=_facts(state, data, plan) | {"workers": workers},
-        metrics={"split": "val", "unit": "clip", "loss": best.val_loss} | found.to_json(),
+        temperature=temperature,
+        training=_facts(state, data, plan) | {"workers": workers} | _sources(data, plan, loaded),
+        metrics=_metrics(state, data, temperature),
         versions=versions(),
     )
+
+
+def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
+    """Val figures of the best epoch, per clip, with intervals over people and by slices."""
+    best = state.best_row
+    found = scores(np.array(best.val_confusion, np.int64), data.labels)
+    outcomes = clip_outcomes(
+        state.logits,
+        state.targets,
+        state.clip_ids,
+        read_clips(data.uri, split="val"),
+        labels=data.labels,
+        temperature=temperature,
+    )
+    figures = val_figures(outcomes, labels=data.labels, columns=SLICED)
+    return {"split": "val", "unit": "clip", "loss": best.val_loss} | figures | found.to_json()
+
+
+def _sources(data: TrainInput, plan: WorkerPlan, loaded: Loaded) -> dict[str, Any]:
+    """Where the data and the weights come from."""
+    return {
+        "split_by": data.split_by,
+        "corpora": read_corpora(data.uri),
+        "pretrained": plan.pretrained,
+        "pretrained_report": loaded.to_json() if loaded.taken else None,
+        "git_commit": plan.git_commit,
+    }
 
 
 def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any]:
@@ -48,6 +77,9 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "val_clips": data.num_val,
         "val_subjects": data.val_subjects,
         "val_counts": dict(zip(data.labels, data.val_counts, strict=True)),
+        "test_clips": sum(data.test_counts),
+        "test_subjects": data.test_subjects,
+        "test_counts": dict(zip(data.labels, data.test_counts, strict=True)),
         "epochs": len(rows),
         "best_epoch": state.best_epoch,
         "wall_s": round(sum(row.wall_s for row in rows), 1),
@@ -56,19 +88,21 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "batch_size": plan.batch_size,
         "lr": plan.recipe.lr,
         "recipe": dataclasses.asdict(plan.recipe),
-        "pretrained": plan.pretrained,
         "seed": plan.seed,
         "num_parameters": sum(v.numel() for v in state.best.values() if v.is_floating_point()),
-        "git_commit": git_commit(),
     }
 
 
 def git_commit() -> str | None:
-    """Of the checkout that this code runs from; None where it was installed otherwise."""
+    """Of the checkout that this code runs from, ``-dirty`` where files differ from it.
+
+    None where it was installed otherwise.
+    """
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty"]
+    command.append("--exclude=*")  # never by a tag's name
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):  # no git here, or the checkout is another user's

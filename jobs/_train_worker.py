@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ray
 import ray.train
 import ray.train.torch
+import safetensors.torch
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
@@ -25,9 +27,8 @@ from emotion.learn.loop import Totals, evaluate, train_epoch
 from emotion.learn.losses import loss_weights
 from emotion.learn.metrics import scores
 from emotion.learn.models import ModelArg, build_model
-from emotion.learn.pretrained import load_pretrained
 from emotion.learn.recipe import Recipe, lr_share
-from emotion.learn.state import EpochRow, RunState, read_state, save_state
+from emotion.learn.state import EpochRow, RunState, ValClips, read_state, save_state
 from jobs._train_data import Share
 
 
@@ -38,7 +39,7 @@ class WorkerPlan:
     Attributes:
         model: architecture.
         args: its arguments.
-        pretrained: as ``load_pretrained`` takes it.
+        pretrained: as ``load_pretrained`` takes it; the driver has read it.
         labels: in class_index order.
         recipe: how to train.
         batch_size: clips per step over all ranks.
@@ -50,6 +51,8 @@ class WorkerPlan:
         progress: where each finished epoch's row is put, for the driver to print.
         faults: where a rank puts the one line that it stops with. Ray would begin again, and
             begin again in vain: with a line here, the workers end instead.
+        git_commit: of the code, as the run began: files may change while it goes on.
+        initial: the tensors to start from, by the model's names, as a safetensors file's bytes.
     """
 
     model: str
@@ -65,6 +68,8 @@ class WorkerPlan:
     max_minutes: float
     progress: Queue | None = None
     faults: Queue | None = None
+    git_commit: str | None = None
+    initial: ray.ObjectRef[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,7 @@ def _train(plan: WorkerPlan) -> None:
         fitted = _fit(epoch, plan, pace, learner, wrapped, train)
         judged = evaluate(_agreed(learner.judged), val.batches(), num_classes=len(plan.labels))
         row = _row(epoch, plan, pace, fitted, judged)
-        logits, targets = _gathered(judged) if state.is_better(row) else (None, None)
-        state.add(row, learner.judged, logits, targets)
+        state.add(row, learner.judged, _gathered(judged) if state.is_better(row) else None)
         if first:
             _tell(plan, state, [row], fresh=True)
         _report(state, learner, first=first)
@@ -139,8 +143,8 @@ def _train(plan: WorkerPlan) -> None:
 def _begin(plan: WorkerPlan) -> Learner:
     torch.manual_seed(plan.seed)
     model = build_model(plan.model, len(plan.labels), plan.args)
-    backbone = str(plan.args.get("backbone", ""))
-    load_pretrained(model, plan.model, plan.pretrained, backbone=backbone)
+    if plan.initial is not None:
+        model.load_state_dict(safetensors.torch.load(ray.get(plan.initial)), strict=False)
     model.to(ray.train.torch.get_device())
     return make_learner(model, plan.model, plan.recipe)
 
@@ -190,13 +194,15 @@ def _agreed(model: nn.Module) -> nn.Module:
     return model
 
 
-def _gathered(judged: Totals) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits and targets of all ranks' val clips."""
+def _gathered(judged: Totals) -> ValClips:
+    """All ranks' val clips."""
+    own: ValClips = (judged.logits, judged.targets, judged.clip_ids)
     if not dist.is_initialized():
-        return judged.logits, judged.targets
+        return own
     shares: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(shares, (judged.logits, judged.targets))
-    return np.concatenate([s[0] for s in shares]), np.concatenate([s[1] for s in shares])
+    dist.all_gather_object(shares, own)
+    logits, targets, names = zip(*shares, strict=True)
+    return np.concatenate(logits), np.concatenate(targets), sum(names, ())
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from jobs import _ray, train
 from jobs._cli import one_line_errors, parse
 from jobs._crossval_folds import predict_fold, read_folds, val_fold, write_view
 from jobs._evaluate_input import predictions_table
+from jobs._mlflow import masked
 
 FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "coverage")
 
@@ -104,16 +105,17 @@ def _check_flags(text: str) -> None:
 def _claim(config: Config) -> None:
     uri = storage.join(config.out, "config.json")
     same = ("dataset", "by", "train")
+    now = asdict(config) | {"train": masked(config.train)}
     if storage.exists(uri):
         before = storage.read_json(uri)
-        changed = [name for name in same if before.get(name) != getattr(config, name)]
+        changed = [name for name in same if before.get(name) != now[name]]
         if changed:
             what = ", ".join(f"{n} {before.get(n)!r}" for n in changed)
             raise InputError(f"--out {config.out} was begun with {what}; name a new --out")
     elif storage.is_folder(config.out) and storage.list_files(config.out):
         raise InputError(f"--out {config.out} holds files of something else; name a new --out")
     storage.check_writable(config.out)
-    storage.write_json(uri, asdict(config))
+    storage.write_json(uri, now)
 
 
 def spread(folds: Mapping[str, Evaluation]) -> dict[str, dict[str, float]]:

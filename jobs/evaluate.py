@@ -25,6 +25,7 @@ from emotion.learn.evaluation_plots import (
     slices_plot,
 )
 from emotion.learn.outcome import Outcome
+from emotion.learn.package import add_to_card
 from emotion.learn.plots import Plot, confusion_plot
 from emotion.learn.slices import Slices, slice_by
 from emotion.report.evaluation import evaluation_report
@@ -41,6 +42,7 @@ from jobs._evaluate_input import (
     read_temperature,
     uncalibrated_probs,
 )
+from jobs._mlflow import log_evaluation, masked
 
 MAX_MISTAKES = 60  # on one page, about 30 KB each
 
@@ -62,6 +64,8 @@ class Config:
         run: Folder of jobs.train: adds its learning curves to the page.
         package: Package that made the scores, for its temperature where the score set tells none.
         mistakes: Wrong answers on the page, the most confident first.
+        update_card: Write the figures into the card.md of --package; its model_id stays.
+        mlflow_uri: Add figures, page and plots to the run of this model in MLflow.
     """
 
     scores: str
@@ -75,10 +79,14 @@ class Config:
     run: str | None = None
     package: str | None = None
     mistakes: int = 12
+    update_card: bool = False
+    mlflow_uri: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.mistakes <= MAX_MISTAKES:
             raise InputError(f"--mistakes is {self.mistakes}, it must be 0 to {MAX_MISTAKES}")
+        if self.update_card and not self.package:
+            raise InputError("--update-card True needs --package: the folder whose card it is")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -100,8 +108,8 @@ class Found:
     run: Mapping[str, Any]
 
 
-def run(config: Config) -> Evaluation:
-    """Read, join, judge and write."""
+def run(config: Config) -> tuple[Evaluation, dict[str, Any]]:
+    """Read, join, judge and write; returns the figures, and what was left out."""
     scores = read_scores(config.scores)
     table = read_label_table(config.labels, videos_root=str(scores.config["videos_root"]))
     training = _read_run(config.run) if config.run else {}
@@ -124,7 +132,13 @@ def run(config: Config) -> Evaluation:
         config,
         Found(judged, tuple(outcomes), curves, slices, tuple(mistakes), metrics, training),
     )
-    return judged
+    if config.update_card and config.package:
+        name = f"{name_of(config.scores)}, split {config.split}"
+        add_to_card(config.package, metrics, name=name)
+    if config.mlflow_uri:
+        files = [file.uri for file in storage.list_files(config.out)]
+        log_evaluation(config.mlflow_uri, metrics, files)
+    return judged, left_out
 
 
 def _join(
@@ -147,6 +161,7 @@ def _join(
         known=dataset_facts(config.dataset) if config.dataset and config.columns else None,
     )
     if not outcomes:
+        _check_labels(config, scores, table)
         raise InputError(
             f"--labels {config.labels} has no video with a known label in split {config.split!r} "
             f"({left_out}); try --split all"
@@ -159,6 +174,17 @@ def _join(
             f"{outcomes[0].uri}; addresses must be relative to {scores.config['videos_root']}"
         )
     return outcomes, left_out
+
+
+def _check_labels(config: Config, scores: ScoreSet, table: LabelTable) -> None:
+    """Refuse a table of which the package knows no label at all."""
+    named = sorted({row.label for row in table.rows})
+    if named and not set(named) & set(scores.labels):
+        raise InputError(
+            f"--scores {config.scores} were made by a package of another label set, "
+            f"{', '.join(scores.labels)}; --labels {config.labels} has {', '.join(named[:12])}: "
+            "score with a package of these labels, or name the table that belongs to the package"
+        )
 
 
 def _read_run(uri: str) -> dict[str, Any]:
@@ -217,7 +243,8 @@ def _write(config: Config, found: Found) -> None:
         plots={name: plot.png for name, plot in plots.items() if name != "confusion"},
         mistakes=found.mistakes,
     )
-    storage.write_json(storage.join(out, "config.json"), asdict(config))
+    settings = asdict(config) | {"mlflow_uri": config.mlflow_uri and masked(config.mlflow_uri)}
+    storage.write_json(storage.join(out, "config.json"), settings)
     for name, plot in plots.items():
         storage.write_bytes(storage.join(out, f"{name}.png"), plot.png)
         storage.write_bytes(storage.join(out, f"{name}.svg"), plot.svg)
@@ -252,7 +279,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     where = ("scores", "labels", "out", "dataset", "run", "package")
     full: dict[str, Any] = {k: storage.absolute(v) for k in where if (v := getattr(given, k))}
     config = replace(given, **full)
-    print_evaluation(run(config), split=config.split)
+    judged, left_out = run(config)
+    print_evaluation(judged, split=config.split)
+    for label, count in left_out["unknown_labels"].items():
+        print(f"  left out: {count:,} with label {label}, which the package does not have")
     print(f"report: {storage.join(config.out, 'report.html')}")
     return 0
 

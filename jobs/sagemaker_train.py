@@ -26,6 +26,7 @@ from emotion import storage
 from emotion.errors import EmotionError, InputError
 from jobs import _hosts, _ray
 from jobs._cli import parse
+from jobs._mlflow import masked
 
 RESERVED = ("dataset", "out", "address")
 """Flags of ``jobs.train`` that the tree decides, not a hyperparameter."""
@@ -190,7 +191,8 @@ def train_here(tree: Tree, hosts: _hosts.Hosts, *, address: str | None) -> None:
     try:
         code = inspect.unwrap(train.main)(flags)  # unwrapped: the error itself, not exit code 2
     except SystemExit as err:
-        raise InputError(f"jobs.train does not take {' '.join(flags)}; see the log") from err
+        shown = masked(" ".join(flags))
+        raise InputError(f"jobs.train does not take {shown}; see the log") from err
     if code:
         raise InputError(f"jobs.train ended with code {code}; see the log")
     copy_package(storage.join(out, "package"), tree.model)

@@ -20,17 +20,21 @@ from emotion.errors import InputError
 from emotion.labels import parse_labels
 from emotion.learn.augment import Augment
 from emotion.learn.models import build_model, model_args
+from emotion.learn.pretrained import Loaded, load_pretrained
 from emotion.learn.recipe import Balance, Loss, Precision, Recipe
 from emotion.learn.state import EpochRow
 from jobs import _ray
 from jobs._cli import one_line_errors, parse
+from jobs._mlflow import masked
+from jobs._mlflow_run import Tracker, begin_tracking
 from jobs._train_curves import Curves
 from jobs._train_fit import Workers, epoch_line, fit
 from jobs._train_input import TrainInput, read_input
-from jobs._train_output import make_package, write_outputs
+from jobs._train_output import git_commit, make_package, write_outputs
 from jobs._train_worker import WorkerPlan
 
-MAY_CHANGE = ("out", "workers", "address", "max_minutes", "max_failures", "cache_gb")
+MLFLOW = ("mlflow_uri", "mlflow_experiment", "mlflow_model")
+MAY_CHANGE = ("out", "workers", "address", "max_minutes", "max_failures", "cache_gb", *MLFLOW)
 """Flags that may differ when a run goes on: they do not decide what is learnt."""
 
 
@@ -44,8 +48,8 @@ class Config:
         model: r3d_lite, r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v2_s, swin3d_t, cnn_mean,
             cnn_lstm, cnn_gru or cnn_attention.
         model_args: Arguments of the model, such as backbone=resnet50 hidden=256.
-        pretrained: none, torchvision's weights by name (KINETICS400_V1, IMAGENET1K_V1), a weights
-            file or another run's package.
+        pretrained: none, torchvision's weights by name (KINETICS400_V1, IMAGENET1K_V1), or a
+            weights file or another run's package by path or s3://.
         labels: Labels that the dataset must have, in order, between commas; default: any.
         epochs: Passes over the train split.
         batch_size: Clips per batch over all workers.
@@ -74,6 +78,9 @@ class Config:
         workers: Processes, as 4 or, elastic, 2-8; default: one per GPU, or one that uses all cores.
         cache_gb: Decoded clips are kept in memory, over all workers, if they take at most this.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
+        mlflow_uri: MLflow tracking server, or sqlite:///FILE; default: TensorBoard's files only.
+        mlflow_experiment: Its experiment; made if there is none.
+        mlflow_model: Name of the registered model; default: the experiment's.
     """
 
     dataset: str
@@ -109,6 +116,9 @@ class Config:
     workers: str | None = None
     cache_gb: float = 4.0
     address: str | None = None
+    mlflow_uri: str | None = None
+    mlflow_experiment: str = "video-emotion"
+    mlflow_model: str | None = None
 
     def __post_init__(self) -> None:
         checks = {
@@ -167,6 +177,7 @@ def claim(config: Config, data: TrainInput) -> None:
     """
     uri = storage.join(config.out, "config.json")
     now = asdict(config) | {"dataset_digest": data.digest}
+    now["mlflow_uri"] = masked(config.mlflow_uri) if config.mlflow_uri else None
     if storage.exists(uri):
         before = storage.read_json(uri)
         now = json.loads(json.dumps(now))  # as they come back from there
@@ -202,6 +213,7 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
         keep=keep,
         seed=config.seed,
         max_minutes=config.max_minutes,
+        git_commit=git_commit(),
     )
 
 
@@ -210,11 +222,20 @@ def run(config: Config) -> int:
     labels = parse_labels(config.labels) if config.labels else None
     data = read_input(config.dataset, labels=labels)
     plan = plan_worker(config, data)
-    build_model(plan.model, len(data.labels), plan.args)  # a wrong value is said before Ray starts
+    # A wrong value, and weights that cannot be had, are said before Ray starts.
+    model = build_model(plan.model, len(data.labels), plan.args)
+    done = storage.exists(storage.join(config.out, "metrics.json"))
+    source, backbone = "none" if done else plan.pretrained, str(plan.args.get("backbone", ""))
+    loaded = load_pretrained(model, plan.model, source, backbone=backbone)
     claim(config, data)
-    if storage.exists(storage.join(config.out, "metrics.json")):
+    tracker = begin_tracking(vars(config), data, plan, may_change=MAY_CHANGE)
+    if done:
         print(f"{config.out} is finished: nothing to do; its model is {config.out}/package")
+        if tracker:
+            tracker.finish(config.out)
         return 0
+    if loaded.taken:
+        print(loaded)
     print(
         f"training {config.model} on {data.num_train} clips of {data.train_subjects} subjects, "
         f"choosing on {data.num_val} clips of {data.val_subjects}"
@@ -222,16 +243,20 @@ def run(config: Config) -> int:
     if data.missing_in_val:
         missing = ", ".join(data.missing_in_val)
         print(f"warning: val has no clip of {missing}: val UAR is over the other labels")
-    return train(config, data, plan)
+    return train(config, data, plan, loaded, tracker)
 
 
-def train(config: Config, data: TrainInput, plan: WorkerPlan) -> int:
+def train(
+    config: Config, data: TrainInput, plan: WorkerPlan, loaded: Loaded, tracker: Tracker | None
+) -> int:
     """Run the workers and write what the best epoch left."""
     epochs = plan.recipe.epochs
     with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
 
         def on_epoch(row: EpochRow, best_epoch: int, fresh: bool) -> None:
             curves.add(row)
+            if tracker:
+                tracker.add(row)
             if fresh:
                 print(epoch_line(row, epochs=epochs, best_epoch=best_epoch), flush=True)
 
@@ -242,10 +267,13 @@ def train(config: Config, data: TrainInput, plan: WorkerPlan) -> int:
             out=config.out,
             max_failures=config.max_failures,
             on_epoch=on_epoch,
+            initial=loaded.taken,
         )
     state = fitted.state
-    package = make_package(state, data, plan, workers=config.workers or "auto")
+    package = make_package(state, data, plan, workers=config.workers or "auto", loaded=loaded)
     write_outputs(config.out, state, package, fault=fitted.fault)
+    if tracker:
+        tracker.finish(config.out, state.history)
     best = state.best_row
     print(
         f"trained {len(state.history)} epochs; best is epoch {best.epoch}: "

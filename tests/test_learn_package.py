@@ -77,7 +77,7 @@ def test_model_id_follows_weights_and_facts() -> None:
 def test_card_names_what_is_forbidden(tmp_path: Path) -> None:
     save_package(str(tmp_path), a_package())
     card = (tmp_path / "card.md").read_text()
-    for word in ("workplace", "schools", "2024/1689", "calm, tense, other", "uar: 0.500"):
+    for word in ("workplace", "schools", "2024/1689", "calm, tense, other", "| 0.500 |"):
         assert word in card
 
 

@@ -47,8 +47,18 @@ def test_leaves_a_package_with_its_facts(trained: Path) -> None:
     wanted = {"train_clips": 21, "train_subjects": 7, "val_clips": 9, "val_subjects": 3}
     assert wanted.items() <= dict(package.training).items()
     assert package.training["epochs"] == 4
+    assert package.training["test_counts"] == {"upper": 1, "lower": 1, "both": 1}
+    assert package.training["split_by"] == "the label table"
+    assert (package.training["seed"], package.training["pretrained_report"]) == (0, None)
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|None", str(package.training["git_commit"]))
+    assert re.fullmatch(r"[0-9a-f]{16}", str(package.training["dataset_digest"]))
+    assert {"python", "torch", "torchvision", "ray", "numpy"} <= package.versions.keys()
     metrics = metrics_of(trained)
     assert metrics["val"] == dict(package.metrics)
+    assert (package.metrics["n_clips"], package.metrics["n_subjects"]) == (9, 3)
+    assert isinstance(package.metrics["uar_interval"], list)
+    low, high = package.metrics["uar_interval"]
+    assert low <= package.metrics["uar"] <= high
     assert metrics["model_id"] == package.model_id
     history = metrics["history"]
     assert isinstance(history, list)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from emotion.learn.card_figures import figures, table
+
+Facts = Mapping[str, Any]
+
 TEMPLATE = """\
 # Model card: {architecture}, {model_id}
 
@@ -24,56 +28,172 @@ must not be presented as if it did.
 - No decision about a person (hiring, credit, policing, border, care) may rest on its output.
 
 ## What it was trained on
-{training}
+{data}
 
 Labels, in the order of the outputs: {labels}.
 
 Clips: {clip_len} crops of {crop_px} x {crop_px} px at {sample_fps} samples per second, cut with
 detector {detector} (extraction spec {digest}). It never scores crops made another way.
 
-## How good it is
-Measured on the val split of that dataset, by which the weights were also chosen: expect less on
-others. The test split was not read in training; `jobs.evaluate` gives that number.
+## How it was trained
+{training}
+
+## How good it is on val
+Measured on the val split of that dataset, by which the weights were also chosen, and the
+temperature fitted: expect less on others. The test split was not read in training; the sections
+"Tested on" at the end, if there are any, tell of tests with `jobs.evaluate`.
 
 {metrics}
 
-Accuracy differs between people, ages, skin tones, poses and lights; measure it on the people it is
-to be used with, with the subjects kept apart, before using it. A model trained on rendered or
-acted faces says nothing of how it does on others.
-"""
+## Limits
+- Accuracy differs between people, ages, skin tones, poses and lights; measure it on the people it
+  is to be used with, with the subjects kept apart, before using it.
+- A model trained on rendered or acted faces says nothing of how it does on others.
+- It knows its {num_labels} labels only: any other expression is given one of them.
+- It answers for faces that the detector finds and tracks; the others have no answer.
+{limits}"""
 
 
-def model_card(facts: Mapping[str, Any]) -> str:
+def model_card(facts: Facts) -> str:
     """Markdown for people.
 
     Args:
         facts: what ``model.json`` holds.
     """
-    spec = facts["extraction"]
+    spec, training, labels = facts["extraction"], facts["training"], facts["labels"]
+    metrics = {"temperature": facts.get("temperature")} | facts["metrics"]
     return TEMPLATE.format(
         architecture=facts["architecture"],
         model_id=facts["model_id"],
-        training=_bullets(facts["training"]),
-        labels=", ".join(facts["labels"]),
+        data=_data(training, labels),
+        labels=", ".join(labels),
+        num_labels=len(labels),
         clip_len=spec["clip_len"],
         crop_px=spec["crop_px"],
         sample_fps=spec["sample_fps"],
         detector=spec["detector"],
         digest=spec["digest"],
-        metrics=_bullets(facts["metrics"]),
+        training=_training(facts),
+        metrics=figures(metrics, labels, unit="clips"),
+        limits=_limits(training),
     )
 
 
-def _bullets(values: Mapping[str, Any]) -> str:
-    """One line per plain value; nested ones stay in ``model.json``.
+def _data(training: Facts, labels: list[str]) -> str:
+    """The dataset, who is in which split, and how that was decided."""
+    lines = [f"- dataset: {training.get('dataset', 'not recorded')}"]
+    for name, text in (("dataset_digest", "digest"), ("split_by", "split of people by")):
+        if training.get(name):
+            lines.append(f"- {text}: {training[name]}")
+    if training.get("corpora"):
+        named = (f"{name} ({count:,} videos)" for name, count in training["corpora"].items())
+        lines.append(f"- corpora: {', '.join(named)}")
+    splits = [s for s in ("train", "val", "test") if training.get(f"{s}_clips") is not None]
+    if not splits:
+        return "\n".join(lines)
+    rows = [
+        (split, f"{training[f'{split}_subjects']:,}", f"{training[f'{split}_clips']:,}")
+        + tuple(f"{training.get(f'{split}_counts', {}).get(label, 0):,}" for label in labels)
+        for split in splits
+    ]
+    return "\n".join(lines) + "\n\n" + table(("split", "people", "clips", *labels), rows)
 
-    >>> _bullets({"uar": 0.61234, "subjects": 35, "confusion": [[1]]})
-    '- uar: 0.612\\n- subjects: 35'
-    """
+
+def _training(facts: Facts) -> str:
+    training = facts["training"]
+    lines = [
+        _recipe(training),
+        _start(training),
+        _fact("seed", training.get("seed")),
+        _fact("epochs run", training.get("epochs"), f"best: {training.get('best_epoch')}"),
+        _fact("weights, as numbers", training.get("num_parameters")),
+        _fact("hours of CPU", _hours(training.get("cpu_s"))),
+        _fact("git commit", training.get("git_commit")),
+        _fact("with", ", ".join(f"{k} {v}" for k, v in sorted(facts["versions"].items()))),
+    ]
+    return "\n".join(f"- {line}" for line in lines if line) or "- not recorded"
+
+
+def _fact(name: str, value: object, note: str = "") -> str:
+    text = f"{value:,}" if isinstance(value, int) else value
+    return f"{name}: {text}{f' ({note})' if note else ''}" if value not in (None, "") else ""
+
+
+def _hours(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds / 3600:.2f}"
+
+
+def _recipe(training: Facts) -> str:
+    """The choices that were on, in words."""
+    recipe = training.get("recipe")
+    if not recipe:
+        return ""
+    words = [
+        f"up to {recipe['epochs']} epochs",
+        f"{training.get('batch_size')} clips per batch",
+        f"AdamW at {recipe['lr']:g} with weight decay {recipe['weight_decay']:g}",
+        f"warm-up over {recipe['warmup']:.0%} of the steps, then half a cosine to 0",
+        f"{recipe['loss'].replace('_', ' ')} with label smoothing {recipe['label_smoothing']:g}",
+        f"balance of labels by {recipe['balance']}",
+        f"precision {recipe['precision']}",
+    ]
+    for name, text in (
+        ("accumulate", "batches per step"),
+        ("ema_decay", "moving average of the weights"),
+        ("mixup", "mixup"),
+        ("cutmix", "cutmix"),
+        ("freeze_epochs", "backbone frozen for epochs"),
+        ("patience", "ends after epochs without a better one"),
+    ):
+        if recipe.get(name):
+            words.append(f"{text} {recipe[name]:g}")
+    if recipe.get("backbone_lr", 1.0) != 1.0:
+        words.append(f"learning rate of the backbone times {recipe['backbone_lr']:g}")
+    changes = ", ".join(f"{k} {v:g}" for k, v in sorted(recipe["augment"].items()) if v)
+    return f"recipe: {'; '.join(words)}; augmentation: {changes or 'none'}"
+
+
+def _start(training: Facts) -> str:
+    report = training.get("pretrained_report")
+    if report is None:
+        source = training.get("pretrained")
+        return f"started from: {source if source not in (None, 'none') else 'random weights'}"
+    return (
+        f"started from: {report['source']}, {report['num_tensors']} tensors; "
+        f"new were {', '.join(report['new'])}"
+    )
+
+
+def _limits(training: Facts) -> str:
+    """What these facts say: who it knows, labels that are rare, or that a split has no clip of."""
     lines = []
-    for name, value in values.items():
-        if isinstance(value, float):
-            lines.append(f"- {name}: {value:.3f}")
-        elif isinstance(value, (str, int)):
-            lines.append(f"- {name}: {value}")
-    return "\n".join(lines) or "- nothing recorded"
+    if "train_subjects" in training:
+        lines.append(
+            f"- It has seen {training['train_subjects']:,} people in training, and was chosen on "
+            f"{training['val_subjects']:,}.\n"
+        )
+    seen = {k: v for k, v in training.get("train_counts", {}).items() if v}
+    if seen:
+        rare = min(seen, key=lambda label: seen[label])
+        lines.append(f"- The rarest label in training is {rare}, with {seen[rare]:,} clips.\n")
+    for split in ("train", "val"):
+        gone = [k for k, count in training.get(f"{split}_counts", {}).items() if not count]
+        if gone:
+            lines.append(f"- The {split} split had no clip of: {', '.join(gone)}.\n")
+    return "".join(lines)
+
+
+def with_test(card: str, metrics: Facts, *, name: str) -> str:
+    """The card with a test's section at its end; an earlier one of this name is replaced.
+
+    Args:
+        card: Markdown.
+        metrics: as an evaluation's ``metrics.json`` has them.
+        name: what the test was, such as the score set and its split.
+    """
+    heading = f"Tested on {name}"
+    head, *sections = card.split("\n## ")
+    kept = [one.rstrip("\n") for one in sections if one.split("\n", 1)[0] != heading]
+    body = figures(metrics, metrics["labels"], unit="videos")
+    digest = f"Test set {metrics['test_set_digest'][:16]} (digest of videos, labels and people)."
+    return "\n\n## ".join([head.rstrip("\n"), *kept, f"{heading}\n{digest}\n\n{body}\n"])

@@ -56,6 +56,7 @@ class Totals:
         num_clips: how many.
         logits: (N, K) float32 of an evaluation, in the order of the batches; (0, K) of training.
         targets: (N,) int64 of an evaluation.
+        clip_ids: N names of an evaluation, if its batches have them.
     """
 
     loss_sum: float
@@ -63,6 +64,7 @@ class Totals:
     num_clips: int
     logits: NDArray[np.float32]
     targets: NDArray[np.int64]
+    clip_ids: tuple[str, ...] = ()
 
     @property
     def loss(self) -> float:
@@ -229,7 +231,7 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) ->
     device = next(model.parameters()).device
     model.eval()
     logits, targets = [np.empty((0, num_classes), np.float32)], [np.empty(0, np.int64)]
-    total = 0.0
+    total, names = 0.0, list[str]()
     with torch.inference_mode():
         for batch in batches:
             real = batch.targets >= 0
@@ -245,6 +247,8 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) ->
                 )
             logits.append(logits_BK.numpy())
             targets.append(truth.numpy())
+            pairs = zip(batch.clip_ids, real.tolist(), strict=False)  # names may be left out
+            names += [name for name, its in pairs if its]
     every, true = np.concatenate(logits), np.concatenate(targets)
     counts = confusion_counts(true, every.argmax(axis=1), num_classes=num_classes)
-    return Totals(total, counts, len(true), every, true)
+    return Totals(total, counts, len(true), every, true, tuple(names))

@@ -3,7 +3,7 @@
 ::
 
     state.safetensors   what the learner needs, best/..., val/logits, val/targets
-    state.json          epochs done, the history, which epoch is best
+    state.json          epochs done, the history, which epoch is best, the val clips' names
 
 No random state is stored: every epoch draws from a seed of its own.
 """
@@ -24,6 +24,9 @@ from torch import Tensor, nn
 from emotion.learn.learner import Learner, below
 
 TENSORS, FACTS = "state.safetensors", "state.json"
+
+ValClips = tuple[NDArray[np.float32], NDArray[np.int64], tuple[str, ...]]
+"""Logits (N, K), class indices (N,) and N names of the val clips, in one order."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class RunState:
         best: weights after that epoch.
         logits: (N, K) of the val clips with these weights; (0, 0) where there are none yet.
         targets: (N,) their class indices.
+        clip_ids: N names of theirs; none in a checkpoint that an earlier release wrote.
     """
 
     history: list[EpochRow] = field(default_factory=list)
@@ -63,6 +67,7 @@ class RunState:
     best: dict[str, Tensor] = field(default_factory=dict)
     logits: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     targets: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    clip_ids: tuple[str, ...] = ()
 
     @property
     def best_row(self) -> EpochRow:
@@ -73,21 +78,15 @@ class RunState:
         """Whether an epoch would be the best so far."""
         return self.best_epoch == 0 or _rank(row) > _rank(self.best_row)
 
-    def add(
-        self,
-        row: EpochRow,
-        model: nn.Module,
-        logits: NDArray[np.float32] | None = None,
-        targets: NDArray[np.int64] | None = None,
-    ) -> None:
+    def add(self, row: EpochRow, model: nn.Module, judged: ValClips | None = None) -> None:
         """Note a finished epoch, and keep weights and val logits if it is the best so far."""
         better = self.is_better(row)
         self.history.append(row)
         if better:
             self.best_epoch = row.epoch
             self.best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-            if logits is not None and targets is not None:
-                self.logits, self.targets = logits, targets
+            if judged is not None:
+                self.logits, self.targets, self.clip_ids = judged
 
     def stale(self, patience: int) -> bool:
         """Whether the last ``patience`` epochs brought nothing better; never with 0."""
@@ -106,6 +105,7 @@ def save_state(folder: Path, state: RunState, learner: Learner) -> None:
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     safetensors.torch.save_file(plain, str(folder / TENSORS))
     facts = {"history": [vars(row) for row in state.history], "best_epoch": state.best_epoch}
+    facts |= {"clip_ids": list(state.clip_ids)}
     (folder / FACTS).write_text(json.dumps(facts, allow_nan=False))
 
 
@@ -119,5 +119,6 @@ def read_state(folder: Path) -> tuple[RunState, dict[str, Tensor]]:
         below(tensors, "best/"),
         tensors["val/logits"].numpy(),
         tensors["val/targets"].numpy(),
+        tuple(facts.get("clip_ids", ())),
     )
     return state, tensors

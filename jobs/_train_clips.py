@@ -1,0 +1,45 @@
+"""What a dataset tells of its val clips beside their pixels: people, light, size of the face."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from emotion import storage
+from emotion.learn.val_figures import ClipFacts
+from jobs._evaluate_input import dataset_facts
+
+SLICED = ("corpus", "light", "face_px")
+"""Columns that a package tells its val figures by, where the dataset has them."""
+
+
+def read_corpora(dataset_uri: str) -> dict[str, int]:
+    """Videos by corpus; empty where no video names one."""
+    counts = Counter(row["corpus"] for row in _videos(dataset_uri) if row["corpus"])
+    return dict(sorted(counts.items()))
+
+
+def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipFacts]:
+    """The clips of a split, by name."""
+    videos = {row["video_id"]: row for row in _videos(dataset_uri)}
+    measured = dataset_facts(dataset_uri) if videos else {}
+    columns = {
+        video_id: {"corpus": row["corpus"] or "", **measured.get(row["uri"], {})}
+        for video_id, row in videos.items()
+    }
+    names = ["clip_id", "video_id", "subject_id", "split"]
+    rows = storage.read_tables(storage.join(dataset_uri, "clips"), columns=names).to_pylist()
+    return {
+        row["clip_id"]: ClipFacts(row["subject_id"], columns.get(row["video_id"], {}))
+        for row in rows
+        if row["split"] == split
+    }
+
+
+def _videos(dataset_uri: str) -> list[dict[str, Any]]:
+    """None in a view of clips alone, as jobs.crossval makes it."""
+    uri = storage.join(dataset_uri, "videos")
+    if not storage.list_files(uri, suffixes=(".parquet",)):
+        return []
+    rows = storage.read_tables(uri, columns=["video_id", "uri", "corpus"]).to_pylist()
+    return list(rows)
