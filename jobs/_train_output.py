@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from emotion import storage
 from emotion.learn.calibration import fit_temperature
 from emotion.learn.metrics import scores
 from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
-from emotion.learn.state import RunState
+from emotion.learn.state import EpochRow, RunState
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan
 
@@ -52,6 +53,7 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "best_epoch": state.best_epoch,
         "wall_s": round(sum(row.wall_s for row in rows), 1),
         "cpu_s": round(sum(row.cpu_s for row in rows), 1),
+        "gpu_s": total_gpu_s(rows),
         "clips_per_s": round(float(np.median([row.clips_per_s for row in rows])), 2),
         "batch_size": plan.batch_size,
         "lr": plan.recipe.lr,
@@ -61,6 +63,12 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "num_parameters": sum(v.numel() for v in state.best.values() if v.is_floating_point()),
         "git_commit": git_commit(),
     }
+
+
+def total_gpu_s(rows: Sequence[EpochRow]) -> float | None:
+    """Of all epochs; None where none had a GPU."""
+    held = [row.gpu_s for row in rows if row.gpu_s is not None]
+    return round(sum(held), 1) if held else None
 
 
 def git_commit() -> str | None:
