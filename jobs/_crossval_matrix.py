@@ -54,8 +54,8 @@ def run_matrix(
     models: dict[str, dict[str, Any]] = {}
     for name, videos in corpora.items():
         home = storage.join(out, folder_of("on", name))
-        print(f"{by} {name}: {len(videos)} videos to learn from and choose on", flush=True)
         split_of = {v.video_id: v.split for v in videos if v.split in ("train", "val")}
+        print(f"{by} {name}: {len(split_of)} videos to learn from and choose on", flush=True)
         facts = {by: name}
         predictor = taught(dataset_uri, home, split_of=split_of, facts=facts, flags=flags)
         outcomes = predict_fold(dataset_uri, tests, predictor)

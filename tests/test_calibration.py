@@ -49,7 +49,7 @@ def test_reliability_bins() -> None:
 
 
 def test_bins_and_error_are_scikit_learns() -> None:
-    """Its curve has the means of the bins that are not empty; numpy's histogram has their counts."""
+    """Its curve has the means of the bins that are not empty; numpy counts them."""
     rng = np.random.default_rng(4)
     confidence = rng.beta(3, 2, 4_000)
     correct = rng.random(4_000) < confidence**1.5

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from emotion.learn.curves import MAX_POINTS, areas, label_curves, precision_recall, roc
 from emotion.learn.curve_intervals import area_intervals
+from emotion.learn.curves import MAX_POINTS, areas, label_curves, precision_recall, roc
 from emotion.learn.evaluation import evaluate, test_set_digest
 from emotion.learn.outcome import Outcome
 
