@@ -5,7 +5,8 @@
 Epochs of jobs.train's own loop, in turns: on batches of random pixels that lie in memory
 ("synthetic"), on its shares of the dataset kept decoded in memory ("kept"), and decoded anew from
 JPEG in every epoch ("streamed"), by Ray Data as in training. Prints a Markdown table with the ratio
-of times to the synthetic epoch of the same round; at most 1.05 is wanted.
+of times to the synthetic epoch of the same round; at most 1.05 is wanted. The CPU time, Ray's
+processes included, says the same on a machine that has other work too.
 
     python -m benchmarks.input --feed threads --model r3d_18 --precision bf16 --batch-size 32
 
@@ -17,12 +18,12 @@ per multiply-add, forward and backward), the utilisation of the device's peak, a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +47,30 @@ Feed = Callable[[int], Iterable[Batch]]
 
 @dataclass(frozen=True)
 class Timed:
-    """One way of feeding: seconds of each round's epoch."""
+    """One way of feeding: seconds of each round's epoch, by the clock and of all CPUs used."""
 
     name: str
     wall_s: list[float]
+    cpu_s: list[float]
+
+
+class Cpu:
+    """CPU seconds of this process and of all that it started, Ray's workers too."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, float] = {}
+
+    def now_s(self) -> float:
+        """Since the process began; a child that ended counts as last seen."""
+        try:
+            import psutil  # of the dev extra; a GPU machine may lack it
+        except ImportError:
+            return time.process_time()
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                self._seen[process.pid] = times.user + times.system
+        return time.process_time() + sum(self._seen.values())
 
 
 def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -102,9 +123,8 @@ def synthetic(shape: tuple[int, int, int, int], batch_size: int, *, batches: int
     return lambda _: (ready[n % NUM_SYNTHETIC] for n in range(batches))
 
 
-def epoch_s(learner: Learner, batches: Iterable[Batch], *, seed: int, num_classes: int) -> float:
-    """Wall seconds of an epoch; the loop waits for the device at every step."""
-    began = time.perf_counter()
+def run_epoch(learner: Learner, batches: Iterable[Batch], *, seed: int, num_classes: int) -> None:
+    """An epoch as a training worker runs it; the loop waits for the device at every step."""
     train_epoch(
         learner,
         batches,
@@ -114,38 +134,51 @@ def epoch_s(learner: Learner, batches: Iterable[Batch], *, seed: int, num_classe
         weights=torch.ones(num_classes),
         seed=seed,
     )
-    return time.perf_counter() - began
 
 
 def in_turns(
     learner: Learner, feeds: dict[str, Feed], *, rounds: int, num_classes: int
 ) -> list[Timed]:
     """Each feed's epoch once to warm up, then once a round, in an order that turns."""
-    names = list(feeds)
-    timed = {name: Timed(name, []) for name in names}
+    names, cpu = list(feeds), Cpu()
+    timed = {name: Timed(name, [], []) for name in names}
     for number in range(rounds + 1):
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
-            batches = feeds[name](number)
-            wall_s = epoch_s(learner, batches, seed=number, num_classes=num_classes)
+            cpu_s, began = cpu.now_s(), time.perf_counter()
+            run_epoch(learner, feeds[name](number), seed=number, num_classes=num_classes)
             if number:
-                timed[name].wall_s.append(wall_s)
+                timed[name].wall_s.append(time.perf_counter() - began)
+                timed[name].cpu_s.append(cpu.now_s() - cpu_s)
     return list(timed.values())
 
 
 def table(timed: Sequence[Timed], *, num_clips: int) -> str:
-    """Markdown: clips/s by the median epoch, and the ratio to synthetic by rounds."""
-    lines = ["| input | clips/s | ratio to synthetic | rounds |", "|---|---|---|---|"]
-    base = timed[0].wall_s
+    """Markdown: clips/s by the median epoch, and ratios to the synthetic epoch of each round."""
+    lines = [
+        "| input | clips/s | time, ratio to synthetic | rounds | CPU ms a clip | CPU, ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    base = timed[0]
     for one in timed:
-        ratios = [own / its for own, its in zip(one.wall_s, base, strict=True)]
+        wall = _ratios(one.wall_s, base.wall_s)
+        cpu = statistics.median(_ratios(one.cpu_s, base.cpu_s))
         speed = num_clips / statistics.median(one.wall_s)
-        spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
-        lines.append(f"| {one.name} | {speed:,.1f} | {statistics.median(ratios):.3f} | {spread} |")
+        cpu_ms = 1e3 * statistics.median(one.cpu_s) / num_clips
+        lines.append(
+            f"| {one.name} | {speed:,.1f} | {statistics.median(wall):.3f} | "
+            f"{min(wall):.3f} to {max(wall):.3f} | {cpu_ms:.1f} | {cpu:.3f} |"
+        )
     return "\n".join(lines)
 
 
-def ray_feeds(flags: argparse.Namespace, stack: ExitStack) -> tuple[dict[str, Feed], int, int]:
+def _ratios(values: Sequence[float], base: Sequence[float]) -> list[float]:
+    return [own / its for own, its in zip(values, base, strict=True)]
+
+
+def ray_feeds(
+    flags: argparse.Namespace, stack: contextlib.ExitStack
+) -> tuple[dict[str, Feed], int, int]:
     """jobs.train's own shares of the train split; batches in an epoch, and labels."""
     from jobs import _ray
     from jobs._train_data import ReadClips, Share, clips_of
@@ -172,7 +205,7 @@ def _shuffled(shuffled: Callable[..., Iterable[Batch]], batches: int) -> Feed:
 
 
 def thread_feeds(
-    flags: argparse.Namespace, stack: ExitStack
+    flags: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[dict[str, Feed], int, input_threads.Jpegs]:
     """JPEGs in memory, decoded by threads."""
     jpegs = (
@@ -225,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = read_flags(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     jpegs: input_threads.Jpegs | None = None
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         if flags.feed == "threads":
             feeds, batches, jpegs = thread_feeds(flags, stack)
             num_classes = NUM_CLASSES

@@ -121,7 +121,7 @@ def flops_of_a_clip(name: str, args: Mapping[str, ModelArg], shape: Shape) -> fl
     with torch.device("meta"):
         model, x_BCTHW = build_model(name, 7, args), torch.empty(2, c, t, h, w)
         with FlopCounterMode(display=False) as counter:
-            model(x_BCTHW).sum().backward()
+            torch.autograd.backward(model(x_BCTHW).sum())
     return float(counter.get_total_flops()) / len(x_BCTHW)
 
 
@@ -143,7 +143,7 @@ def model_clips_per_s(
             began = time.perf_counter()
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
             logits_BK = learner.model(x_BCTHW)
-        functional.cross_entropy(logits_BK.float(), target_B).backward()
+        torch.autograd.backward(functional.cross_entropy(logits_BK.float(), target_B))
         learner.optimizer.step()
         learner.optimizer.zero_grad(set_to_none=True)
     _wait(device)

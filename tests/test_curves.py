@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -87,14 +89,14 @@ def test_intervals_of_areas_by_hand() -> None:
     """Subject s is ranked rightly, t the wrong way round: AUC of s 1, of both a half, of t 0."""
     rows = [("s", "up", 0.9), ("s", "down", 0.1), ("t", "up", 0.1), ("t", "down", 0.9)]
     some = [Outcome(f"{n}", s, t, "up", probs=(p, 1 - p)) for n, (s, t, p) in enumerate(rows)]
-    given = {"labels": ("up", "down"), "seed": 0}
-    found = area_intervals(some, num_resamples=200, **given)
+    judge = partial(area_intervals, labels=("up", "down"), seed=0, num_resamples=200)
+    found = judge(some)
     assert found["auc"] == (0.0, 1.0)
     assert found["average_precision"] == (0.5, 1.0)
     silent = Outcome("x", "u", "up", None, "no_face")
-    assert area_intervals([*some, silent], num_resamples=200, **given)["auc"] == (0.0, 1.0)
-    assert area_intervals(some[:2], num_resamples=200, **given) == {}
-    assert area_intervals([silent], num_resamples=200, **given) == {}
+    assert judge([*some, silent])["auc"] == (0.0, 1.0)
+    assert judge(some[:2]) == {}
+    assert judge([silent]) == {}
 
 
 def test_labels_that_none_or_all_have_get_no_curve() -> None:

@@ -43,7 +43,7 @@ def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
 
 def _below(side: float, curves: Sized) -> float:
     """Height of a square plot with its legend below, two names a line; inches."""
-    return side + 0.2 * -(-len(curves) // 2)
+    return side + 0.5 + 0.2 * -(-len(curves) // 2)
 
 
 def reliability_plot(
