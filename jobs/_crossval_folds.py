@@ -18,6 +18,7 @@ from emotion.errors import InputError
 from emotion.learn.calibration import retemper
 from emotion.learn.outcome import Outcome
 from emotion.predict.predictor import BATCH_SIZE, Predictor, pool_clips
+from jobs import train
 
 MIN_FOLDS = 3  # one to test on, one to choose weights on, one to learn from
 COPIED = ("spec.json", "config.json", "validation/report.json")
@@ -31,27 +32,30 @@ class Video:
     uri: str
     subject_id: str
     label: str
+    split: str
     fold: str
     reason: str | None
 
 
-def read_folds(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
+def read_folds(dataset_uri: str, *, by: str, at_least: int = MIN_FOLDS) -> dict[str, list[Video]]:
     """The dataset's videos by fold, in order of the folds' names.
 
     Args:
         dataset_uri: the dataset folder.
         by: a column of its videos: fold, corpus, or a further one of the label table.
+        at_least: how many folds there must be.
 
     Raises:
-        InputError: if there is no such column, it is empty somewhere, there are fewer than
-            ``MIN_FOLDS`` folds, or a subject is in two.
+        InputError: if there is no such column, it is empty somewhere, there are too few folds, or
+            a subject is in two.
     """
     table = storage.read_tables(storage.join(dataset_uri, "videos"))
     if by not in table.column_names:
         raise InputError(
             f"--by {by}: {dataset_uri} has no such column; it has {', '.join(table.column_names)}"
         )
-    columns = dict.fromkeys(["video_id", "uri", "subject_id", "label", "reason", by])
+    own = ("video_id", "uri", "subject_id", "label", "split", "reason")
+    columns = dict.fromkeys([*own, by])
     folds: dict[str, list[Video]] = defaultdict(list)
     homes: dict[str, set[str]] = defaultdict(set)
     for row in table.select(list(columns)).to_pylist():
@@ -61,8 +65,7 @@ def read_folds(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
                 f"--by {by}: video {row['uri']} has none; give every row of labels.csv a {by} and "
                 "build the dataset again"
             )
-        who = {name: row[name] for name in ("video_id", "uri", "subject_id", "label", "reason")}
-        folds[str(fold)].append(Video(**who, fold=str(fold)))
+        folds[str(fold)].append(Video(**{name: row[name] for name in own}, fold=str(fold)))
         homes[row["subject_id"]].add(str(fold))
     torn = sorted(name for name, its in homes.items() if len(its) > 1)
     if torn:
@@ -70,10 +73,11 @@ def read_folds(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
             f"--by {by}: subject {torn[0]} is in folds {', '.join(sorted(homes[torn[0]]))}, and "
             f"{len(torn) - 1} more are in several: a model would be tested on people it knows"
         )
-    if len(folds) < MIN_FOLDS:
+    if len(folds) < at_least:
         raise InputError(
             f"--by {by}: {dataset_uri} has {len(folds)} folds ({', '.join(sorted(folds))}); "
-            f"at least {MIN_FOLDS} are needed: to learn from, to choose on, to test on"
+            f"at least {at_least} are needed"
+            + (": to learn from, to choose on, to test on" if at_least == MIN_FOLDS else "")
         )
     return {name: folds[name] for name in sorted(folds)}
 
@@ -87,26 +91,44 @@ def val_fold(names: Sequence[str], test: str) -> str:
     return names[(list(names).index(test) + 1) % len(names)]
 
 
-def write_view(
-    dataset_uri: str, view_uri: str, *, folds: Mapping[str, Sequence[Video]], test: str
-) -> None:
-    """Write the dataset's clips without the test fold's, as something that jobs.train takes.
+def folder_of(kind: str, fold: str) -> str:
+    """A fold's folder, whatever its name holds.
 
-    The fold after the test fold becomes val, the others train; crops are copied. A view that is
-    complete is left as it is.
+    >>> folder_of("fold", "2"), folder_of("on", "a/b c")
+    ('fold-2', 'on-a_b_c')
+    """
+    return f"{kind}-" + "".join(c if c.isalnum() or c in "-._" else "_" for c in fold)
+
+
+def fold_splits(folds: Mapping[str, Sequence[Video]], test: str) -> dict[str, str]:
+    """The split of each video outside the test fold: the fold after it is val, the others train."""
+    val = val_fold(tuple(folds), test)
+    return {
+        video.video_id: "val" if name == val else "train"
+        for name, videos in folds.items()
+        for video in videos
+        if name != test
+    }
+
+
+def write_view(
+    dataset_uri: str, view_uri: str, *, split_of: Mapping[str, str], facts: Mapping[str, str]
+) -> None:
+    """Write some of the dataset's clips, crops and all, as something that jobs.train takes.
+
+    A view that is complete is left as it is.
+
+    Args:
+        dataset_uri: the dataset folder.
+        view_uri: where to.
+        split_of: train or val, by video_id; other videos are left out.
+        facts: what the view is of, for its ``_SUCCESS``.
 
     Raises:
         InputError: if the dataset lacks a file that training needs.
     """
     if storage.exists(storage.join(view_uri, "_SUCCESS")):
         return
-    val = val_fold(tuple(folds), test)
-    split_of = {
-        video.video_id: "val" if name == val else "train"
-        for name, videos in folds.items()
-        for video in videos
-        if name != test
-    }
     for number, table in enumerate(_parts(dataset_uri)):
         kept = table.filter(pc.is_in(table["video_id"], pa.array(list(split_of), pa.string())))
         splits = pa.array([split_of[name] for name in kept["video_id"].to_pylist()], pa.string())
@@ -122,8 +144,28 @@ def write_view(
             ) from None
         storage.write_bytes(storage.join(view_uri, name), data)
     source = storage.read_json(storage.join(dataset_uri, "_SUCCESS"))
-    facts = {"source": dataset_uri, "source_success": source, "test": test, "val": val}
-    storage.write_json(storage.join(view_uri, "_SUCCESS"), facts)
+    marker = {"source": dataset_uri, "source_success": source, **facts}
+    storage.write_json(storage.join(view_uri, "_SUCCESS"), marker)
+
+
+def taught(
+    dataset_uri: str,
+    home: str,
+    *,
+    split_of: Mapping[str, str],
+    facts: Mapping[str, str],
+    flags: Sequence[str],
+) -> Predictor:
+    """Train on a view of the dataset in ``home``/view, into ``home``/run; or find it done.
+
+    Raises:
+        InputError: if the training fails.
+    """
+    view, out = storage.join(home, "view"), storage.join(home, "run")
+    write_view(dataset_uri, view, split_of=split_of, facts=facts)
+    if train.main(["--dataset", view, "--out", out, *flags]) != 0:
+        raise InputError(f"training in {home} failed, see above; run the same command again")
+    return Predictor.load(storage.join(out, "package"))
 
 
 def _parts(dataset_uri: str) -> Iterator[pa.Table]:

@@ -15,6 +15,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.label_table import LabelRow
 from emotion.learn.calibration import retemper
+from emotion.learn.metrics import uar
 from emotion.learn.outcome import Outcome
 from emotion.learn.package import load_package
 from emotion.learn.splits import assign_split
@@ -144,20 +145,34 @@ def _pool(
     return pooled
 
 
-def clip_figures(scores: ScoreSet, outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Clips of the judged videos, how many of them are right, and videos without a clip."""
+def clip_figures(scores: ScoreSet, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How the clips of the judged videos fare, each by itself.
+
+    A video without a clip counts as one wrong clip in ``war`` and ``uar``; the figures ending in
+    ``_covered`` are of the clips that there are; None where there is none.
+    """
     clips = storage.join(scores.uri, "scores")
     if not storage.list_files(clips, suffixes=(".parquet",)):
         return {}
     truth = {o.uri: o.label for o in outcomes}
     rows = storage.read_tables(clips, columns=["uri", "label"])
     pairs = zip(rows["uri"].to_pylist(), rows["label"].to_pylist(), strict=True)
-    judged = [(uri, truth[uri] == label) for uri, label in pairs if uri in truth]
-    return {
+    judged = [(uri, said) for uri, said in pairs if uri in truth]
+    silent = sorted(truth.keys() - {uri for uri, _ in judged})
+    place = {name: k for k, name in enumerate((*scores.labels, None))}
+    counts = np.zeros((len(place), len(place)), np.int64)
+    for uri, said in judged:
+        counts[place[truth[uri]], place[said]] += 1
+    found = {
         "n_clips": len(judged),
-        "right_clips": sum(right for _, right in judged),
-        "videos_without_clip": len(truth) - len({uri for uri, _ in judged}),
+        "right_clips": int(np.trace(counts)),
+        "videos_without_clip": len(silent),
+        "war_covered": float(np.trace(counts) / len(judged)) if judged else None,
+        "uar_covered": uar(counts) if judged else None,
     }
+    for uri in silent:
+        counts[place[truth[uri]], place[None]] += 1
+    return found | {"war": float(np.trace(counts) / max(1, counts.sum())), "uar": uar(counts)}
 
 
 def join_labels(

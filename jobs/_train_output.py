@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from emotion.learn.calibration import fit_temperature
 from emotion.learn.metrics import scores
 from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
 from emotion.learn.pretrained import Loaded
-from emotion.learn.state import RunState
+from emotion.learn.state import EpochRow, RunState
 from emotion.learn.val_figures import clip_outcomes, val_figures
 from jobs._train_clips import SLICED, read_clips, read_corpora
 from jobs._train_input import TrainInput
@@ -84,6 +85,7 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "best_epoch": state.best_epoch,
         "wall_s": round(sum(row.wall_s for row in rows), 1),
         "cpu_s": round(sum(row.cpu_s for row in rows), 1),
+        "gpu_s": total_gpu_s(rows),
         "clips_per_s": round(float(np.median([row.clips_per_s for row in rows])), 2),
         "batch_size": plan.batch_size,
         "lr": plan.recipe.lr,
@@ -91,6 +93,12 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "seed": plan.seed,
         "num_parameters": sum(v.numel() for v in state.best.values() if v.is_floating_point()),
     }
+
+
+def total_gpu_s(rows: Sequence[EpochRow]) -> float | None:
+    """Of all epochs; None where none had a GPU."""
+    held = [row.gpu_s for row in rows if row.gpu_s is not None]
+    return round(sum(held), 1) if held else None
 
 
 def git_commit() -> str | None:

@@ -242,7 +242,7 @@ def _row(epoch: int, plan: WorkerPlan, pace: Pace, fitted: _Fitted, judged: Tota
     head = [judged.loss_sum, float(judged.num_clips), cpu_s]
     flat = _sum(np.concatenate([head, judged.confusion.ravel().astype(np.float64)]))
     found = scores(flat[3:].astype(np.int64).reshape(judged.confusion.shape), plan.labels)
-    recipe = plan.recipe
+    recipe, wall_s = plan.recipe, time.monotonic() - fitted.began
     last = lr_share(
         epoch * pace.steps - 1, total_steps=recipe.epochs * pace.steps, warmup=recipe.warmup
     )
@@ -252,12 +252,20 @@ def _row(epoch: int, plan: WorkerPlan, pace: Pace, fitted: _Fitted, judged: Tota
         val_loss=float(flat[0] / max(1.0, flat[1])),
         val_war=found.war,
         val_uar=found.uar,
-        wall_s=time.monotonic() - fitted.began,
+        wall_s=wall_s,
         clips_per_s=fitted.clips_per_s,
         val_confusion=found.confusion,
         lr=recipe.lr * last,
         cpu_s=float(flat[2]),
+        gpu_s=gpu_s(wall_s, ray.train.torch.get_device()),
     )
+
+
+def gpu_s(wall_s: float, device: torch.device) -> float | None:
+    """The ranks' time on their GPUs, one each; None without."""
+    if device.type != "cuda":
+        return None
+    return wall_s * (dist.get_world_size() if dist.is_initialized() else 1)
 
 
 def _report(state: RunState, learner: Learner, *, first: bool) -> None:

@@ -111,12 +111,14 @@ def table_row(judged: Judged, difference: Difference | None) -> Row:
     """One line of the table; None where a fact is not recorded."""
     metrics, training = judged.metrics, judged.scores.get("training", {})
     low, high = metrics.get("uar_interval") or (None, None)
+    war_low, war_high = metrics.get("war_interval") or (None, None)
     gap = difference.interval if difference and difference.interval else (None, None)
-    cpu_s = training.get("cpu_s")
     return {
         "name": judged.name,
         "model": judged.scores.get("architecture"),
         "war": metrics["war"],
+        "war_low": war_low,
+        "war_high": war_high,
         "uar": metrics["uar"],
         "uar_low": low,
         "uar_high": high,
@@ -127,11 +129,16 @@ def table_row(judged: Judged, difference: Difference | None) -> Row:
         "ece": metrics.get("ece"),
         "num_parameters": training.get("num_parameters"),
         "train_clips_per_s": training.get("clips_per_s"),
-        "cpu_hours": None if cpu_s is None else cpu_s / 3600,
+        "cpu_hours": _hours(training.get("cpu_s")),
+        "gpu_hours": _hours(training.get("gpu_s")),
         "epochs": training.get("epochs"),
         "dataset_digest": training.get("dataset_digest"),
         "model_id": metrics.get("model_id"),
     }
+
+
+def _hours(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 3600
 
 
 def run(config: Config) -> list[Row]:

@@ -4,8 +4,13 @@
 
 Each fold is tested once by a model that saw none of its people: the next fold chooses its weights,
 the others teach. Leaves OUT/FOLD/view (the fold's training clips, copied), OUT/FOLD/run (see
-jobs.train), OUT/FOLD/metrics.json, and over all folds metrics.json and predictions.parquet. The
-same command again goes on. --by corpus leaves one corpus out at a time.
+jobs.train), OUT/FOLD/metrics.json, and over all folds metrics.json, predictions.parquet,
+report.html and confusion.png. The same command again goes on. --by corpus leaves one corpus out at
+a time.
+
+    python -m jobs.crossval --dataset URI --out URI --by corpus --matrix True
+
+trains on each corpus and tests on the held-out people of each.
 """
 
 from __future__ import annotations
@@ -21,14 +26,25 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.evaluation import Evaluation, evaluate
 from emotion.learn.outcome import Outcome
-from emotion.predict.predictor import Predictor
-from jobs import _ray, train
+from emotion.learn.plots import confusion_plot
+from emotion.report.crossval import crossval_report
+from emotion.report.page import name_of
+from jobs import _ray
 from jobs._cli import one_line_errors, parse
-from jobs._crossval_folds import predict_fold, read_folds, val_fold, write_view
+from jobs._crossval_folds import (
+    fold_splits,
+    folder_of,
+    predict_fold,
+    read_folds,
+    taught,
+    val_fold,
+)
+from jobs._crossval_matrix import print_matrix, read_corpora, run_matrix
 from jobs._evaluate_input import predictions_table
 from jobs._mlflow import masked
 
 FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "coverage")
+FOLD_FACTS = ("war_interval", "uar_interval", "n_videos", "n_subjects")
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Config:
         by: Column of the dataset's videos that names the folds.
         train: Flags for jobs.train, as in --train="--epochs 40", but for --dataset, --out and
             --address.
+        matrix: Train on each of them instead, by the dataset's own splits, and test on each.
         seed: Seed of the bootstrap.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
@@ -49,50 +66,58 @@ class Config:
     out: str
     by: str = "fold"
     train: str = ""
+    matrix: bool = False
     seed: int = 0
     address: str | None = None
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Train and judge every fold; returns what metrics.json holds.
+    """Train and judge every fold, or every pair; returns what metrics.json holds.
 
     Raises:
-        InputError: if the dataset has no such folds, or a fold's training fails.
+        InputError: if the dataset has no such folds, or a training fails.
     """
+    flags = _flags(config.train)
+    if not config.matrix:
+        return run_folds(config, flags)
+    read_corpora(config.dataset, by=config.by)  # refused before the folder is taken
+    _claim(config)
+    with _ray.session(config.address):
+        return run_matrix(config.dataset, config.out, by=config.by, flags=flags, seed=config.seed)
+
+
+def run_folds(config: Config, flags: Sequence[str]) -> dict[str, Any]:
+    """Each fold is tested once."""
     folds = read_folds(config.dataset, by=config.by)
-    _check_flags(config.train)
     _claim(config)
     found: dict[str, tuple[Evaluation, list[Outcome], tuple[str, ...]]] = {}
     with _ray.session(config.address):
         for name, videos in folds.items():
-            home = storage.join(config.out, _folder(name))
-            view, out = storage.join(home, "view"), storage.join(home, "run")
+            home = storage.join(config.out, folder_of("fold", name))
             print(f"fold {name}: {len(videos)} videos to test on", flush=True)
-            write_view(config.dataset, view, folds=folds, test=name)
-            flags = ["--dataset", view, "--out", out, *shlex.split(config.train)]
-            if train.main(flags) != 0:
-                raise InputError(f"training without fold {name} failed, see above; run again")
-            predictor = Predictor.load(storage.join(out, "package"))
+            val = val_fold(tuple(folds), name)
+            predictor = taught(
+                config.dataset,
+                home,
+                split_of=fold_splits(folds, name),
+                facts={"test": name, "val": val},
+                flags=flags,
+            )
             outcomes = predict_fold(config.dataset, videos, predictor)
             labels = predictor.package.labels
             judged = evaluate(outcomes, labels=labels, seed=config.seed)
-            facts = {"fold": name, "val_fold": val_fold(tuple(folds), name)}
-            facts |= {"model_id": predictor.package.model_id}
+            facts = {"fold": name, "val_fold": val, "model_id": predictor.package.model_id}
             storage.write_json(storage.join(home, "metrics.json"), judged.to_json() | facts)
             found[name] = judged, outcomes, labels
     return _write(config, found)
 
 
-def _folder(fold: str) -> str:
-    """A fold's folder, whatever its name holds.
+def _flags(text: str) -> list[str]:
+    """``--train`` as words.
 
-    >>> _folder("2"), _folder("a/b c")
-    ('fold-2', 'fold-a_b_c')
+    Raises:
+        InputError: if it cannot be read, or names what each fold has of its own.
     """
-    return "fold-" + "".join(c if c.isalnum() or c in "-._" else "_" for c in fold)
-
-
-def _check_flags(text: str) -> None:
     try:
         words = shlex.split(text)
     except ValueError as err:
@@ -100,11 +125,12 @@ def _check_flags(text: str) -> None:
     own = {"--dataset", "--out", "--address"} & {word.split("=")[0] for word in words}
     if own:
         raise InputError(f"--train may not hold {', '.join(sorted(own))}: each fold has its own")
+    return words
 
 
 def _claim(config: Config) -> None:
     uri = storage.join(config.out, "config.json")
-    same = ("dataset", "by", "train")
+    same = ("dataset", "by", "train", "matrix")
     now = asdict(config) | {"train": masked(config.train)}
     if storage.exists(uri):
         before = storage.read_json(uri)
@@ -141,12 +167,18 @@ def _write(
         "by": config.by,
         "over_folds": spread(by_fold),
         "folds": {
-            name: {figure: getattr(one, figure) for figure in (*FIGURES, "n_videos", "n_subjects")}
+            name: {figure: getattr(one, figure) for figure in (*FIGURES, *FOLD_FACTS)}
             for name, one in by_fold.items()
         },
     }
     table = predictions_table(outcomes, labels)
     storage.write_table(storage.join(config.out, "predictions.parquet"), table)
+    title = f"pooled folds: WAR {whole.war:.1%}, UAR {whole.uar:.1%}"
+    plot = confusion_plot(whole.confusion, labels, no_prediction=whole.no_prediction, title=title)
+    storage.write_bytes(storage.join(config.out, "confusion.png"), plot.png)
+    storage.write_bytes(storage.join(config.out, "confusion.svg"), plot.svg)
+    page = crossval_report(metrics, confusion_png=plot.png, title=name_of(config.out))
+    storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
     storage.write_json(storage.join(config.out, "metrics.json"), metrics)
     return metrics
 
@@ -165,8 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parse(Config, argv, doc=__doc__)
     where = {name: storage.absolute(getattr(given, name)) for name in ("dataset", "out")}
     config = replace(given, dataset=where["dataset"], out=where["out"])
-    print_folds(run(config))
-    print(f"figures: {storage.join(config.out, 'metrics.json')}")
+    show = print_matrix if config.matrix else print_folds
+    show(run(config))
+    print(f"report: {storage.join(config.out, 'report.html')}")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.calibration import calibration_curve
 
 from emotion.learn.calibration import (
     TEMPERATURES,
@@ -45,6 +46,22 @@ def test_reliability_bins() -> None:
     assert (bins[1].confidence, bins[1].accuracy) == (1.0, 1.0)
     empty = reliability_bins([0.9], [1], num_bins=2)[0]
     assert (empty.count, empty.confidence, empty.accuracy) == (0, 0.0, 0.0)
+
+
+def test_bins_and_error_are_scikit_learns() -> None:
+    """Its curve has the means of the bins that are not empty; numpy counts them."""
+    rng = np.random.default_rng(4)
+    confidence = rng.beta(3, 2, 4_000)
+    correct = rng.random(4_000) < confidence**1.5
+    share, mean = calibration_curve(correct, confidence, n_bins=10)
+    bins = [b for b in reliability_bins(confidence, correct) if b.count]
+    np.testing.assert_allclose([b.accuracy for b in bins], share)
+    np.testing.assert_allclose([b.confidence for b in bins], mean)
+    counts = np.histogram(confidence, bins=10, range=(0, 1))[0]
+    counts = counts[counts > 0]
+    assert [b.count for b in bins] == counts.tolist()
+    expected = np.average(np.abs(share - mean), weights=counts)
+    assert ece(confidence, correct) == pytest.approx(expected) and expected > 0.05
 
 
 @pytest.mark.parametrize("planted", [0.5, 1.0, 2.0, 4.0])

@@ -65,6 +65,7 @@ def write_eval(root: Path, name: str, judged: list[Outcome], *, digest: str = "d
     folder.mkdir()
     scores.mkdir()
     facts = {"num_parameters": 900231, "clips_per_s": 12.5, "cpu_s": 1800.0, "epochs": 60}
+    facts |= {"gpu_s": 7200.0} if name == "right" else {}
     (scores / "config.json").write_text(
         json.dumps({"architecture": "r3d_lite", "training": facts | {"dataset_digest": "abc"}})
     )
@@ -87,12 +88,13 @@ def test_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert compare.main(["--evals", *evals, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "| half | r3d_lite | 0.5 | 0.5 | 0.2 | 1 | – |" in printed
+    assert "| half | r3d_lite | 0.5 | – | – | 0.5 | 0.2 | 1 | – |" in printed
     with (out / "compare.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == ["half", "right"]
     assert (rows[1]["uar_above_first"], rows[1]["above_low"]) == ("0.5", "0.5")
     assert (rows[1]["cpu_hours"], rows[1]["num_parameters"]) == ("0.5", "900231")
+    assert [row["gpu_hours"] for row in rows] == ["", "2.0"]  # half's run had no GPU
     page = (out / "report.html").read_text()
     assert "id-right" in page and "highest" in page
     assert compare.main(["--evals", *evals, "--out", str(out)]) == 0  # its own files

@@ -14,7 +14,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.evaluation import evaluate
 from emotion.learn.outcome import Outcome
-from jobs._crossval_folds import read_folds, write_view
+from jobs._crossval_folds import fold_splits, read_folds, write_view
 from jobs.crossval import main, spread
 from tests.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of, write_dataset
 
@@ -80,7 +80,8 @@ def test_folds_that_cannot_be(
 def test_training_never_sees_the_test_fold(store: str, tmp_path: Path) -> None:
     uri = write(tmp_path / "d", three_folds())
     folds = read_folds(uri, by="fold")
-    write_view(uri, f"{store}/view", folds=folds, test="3")
+    split_of = fold_splits(folds, "3")
+    write_view(uri, f"{store}/view", split_of=split_of, facts={"test": "3"})
     clips = storage.read_tables(f"{store}/view/clips").to_pylist()
     assert {(row["fold"], row["split"]) for row in clips} == {("1", "val"), ("2", "train")}
     assert len(clips) == 8
@@ -89,9 +90,9 @@ def test_training_never_sees_the_test_fold(store: str, tmp_path: Path) -> None:
     }
     assert all(row["crops"] == before[row["clip_id"]] for row in clips)
     marker = storage.read_json(f"{store}/view/_SUCCESS")
-    assert (marker["test"], marker["val"]) == ("3", "1")
+    assert marker["test"] == "3" and marker["source"] == uri
     storage.write_table(f"{store}/view/clips/part-00000.parquet", pa.table({"kept": [1]}))
-    write_view(uri, f"{store}/view", folds=folds, test="3")
+    write_view(uri, f"{store}/view", split_of=split_of, facts={"test": "3"})
     assert storage.read_tables(f"{store}/view/clips").column_names == ["kept"]
 
 

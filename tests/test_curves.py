@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from emotion.learn.curves import MAX_POINTS, label_curves, precision_recall, roc
+from emotion.learn.curve_intervals import area_intervals
+from emotion.learn.curves import MAX_POINTS, areas, label_curves, precision_recall, roc
 from emotion.learn.evaluation import evaluate, test_set_digest
 from emotion.learn.outcome import Outcome
 
@@ -70,6 +73,32 @@ def test_a_long_curve_is_thinned_and_its_area_is_not() -> None:
     assert found.area == pytest.approx(sk.roc_auc_score(truth, score), abs=1e-12)
 
 
+def test_areas_of_resamples_are_scikit_learns_weighted_ones() -> None:
+    truth, probs = drawn(80)
+    times = np.random.default_rng(3).multinomial(80, np.full(80, 1 / 80), size=20)
+    auc, precision = areas(truth == 0, probs[:, 0], times)
+    for row, mine, ap in zip(times, auc, precision, strict=True):
+        weights = {"sample_weight": row}
+        assert mine == pytest.approx(sk.roc_auc_score(truth == 0, probs[:, 0], **weights))
+        assert ap == pytest.approx(sk.average_precision_score(truth == 0, probs[:, 0], **weights))
+    none = areas(np.ones(3), probs[:3, 0], [[1, 1, 1]])
+    assert np.isnan(none).all()
+
+
+def test_intervals_of_areas_by_hand() -> None:
+    """Subject s is ranked rightly, t the wrong way round: AUC of s 1, of both a half, of t 0."""
+    rows = [("s", "up", 0.9), ("s", "down", 0.1), ("t", "up", 0.1), ("t", "down", 0.9)]
+    some = [Outcome(f"{n}", s, t, "up", probs=(p, 1 - p)) for n, (s, t, p) in enumerate(rows)]
+    judge = partial(area_intervals, labels=("up", "down"), seed=0, num_resamples=200)
+    found = judge(some)
+    assert found["auc"] == (0.0, 1.0)
+    assert found["average_precision"] == (0.5, 1.0)
+    silent = Outcome("x", "u", "up", None, "no_face")
+    assert judge([*some, silent])["auc"] == (0.0, 1.0)
+    assert judge(some[:2]) == {}
+    assert judge([silent]) == {}
+
+
 def test_labels_that_none_or_all_have_get_no_curve() -> None:
     empty = label_curves([], np.empty((0, 3)), labels=LABELS)
     assert (empty.roc, empty.pr, empty.auc, empty.average_precision) == ({}, {}, None, None)
@@ -113,9 +142,15 @@ def test_a_resample_is_the_figures_of_its_videos() -> None:
     ]
     both = evaluate([*halves[0], *halves[1]], labels=LABELS, num_resamples=400)
     alone = [evaluate(half, labels=LABELS) for half in halves]
-    for name in ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece"):
+    some = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "war_covered", "uar_covered")
+    for name in (*some, "auc", "average_precision"):
         ends = sorted([*(getattr(one, name) for one in alone), getattr(both, name)])
         assert getattr(both, f"{name}_interval") == pytest.approx((ends[0], ends[-1]), abs=1e-9)
+    for label in LABELS:
+        recalls = sorted(one.per_class[label].recall for one in (*alone, both))
+        interval = both.per_class_intervals[label]["recall"]
+        assert interval == pytest.approx((recalls[0], recalls[-1]))
+    assert alone[0].per_class_intervals == {} and alone[0].auc_interval is None
 
 
 def test_videos_without_a_face_count_for_top2_and_not_for_calibration() -> None:

@@ -102,7 +102,10 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     second, third = np.sqrt(19) / (1 + np.sqrt(19)), 1 / (1 + np.sqrt(2 / 3))
     assert metrics["ece_uncalibrated"] == pytest.approx((1 - first + second + third) / 3, abs=1e-6)
     assert metrics["top2"] == pytest.approx(3 / 4)  # two labels: all that were scored
-    assert metrics["clips"] == {"n_clips": 4, "right_clips": 2, "videos_without_clip": 1}
+    clips = metrics["clips"]  # said happy happy, happy, neutral, nothing
+    assert (clips["n_clips"], clips["right_clips"], clips["videos_without_clip"]) == (4, 2, 1)
+    assert (clips["war_covered"], clips["war"]) == pytest.approx((2 / 4, 2 / 5))
+    assert (clips["uar_covered"], clips["uar"]) == pytest.approx((1 / 3, 1 / 4))
     tone = metrics["slices"]["skin_tone"]
     assert [group["figures"]["war"] for group in tone["groups"]] == pytest.approx([0.5, 0.0])
     assert [group["name"] for group in metrics["slices"]["face_px"]["groups"]] == [

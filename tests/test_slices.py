@@ -127,6 +127,12 @@ def test_chance_deals_out_whole_subjects() -> None:
     assert slice_by(turned, "tone", labels=LABELS).gap_by_chance["war"] < 0.5
 
 
+def test_a_part_of_one_subject_has_no_interval() -> None:
+    rows = videos(("a", "I", "up", "up"), ("b", "I", "up", "down"), ("c", "II", "up", "up"))
+    two, one = slice_by(rows, "tone", labels=LABELS).groups
+    assert two.intervals["war"] == (0.0, 1.0) and one.intervals == {}
+
+
 def test_one_subject_has_no_interval() -> None:
     found = slice_by(
         videos(("a", "I", "up", "up"), ("a", "II", "up", "down")), "tone", labels=LABELS

@@ -122,6 +122,17 @@ def figures(sums: Tally) -> dict[str, Floats]:
     }
 
 
+def class_figures(sums: Tally) -> dict[str, Floats]:
+    """Precision, recall and f1 of each label, (R, K) each; NaN where there is nothing to divide."""
+    hits = np.diagonal(sums.counts, axis1=1, axis2=2)[:, :-1]
+    support, guesses = sums.counts.sum(axis=2)[:, :-1], sums.counts.sum(axis=1)[:, :-1]
+    return {
+        "precision": _share(hits, guesses),
+        "recall": _share(hits, support),
+        "f1": _share(2 * hits, support + guesses),
+    }
+
+
 def draws(num_subjects: int, *, seed: int, num_resamples: int) -> Floats:
     """How many times each subject is in each resample: (R, S); rows add up to S."""
     even = np.full(num_subjects, 1 / num_subjects)
@@ -151,6 +162,20 @@ def bootstrap(
         return None
     times = draws(num_subjects, seed=seed, num_resamples=num_resamples)
     return intervals(figures(sums.drawn(times)))
+
+
+def class_intervals(
+    sums: Tally, labels: Sequence[str], *, seed: int, num_resamples: int
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """The same of each label's precision, recall and f1; empty with fewer than two subjects."""
+    if len(sums.counts) < 2:
+        return {}
+    times = draws(len(sums.counts), seed=seed, num_resamples=num_resamples)
+    found = class_figures(sums.drawn(times))
+    return {
+        label: intervals({name: values[:, k] for name, values in found.items()})
+        for k, label in enumerate(labels)
+    }
 
 
 def intervals(found: Mapping[str, Floats]) -> dict[str, tuple[float, float]]:

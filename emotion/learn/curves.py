@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float64]
 MAX_POINTS = 201  # of a curve that is kept; the area is taken before
 
 
@@ -98,6 +99,39 @@ def label_curves(truth: ArrayLike, probs: ArrayLike, *, labels: Sequence[str]) -
             rocs[label] = roc(is_k, probs_NK[:, k])
             prs[label] = precision_recall(is_k, probs_NK[:, k])
     return LabelCurves(rocs, prs, _mean_area(rocs), _mean_area(prs))
+
+
+def areas(truth: ArrayLike, score: ArrayLike, times: ArrayLike) -> tuple[Floats, Floats]:
+    """ROC area and average precision of resamples of the examples.
+
+    Args:
+        truth: (N,) 0 or 1; N at least 1.
+        score: (N,) higher for the positive.
+        times: (R, N) how often each example is in each resample.
+
+    Returns:
+        (R,) each; NaN for a resample without a positive or without a negative.
+
+    >>> areas([0, 1, 1], [0.1, 0.8, 0.3], [[1, 1, 1], [1, 0, 0]])[0]
+    array([ 1., nan])
+    """
+    truth_N, score_N = np.asarray(truth, np.float64), np.asarray(score, np.float64)
+    order = np.argsort(-score_N, kind="stable")
+    times_RN = np.asarray(times, np.float64)[:, order]
+    last = np.flatnonzero(np.append(np.diff(score_N[order]) != 0, True))
+    hits_RM = np.cumsum(times_RN * truth_N[order], axis=1)[:, last]
+    alarms_RM = np.cumsum(times_RN * (1 - truth_N[order]), axis=1)[:, last]
+    gained_RM = np.diff(hits_RM, axis=1, prepend=0.0)
+    before_RM = hits_RM - gained_RM / 2
+    pairs_R = (np.diff(alarms_RM, axis=1, prepend=0.0) * before_RM).sum(axis=1)
+    found_RM = np.maximum(hits_RM + alarms_RM, 1)
+    gain_R = (gained_RM * hits_RM / found_RM).sum(axis=1)
+    num_R, rest_R = hits_RM[:, -1], alarms_RM[:, -1]
+    there_R = (num_R > 0) & (rest_R > 0)
+    auc_R, ap_R = np.full(len(times_RN), np.nan), np.full(len(times_RN), np.nan)
+    auc_R[there_R] = pairs_R[there_R] / (num_R * rest_R)[there_R]
+    ap_R[there_R] = gain_R[there_R] / num_R[there_R]
+    return auc_R, ap_R
 
 
 def _mean_area(curves: dict[str, Curve]) -> float | None:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from emotion.errors import InputError
-from emotion.learn.bootstrap import bootstrap, figures, subject_names, tally
+from emotion.learn.bootstrap import bootstrap, class_intervals, figures, subject_names, tally
 from emotion.learn.calibration import ReliabilityBin, reliability_bins
+from emotion.learn.curve_intervals import area_intervals
 from emotion.learn.curves import LabelCurves, label_curves
 from emotion.learn.metrics import ClassScore, scores
 from emotion.learn.outcome import Outcome as Outcome
@@ -50,6 +51,7 @@ class Evaluation:
         auc: area under the ROC curve, mean of the labels one against the rest.
         average_precision: area under the precision-recall curve, likewise.
         per_class: figures by label, in label order.
+        per_class_intervals: of precision, recall and f1 by label; empty with one subject.
         per_class_auc: ROC area by label; without labels that no video or every video has.
         per_class_average_precision: likewise.
         labels: the label order of ``confusion``.
@@ -76,6 +78,10 @@ class Evaluation:
     top2_interval: tuple[float, float] | None
     ece_interval: tuple[float, float] | None
     ece_uncalibrated_interval: tuple[float, float] | None
+    war_covered_interval: tuple[float, float] | None
+    uar_covered_interval: tuple[float, float] | None
+    auc_interval: tuple[float, float] | None
+    average_precision_interval: tuple[float, float] | None
     war_covered: float | None
     uar_covered: float | None
     coverage: float
@@ -86,6 +92,7 @@ class Evaluation:
     auc: float | None
     average_precision: float | None
     per_class: dict[str, ClassScore]
+    per_class_intervals: dict[str, dict[str, tuple[float, float]]]
     per_class_auc: dict[str, float]
     per_class_average_precision: dict[str, float]
     labels: tuple[str, ...]
@@ -125,6 +132,7 @@ def evaluate(
     every = scores(counts, (*labels, NO_PREDICTION))
     found = {name: _known(float(values[0])) for name, values in figures(sums.total()).items()}
     sure = bootstrap(sums, seed=seed, num_resamples=num_resamples) or {}
+    sure |= area_intervals(outcomes, labels=labels, seed=seed, num_resamples=num_resamples)
     curves = curves_of(outcomes, labels=labels)
     support = np.maximum(counts.sum(axis=1, keepdims=True)[:-1], 1)
     reasons = Counter(o.reason or "no reason given" for o in outcomes if o.predicted is None)
@@ -141,6 +149,10 @@ def evaluate(
         top2_interval=sure.get("top2"),
         ece_interval=sure.get("ece"),
         ece_uncalibrated_interval=sure.get("ece_uncalibrated"),
+        war_covered_interval=sure.get("war_covered"),
+        uar_covered_interval=sure.get("uar_covered"),
+        auc_interval=sure.get("auc"),
+        average_precision_interval=sure.get("average_precision"),
         war_covered=found["war_covered"],
         uar_covered=found["uar_covered"],
         coverage=found["coverage"] or 0.0,
@@ -151,6 +163,7 @@ def evaluate(
         auc=curves.auc,
         average_precision=curves.average_precision,
         per_class={label: every.per_class[label] for label in labels},
+        per_class_intervals=class_intervals(sums, labels, seed=seed, num_resamples=num_resamples),
         per_class_auc={label: curve.area for label, curve in curves.roc.items()},
         per_class_average_precision={label: curve.area for label, curve in curves.pr.items()},
         labels=tuple(labels),

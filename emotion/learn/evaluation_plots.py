@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from emotion.learn.calibration import ReliabilityBin
@@ -13,7 +13,7 @@ from emotion.learn.slices import Slices
 
 def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
     """ROC curves by label; ``mean`` is their mean area."""
-    figure = blank(width=5.6, height=5.6)
+    figure = blank(width=4.8, height=_below(4.8, curves))
     axes = figure.add_subplot()
     square(axes)
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
@@ -22,13 +22,13 @@ def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
     title = "no label has a curve" if mean is None else f"ROC, mean AUC {mean:.3f}"
     axes.set(xlabel="false positive rate", ylabel="true positive rate", title=title)
     if curves:
-        axes.legend(loc="lower right", fontsize=8)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     return finish(figure)
 
 
 def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
     """Precision-recall curves by label; ``mean`` is their mean average precision."""
-    figure = blank(width=5.6, height=5.6)
+    figure = blank(width=4.8, height=_below(4.8, curves))
     axes = figure.add_subplot()
     square(axes)
     for number, (label, curve) in enumerate(curves.items()):
@@ -37,8 +37,13 @@ def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
     title = "no label has a curve" if mean is None else f"precision and recall, mean AP {mean:.3f}"
     axes.set(xlabel="recall", ylabel="precision", title=title)
     if curves:
-        axes.legend(loc="lower left", fontsize=8)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     return finish(figure)
+
+
+def _below(side: float, curves: Sized) -> float:
+    """Height of a square plot with its legend below, two names a line; inches."""
+    return side + 0.5 + 0.2 * -(-len(curves) // 2)
 
 
 def reliability_plot(
@@ -49,7 +54,7 @@ def reliability_plot(
     ece_uncalibrated: float | None = None,
 ) -> Plot:
     """Share right over confidence, with the temperature and without it; below, how many videos."""
-    figure = blank(width=5.6, height=6.6)
+    figure = blank(width=4.8, height=5.9)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     square(axes)
     axes.set_aspect("auto")
@@ -69,7 +74,7 @@ def reliability_plot(
         below.stairs([b.count for b in found], edges, color=colour, linestyle=dashes)
     axes.set(ylabel="share right", title="reliability: the line is what confidence promises")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", fontsize=8)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     below.set(xlabel="confidence of the predicted label", ylabel="videos")
     return finish(figure)
 
@@ -77,7 +82,7 @@ def reliability_plot(
 def slices_plot(slices: Sequence[Slices]) -> Plot:
     """UAR and WAR of each part with their intervals, one panel per column."""
     rows = [len(one.groups) for one in slices]
-    figure = blank(width=6.4, height=0.6 + sum(0.75 + 0.36 * n for n in rows))
+    figure = blank(width=5.6, height=0.9 + sum(0.75 + 0.36 * n for n in rows))
     panels = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
     marks = (("uar", "UAR", COLOURS[0], "o", -0.13), ("war", "WAR", COLOURS[1], "s", 0.13))
     for axes, one in zip(panels, slices, strict=True):
@@ -93,14 +98,15 @@ def slices_plot(slices: Sequence[Slices]) -> Plot:
         axes.set_yticks(range(len(names)), names)
         axes.set(xlim=(-0.01, 1.01), ylim=(len(names) - 0.5, -0.5), title=one.column)
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    panels[0].legend(fontsize=8, loc="best")
+    known = panels[0].get_legend_handles_labels()
+    figure.legend(*known, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
     panels[-1].set_xlabel("share; lines hold 95% of resamples of subjects")
     return finish(figure)
 
 
 def learning_plot(history: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> Plot:
     """Loss and recall by epoch, from the rows of a run's ``metrics.json``."""
-    figure = blank(width=6.4, height=5.6)
+    figure = blank(width=5.6, height=5.2)
     loss, recall = figure.subplots(2, 1, sharex=True)
     lines = (
         (loss, "train_loss", "train"),
@@ -119,6 +125,6 @@ def learning_plot(history: Sequence[Mapping[str, Any]], *, best_epoch: int | Non
         if best_epoch:
             axes.axvline(best_epoch, color="#666666", linewidth=0.8, label="kept epoch")
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8)
+            axes.legend(fontsize=9)
     recall.set(ylim=(-0.02, 1.02), xlabel="epoch")
     return finish(figure)

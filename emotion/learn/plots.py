@@ -107,6 +107,41 @@ def confusion_plot(
     return finish(figure)
 
 
+def matrix_plot(
+    values: Sequence[Sequence[float | None]],
+    intervals: Sequence[Sequence[tuple[float, float] | None]],
+    names: Sequence[str],
+    *,
+    title: str,
+) -> Plot:
+    """Draw figures of models on corpora: rows trained on, columns tested on.
+
+    Args:
+        values: (M, M) 0 to 1; None leaves a cell grey.
+        intervals: (M, M) pairs, written below the values; None where there is none.
+        names: M corpora.
+        title: above the plot.
+    """
+    table = np.array([[np.nan if v is None else v for v in row] for row in values], np.float64)
+    figure = blank(width=2.6 + 1.25 * len(names), height=1.6 + 0.8 * len(names))
+    axes = figure.add_subplot()
+    axes.set_facecolor("#bbbbbb")
+    image = axes.imshow(table, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="tested on", ylabel="trained on", title=title)
+    for (row, column), value in np.ndenumerate(table):
+        pair = intervals[row][column]
+        if np.isnan(value):
+            text, colour = "–", "black"
+        else:
+            spread = f"\n{pair[0]:.0%} to {pair[1]:.0%}" if pair else ""
+            text, colour = f"{value:.1%}{spread}", "black" if value > 0.55 else "white"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+    figure.colorbar(image, ax=axes)
+    return finish(figure)
+
+
 def confusion_png(
     counts: Sequence[Sequence[int]],
     labels: Sequence[str],

@@ -36,7 +36,7 @@ class Group:
         n_videos: videos.
         n_subjects: subjects.
         figures: by name, as in an evaluation; None where it cannot be said.
-        intervals: 95% bootstrap interval over subjects, by name.
+        intervals: 95% bootstrap interval over subjects, by name; empty with one subject.
         in_gap: False for what is not one value: "not given" and "others".
     """
 
@@ -111,10 +111,10 @@ def slice_by(
         sums = tally(members, labels, subjects=subjects)
         now, drawn = figures(sums.total()), figures(sums.drawn(times))
         resampled.append(drawn)
-        spread = intervals({f: drawn[f] for f in FIGURES}) if len(subjects) > 1 else {}
+        num_subjects = len(subject_names(members))
+        spread = intervals({f: drawn[f] for f in FIGURES}) if num_subjects > 1 else {}
         own = {f: None if math.isnan(now[f][0]) else float(now[f][0]) for f in FIGURES}
         in_gap = name[1] not in (NOT_GIVEN, OTHERS)
-        num_subjects = len(subject_names(members))
         groups.append(Group(name[1], len(members), num_subjects, own, spread, in_gap))
     compared = [n for n, group in enumerate(groups) if group.in_gap]
     gap, gap_interval = _gaps(groups, [resampled[n] for n in compared], sure=len(subjects) > 1)

@@ -34,7 +34,8 @@ class EpochRow:
     """One line of the history; scores are clip-level and the same on every rank.
 
     ``val_confusion`` has the truth in rows; ``lr`` is the epoch's last; ``cpu_s`` is that of all
-    ranks' processes, threads included.
+    ranks' processes, threads included; ``gpu_s`` is the time that GPUs were held, all of them
+    added, None without one.
     """
 
     epoch: int
@@ -47,6 +48,7 @@ class EpochRow:
     val_confusion: list[list[int]]
     lr: float = 0.0
     cpu_s: float = 0.0
+    gpu_s: float | None = None
 
 
 @dataclass

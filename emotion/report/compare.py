@@ -11,6 +11,8 @@ COLUMNS = {
     "name": "run",
     "model": "model",
     "war": "WAR",
+    "war_low": "WAR, 95% low",
+    "war_high": "WAR, 95% high",
     "uar": "UAR",
     "uar_low": "UAR, 95% low",
     "uar_high": "UAR, 95% high",
@@ -22,6 +24,7 @@ COLUMNS = {
     "num_parameters": "parameters",
     "train_clips_per_s": "training clips/s",
     "cpu_hours": "CPU hours",
+    "gpu_hours": "GPU hours",
     "epochs": "epochs",
     "dataset_digest": "dataset",
     "model_id": "model id",
@@ -32,7 +35,7 @@ COLUMNS = {
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as a Markdown table; a fact that is not recorded is a dash.
 
-    >>> print(markdown([{name: 0.5 for name in COLUMNS}])[:14])
+    >>> print(markdown([{name: 0.5 for name in COLUMNS}])[:13])
     | run | model
     """
     lines = [list(COLUMNS.values()), ["---"] * len(COLUMNS)]

@@ -23,6 +23,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": count, "percent": percent, "number": number, "hms": hms}
+    environment.filters |= {"fixed": fixed}
     return environment
 
 
@@ -71,6 +72,15 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def fixed(value: float | None) -> str:
+    """Three places of a figure from 0 to 1, for a column; an unknown one as a dash.
+
+    >>> fixed(0.39), fixed(None)
+    ('0.390', '–')
+    """
+    return "–" if value is None else f"{value:.3f}"
 
 
 def hms(seconds: float) -> str:
