@@ -10,8 +10,8 @@ from emotion.errors import InputError
 from emotion.learn.transforms import resize_frames
 
 LEAST_PX = 16
-"""Of ``input_px``: a strided convolution over a map of one pixel reads memory that nobody wrote, in
-the bfloat16 gradients of oneDNN 3.x (found with torch 2.14.1 on a CPU with AMX: NaN, now and then)."""
+"""Of ``input_px``: a strided convolution over a map of one pixel reads memory that nobody wrote in
+oneDNN's bfloat16 gradients (torch 2.14.1 on a CPU with AMX: NaN, now and then)."""
 
 VIEW, VIEW_TOP = 0.68, 0.26
 """The inner face, as shares of a crop's side."""
