@@ -228,6 +228,13 @@ def no_opset(folder: Path) -> None:
     (folder / "onnx.json").write_text(json.dumps(facts | {"opset": None}))
 
 
+def test_the_verb_again_puts_it_right(exported: Path, tmp_path: Path) -> None:
+    save_package(str(tmp_path), load_package(str(exported)))
+    (tmp_path / "model.onnx").write_bytes(b"of another time")
+    assert main(["--package", str(tmp_path)]) == 0
+    assert load_onnx(str(tmp_path), load_package(str(tmp_path)).model_id).opset == OPSET
+
+
 @pytest.mark.parametrize(
     "damage, says",
     [
@@ -255,8 +262,6 @@ def test_what_does_not_belong_is_refused(
             read(str(tmp_path))
         assert "\n" not in str(told.value)
     assert Predictor.load(str(tmp_path), device="cpu").probs(some_clips(1)).shape == (1, 3)
-    assert main(["--package", str(tmp_path)]) == 0
-    assert load_onnx(str(tmp_path), load_package(str(tmp_path)).model_id).opset == OPSET
 
 
 def test_the_engine_runs_on_no_gpu() -> None:
