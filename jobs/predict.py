@@ -17,6 +17,7 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError, VideoError
+from emotion.predict.predictor import Engine
 from emotion.predict.video import ClipPrediction, VideoPrediction, load_video_predictor
 from jobs._cli import one_line_errors
 
@@ -37,6 +38,8 @@ class Config:
     """YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download."""
     device: str = "auto"
     """cpu, cuda, cuda:1; auto takes a GPU if there is one."""
+    engine: Engine = "torch"
+    """onnx runs the package's model.onnx on the CPU; jobs.export_onnx makes it."""
 
 
 def predict(config: Config) -> VideoPrediction:
@@ -46,7 +49,10 @@ def predict(config: Config) -> VideoPrediction:
         InputError: if the clip does not exist or cannot be used, or the package is broken.
     """
     predictor = load_video_predictor(
-        config.package, yunet_weights=config.yunet, device=config.device
+        config.package,
+        yunet_weights=config.yunet,
+        device=config.device,
+        engine=config.engine,
     )
     try:
         with storage.local_copy(config.clip) as path:

@@ -23,8 +23,8 @@ from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import VideoSummary
-from emotion.learn.package import ModelPackage, load_package
-from emotion.predict.predictor import Predictor
+from emotion.learn.package import ModelPackage
+from emotion.predict.predictor import Engine, Predictor, load_parts
 from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
@@ -52,6 +52,7 @@ class Config:
         yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
         shard_minutes: Video time per shard, the unit of work and of resume; default: by the
             archive, from half a minute to an hour.
+        engine: torch, or onnx: the package's model.onnx, on CPUs; jobs.export_onnx makes it.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -60,6 +61,7 @@ class Config:
     out: str
     yunet: str | None = None
     shard_minutes: float | None = None
+    engine: Engine = "torch"
     address: str | None = None
 
 
@@ -95,8 +97,8 @@ class ExtractVideo:
 class ScoreClips:
     """Adds the probabilities of each clip row, across videos; runs as an actor."""
 
-    def __init__(self, package_uri: str, device: str) -> None:
-        self._predictor = Predictor.load(package_uri, device=device)
+    def __init__(self, package_uri: str, device: str, engine: Engine) -> None:
+        self._predictor = Predictor.load(package_uri, device=device, engine=engine)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Replace crops by probs, a list of K floats; empty on rows that are no clips."""
@@ -123,7 +125,8 @@ def score_rows(
         for shard in shards
         for video in shard.videos
     ]
-    cpus, gpus = _ray.cluster_cpus(), _ray.cluster_gpus()
+    cpus = _ray.cluster_cpus()
+    gpus = _ray.cluster_gpus() if config.engine == "torch" else 0
     env = {"env_vars": _ray.WORKER_ENV}
     # Without a GPU both stages take half a CPU, so that neither keeps the other from starting.
     extracted = from_items(items, override_num_blocks=len(items)).flat_map(
@@ -135,7 +138,7 @@ def score_rows(
     )
     return extracted.map_batches(
         ScoreClips,
-        fn_constructor_args=(config.package, "cuda" if gpus else "cpu"),
+        fn_constructor_args=(config.package, "cuda" if gpus else "cpu", config.engine),
         batch_size=MODEL_BATCH,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(min_size=1, max_size=max(1, gpus or cpus)),
@@ -147,7 +150,7 @@ def score_rows(
 
 def run(config: Config) -> int:
     """Plan, score what is missing, report, mark as complete."""
-    package = load_package(config.package)
+    package, _ = load_parts(config.package, config.engine)
     yunet_model = detector_weights(package, config.yunet)
     stored = {
         "videos_root": config.videos,
@@ -155,6 +158,7 @@ def run(config: Config) -> int:
         "model_id": package.model_id,
         "temperature": package.temperature,
         "architecture": package.name,
+        "engine": config.engine,
         "training": dict(package.training),
     }
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:

@@ -86,7 +86,7 @@ def run(flags: Flags) -> None:
     """
     if not (flags.address or os.environ.get("RAY_ADDRESS")):
         check_port(flags.host, flags.port)
-    check_package(flags.package)
+    check_package(flags)
     connect(flags.address, num_cpus=flags.replicas * flags.replica_cpus)
     try:
         serve.start(

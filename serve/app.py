@@ -31,19 +31,23 @@ def load_scorer(options: Options) -> VideoScorer:
     from emotion.predict.video import load_video_predictor  # torch: replicas only
 
     return load_video_predictor(
-        options.package, yunet_weights=options.yunet, device=options.device, limits=options.limits
+        options.package,
+        yunet_weights=options.yunet,
+        device=options.device,
+        engine=options.engine,
+        limits=options.limits,
     )
 
 
-def check_package(uri: str) -> None:
+def check_package(options: Options) -> None:
     """Make a wrong package one clear line here instead of a replica that dies.
 
     Raises:
-        PackageError: if the package cannot be read.
+        PackageError: if the package cannot be read, or lacks what the engine runs.
     """
-    from emotion.learn.package import load_package  # torch
+    from emotion.predict.predictor import load_parts  # torch
 
-    load_package(uri)
+    load_parts(options.package, options.engine)
 
 
 @serve.ingress()
@@ -88,5 +92,5 @@ def app(args: dict[str, str]) -> Application:
         InputError: on a bad setting or a package that cannot be read.
     """
     options = options_from(args)
-    check_package(options.package)
+    check_package(options)
     return application(options)

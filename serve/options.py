@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +26,8 @@ class Options(BaseModel):
     in the cache."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda."""
+    engine: Literal["torch", "onnx"] = "torch"
+    """What runs the model; onnx is the package's model.onnx, on the CPU."""
     max_mb: float = Field(default=200.0, gt=0)
     """Largest video, in units of 1,000,000 bytes."""
     max_duration_s: float = Field(default=600.0, gt=0)

@@ -49,6 +49,11 @@ class Settings(BaseModel):
     """Port to listen on."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda."""
+    engine: Literal["torch", "onnx"] = Field(
+        default_factory=lambda: os.environ.get("VIDEO_EMOTION_ENGINE", "torch"),
+        validate_default=True,
+    )
+    """What runs the model; onnx is the package's model.onnx, on the CPU."""
     yunet: str | None = None
     """YuNet weights, for packages made with YuNet; default: $VIDEO_EMOTION_YUNET, the cache, or a
     checked download."""
@@ -143,6 +148,7 @@ def load_scorer(settings: Settings) -> VideoScorer:
         str(find_package(Path(settings.root) / "model")),
         yunet_weights=settings.yunet,
         device=settings.device,
+        engine=settings.engine,
         limits=settings.limits,
     )
 

@@ -111,6 +111,19 @@ def test_predict_prints_label_and_timeline(
     assert len(lines) == 4 + len(answer.clips)
 
 
+def test_predict_by_onnxruntime_says_the_same(
+    package: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "package")
+    assert cli.main(["export-onnx", "--package", package, "--out", out]) == 0
+    capsys.readouterr()
+    assert cli.main(["predict", str(clip), "--package", out, "--engine", "onnx", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = load_video_predictor(package, device="cpu").predict(clip)
+    assert found["model_id"] == expected.model_id
+    assert found["probs"] == pytest.approx(expected.probs, abs=1e-4)
+
+
 def test_a_video_without_a_face_is_an_answer(
     package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

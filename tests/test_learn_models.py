@@ -1,21 +1,53 @@
 """Models by name: shapes, what is refused, and weights from elsewhere."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from torch.nn import functional
 
 from emotion.errors import InputError
-from emotion.learn.models import MODELS, build_model, default_args, look
+from emotion.learn.frame_cnn import BACKBONES
+from emotion.learn.models import MODELS, ModelArg, build_model, default_args, look
 from emotion.learn.pretrained import load_pretrained
 
+FIXED_SIZE = ("s3d", "mvit_v2_s")  # 16 frames of 224 px inside, whatever comes
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("s3d", "mvit_v2_s")])
-def test_one_logit_per_label(name: str) -> None:
-    model = build_model(name, 3, default_args(name)).eval()
-    with torch.inference_mode():
-        assert model(torch.zeros(2, 3, 4, 32, 32)).shape == (2, 3)
+
+def forward_and_backward(name: str, args: Mapping[str, ModelArg], x_BCTHW: torch.Tensor) -> None:
+    """One logit per label, and from their loss a finite gradient for every weight."""
+    torch.manual_seed(0)
+    model = build_model(name, 3, default_args(name) | args)
+    logits_BK = model(x_BCTHW)
+    assert logits_BK.shape == (len(x_BCTHW), 3)
+    labels_B = torch.arange(len(x_BCTHW)) % 3
+    functional.cross_entropy(logits_BK, labels_B).backward()
+    trainable = {key: weight for key, weight in model.named_parameters() if weight.requires_grad}
+    wrong = [k for k, w in trainable.items() if w.grad is None or not w.grad.isfinite().all()]
+    assert trainable
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in FIXED_SIZE])
+def test_logits_and_gradients(name: str) -> None:
+    forward_and_backward(name, {}, torch.randn(2, 3, 4, 32, 32))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIXED_SIZE)
+def test_logits_and_gradients_at_224_px(name: str) -> None:
+    forward_and_backward(
+        name, {"frames": 16} if name == "s3d" else {}, torch.randn(1, 3, 4, 32, 32)
+    )
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("cnn_")])
+def test_every_backbone_under_every_head(name: str, backbone: str) -> None:
+    args: dict[str, ModelArg] = {"backbone": backbone, "hidden": 16, "heads": 2, "width": 4}
+    forward_and_backward(name, args, torch.randn(2, 3, 2, 32, 32))
 
 
 @pytest.mark.parametrize("side, frames", [(112, 16), (16, 1), (33, 5)], ids=str)

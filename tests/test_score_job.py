@@ -146,6 +146,34 @@ def test_s3_and_a_tarball_give_the_same(
         assert row | {"video_id": ""} == theirs[uri] | {"video_id": ""}
 
 
+def test_onnxruntime_gives_the_same_and_is_written_down(
+    scores: Path,
+    archive: Path,
+    package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from jobs import export_onnx
+
+    out, exported = tmp_path / "out", tmp_path / "package"
+    assert score(archive, package, out, "--engine", "onnx") == 2
+    assert "has no model.onnx, which engine onnx needs; run jobs.export_onnx" in (
+        capsys.readouterr().err
+    )
+    assert not out.exists()
+    assert export_onnx.main(["--package", str(package), "--out", str(exported)]) == 0
+    assert score(archive, exported, out, "--engine", "onnx") == 0
+    assert json.loads((out / "config.json").read_text())["engine"] == "onnx"
+    assert json.loads((scores / "config.json").read_text())["engine"] == "torch"
+    ours, theirs = rows(out, "scores"), rows(scores, "scores")
+    assert [row["clip_id"] for row in ours] == [row["clip_id"] for row in theirs]
+    for label in LABELS:
+        column = f"prob_{label}"
+        assert [r[column] for r in ours] == pytest.approx([r[column] for r in theirs], abs=1e-4)
+    assert score(archive, exported, out) == 2
+    assert "was made with engine 'onnx', now 'torch'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "make, message",
     [

@@ -1,4 +1,4 @@
-"""Networks through onnxruntime: one thread per session, since a worker has one core."""
+"""Networks through onnxruntime, on the CPU."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 import onnxruntime
 
 
-def open_session(model: bytes) -> Any:
-    """An onnxruntime session for a serialized ONNX model, on the CPU, in the caller's thread."""
+def open_session(model: bytes, *, threads: int = 1) -> Any:
+    """An onnxruntime session for a serialized ONNX model, on the CPU.
+
+    Args:
+        model: bytes of a .onnx file.
+        threads: that work on one operator; 1 is the caller's alone, since a worker has one core.
+    """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Errors only: it warns of machines whose graphics cards it cannot list.
     options.log_severity_level = 3

@@ -14,11 +14,8 @@ SageMaker takes.
 from __future__ import annotations
 
 import functools
-import gzip
 import hashlib
-import io
 import json
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,13 +30,21 @@ from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
 from emotion.learn.card import model_card, with_test
 from emotion.learn.models import ModelArg, build_model
+from emotion.learn.onnx_file import OnnxModel, find_onnx
+from emotion.learn.package_files import (
+    CARD,
+    FACTS,
+    TAR_ENDINGS,
+    WEIGHTS,
+    read_files,
+    write_files,
+)
 from emotion.versions import installed
 from emotion.versions import versions as versions_of
 
 FORMAT = 2
 """Raised when an older release could not read what this one writes. 1 had no temperature."""
 
-FACTS, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 FACT_NAMES = (
     "format",
     "architecture",
@@ -109,6 +114,10 @@ class ModelPackage:
         return model.eval()
 
 
+def _all_facts(package: ModelPackage) -> dict[str, Any]:
+    return package.facts() | {"model_id": package.model_id}
+
+
 def _model_id(facts: Mapping[str, Any]) -> str:
     text = json.dumps(facts, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -125,12 +134,21 @@ def weights_bytes(state: Mapping[str, Tensor]) -> bytes:
     return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in state.items()})
 
 
-def save_package(uri: str, package: ModelPackage) -> None:
-    """Write a package's three files below ``uri``, ``model.json`` last."""
-    storage.write_bytes(storage.join(uri, WEIGHTS), package.weights)
-    facts = package.facts() | {"model_id": package.model_id}
-    storage.write_bytes(storage.join(uri, CARD), model_card(facts).encode())
-    storage.write_json(storage.join(uri, FACTS), facts)
+def save_package(
+    uri: str, package: ModelPackage, onnx: OnnxModel | None = None, *, card: str | None = None
+) -> None:
+    """Write a package, with its ONNX model if given, ``model.json`` last.
+
+    Args:
+        uri: a folder, an s3:// prefix, or a ``.tar.gz``; equal input gives equal bytes.
+        package: what to write.
+        onnx: its model as ``emotion.learn.onnx_export`` made it.
+        card: its card.md; None writes it from the package's facts.
+    """
+    facts = _all_facts(package)
+    files = {WEIGHTS: package.weights, CARD: (card or model_card(facts)).encode()}
+    files |= onnx.files() if onnx else {}
+    write_files(uri, files | {FACTS: storage.json_bytes(facts)})
 
 
 def load_package(uri: str) -> ModelPackage:
@@ -139,7 +157,7 @@ def load_package(uri: str) -> ModelPackage:
     Raises:
         PackageError: if a file is missing, was changed, or does not fit the others.
     """
-    files = _read_tar(uri) if uri.endswith((".tar.gz", ".tgz")) else _read_folder(uri)
+    files = read_files(uri, (FACTS, WEIGHTS))
     try:
         return _parse(files[FACTS], files[WEIGHTS])
     except InputError as err:
@@ -147,7 +165,7 @@ def load_package(uri: str) -> ModelPackage:
 
 
 def pack_tar(uri: str, out: str) -> None:
-    """Put the package folder ``uri`` into one ``.tar.gz`` at ``out``; equal input, equal bytes.
+    """Put the package ``uri`` into one ``.tar.gz`` at ``out``, with its ONNX model if it has one.
 
     The card is the folder's own, which may tell of tests.
 
@@ -155,18 +173,8 @@ def pack_tar(uri: str, out: str) -> None:
         PackageError: if ``uri`` is no sound package.
     """
     package = load_package(uri)
-    card = _read_card(uri, package).encode()
-    facts = storage.read_bytes(storage.join(uri, FACTS))
-    sink = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=sink, mode="wb", mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as tar,
-    ):
-        for name, data in ((WEIGHTS, package.weights), (CARD, card), (FACTS, facts)):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    storage.write_bytes(out, sink.getvalue())
+    found = find_onnx(uri, package.model_id)
+    save_package(out, package, found, card=_read_card(uri, package))
 
 
 def add_to_card(uri: str, metrics: Mapping[str, Any], *, name: str) -> None:
@@ -180,7 +188,7 @@ def add_to_card(uri: str, metrics: Mapping[str, Any], *, name: str) -> None:
     Raises:
         PackageError: if ``uri`` is no sound package folder, or the figures are another model's.
     """
-    if uri.endswith((".tar.gz", ".tgz")):
+    if uri.endswith(TAR_ENDINGS):
         raise PackageError(f"package {uri} is an archive: name its folder to write into its card")
     package = load_package(uri)
     if metrics.get("model_id") != package.model_id:
@@ -193,44 +201,8 @@ def add_to_card(uri: str, metrics: Mapping[str, Any], *, name: str) -> None:
 
 
 def _read_card(uri: str, package: ModelPackage) -> str:
-    try:
-        return storage.read_bytes(storage.join(uri, CARD)).decode()
-    except FileNotFoundError:
-        return model_card(package.facts() | {"model_id": package.model_id})
-
-
-def _read_folder(uri: str) -> dict[str, bytes]:
-    files = {}
-    for name in (FACTS, WEIGHTS):
-        try:
-            files[name] = storage.read_bytes(storage.join(uri, name))
-        except (FileNotFoundError, NotADirectoryError):
-            raise PackageError(
-                f"package {uri} has no {name}; name the folder that training made, RUN/package"
-            ) from None
-        except OSError as err:
-            raise PackageError(f"package {uri}: {name} cannot be read: {err}") from err
-    return files
-
-
-def _read_tar(uri: str) -> dict[str, bytes]:
-    """The named members of an archive, read in memory: nothing in it is ever unpacked to disk."""
-    files = {}
-    try:
-        with storage.open_input(uri) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
-            for member in tar:
-                name = member.name.removeprefix("./")
-                content = tar.extractfile(member) if name in (FACTS, WEIGHTS) else None
-                if content is not None:
-                    files[name] = content.read()
-    except FileNotFoundError:
-        raise PackageError(f"package {uri} does not exist") from None
-    except (tarfile.TarError, OSError, EOFError) as err:
-        raise PackageError(f"package {uri} is not a readable .tar.gz: {err}") from err
-    missing = [name for name in (FACTS, WEIGHTS) if name not in files]
-    if missing:
-        raise PackageError(f"package {uri} has no {missing[0]} at its top level")
-    return files
+    files = read_files(uri, (), optional=(CARD,))
+    return files[CARD].decode() if files else model_card(_all_facts(package))
 
 
 def _parse(text: bytes, weights: bytes) -> ModelPackage:

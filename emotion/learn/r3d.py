@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emotion.errors import InputError
-from emotion.learn.transforms import resize_frames
+from emotion.learn.transforms import resize_frames, shrink
 
 LEAST_PX = 16
 """Of ``input_px``: a strided convolution over a map of one pixel reads memory that nobody wrote in
@@ -19,7 +19,7 @@ VIEW, VIEW_TOP = 0.68, 0.26
 
 def inner_face(x_BCTHW: Tensor) -> Tensor:
     """The grey inner face of normalised clips: (B, 1, T, side, side), side VIEW of the height."""
-    height = x_BCTHW.shape[-2]
+    height = int(x_BCTHW.shape[-2])  # plain, also where a trace makes sizes tensors
     side = round(VIEW * height)
     top, left = min(round(VIEW_TOP * height), height - side), (height - side) // 2
     return x_BCTHW[..., top : top + side, left : left + side].mean(dim=1, keepdim=True)
@@ -55,7 +55,7 @@ class Block(nn.Module):
         y_BCTHW = self.norm2(self.conv2(y_BCTHW))
         short_BCTHW = x_BCTHW
         if x_BCTHW.shape[2:] != y_BCTHW.shape[2:]:
-            short_BCTHW = functional.adaptive_avg_pool3d(x_BCTHW, y_BCTHW.shape[2:])
+            short_BCTHW = shrink(x_BCTHW, [int(side) for side in y_BCTHW.shape[2:]])
         return functional.relu(y_BCTHW + self.shortcut(short_BCTHW))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from emotion.errors import InputError
 
@@ -85,10 +86,30 @@ def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
     return (down_Hh.T @ x_NCTHW) @ across_Ww
 
 
+def shrink(x_BCTHW: Tensor, size: Sequence[int]) -> Tensor:
+    """The clips at ``size`` (T, H, W), by averaging areas as adaptive pooling does.
+
+    ONNX has no adaptive pooling: where sizes do not divide, a trace gets it as matrix products.
+
+    >>> shrink(torch.arange(3.0).view(1, 1, 3, 1, 1), (2, 1, 1)).flatten()
+    tensor([0.5000, 1.5000])
+    """
+    sides = [int(side) for side in x_BCTHW.shape[2:]]
+    if not torch.jit.is_tracing() or all(a % b == 0 for a, b in zip(sides, size, strict=True)):
+        return functional.adaptive_avg_pool3d(x_BCTHW, tuple(size))
+    for dim, (side, wanted) in enumerate(zip(sides, size, strict=True), start=2):
+        if side != wanted:
+            x_BCTHW = (x_BCTHW.transpose(dim, 4) @ _areas(side, wanted)).transpose(dim, 4)
+    return x_BCTHW
+
+
 def _areas(side: int, size: int) -> Tensor:
-    """(side, size) shares: output j is the mean of inputs floor(j * s) to ceil((j + 1) * s)."""
-    shares = torch.zeros(side, size)
+    """(side, size) shares: output j is the mean of inputs floor(j * s) to ceil((j + 1) * s).
+
+    By numpy, so that a trace of torch's takes it for a constant.
+    """
+    shares = np.zeros((side, size), np.float32)
     for j in range(size):
         first, last = j * side // size, -(-(j + 1) * side // size)
         shares[first:last, j] = 1 / (last - first)
-    return shares
+    return torch.from_numpy(shares)

@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from emotion.errors import PackageError
+from emotion.errors import InputError, PackageError
+from emotion.learn.onnx_file import OnnxModel, load_onnx
 from emotion.learn.package import ModelPackage, load_package
 from emotion.learn.transforms import decode_crops, to_input
 
 BATCH_SIZE = 16
 
+Engine = Literal["torch", "onnx"]
+"""What runs a model: torch, or onnxruntime on the CPU."""
+
 
 class Predictor:
-    """Clips to probabilities, in float32, on one device."""
+    """Clips to probabilities, in float32, on one device.
 
-    def __init__(self, package: ModelPackage, *, device: str = "auto") -> None:
+    Args of the constructor: the package; ``device`` as in ``load``; ``onnx``, the package's ONNX
+    model, which is then what runs.
+    """
+
+    def __init__(
+        self, package: ModelPackage, *, device: str = "auto", onnx: OnnxModel | None = None
+    ) -> None:
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+            device = "cuda" if torch.cuda.is_available() and onnx is None else "cpu"
         self.package = package
         self._device = torch.device(device)
-        self._model = package.build().to(self._device).eval()
+        if onnx and self._device.type != "cpu":
+            raise InputError(
+                f"engine onnx runs on the CPU, device is {device!r}; take cpu, or engine torch"
+            )
+        self._model: Callable[[Tensor], Tensor]
+        self._model = _onnx_model(onnx) if onnx else package.build().to(self._device).eval()
 
     @classmethod
-    def load(cls, package_uri: str, *, device: str = "auto") -> Predictor:
+    def load(cls, package_uri: str, *, device: str = "auto", engine: Engine = "torch") -> Predictor:
         """Read a package: a folder, an s3:// prefix, or a model.tar.gz.
 
         Args:
             package_uri: its address.
             device: ``cpu``, ``cuda``, ``cuda:1``; ``auto`` takes a GPU if there is one.
+            engine: ``onnx`` runs the package's model.onnx on the CPU, with as many threads as
+                torch would take.
 
         Raises:
-            PackageError: if it is broken or of another release.
+            PackageError: if it is broken, of another release, or has no model.onnx to run.
+            InputError: if the engine does not run on the device.
         """
-        return cls(load_package(package_uri), device=device)
+        package, onnx = load_parts(package_uri, engine)
+        return cls(package, device=device, onnx=onnx)
 
     def probs(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities in the package's label order.
@@ -73,6 +94,30 @@ class Predictor:
                 torch.softmax(logits.float() / self.package.temperature, dim=1).cpu().numpy()
             )
         return probs
+
+
+def load_parts(package_uri: str, engine: Engine) -> tuple[ModelPackage, OnnxModel | None]:
+    """Read and check what an engine needs of a package; ``torch`` needs no ONNX model.
+
+    Raises:
+        PackageError: if something is missing or broken.
+    """
+    package = load_package(package_uri)
+    return package, load_onnx(package_uri, package.model_id) if engine == "onnx" else None
+
+
+def _onnx_model(onnx: OnnxModel) -> Callable[[Tensor], Tensor]:
+    """The session as a function on tensors, like the model that it was made from."""
+    from emotion.extract.inference import open_session  # onnxruntime: for this engine only
+
+    session: Any = open_session(onnx.model, threads=torch.get_num_threads())
+    name = session.get_inputs()[0].name
+
+    def logits(x_NCTHW: Tensor) -> Tensor:
+        (logits_NK,) = session.run(None, {name: x_NCTHW.contiguous().numpy()})
+        return torch.from_numpy(logits_NK)
+
+    return logits
 
 
 def pool_clips(probs: NDArray[np.float32], num_faces: Sequence[int]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from emotion.extract.decode import Limits
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from emotion.learn.package import ModelPackage
-from emotion.predict.predictor import BATCH_SIZE, Predictor, pool_clips
+from emotion.predict.predictor import BATCH_SIZE, Engine, Predictor, pool_clips
 
 Box = tuple[float, float, float, float]
 
@@ -167,6 +167,7 @@ def load_video_predictor(
     *,
     yunet_weights: str | None = None,
     device: str = "auto",
+    engine: Engine = "torch",
     limits: Limits | None = None,
 ) -> VideoPredictor:
     """Load a package and the face detector that its extraction spec names.
@@ -175,13 +176,14 @@ def load_video_predictor(
         package_uri: a folder, an s3:// prefix, or a model.tar.gz.
         yunet_weights: address of the YuNet file; see ``emotion.weights.load_yunet``.
         device: see ``Predictor.load``.
+        engine: see ``Predictor.load``.
         limits: what one video may cost.
 
     Raises:
         PackageError: if the package is broken.
         InputError: if the detector's weights cannot be had.
     """
-    predictor = Predictor.load(package_uri, device=device)
+    predictor = Predictor.load(package_uri, device=device, engine=engine)
     model = detector_weights(predictor.package, yunet_weights)
     return VideoPredictor(
         Extractor(predictor.package.spec, yunet_model=model, limits=limits), predictor

@@ -6,6 +6,7 @@ cached, so that a second run sees what the first one left.
 
 from emotion.storage.addresses import absolute, is_local, join, relative_to
 from emotion.storage.contents import (
+    json_bytes,
     read_json,
     read_tables,
     sha256,
@@ -40,6 +41,7 @@ __all__ = [
     "is_folder",
     "is_local",
     "join",
+    "json_bytes",
     "list_files",
     "local_copy",
     "open_input",

@@ -15,8 +15,16 @@ from emotion.storage.objects import list_files, open_input, read_bytes, write_by
 
 def write_json(uri: str, value: object) -> None:
     """Write ``value`` as indented JSON with sorted keys; NaN is refused."""
-    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
-    write_bytes(uri, (text + "\n").encode())
+    write_bytes(uri, json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """What ``write_json`` writes.
+
+    >>> json_bytes({"b": 1, "a": 2})
+    b'{\\n "a": 2,\\n "b": 1\\n}\\n'
+    """
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def read_json(uri: str) -> Any:

@@ -1,0 +1,198 @@
+"""Every model by size, work and speed on this machine's CPU, as a Markdown table.
+
+python -m benchmarks.models [--only r3d_lite cnn_gru:resnet18] [--batch 4 --seconds 2]
+
+Clips of 16 x 112 x 112 that are random, random weights: as fast as trained ones. GFLOPs are of one
+clip's forward pass as torch.utils.flop_counter counts them: a multiply and an add are two, so MACs
+are half; what is not a convolution or a matrix product is not counted. Speeds are clips per second:
+inference by torch and by onnxruntime in turns in one process, the best round of each; training is
+forward, backward and an AdamW step. Run it with nothing else running; compare ratios.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import tyro
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from emotion.errors import InputError
+from emotion.extract.inference import open_session
+from emotion.learn.frame_cnn import BACKBONES
+from emotion.learn.learner import autocast_dtype
+from emotion.learn.models import MODELS, build_model
+from emotion.learn.onnx_export import INPUT, OUTPUT, to_onnx
+
+CLIP_SHAPE = (16, 112, 112)
+NUM_CLASSES = 7
+HEADER = (
+    "| model | backbone | parameters, M | GFLOPs per clip | torch, clips/s | onnxruntime, clips/s "
+    "| onnxruntime / torch | training fp32, clips/s | training bf16, clips/s |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure, and for how long."""
+
+    only: tuple[str, ...] = ()
+    """Names, cnn_* with or without :backbone; default: every model, cnn_* with every backbone under
+    cnn_gru and with resnet18 and lite under the others."""
+    batch: int = 4
+    """Clips at a time."""
+    rounds: int = 3
+    """Times that each speed is measured; the best counts."""
+    seconds: float = 0.5
+    """Each round lasts at least as long, and one batch."""
+    training: bool = True
+    """Also measure training."""
+    threads: int = 0
+    """Of torch and onnxruntime; 0: as torch chooses."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's figures; None where it was not measured."""
+
+    name: str
+    backbone: str
+    parameters: int
+    flops: int
+    torch_per_s: float
+    onnx_per_s: float
+    fp32_per_s: float | None
+    bf16_per_s: float | None
+
+
+def chosen(only: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and backbones, empty for models that have none.
+
+    Raises:
+        InputError: on a name or backbone that there is not.
+    """
+    if not only:
+        frames = [f"{name}:{b}" for name in MODELS if name.startswith("cnn_") for b in BACKBONES]
+        few = ("lite", "resnet18")
+        only = [name for name in MODELS if not name.startswith("cnn_")]
+        only += [f for f in frames if f.startswith("cnn_gru") or f.endswith(few)]
+    found = []
+    for text in only:
+        name, _, backbone = text.partition(":")
+        backbone = backbone or ("resnet18" if name.startswith("cnn_") else "")
+        known = BACKBONES if name.startswith("cnn_") else ("",)
+        if name not in MODELS or backbone not in known:
+            raise InputError(
+                f"--only {text!r} is unknown; take NAME or cnn_NAME:BACKBONE of MODELS"
+            )
+        found.append((name, backbone))
+    return found
+
+
+def flops(model: nn.Module) -> int:
+    """Of one clip's forward pass, two per multiply-add."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.randn(1, 3, *CLIP_SHAPE))
+    return int(counter.get_total_flops())
+
+
+def fastest(works: Sequence[Callable[[], object]], config: Config) -> list[float]:
+    """Clips per second of each piece of work on one batch: the best round, taken in turns."""
+    best = [0.0] * len(works)
+    for work in works:
+        work()  # the first call plans and allocates
+    for _ in range(config.rounds):
+        for number, work in enumerate(works):
+            count, began = 0, time.perf_counter()
+            while count == 0 or time.perf_counter() - began < config.seconds:
+                work()
+                count += config.batch
+            best[number] = max(best[number], count / (time.perf_counter() - began))
+    return best
+
+
+def inference(model: nn.Module, name: str, config: Config) -> tuple[float, float]:
+    """Clips per second by torch and by onnxruntime."""
+    x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE)
+    session = open_session(to_onnx(model, CLIP_SHAPE, name=name), threads=torch.get_num_threads())
+    fed = {INPUT: x_BCTHW.numpy()}
+
+    @torch.inference_mode()
+    def by_torch() -> None:
+        model(x_BCTHW)
+
+    by_torch_per_s, by_onnx_per_s = fastest([by_torch, lambda: session.run([OUTPUT], fed)], config)
+    return by_torch_per_s, by_onnx_per_s
+
+
+def training_step(model: nn.Module, config: Config, *, bf16: bool) -> Callable[[], None]:
+    """Forward, backward and step on one batch."""
+    optimizer = torch.optim.AdamW(model.parameters())
+    x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE)
+    labels_B = torch.arange(config.batch) % NUM_CLASSES
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = functional.cross_entropy(model(x_BCTHW), labels_B)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def measure(name: str, backbone: str, config: Config) -> Row:
+    """Everything about one model."""
+    torch.manual_seed(0)
+    model = build_model(name, NUM_CLASSES, {"backbone": backbone} if backbone else {}).eval()
+    parameters = sum(weight.numel() for weight in model.parameters())
+    work = flops(model)
+    torch_per_s, onnx_per_s = inference(model, name, config)
+    speeds: list[float] = []
+    if config.training:
+        fast = autocast_dtype(torch.device("cpu")) is torch.bfloat16
+        kinds = (False, True) if fast else (False,)
+        model.train()
+        speeds = fastest([training_step(model, config, bf16=bf16) for bf16 in kinds], config)
+    fp32_per_s = speeds[0] if speeds else None
+    bf16_per_s = speeds[1] if len(speeds) > 1 else None
+    return Row(name, backbone, parameters, work, torch_per_s, onnx_per_s, fp32_per_s, bf16_per_s)
+
+
+def line(row: Row) -> str:
+    """One line of the table.
+
+    >>> line(Row("r3d_18", "", 33_170_000, 81_400_000_000, 4.0, 6.0, 1.25, None))
+    '| r3d_18 |  | 33.2 | 81.4 | 4 | 6 | 1.5 | 1.25 | - |'
+    """
+    ratio = row.onnx_per_s / row.torch_per_s
+    speeds = (row.torch_per_s, row.onnx_per_s, ratio, row.fp32_per_s, row.bf16_per_s)
+    shown = ["-" if speed is None else f"{speed:.3g}" for speed in speeds]
+    size, work = f"{row.parameters / 1e6:.3g}", f"{row.flops / 1e9:.3g}"
+    return f"| {' | '.join([row.name, row.backbone, size, work, *shown])} |"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table as it grows; 2 on a model that there is not."""
+    config = tyro.cli(Config, args=argv, description=__doc__)
+    try:
+        models = chosen(config.only)
+    except InputError as err:
+        print(f"error: {err}", file=sys.stderr)
+        return 2
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    print(HEADER)
+    for name, backbone in models:
+        print(line(measure(name, backbone, config)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

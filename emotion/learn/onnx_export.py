@@ -1,0 +1,109 @@
+"""A package's model as ONNX, compared with torch before anybody may use it."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emotion.errors import InputError
+from emotion.extract.inference import open_session
+from emotion.learn.onnx_file import OnnxModel
+from emotion.learn.package import ModelPackage
+from emotion.learn.transforms import to_input
+
+OPSET = 17
+"""Of 2022: read by onnxruntime 1.12 and later. It has all that the models need."""
+
+TOLERANCE = 1e-4
+"""Largest difference of a logit."""
+
+INPUT, OUTPUT = "clips", "logits"
+
+
+def export_onnx(package: ModelPackage) -> OnnxModel:
+    """The package's model for onnxruntime: any number of clips of the package's size.
+
+    Raises:
+        InputError: if torch cannot export it, or what comes out answers otherwise.
+    """
+    clip_shape = (package.spec.clip_len, package.spec.crop_px, package.spec.crop_px)
+    model = package.build()
+    exported = to_onnx(model, clip_shape, name=package.name)
+    difference = max_difference(model, exported, clip_shape)
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"model {package.name} as ONNX differs from torch by {difference:.3g} in a logit; it "
+            f"must be {TOLERANCE:g} or less; score it with --engine torch"
+        )
+    return OnnxModel(exported, package.model_id, OPSET, difference)
+
+
+def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) -> bytes:
+    """A model as the bytes of a checked .onnx file, by torch's exporter that traces.
+
+    That one needs no package but onnx. torch calls it deprecated since 2.9 and has it in 2.14.
+
+    Args:
+        model: in eval mode, on the CPU.
+        clip_shape: T, H and W of the clips that it will be given.
+        name: for the error.
+
+    Raises:
+        InputError: if torch cannot export it.
+    """
+    sink = io.BytesIO()
+    example = torch.zeros(2, 3, *clip_shape)
+    try:
+        # Sizes that the trace makes constants, and its own age: what it warns of is tested.
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                model,
+                (example,),
+                sink,
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_axes={INPUT: {0: "N"}, OUTPUT: {0: "N"}},
+            )
+    except RuntimeError as err:  # OnnxExporterError is one, and what the trace itself raises
+        why = " ".join(str(err).split())[:200]
+        raise InputError(f"model {name} cannot be exported to ONNX: {why}") from err
+    exported = sink.getvalue()
+    onnx.checker.check_model(exported, full_check=True)
+    return exported
+
+
+def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int, int]) -> float:
+    """The largest difference of a logit between torch and onnxruntime; NaN if one is NaN.
+
+    Args:
+        model: in eval mode, on the CPU.
+        exported: the same as ONNX.
+        clip_shape: T, H and W.
+    """
+    session = open_session(exported, threads=torch.get_num_threads())
+    worst = torch.zeros(())
+    for x_NCTHW in _probes(clip_shape):
+        with torch.inference_mode():
+            expected_NK = model(x_NCTHW)
+        (found_NK,) = session.run([OUTPUT], {INPUT: x_NCTHW.numpy()})
+        worst = torch.maximum(worst, (torch.from_numpy(found_NK) - expected_NK).abs().max())
+    return float(worst)
+
+
+def _probes(clip_shape: tuple[int, int, int]) -> list[Tensor]:
+    """Clips of several kinds and counts: noise, one that is black, and smooth ones that move."""
+    generator = torch.Generator().manual_seed(0)
+    noise_NCTHW = torch.randn(2, 3, *clip_shape, generator=generator)
+    black_NTHWC = torch.zeros(1, *clip_shape, 3, dtype=torch.uint8)
+    coarse_NCTHW = torch.rand(3, 3, 3, 5, 5, generator=generator)
+    smooth_NCTHW = functional.interpolate(coarse_NCTHW, clip_shape, mode="trilinear") * 255
+    smooth_NTHWC = smooth_NCTHW.permute(0, 2, 3, 4, 1).to(torch.uint8)
+    return [noise_NCTHW, to_input(black_NTHWC), to_input(smooth_NTHWC)]

@@ -1,0 +1,86 @@
+"""A package's files: a folder, an s3:// prefix or a ``.tar.gz``; what they hold is not read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Mapping
+
+from emotion import storage
+from emotion.errors import PackageError
+
+FACTS, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+TAR_ENDINGS = (".tar.gz", ".tgz")
+
+
+def read_files(
+    uri: str, required: tuple[str, ...], *, optional: tuple[str, ...] = ()
+) -> dict[str, bytes]:
+    """The named files of a package that are there.
+
+    Args:
+        uri: a folder, an s3:// prefix, or a ``.tar.gz``.
+        required: names that must be there.
+        optional: names that may be.
+
+    Raises:
+        PackageError: if a required one is not there, or any cannot be read.
+    """
+    names = (*required, *optional)
+    files = _read_tar(uri, names) if uri.endswith(TAR_ENDINGS) else _read_folder(uri, names)
+    missing = [name for name in required if name not in files]
+    if missing and uri.endswith(TAR_ENDINGS):
+        raise PackageError(f"package {uri} has no {missing[0]} at its top level")
+    if missing:
+        raise PackageError(
+            f"package {uri} has no {missing[0]}; name the folder that training made, RUN/package"
+        )
+    return files
+
+
+def write_files(uri: str, files: Mapping[str, bytes]) -> None:
+    """Write files in their order, below ``uri`` or into the ``.tar.gz`` that it names."""
+    if not uri.endswith(TAR_ENDINGS):
+        for name, data in files.items():
+            storage.write_bytes(storage.join(uri, name), data)
+        return
+    sink = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=sink, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    storage.write_bytes(uri, sink.getvalue())
+
+
+def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
+    files = {}
+    for name in names:
+        try:
+            files[name] = storage.read_bytes(storage.join(uri, name))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as err:
+            raise PackageError(f"package {uri}: {name} cannot be read: {err}") from err
+    return files
+
+
+def _read_tar(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
+    """The named members of an archive, read in memory: nothing in it is ever unpacked to disk."""
+    files = {}
+    try:
+        with storage.open_input(uri) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                content = tar.extractfile(member) if name in names else None
+                if content is not None:
+                    files[name] = content.read()
+    except FileNotFoundError:
+        raise PackageError(f"package {uri} does not exist") from None
+    except (tarfile.TarError, OSError, EOFError) as err:
+        raise PackageError(f"package {uri} is not a readable .tar.gz: {err}") from err
+    return files
