@@ -25,7 +25,7 @@ from emotion.learn.state import EpochRow
 from jobs import _ray
 from jobs._cli import one_line_errors, parse
 from jobs._train_curves import Curves
-from jobs._train_fit import Workers, epoch_line, fit
+from jobs._train_fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs._train_input import TrainInput, read_input
 from jobs._train_output import make_package, write_outputs
 from jobs._train_worker import WorkerPlan
@@ -205,10 +205,19 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
     )
 
 
+def read_dataset(config: Config) -> TrainInput:
+    """What there is to learn from.
+
+    Raises:
+        InputError: if it cannot be trained on.
+    """
+    labels = parse_labels(config.labels) if config.labels else None
+    return read_input(config.dataset, labels=labels)
+
+
 def run(config: Config) -> int:
     """Train, or go on, or say that there is nothing left to do."""
-    labels = parse_labels(config.labels) if config.labels else None
-    data = read_input(config.dataset, labels=labels)
+    data = read_dataset(config)
     plan = plan_worker(config, data)
     build_model(plan.model, len(data.labels), plan.args)  # a wrong value is said before Ray starts
     claim(config, data)
@@ -222,11 +231,18 @@ def run(config: Config) -> int:
     if data.missing_in_val:
         missing = ", ".join(data.missing_in_val)
         print(f"warning: val has no clip of {missing}: val UAR is over the other labels")
-    return train(config, data, plan)
+    fitted = train(config, data, plan)
+    if fitted.fault is None:
+        return 0
+    kept = f"the best of {len(fitted.state.history)} epochs is kept in {config.out}/package"
+    print(f"error: {fitted.fault}; {kept}", file=sys.stderr)
+    return 2
 
 
-def train(config: Config, data: TrainInput, plan: WorkerPlan) -> int:
-    """Run the workers and write what the best epoch left."""
+def train(
+    config: Config, data: TrainInput, plan: WorkerPlan, *, runs: int = 1, heard: OnEpoch = nothing
+) -> Fitted:
+    """Run the workers and write what the best epoch left; ``runs`` of them share the cluster."""
     epochs = plan.recipe.epochs
     with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
 
@@ -234,11 +250,12 @@ def train(config: Config, data: TrainInput, plan: WorkerPlan) -> int:
             curves.add(row)
             if fresh:
                 print(epoch_line(row, epochs=epochs, best_epoch=best_epoch), flush=True)
+            heard(row, best_epoch, fresh)
 
         fitted = fit(
-            plan,
+            replace(plan, runs_here=-(-runs // _ray.cluster_nodes())),
             data,
-            workers=Workers.parse(config.workers),
+            workers=Workers.parse(config.workers, runs=runs),
             out=config.out,
             max_failures=config.max_failures,
             on_epoch=on_epoch,
@@ -252,11 +269,7 @@ def train(config: Config, data: TrainInput, plan: WorkerPlan) -> int:
         f"val uar {best.val_uar:.3f}, war {best.val_war:.3f} (clips)\n"
         f"model {package.model_id}: {config.out}/package"
     )
-    if fitted.fault is None:
-        return 0
-    kept = f"the best of {len(state.history)} epochs is kept in {config.out}/package"
-    print(f"error: {fitted.fault}; {kept}", file=sys.stderr)
-    return 2
+    return fitted
 
 
 @one_line_errors
