@@ -50,7 +50,7 @@ class Workers:
 
     @classmethod
     def parse(cls, text: str | None, *, runs: int = 1) -> Workers:
-        """``4``, or ``2-8``; None takes one per GPU of this run's share, or one where there is none.
+        """``4``, or ``2-8``; None takes one per GPU of the run's share, or one where there is none.
 
         Raises:
             InputError: if it is neither.

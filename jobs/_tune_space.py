@@ -12,7 +12,7 @@ import torch
 from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.augment import Augment
-from emotion.learn.models import build_model, default_args
+from emotion.learn.models import build_model, default_args, model_args
 from emotion.learn.space import Dimension, parse_space
 from emotion.learn.trial import Parameters, Value
 from jobs import train
@@ -182,7 +182,7 @@ def check_space(space: Space, base: train.Config, data: TrainInput, *, flags: st
     """
     models = models_of(space, base)
     for model in models:
-        _check(replace(base, model=model), data, what=f"model={model}")
+        _check(base, {"model": model}, data, what=f"model={model}")
     fixed = {head[2:].replace("-", "_") for head in _named(_words(flags))}
     for dimension in space:
         check_kind(dimension, type_of(dimension, models))
@@ -191,8 +191,7 @@ def check_space(space: Space, base: train.Config, data: TrainInput, *, flags: st
         for model in models if "." in dimension.name else models[:1]:
             for value in ends(dimension, models):
                 chosen: dict[str, Value] = {"model": model, dimension.name: value}
-                config = trial_config(base, chosen)
-                _check(config, data, what=f"{dimension.name}={value}")
+                _check(base, chosen, data, what=f"{dimension.name}={value}")
 
 
 def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
@@ -205,9 +204,9 @@ def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
     return dimension.low, dimension.high
 
 
-def _check(config: train.Config, data: TrainInput, *, what: str) -> None:
+def _check(base: train.Config, chosen: Parameters, data: TrainInput, *, what: str) -> None:
     try:
-        plan = train.plan_worker(config, data)
+        plan = train.plan_worker(trial_config(base, chosen), data)
         with torch.device("meta"):  # shapes without memory
             build_model(plan.model, len(data.labels), plan.args)
     except InputError as err:
@@ -216,7 +215,7 @@ def _check(config: train.Config, data: TrainInput, *, what: str) -> None:
 
 def unused(base: train.Config, parameters: Parameters) -> tuple[str, ...]:
     """The ``model_args`` that the chosen model does not take."""
-    has = default_args(str(parameters.get("model", base.model)))
+    has = model_args(str(parameters.get("model", base.model)), {})
     heads = [name for name in parameters if name.startswith("model_args.")]
     return tuple(name for name in heads if name.partition(".")[2] not in has)
 

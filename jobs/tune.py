@@ -48,6 +48,7 @@ TUNE_ENV = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # as in every other job
     "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a stopped trial is in the middle of an epoch
     "TUNE_WARN_THRESHOLD_S": "60",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints tables at any verbosity
 }
 DRIVER_CPUS = 0.01
 """Of the process that waits for a trial's workers; Ray wants more than none."""
@@ -110,6 +111,10 @@ def run(config: Config) -> Trial:
         if len(ended) >= config.trials:
             print(f"{len(ended)} trials are done: nothing to do", flush=True)
         else:
+            # Ray warns of more processes than it expects: each trial has about eight.
+            os.environ.setdefault(
+                "RAY_worker_maximum_startup_concurrency", str(4 * (config.concurrent + 1))
+            )
             with _ray.session(config.address):
                 _search(config, job, space)
             ended = [trial for trial in read_trials(config.out) if trial.status != "begun"]

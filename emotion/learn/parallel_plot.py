@@ -93,7 +93,7 @@ def _decades(low: float, high: float) -> list[float]:
 def _round(low: float, high: float, kind: str) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
-    numbers = MaxNLocator(5, integer=kind == "int").tick_values(low, high)
+    numbers = MaxNLocator(5, integer=kind == "int", steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [float(number) for number in numbers]
 
 
@@ -123,15 +123,15 @@ def parallel_plot(trials: Sequence[Trial], space: Sequence[Dimension]) -> Plot:
         trial = trials[number]
         colour = colours(norm(trial.val_uar or 0.0))
         _draw_line(axes, lines[number], colour=colour, trial=trial, best=number == 0)
-    any_unused = any(trial.unused for trial in trials)
+    unused = {name for trial in trials for name in trial.unused}
     for place, dimension in enumerate(every):
-        _draw_axis(axes, place, dimension, unused=any_unused)
+        _draw_axis(axes, place, dimension, unused=dimension.name in unused)
     last = len(space)
     strip = np.linspace(0, 1, 256)[:, None]
     axes.imshow(
         strip, cmap=colours, extent=(last, last + 0.07, 0, 1), origin="lower", aspect="auto"
     )
-    _finish_axes(axes, len(every), unused=any_unused)
+    _finish_axes(axes, len(every), unused=bool(unused))
     _legend(axes, trials)
     return finish(figure)
 
@@ -207,7 +207,8 @@ def _curve(heights: Sequence[float]) -> Path:
 
 
 def _draw_axis(axes: Axes, place: int, dimension: Dimension, *, unused: bool) -> None:
-    axes.plot([place, place], [0, 1], color="#333333", linewidth=1.1, zorder=4)
+    more = SPREAD if dimension.kind == "choice" else 0.0
+    axes.plot([place, place], [-more, 1 + more], color="#333333", linewidth=1.1, zorder=4)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
     for tick in ticks(dimension):
         axes.plot([place - 0.02, place], [tick.at] * 2, color="#333333", linewidth=1.1, zorder=4)
@@ -223,8 +224,8 @@ def _draw_axis(axes: Axes, place: int, dimension: Dimension, *, unused: bool) ->
         )
     name = dimension.name.replace("_args.", "_args\n").replace("augment.", "augment\n")
     scale = "\n(log)" if dimension.kind == "log" else ""
-    axes.text(place, 1.07, f"{name}{scale}", ha="center", va="bottom", fontsize=9.5)
-    if unused and dimension.name.startswith("model_args."):
+    axes.text(place, 1.09, f"{name}{scale}", ha="center", va="bottom", fontsize=9.5)
+    if unused:
         axes.text(place - 0.035, UNUSED_AT, "not used", ha="right", va="center", fontsize=8.5)
 
 

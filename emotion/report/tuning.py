@@ -58,14 +58,18 @@ def form(dimension: Dimension) -> str:
     return f"{dimension.low:g} to {dimension.high:g}{scale}"
 
 
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
 def _row(trial: Trial, space: Sequence[Dimension]) -> dict[str, Any]:
     applied = trial.applied
     return {
         "name": trial.name,
         "status": trial.status,
         "error": trial.error,
-        "uar": cell(trial.val_uar),
-        "war": cell(trial.val_war),
+        "uar": _share(trial.val_uar),
+        "war": _share(trial.val_war),
         "width": 100 * (trial.val_uar or 0.0),
         "best_epoch": cell(trial.best_epoch),
         "epochs": len(trial.curve),
