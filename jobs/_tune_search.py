@@ -67,7 +67,7 @@ class NumberedSearch(OptunaSearch):
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """The number and the parameters of the next trial."""
-        parameters = super().suggest(trial_id)
+        parameters: dict[str, Any] = super().suggest(trial_id) or {}
         number = self._begun.pop(0) if self._begun else self._free
         self._free = max(self._free, number + 1)
         self._note(Trial(number, parameters))
@@ -113,7 +113,7 @@ def make_scheduler(
     it is not in the best third of those that were measured there before it.
     """
     if kind == "none":
-        return FIFOScheduler()
+        return FIFOScheduler()  # type: ignore[no-untyped-call]
     scheduler = ASHAScheduler(
         time_attr=EPOCH,
         metric=METRIC,
@@ -130,12 +130,13 @@ def make_scheduler(
 
 def replay(scheduler: ASHAScheduler, trial: Trial) -> None:
     """Let a scheduler see a trial that ended in an earlier run."""
+    nobody: Any = None  # ASHA asks nothing of the controller
     stub, best = TuneTrial("known", stub=True), 0.0
-    scheduler.on_trial_add(None, stub)
+    scheduler.on_trial_add(nobody, stub)
     for epoch, uar in enumerate(trial.curve, 1):
         best = max(best, uar)
-        scheduler.on_trial_result(None, stub, {EPOCH: epoch, METRIC: best})
-    scheduler.on_trial_remove(None, stub)
+        scheduler.on_trial_result(nobody, stub, {EPOCH: epoch, METRIC: best})
+    scheduler.on_trial_remove(nobody, stub)
 
 
 def max_epochs(space: Space, default: int) -> int:

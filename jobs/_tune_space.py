@@ -227,16 +227,16 @@ def trial_config(base: train.Config, parameters: Parameters, *, out: str = "") -
         InputError: if jobs.train refuses them.
     """
     skipped = unused(base, parameters)
-    plain: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     more: dict[str, list[str]] = {"augment": [*base.augment], "model_args": [*base.model_args]}
     for name, value in parameters.items():
         group, dot, key = name.partition(".")
         if not dot:
-            plain[name] = value
+            changed[name] = value
         elif name not in skipped:
             more[group].append(f"{key}={value}")
-    groups = {name: tuple(texts) for name, texts in more.items()}
-    return replace(base, **plain, **groups, out=out)
+    changed |= {name: tuple(texts) for name, texts in more.items()}
+    return replace(base, **changed, out=out)
 
 
 def command_of(config: train.Config) -> str:

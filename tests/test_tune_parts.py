@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from emotion.learn.parallel_plot import UNUSED_AT, heights, parallel_plot, posit
 from emotion.learn.recipe import Recipe
 from emotion.learn.space import Dimension, parse_space
 from emotion.learn.state import EpochRow, RunState, save_state
-from emotion.learn.trial import Trial, ranked
+from emotion.learn.trial import Trial, Value, ranked
 from emotion.report.tuning import tuning_report
 from jobs import _ray
 from jobs._train_fit import Workers, scaling
@@ -26,7 +27,7 @@ from jobs._tune_trial import last_state
 
 SPACE = parse_space(["lr=log:1e-4:1e-2", "model=choice:r3d_lite,cnn_gru", "epochs=int:4:12"])
 MODELS = ("r3d_lite", "cnn_gru")
-CHOSEN = {"lr": 0.001, "model": "r3d_lite", "epochs": 4}
+CHOSEN: dict[str, Value] = {"lr": 0.001, "model": "r3d_lite", "epochs": 4}
 
 
 def ended(number: int, uar: float | None, **more: object) -> Trial:
@@ -86,13 +87,14 @@ def test_asha_has_seen_the_trials_before() -> None:
     """Rungs at 2 and 6: the cutoff at 2 is the 67th percentile of 0.5 and 0.6, 0.567."""
     known = [ended(0, 0.5, curve=(0.2, 0.5, 0.4)), ended(1, 0.6, curve=(0.6, 0.1))]
     scheduler = make_scheduler("asha", grace_epochs=2, max_epochs=12, known=known)
+    nobody: Any = None
     for uar, says in ((0.56, "STOP"), (0.61, "CONTINUE")):
         trial = TuneTrial("new", stub=True)
-        scheduler.on_trial_add(None, trial)
-        assert scheduler.on_trial_result(None, trial, {EPOCH: 1, METRIC: 0.0}) == "CONTINUE"
-        assert scheduler.on_trial_result(None, trial, {EPOCH: 2, METRIC: uar}) == says
+        scheduler.on_trial_add(nobody, trial)
+        assert scheduler.on_trial_result(nobody, trial, {EPOCH: 1, METRIC: 0.0}) == "CONTINUE"
+        assert scheduler.on_trial_result(nobody, trial, {EPOCH: 2, METRIC: uar}) == says
     none = make_scheduler("none", grace_epochs=2, max_epochs=12, known=known)
-    assert none.on_trial_result(None, trial, {EPOCH: 2, METRIC: 0.0}) == "CONTINUE"
+    assert none.on_trial_result(nobody, trial, {EPOCH: 2, METRIC: 0.0}) == "CONTINUE"
 
 
 def row(epoch: int, uar: float) -> EpochRow:

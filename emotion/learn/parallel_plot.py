@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -238,11 +238,16 @@ def _finish_axes(axes: Axes, num: int, *, unused: bool) -> None:
 def _legend(axes: Axes, trials: Sequence[Trial]) -> None:
     from matplotlib.lines import Line2D
 
-    kinds = (("best", "-", 3.2), ("trained to its end", "-", 1.5), ("stopped early", "--", 1.5))
+    kinds: list[tuple[str, Literal["-", "--"], float]] = [
+        ("best", "-", 3.2),
+        ("trained to its end", "-", 1.5),
+        ("stopped early", "--", 1.5),
+    ]
+    if all(trial.status != "stopped" for trial in trials):
+        kinds.pop()
     handles = [
         Line2D([], [], color="#333333", linestyle=dashes, linewidth=width, label=name)
         for name, dashes, width in kinds
-        if name != "stopped early" or any(trial.status == "stopped" for trial in trials)
     ]
     axes.legend(
         handles=handles, loc="lower center", ncols=3, frameon=False, fontsize=8.5,
