@@ -48,7 +48,7 @@ class NumberedSearch(OptunaSearch):
         *,
         sampler: optuna.samplers.BaseSampler,
         known: Sequence[Trial],
-        note: Callable[[Trial], None],
+        note: Callable[[Trial], object],
     ) -> None:
         begun = [trial for trial in known if trial.status == "begun"]
         super().__init__(
@@ -81,7 +81,7 @@ def make_search(
     kind: Search,
     seed: int,
     known: Sequence[Trial],
-    note: Callable[[Trial], None],
+    note: Callable[[Trial], object],
 ) -> NumberedSearch:
     """Optuna's tree of Parzen estimators, or chance; draws on are not the draws before."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -123,11 +123,12 @@ def _read(folder: str) -> RunState | None:
             return None
 
 
-def write_trial(job: Job, trial: Trial) -> None:
-    """Keep what is known of a trial."""
+def write_trial(job: Job, trial: Trial) -> Trial:
+    """Keep what is known of a trial; returned with its command and what it does not use."""
     config = job.config(trial)
     full = replace(trial, unused=unused(job.base, trial.parameters), command=command_of(config))
     storage.write_json(storage.join(job.home(trial), "trial.json"), dataclasses.asdict(full))
+    return full
 
 
 def read_trials(out: str) -> list[Trial]:
@@ -155,8 +156,7 @@ def end_trial(job: Job, number: int, parameters: Parameters, *, error: str | Non
     ended = replace(trial, status=status, error=error)
     if state.history:
         ended = _with_figures(ended, state, model_id=_package_id(config, state))
-    write_trial(job, ended)
-    return ended
+    return write_trial(job, ended)
 
 
 def _package_id(config: train.Config, state: RunState) -> str:

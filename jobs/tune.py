@@ -47,7 +47,6 @@ TUNE_ENV = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # OUT/trials has all that they would write
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # as in every other job
     "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a stopped trial is in the middle of an epoch
-    "TUNE_WARN_THRESHOLD_S": "60",
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints tables at any verbosity
 }
 DRIVER_CPUS = 0.01

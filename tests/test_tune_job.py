@@ -42,14 +42,15 @@ def trial_json(out: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def test_two_trials_at_once_and_one_more(
+def test_two_trials_at_once(
     dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "search"
     assert tune.main(flags(dataset, out, "--trials", "2")) == 0
     printed = capfd.readouterr().out
     assert len(re.findall(r"^trial 00[01]  finished  after   2 epochs", printed, re.M)) == 2
-    assert len(printed.splitlines()) == 6, printed  # and four about the best
+    said = [line for line in printed.splitlines() if "(raylet)" not in line]
+    assert len(said) == 6, printed  # and four about the best
     trials = json.loads((out / "trials.json").read_text())
     uars = [trial["val_uar"] for trial in trials["trials"]]
     assert trials["val_uar"] == max(uars)
@@ -66,13 +67,8 @@ def test_two_trials_at_once_and_one_more(
     before = {name: files_of(out / "trials" / name) for name in ("000", "001")}
     assert tune.main(flags(dataset, out, "--trials", "2")) == 0
     assert "2 trials are done: nothing to do" in capfd.readouterr().out
-    assert tune.main(flags(dataset, out, "--trials", "3")) == 0
-    printed = capfd.readouterr().out
-    assert "going on: 2 of 3 trials are done" in printed
-    assert re.findall(r"^trial (\d+)", printed, re.M) == ["002"]
     for name, files in before.items():
         assert files_of(out / "trials" / name) == files
-    assert pq.read_table(out / "trials.parquet").num_rows == 3
     assert tune.main(flags(dataset, out, "--trials", "3", "--seed", "1")) == 2
     assert "was begun with seed 0, now 1; name a new --out" in capfd.readouterr().err
 
@@ -81,9 +77,9 @@ def test_two_trials_at_once_and_one_more(
 def test_a_killed_search_goes_on(dataset: Path, tmp_path: Path) -> None:
     """Killed after its first trial: that one's files stay, the one under way keeps its epochs."""
     out = tmp_path / "search"
-    command = [sys.executable, "-m", "jobs.tune", *flags(dataset, out, "--trials", "3", epochs=20)]
-    command += ["--scheduler", "none"]
-    begun = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    more = ("--scheduler", "none")
+    command = [sys.executable, "-m", "jobs.tune", *flags(dataset, out, *more, epochs=20)]
+    begun = subprocess.Popen([*command, "--trials", "2"], cwd=ROOT, stdout=subprocess.DEVNULL)
     done: list[str] = []
     while not done and begun.poll() is None:
         paths = sorted((out / "trials").glob("*/trial.json"))
@@ -96,6 +92,7 @@ def test_a_killed_search_goes_on(dataset: Path, tmp_path: Path) -> None:
     assert done
     first = files_of(out / "trials" / done[0])
     asked = {p.parent.name: json.loads(p.read_text())["parameters"] for p in paths}
+    command += ["--trials", "3"]  # it may be raised
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert ended.returncode == 0, ended.stderr
     assert "going on: " in ended.stdout

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
+from emotion.errors import InputError
 from emotion.learn.learner import make_learner
 from emotion.learn.models import build_model
+from emotion.learn.package import load_package
 from emotion.learn.parallel_plot import UNUSED_AT, heights, parallel_plot, position
 from emotion.learn.recipe import Recipe
 from emotion.learn.space import Dimension, parse_space
@@ -21,13 +23,19 @@ from emotion.learn.trial import Trial, Value, ranked
 from emotion.report.tuning import tuning_report
 from jobs import _ray
 from jobs._train_fit import Workers, scaling
-from jobs._tune_output import trials_table
+from jobs._train_input import read_input
+from jobs._tune_output import trials_table, write_search
 from jobs._tune_search import EPOCH, METRIC, make_scheduler, make_search, max_epochs
-from jobs._tune_trial import last_state
+from jobs._tune_space import base_config
+from jobs._tune_trial import Job, end_trial, last_state, read_trials, write_trial
+from tests.drawn_dataset import write_dataset
 
 SPACE = parse_space(["lr=log:1e-4:1e-2", "model=choice:r3d_lite,cnn_gru", "epochs=int:4:12"])
 MODELS = ("r3d_lite", "cnn_gru")
 CHOSEN: dict[str, Value] = {"lr": 0.001, "model": "r3d_lite", "epochs": 4}
+
+
+SEEN: dict[str, Any] = {"search": "optuna", "scheduler": "asha", "seed": 0}
 
 
 def ended(number: int, uar: float | None, **more: object) -> Trial:
@@ -98,15 +106,15 @@ def test_asha_has_seen_the_trials_before() -> None:
 
 
 def row(epoch: int, uar: float) -> EpochRow:
-    return EpochRow(epoch, 1.0, 1.0, uar, uar, 1.0, 1.0, [[1, 0], [0, 1]])
+    return EpochRow(epoch, 1.0, 1.0, uar, uar, 1.0, 1.0, [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
 
 
-def checkpoint(folder: Path, epochs: int) -> None:
-    model = build_model("r3d_lite", 2, {"width": 4})
+def checkpoint(folder: Path, epochs: int, *, num_classes: int = 2) -> None:
+    model = build_model("r3d_lite", num_classes, {"width": 4})
     learner = make_learner(model, "r3d_lite", Recipe(epochs=3, lr=0.1))
     state = RunState()
     for epoch in range(1, epochs + 1):
-        logits, targets = np.zeros((1, 2), np.float32), np.zeros(1, np.int64)
+        logits, targets = np.zeros((1, num_classes), np.float32), np.zeros(1, np.int64)
         state.add(row(epoch, epoch / 10), model, logits, targets)
     folder.mkdir(parents=True)
     save_state(folder, state, learner)
@@ -185,8 +193,7 @@ def test_the_plot_and_the_page() -> None:
     plot = parallel_plot(ranked(trials), SPACE)
     assert plot.png.startswith(b"\x89PNG") and b"<svg" in plot.svg
     assert parallel_plot(ranked(trials), SPACE) == plot
-    data = {"search": "optuna", "scheduler": "asha", "seed": 0}
-    data |= {"train_clips": 21, "val_clips": 9, "val_subjects": 3}
+    data = SEEN | {"train_clips": 21, "val_clips": 9, "val_subjects": 3}
     page = tuning_report(trials, space=SPACE, parallel_png=plot.png, title="a <b>", data=data)
     assert "a &lt;b&gt;" in page and "the loss is &lt;nan&gt;" in page
     assert "is optimistic" in page and "0.0001 to 0.01, evenly in the logarithm" in page
@@ -200,3 +207,33 @@ def test_the_table_has_a_column_per_dimension() -> None:
     assert table["lr"] == [None, 0.001]
     assert table["model"] == ["r3d_lite", "r3d_lite"]
     assert (table["val_uar"], table["error"]) == ([0.5, None], [None, "so"])
+
+
+def test_a_failed_trial_is_kept_with_its_message(tmp_path: Path) -> None:
+    data = read_input(str(write_dataset(tmp_path / "d")), labels=None)
+    job = Job(base_config("--epochs 3", dataset=data.uri), str(tmp_path / "o"), concurrent=1)
+    write_trial(job, Trial(0, CHOSEN))
+    assert [trial.status for trial in read_trials(job.out)] == ["begun"]
+    failed = end_trial(job, 0, CHOSEN, error="the loss is nan")
+    assert (failed.status, failed.val_uar, failed.score) == ("failed", None, 0.0)
+    (kept,) = read_trials(job.out)
+    assert kept.command == "--epochs 4 --lr 0.001"
+    assert kept == failed
+    with pytest.raises(InputError, match="finished an epoch; the first said: the loss is nan"):
+        write_search(job, SPACE, [kept], data, seen={})
+
+
+def test_a_stopped_trial_leaves_its_best_package(tmp_path: Path) -> None:
+    data = read_input(str(write_dataset(tmp_path / "d")), labels=None)
+    base = base_config("--model-args width=4", dataset=data.uri)
+    job, chosen = Job(base, str(tmp_path / "o"), concurrent=1), {"lr": 0.01}
+    run = Path(job.config(Trial(5, chosen)).out)
+    checkpoint(run / "checkpoints/checkpoint_a", 2, num_classes=3)
+    stopped = end_trial(job, 5, chosen, error=None)
+    assert (stopped.status, stopped.curve, stopped.best_epoch) == ("stopped", (0.1, 0.2), 2)
+    package = load_package(str(run / "package"))
+    assert (package.model_id, package.training["lr"]) == (stopped.model_id, 0.01)
+    assert not (run / "metrics.json").exists()
+    best = write_search(job, parse_space(["lr=log:0.001:0.1"]), [stopped], data, seen=SEEN)
+    assert best == stopped
+    assert load_package(str(tmp_path / "o/best")).model_id == stopped.model_id
