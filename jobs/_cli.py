@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import tyro
 
-from emotion.errors import EmotionError
+from emotion.errors import EmotionError, InputError
 
 ConfigT = TypeVar("ConfigT")
 _FAULTS = (
@@ -49,6 +49,18 @@ def parse(config: type[ConfigT], argv: Sequence[str] | None, *, doc: str | None)
         config=(tyro.conf.FlagConversionOff,),
         console_outputs=True,
     )
+
+
+def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
+    """``name=value`` texts by name.
+
+    Raises:
+        InputError: on a text without ``=``.
+    """
+    for text in given:
+        if "=" not in text:
+            raise InputError(f"--{flag} {text!r} must be NAME=VALUE")
+    return dict(text.split("=", 1) for text in given)
 
 
 def one_line_errors(main: Main) -> Main:

@@ -67,6 +67,11 @@ def cluster_cpus() -> int:
     return max(1, int(_resources().get("CPU", 1)))
 
 
+def cluster_nodes() -> int:
+    """Machines of the connected cluster."""
+    return max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
+
+
 def cluster_gpus() -> int:
     """GPUs of the connected cluster."""
     return int(_resources().get("GPU", 0))

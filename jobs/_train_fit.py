@@ -33,6 +33,10 @@ OnEpoch = Callable[[EpochRow, int, bool], None]
 """Called on the driver with a row, the best epoch so far, and whether the row is new."""
 
 
+def nothing(row: EpochRow, best_epoch: int, fresh: bool) -> None:
+    """An ``OnEpoch`` that does nothing."""
+
+
 @dataclass(frozen=True)
 class Workers:
     """How many processes train.
@@ -40,28 +44,30 @@ class Workers:
     Attributes:
         least: a run waits for as many.
         most: as many are used where the cluster has room; more than ``least`` is elastic.
+        runs: how many such runs share the cluster.
     """
 
     least: int
     most: int
+    runs: int = 1
 
     @classmethod
-    def parse(cls, text: str | None) -> Workers:
-        """``4``, or ``2-8``; None takes one per GPU, or one on a cluster without.
+    def parse(cls, text: str | None, *, runs: int = 1) -> Workers:
+        """``4``, or ``2-8``; None takes one per GPU of the run's share, or one where there is none.
 
         Raises:
             InputError: if it is neither.
 
         >>> Workers.parse("2-8")
-        Workers(least=2, most=8)
+        Workers(least=2, most=8, runs=1)
         """
         if text is None:
-            num = max(1, _ray.cluster_gpus())
-            return cls(num, num)
+            num = max(1, _ray.cluster_gpus() // runs)
+            return cls(num, num, runs)
         least, _, most = text.partition("-")
         if not least.isdecimal() or not (most or "1").isdecimal():
             raise InputError(f"--workers is {text!r}; it must be a number, or a range such as 2-8")
-        found = cls(int(least), int(most or least))
+        found = cls(int(least), int(most or least), runs)
         if not 1 <= found.least <= found.most:
             raise InputError(f"--workers is {text!r}; a range goes from 1 or more upwards")
         return found
@@ -75,18 +81,21 @@ class Workers:
 def scaling(workers: Workers) -> ray.train.ScalingConfig:
     """GPUs where each worker can have one; a share of the cores otherwise, so that ingest has some.
 
+    Runs that share the cluster get equal parts; single workers of several runs may share a GPU.
+
     Raises:
         InputError: if there are GPUs, but fewer than workers.
     """
     gpus = _ray.cluster_gpus()
     if 0 < gpus < workers.least:
         raise InputError(f"--workers {workers.least} need a GPU each, the cluster has {gpus}")
-    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / workers.most)
+    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / (workers.most * workers.runs))
+    sharing = -(-workers.runs // gpus) if gpus and workers.most == 1 else 1
     num: Any = workers.least if workers.least == workers.most else (workers.least, workers.most)
     return ray.train.ScalingConfig(
         num_workers=num,
         use_gpu=gpus > 0,
-        resources_per_worker={"CPU": cpus} | ({"GPU": 1.0} if gpus else {}),
+        resources_per_worker={"CPU": cpus} | ({"GPU": 1.0 / sharing} if gpus else {}),
     )
 
 

@@ -48,6 +48,7 @@ class WorkerPlan:
         keep: whether the shares stay in memory.
         seed: of weights, order, augmentation and dropout.
         max_minutes: no new epoch begins after these; 0: no limit.
+        runs_here: runs that share each machine's cores.
         progress: where each finished epoch's row is put, for the driver to print.
         faults: where a rank puts the one line that it stops with. Ray would begin again, and
             begin again in vain: with a line here, the workers end instead.
@@ -66,6 +67,7 @@ class WorkerPlan:
     keep: bool
     seed: int
     max_minutes: float
+    runs_here: int = 1
     progress: Queue | None = None
     faults: Queue | None = None
     git_commit: str | None = None
@@ -108,7 +110,7 @@ def train_worker(config: dict[str, Any]) -> None:
 def _train(plan: WorkerPlan) -> None:
     logging.getLogger().setLevel(logging.WARNING)  # Ray says at INFO what the driver prints
     context = ray.train.get_context()
-    _use_cores(context.get_local_world_size())
+    _use_cores(context.get_local_world_size() * plan.runs_here)
     learner = _begin(plan)
     state = _resume(learner)
     pace = Pace.of(
@@ -135,9 +137,9 @@ def _train(plan: WorkerPlan) -> None:
         judged = evaluate(_agreed(learner.judged), val.batches(), num_classes=len(plan.labels))
         row = _row(epoch, plan, pace, fitted, judged)
         state.add(row, learner.judged, _gathered(judged) if state.is_better(row) else None)
-        if first:
-            _tell(plan, state, [row], fresh=True)
         _report(state, learner, first=first)
+        if first:  # after its checkpoint: who hears of an epoch may stop the run and keep it
+            _tell(plan, state, [row], fresh=True)
 
 
 def _begin(plan: WorkerPlan) -> Learner:

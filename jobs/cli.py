@@ -19,6 +19,7 @@ JOBS = {
     "build-dataset": "videos and labels to frame, face and clip datasets",
     "validate-dataset": "check a dataset and say what is wrong with it",
     "train": "a dataset to a model package",
+    "tune": "search for a better training recipe, judged on val",
     "export-onnx": "a package's model for onnxruntime, checked equal",
     "score": "an archive of videos to scores per clip and per video",
     "evaluate": "scores and labels to metrics and plots",

@@ -18,17 +18,17 @@ from dataclasses import asdict, dataclass, fields, replace
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import parse_labels
-from emotion.learn.augment import Augment
+from emotion.learn.augment import parse_augment
 from emotion.learn.models import build_model, model_args
 from emotion.learn.pretrained import Loaded, load_pretrained
 from emotion.learn.recipe import Balance, Loss, Precision, Recipe
 from emotion.learn.state import EpochRow
 from jobs import _ray
-from jobs._cli import one_line_errors, parse
+from jobs._cli import one_line_errors, pairs, parse
 from jobs._mlflow import masked
 from jobs._mlflow_run import Tracker, begin_tracking
 from jobs._train_curves import Curves
-from jobs._train_fit import Workers, epoch_line, fit
+from jobs._train_fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs._train_input import TrainInput, read_input
 from jobs._train_output import git_commit, make_package, write_outputs
 from jobs._train_worker import WorkerPlan
@@ -141,32 +141,7 @@ class Config:
         """
         same = {f.name for f in fields(Recipe)} - {"augment"}
         chosen = {name: value for name, value in vars(self).items() if name in same}
-        return Recipe(**chosen, augment=_augment(self.augment))
-
-
-def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
-    """``name=value`` texts by name.
-
-    Raises:
-        InputError: on a text without ``=``.
-    """
-    for text in given:
-        if "=" not in text:
-            raise InputError(f"--{flag} {text!r} must be NAME=VALUE")
-    return dict(text.split("=", 1) for text in given)
-
-
-def _augment(given: Sequence[str]) -> Augment:
-    known = {f.name for f in fields(Augment)}
-    values = {}
-    for name, text in pairs(given, flag="augment").items():
-        if name not in known:
-            raise InputError(f"--augment knows no {name!r}; it knows {', '.join(sorted(known))}")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise InputError(f"--augment {name} is {text!r}; it must be a number") from None
-    return replace(Augment(), **values)
+        return Recipe(**chosen, augment=parse_augment(pairs(self.augment, flag="augment")))
 
 
 def claim(config: Config, data: TrainInput) -> None:
@@ -217,16 +192,29 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
     )
 
 
+def read_dataset(config: Config) -> TrainInput:
+    """What there is to learn from, or an InputError that says why it cannot be."""
+    labels = parse_labels(config.labels) if config.labels else None
+    return read_input(config.dataset, labels=labels)
+
+
+def starting_weights(plan: WorkerPlan) -> Loaded:
+    """What the model begins with; a wrong value or weights that cannot be had are said here.
+
+    Raises:
+        InputError: if the model cannot be built so, or the weights are not there or do not fit.
+    """
+    model = build_model(plan.model, len(plan.labels), plan.args)
+    backbone = str(plan.args.get("backbone", ""))
+    return load_pretrained(model, plan.model, plan.pretrained, backbone=backbone)
+
+
 def run(config: Config) -> int:
     """Train, or go on, or say that there is nothing left to do."""
-    labels = parse_labels(config.labels) if config.labels else None
-    data = read_input(config.dataset, labels=labels)
+    data = read_dataset(config)
     plan = plan_worker(config, data)
-    # A wrong value, and weights that cannot be had, are said before Ray starts.
-    model = build_model(plan.model, len(data.labels), plan.args)
     done = storage.exists(storage.join(config.out, "metrics.json"))
-    source, backbone = "none" if done else plan.pretrained, str(plan.args.get("backbone", ""))
-    loaded = load_pretrained(model, plan.model, source, backbone=backbone)
+    loaded = starting_weights(replace(plan, pretrained="none") if done else plan)
     claim(config, data)
     tracker = begin_tracking(vars(config), data, plan, may_change=MAY_CHANGE)
     if done:
@@ -243,13 +231,25 @@ def run(config: Config) -> int:
     if data.missing_in_val:
         missing = ", ".join(data.missing_in_val)
         print(f"warning: val has no clip of {missing}: val UAR is over the other labels")
-    return train(config, data, plan, loaded, tracker)
+    fitted = train(config, data, plan, loaded, tracker=tracker)
+    if fitted.fault is None:
+        return 0
+    kept = f"the best of {len(fitted.state.history)} epochs is kept in {config.out}/package"
+    print(f"error: {fitted.fault}; {kept}", file=sys.stderr)
+    return 2
 
 
 def train(
-    config: Config, data: TrainInput, plan: WorkerPlan, loaded: Loaded, tracker: Tracker | None
-) -> int:
-    """Run the workers and write what the best epoch left."""
+    config: Config,
+    data: TrainInput,
+    plan: WorkerPlan,
+    loaded: Loaded,
+    *,
+    tracker: Tracker | None = None,
+    runs: int = 1,
+    heard: OnEpoch = nothing,
+) -> Fitted:
+    """Run the workers and write what the best epoch left; ``runs`` of them share the cluster."""
     epochs = plan.recipe.epochs
     with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
 
@@ -259,11 +259,12 @@ def train(
                 tracker.add(row)
             if fresh:
                 print(epoch_line(row, epochs=epochs, best_epoch=best_epoch), flush=True)
+            heard(row, best_epoch, fresh)
 
         fitted = fit(
-            plan,
+            replace(plan, runs_here=-(-runs // _ray.cluster_nodes())),
             data,
-            workers=Workers.parse(config.workers),
+            workers=Workers.parse(config.workers, runs=runs),
             out=config.out,
             max_failures=config.max_failures,
             on_epoch=on_epoch,
@@ -280,11 +281,7 @@ def train(
         f"val uar {best.val_uar:.3f}, war {best.val_war:.3f} (clips)\n"
         f"model {package.model_id}: {config.out}/package"
     )
-    if fitted.fault is None:
-        return 0
-    kept = f"the best of {len(state.history)} epochs is kept in {config.out}/package"
-    print(f"error: {fitted.fault}; {kept}", file=sys.stderr)
-    return 2
+    return fitted
 
 
 @one_line_errors

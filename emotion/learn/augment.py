@@ -7,11 +7,14 @@ a seed gives the same changes on every device.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from emotion.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,27 @@ class Augment:
     blur: float = 0.0
     speed: float = 0.0
     reverse: float = 0.0
+
+
+def parse_augment(given: Mapping[str, str]) -> Augment:
+    """The defaults, with the values that were ``given`` as text.
+
+    Raises:
+        InputError: on a name that there is not, or what is no number.
+
+    >>> parse_augment({"blur": "0.3"}).blur
+    0.3
+    """
+    known = {f.name for f in fields(Augment)}
+    values = {}
+    for name, text in given.items():
+        if name not in known:
+            raise InputError(f"--augment knows no {name!r}; it knows {', '.join(sorted(known))}")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise InputError(f"--augment {name} is {text!r}; it must be a number") from None
+    return replace(Augment(), **values)
 
 
 def change_time(clips_NTHWC: Tensor, how: Augment, *, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,95 @@
+"""What a search leaves: its table, its plot, its page, the best trial's package."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.learn.parallel_plot import parallel_plot
+from emotion.learn.trial import Trial, ranked
+from emotion.report.page import name_of
+from emotion.report.tuning import tuning_report
+from jobs._train_input import TrainInput
+from jobs._tune_space import Space
+from jobs._tune_trial import Job, copy_package
+
+
+def write_search(
+    job: Job, space: Space, trials: Sequence[Trial], data: TrainInput, *, seen: dict[str, Any]
+) -> Trial:
+    """Write everything but the trials' own folders; ``trials.json`` last.
+
+    Args:
+        job: what all trials have in common.
+        space: what was varied.
+        trials: those that ended.
+        data: what they were trained on.
+        seen: flags of the search, for the page.
+
+    Raises:
+        InputError: if no trial has a model.
+    """
+    order = ranked(trials)
+    if not order:
+        first = next((trial.error for trial in trials if trial.error), "there is none")
+        raise InputError(f"no trial of {job.out} finished an epoch; the first said: {first}")
+    best = order[0]
+    copy_package(job.config(best).out, storage.join(job.out, "best"))
+    plot = parallel_plot(order, space)
+    storage.write_bytes(storage.join(job.out, "parallel.png"), plot.png)
+    storage.write_bytes(storage.join(job.out, "parallel.svg"), plot.svg)
+    page = tuning_report(
+        trials, space=space, parallel_png=plot.png, title=name_of(job.out), data=seen | _facts(data)
+    )
+    storage.write_bytes(storage.join(job.out, "report.html"), page.encode())
+    storage.write_table(storage.join(job.out, "trials.parquet"), trials_table(trials, space))
+    facts = {"best": best.number, "model_id": best.model_id, "val_uar": best.val_uar}
+    rows = [dataclasses.asdict(trial) for trial in trials]
+    storage.write_json(storage.join(job.out, "trials.json"), facts | {"trials": rows})
+    return best
+
+
+def _facts(data: TrainInput) -> dict[str, Any]:
+    return {
+        "train_clips": data.num_train,
+        "val_clips": data.num_val,
+        "val_subjects": data.val_subjects,
+    }
+
+
+def trials_table(trials: Sequence[Trial], space: Space) -> pa.Table:
+    """One row per trial; a column per dimension, null where it does not apply."""
+    rows = []
+    for trial in trials:
+        facts = dataclasses.asdict(trial)
+        for name in ("parameters", "unused", "curve"):
+            facts.pop(name)
+        rows.append(facts | {"epochs": len(trial.curve)})
+    table = pa.Table.from_pylist(rows, schema=COLUMNS)
+    for dimension in space:
+        column = pa.array([trial.applied.get(dimension.name) for trial in trials])
+        table = table.append_column(dimension.name, column)
+    return table
+
+
+COLUMNS = pa.schema(
+    [
+        ("number", pa.int32()),
+        ("status", pa.string()),
+        ("val_uar", pa.float64()),
+        ("val_war", pa.float64()),
+        ("val_loss", pa.float64()),
+        ("best_epoch", pa.int32()),
+        ("epochs", pa.int32()),
+        ("wall_s", pa.float64()),
+        ("model_id", pa.string()),
+        ("error", pa.string()),
+        ("command", pa.string()),
+    ]
+)
+"""Of trials.parquet; the dimensions follow."""

@@ -1,0 +1,194 @@
+"""One trial: jobs.train in a process of its own, its reports to Ray Tune, and what it leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ray.tune
+from safetensors import SafetensorError
+
+from emotion import storage
+from emotion.errors import EmotionError
+from emotion.learn.state import FACTS, TENSORS, EpochRow, RunState, read_state
+from emotion.learn.trial import Parameters, Status, Trial
+from jobs import train
+from jobs._train_fit import OnEpoch
+from jobs._train_output import make_package, write_outputs
+from jobs._tune_search import EPOCH, METRIC
+from jobs._tune_space import command_of, trial_config, unused
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all trials have in common.
+
+    Attributes:
+        base: the training that they vary.
+        out: folder of the search.
+        concurrent: trials at a time.
+    """
+
+    base: train.Config
+    out: str
+    concurrent: int
+
+    def home(self, trial: Trial) -> str:
+        """A trial's folder."""
+        return storage.join(self.out, "trials", trial.name)
+
+    def config(self, trial: Trial) -> train.Config:
+        """A trial's training."""
+        run = storage.join(self.home(trial), "run")
+        return trial_config(self.base, trial.parameters, out=run)
+
+
+def run_trial(asked: dict[str, Any], *, job: Job) -> None:
+    """Ray Tune's entry point: train, or go on, and report the val UAR after each epoch.
+
+    Training that cannot go on is a bad choice of values and no error of the search.
+    """
+    trial = Trial(asked["number"], asked["parameters"])
+    config = job.config(trial)
+    try:
+        fault = _train(config, job.concurrent)
+    except EmotionError as err:
+        ray.tune.report({METRIC: 0.0, FAILED: str(err)})
+        return
+    state = last_state(config.out)
+    best = state.best_row.val_uar
+    ray.tune.report({EPOCH: len(state.history), METRIC: best, FAILED: fault})
+
+
+def _train(config: train.Config, concurrent: int) -> str | None:
+    """Train to the end; the line that it stopped with before, if any."""
+    data = train.read_dataset(config)
+    plan = train.plan_worker(config, data)
+    train.claim(config, data)
+    if is_finished(config.out):
+        return None
+    heard = reporter(plan.recipe.epochs)
+    loaded = train.starting_weights(plan)
+    return train.train(config, data, plan, loaded, runs=concurrent, heard=heard).fault
+
+
+def reporter(epochs: int) -> OnEpoch:
+    """Reports every epoch but the last, which is reported when its package is written.
+
+    Epochs before an interruption are reported again: the scheduler is a new one.
+    """
+    best: list[float] = []
+
+    def heard(row: EpochRow, best_epoch: int, fresh: bool) -> None:
+        if row.epoch == len(best) + 1 < epochs:
+            best.append(max([*best[-1:], row.val_uar]))
+            ray.tune.report({EPOCH: row.epoch, METRIC: best[-1]})
+
+    return heard
+
+
+def is_finished(run: str) -> bool:
+    """Whether a run of jobs.train came to its end."""
+    return storage.exists(storage.join(run, "metrics.json"))
+
+
+def last_state(run: str) -> RunState:
+    """Where a run is; without weights where it is finished.
+
+    A run that is killed may leave a checkpoint that is not whole: the newest that is, counts. Where
+    there is none the history is empty.
+    """
+    if is_finished(run):
+        metrics = storage.read_json(storage.join(run, "metrics.json"))
+        return RunState([EpochRow(**row) for row in metrics["history"]], metrics["best_epoch"])
+    files = storage.list_files(storage.join(run, "checkpoints"), suffixes=(f"/{FACTS}",))
+    for facts in sorted((file.uri for file in files), reverse=True):
+        state = _read(facts.rpartition("/")[0])
+        if state is not None:
+            return state
+    return RunState()
+
+
+def _read(folder: str) -> RunState | None:
+    with TemporaryDirectory() as here:
+        try:
+            for name in (FACTS, TENSORS):
+                (Path(here) / name).write_bytes(storage.read_bytes(storage.join(folder, name)))
+            return read_state(Path(here))[0]
+        except (FileNotFoundError, ValueError, KeyError, SafetensorError):
+            return None
+
+
+def write_trial(job: Job, trial: Trial) -> Trial:
+    """Keep what is known of a trial; returned with its command and what it does not use."""
+    config = job.config(trial)
+    full = replace(trial, unused=unused(job.base, trial.parameters), command=command_of(config))
+    storage.write_json(storage.join(job.home(trial), "trial.json"), dataclasses.asdict(full))
+    return full
+
+
+def read_trials(out: str) -> list[Trial]:
+    """The trials of a search, by number."""
+    files = storage.list_files(storage.join(out, "trials"), suffixes=("/trial.json",))
+    rows = [storage.read_json(file.uri) for file in files]
+    tuples = ("unused", "curve")
+    found = [Trial(**row | {name: tuple(row[name]) for name in tuples}) for row in rows]
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def end_trial(job: Job, number: int, parameters: Parameters, *, error: str | None) -> Trial:
+    """Note how a trial ended; one that was stopped early leaves its best package too.
+
+    Args:
+        job: what all trials have in common.
+        number: of the trial.
+        parameters: of the trial.
+        error: what its training could not go on with.
+    """
+    trial = Trial(number, parameters)
+    config = job.config(trial)
+    state = last_state(config.out)
+    status: Status = "failed" if error else "finished" if is_finished(config.out) else "stopped"
+    ended = replace(trial, status=status, error=error)
+    if state.history:
+        ended = _with_figures(ended, state, model_id=_package_id(config, state))
+    return write_trial(job, ended)
+
+
+def _package_id(config: train.Config, state: RunState) -> str:
+    """Of the package that a finished run left, or that one is left here of what there is."""
+    if is_finished(config.out):
+        return str(storage.read_json(storage.join(config.out, "metrics.json"))["model_id"])
+    data = train.read_dataset(config)
+    plan = train.plan_worker(config, data)
+    loaded = train.starting_weights(plan)
+    package = make_package(state, data, plan, workers=config.workers or "auto", loaded=loaded)
+    write_outputs(config.out, state, package, fault="stopped by the search")
+    return package.model_id
+
+
+def _with_figures(trial: Trial, state: RunState, *, model_id: str) -> Trial:
+    best = state.best_row
+    return replace(
+        trial,
+        curve=tuple(row.val_uar for row in state.history),
+        best_epoch=best.epoch,
+        val_uar=best.val_uar,
+        val_war=best.val_war,
+        val_loss=best.val_loss,
+        wall_s=sum(row.wall_s for row in state.history),
+        model_id=model_id,
+    )
+
+
+def copy_package(run: str, target: str) -> None:
+    """A trial's package, also as ``target``."""
+    source = storage.join(run, "package")
+    for file in storage.list_files(source):
+        name = storage.relative_to(file.uri, source)
+        storage.write_bytes(storage.join(target, name), storage.read_bytes(file.uri))
