@@ -1,6 +1,5 @@
 """Models by name: shapes, what is refused, and weights from elsewhere."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,14 @@ from emotion.learn.pretrained import load_pretrained
 FIXED_SIZE = ("s3d", "mvit_v2_s")  # 16 frames of 224 px inside, whatever comes
 
 
-def forward_and_backward(name: str, args: Mapping[str, ModelArg], x_BCTHW: torch.Tensor) -> None:
+def forward_and_backward(name: str, args: dict[str, ModelArg], x_BCTHW: torch.Tensor) -> None:
     """One logit per label, and from their loss a finite gradient for every weight."""
     torch.manual_seed(0)
     model = build_model(name, 3, default_args(name) | args)
     logits_BK = model(x_BCTHW)
     assert logits_BK.shape == (len(x_BCTHW), 3)
     labels_B = torch.arange(len(x_BCTHW)) % 3
-    functional.cross_entropy(logits_BK, labels_B).backward()
+    functional.cross_entropy(logits_BK, labels_B).backward()  # type: ignore[no-untyped-call]
     trainable = {key: weight for key, weight in model.named_parameters() if weight.requires_grad}
     wrong = [k for k, w in trainable.items() if w.grad is None or not w.grad.isfinite().all()]
     assert trainable

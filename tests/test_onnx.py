@@ -126,7 +126,8 @@ class NoOperator(nn.Module):
     """ONNX has no eigenvalues."""
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        return torch.linalg.eigvalsh(x_BCTHW[:, 0, 0, :2, :2])
+        values_B2: Tensor = torch.linalg.eigvalsh(x_BCTHW[:, 0, 0, :2, :2])
+        return values_B2
 
 
 def test_a_model_that_comes_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

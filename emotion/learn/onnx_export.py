@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 import warnings
+from pathlib import Path
 
 import onnx
 import torch
@@ -56,16 +57,24 @@ def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) ->
     Raises:
         InputError: if torch cannot export it.
     """
-    sink = io.BytesIO()
     example = torch.zeros(2, 3, *clip_shape)
+    with tempfile.TemporaryDirectory(prefix="video-emotion-onnx-") as folder:
+        path = Path(folder) / "model.onnx"
+        _trace(model, example, path, name)
+        exported = path.read_bytes()
+    onnx.checker.check_model(exported, full_check=True)
+    return exported
+
+
+def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
     try:
-        # Sizes that the trace makes constants, and its own age: what it warns of is tested.
+        # Of sizes that become constants, and of the exporter's own age: max_difference tells.
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 model,
                 (example,),
-                sink,
+                path,
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[INPUT],
@@ -75,9 +84,6 @@ def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) ->
     except RuntimeError as err:  # OnnxExporterError is one, and what the trace itself raises
         why = " ".join(str(err).split())[:200]
         raise InputError(f"model {name} cannot be exported to ONNX: {why}") from err
-    exported = sink.getvalue()
-    onnx.checker.check_model(exported, full_check=True)
-    return exported
 
 
 def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int, int]) -> float:

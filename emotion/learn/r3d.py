@@ -54,8 +54,9 @@ class Block(nn.Module):
         y_BCTHW = functional.relu(self.norm1(self.conv1(x_BCTHW)))
         y_BCTHW = self.norm2(self.conv2(y_BCTHW))
         short_BCTHW = x_BCTHW
+        t, h, w = y_BCTHW.shape[2:]
         if x_BCTHW.shape[2:] != y_BCTHW.shape[2:]:
-            short_BCTHW = shrink(x_BCTHW, [int(side) for side in y_BCTHW.shape[2:]])
+            short_BCTHW = shrink(x_BCTHW, (int(t), int(h), int(w)))
         return functional.relu(y_BCTHW + self.shortcut(short_BCTHW))
 
 

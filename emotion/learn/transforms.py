@@ -86,17 +86,18 @@ def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
     return (down_Hh.T @ x_NCTHW) @ across_Ww
 
 
-def shrink(x_BCTHW: Tensor, size: Sequence[int]) -> Tensor:
+def shrink(x_BCTHW: Tensor, size: tuple[int, int, int]) -> Tensor:
     """The clips at ``size`` (T, H, W), by averaging areas as adaptive pooling does.
 
-    ONNX has no adaptive pooling: where sizes do not divide, a trace gets it as matrix products.
+    ONNX has no adaptive pooling: where sizes do not divide, an export gets matrix products.
 
     >>> shrink(torch.arange(3.0).view(1, 1, 3, 1, 1), (2, 1, 1)).flatten()
     tensor([0.5000, 1.5000])
     """
     sides = [int(side) for side in x_BCTHW.shape[2:]]
-    if not torch.jit.is_tracing() or all(a % b == 0 for a, b in zip(sides, size, strict=True)):
-        return functional.adaptive_avg_pool3d(x_BCTHW, tuple(size))
+    divides = all(a % b == 0 for a, b in zip(sides, size, strict=True))
+    if divides or not torch.onnx.is_in_onnx_export():
+        return functional.adaptive_avg_pool3d(x_BCTHW, size)
     for dim, (side, wanted) in enumerate(zip(sides, size, strict=True), start=2):
         if side != wanted:
             x_BCTHW = (x_BCTHW.transpose(dim, 4) @ _areas(side, wanted)).transpose(dim, 4)
