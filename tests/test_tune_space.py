@@ -24,7 +24,8 @@ from jobs._tune_space import (
 )
 from tests.drawn_dataset import LABELS, SPEC
 
-DATA = TrainInput("d", SPEC, LABELS, "0123", (7, 7, 7), (3, 3, 3), 21, 9, 7, 3, (1, 1, 1), 1, "seed")
+COUNTS = ((7, 7, 7), (3, 3, 3), 21, 9, 7, 3, (1, 1, 1), 1)
+DATA = TrainInput("d", SPEC, LABELS, "0123", *COUNTS, split_by="seed")
 
 
 @pytest.mark.parametrize(
