@@ -160,7 +160,7 @@ class Share:
     ) -> Iterator[Batch]:
         """Decoded batches; shuffled inside a buffer of 16 batches when there is a seed."""
         buffer = None if seed is None else 16 * batch_size
-        batches: Iterable[Columns] = self._source.iter_batches(
+        batches: Iterable[Any] = self._source.iter_batches(
             batch_size=batch_size,
             batch_format="numpy",
             prefetch_batches=PREFETCH,
