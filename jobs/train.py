@@ -242,7 +242,10 @@ def run(config: Config) -> int:
 def train(
     config: Config, data: TrainInput, plan: WorkerPlan, *, runs: int = 1, heard: OnEpoch = nothing
 ) -> Fitted:
-    """Run the workers and write what the best epoch left; ``runs`` of them share the cluster."""
+    """Run the workers and write what the best epoch left, unless they were halted.
+
+    ``runs`` such runs share the cluster.
+    """
     epochs = plan.recipe.epochs
     with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
 
@@ -260,6 +263,8 @@ def train(
             max_failures=config.max_failures,
             on_epoch=on_epoch,
         )
+    if fitted.halted:
+        return fitted
     state = fitted.state
     package = make_package(state, data, plan, workers=config.workers or "auto")
     write_outputs(config.out, state, package, fault=fitted.fault)
