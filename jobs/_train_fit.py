@@ -147,10 +147,14 @@ def epoch_line(row: EpochRow, *, epochs: int, best_epoch: int) -> str:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a run ended: the last checkpoint's state, and the line that it stopped with, if any."""
+    """How a run ended: the last checkpoint's state, and the line that it stopped with, if any.
+
+    One that was ``halted`` did not come to its end either: who told it to end knows why.
+    """
 
     state: RunState
     fault: str | None
+    halted: bool = False
 
 
 def fit(
@@ -180,10 +184,11 @@ def fit(
         fault = str(faults.get()) if not faults.empty() else None
     finally:
         faults.shutdown()
+    halted = plan.halt is not None and not plan.halt.empty()
     if result.checkpoint is None:
         raise InputError(fault or f"no epoch was finished in --max-minutes {plan.max_minutes}")
     with result.checkpoint.as_directory() as folder:
-        return Fitted(read_state(Path(folder))[0], fault)
+        return Fitted(read_state(Path(folder))[0], fault, halted)
 
 
 def _trainer(

@@ -49,6 +49,7 @@ class WorkerPlan:
         seed: of weights, order, augmentation and dropout.
         max_minutes: no new epoch begins after these; 0: no limit.
         runs_here: runs that share each machine's cores.
+        halt: once something is put there, no new epoch begins.
         progress: where each finished epoch's row is put, for the driver to print.
         faults: where a rank puts the one line that it stops with. Ray would begin again, and
             begin again in vain: with a line here, the workers end instead.
@@ -68,6 +69,7 @@ class WorkerPlan:
     seed: int
     max_minutes: float
     runs_here: int = 1
+    halt: Queue | None = None
     progress: Queue | None = None
     faults: Queue | None = None
     git_commit: str | None = None
@@ -129,7 +131,7 @@ def _train(plan: WorkerPlan) -> None:
     began = time.monotonic()
     wrapped: nn.Module | None = None
     for epoch in range(len(state.history) + 1, plan.recipe.epochs + 1):
-        if state.stale(plan.recipe.patience) or _time_is_up(began, plan.max_minutes):
+        if state.stale(plan.recipe.patience) or _must_end(began, plan):
             break
         if learner.begin_epoch(epoch) or wrapped is None:  # what the ranks share has changed
             wrapped = ray.train.torch.prepare_model(learner.model)
@@ -172,10 +174,11 @@ def _tell(plan: WorkerPlan, state: RunState, rows: list[EpochRow], *, fresh: boo
             plan.progress.put((vars(row), state.best_epoch, fresh))
 
 
-def _time_is_up(began: float, max_minutes: float) -> bool:
-    """Whether any rank is out of time: all stop together."""
-    late = max_minutes > 0 and time.monotonic() - began > 60 * max_minutes
-    return bool(_sum(np.array([float(late)]))[0] > 0)
+def _must_end(began: float, plan: WorkerPlan) -> bool:
+    """Whether any rank is out of time or was told to end: all stop together."""
+    late = 0 < plan.max_minutes < (time.monotonic() - began) / 60
+    halted = plan.halt is not None and not plan.halt.empty()
+    return bool(_sum(np.array([float(late or halted)]))[0] > 0)
 
 
 def _sum(values: NDArray[np.float64]) -> NDArray[np.float64]:

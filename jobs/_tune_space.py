@@ -229,7 +229,7 @@ def trial_config(base: train.Config, parameters: Parameters, *, out: str = "") -
     skipped = unused(base, parameters)
     changed: dict[str, Any] = {}
     more: dict[str, list[str]] = {"augment": [*base.augment], "model_args": [*base.model_args]}
-    for name, value in parameters.items():
+    for name, value in sorted(parameters.items()):  # the same flags in whatever order they came
         group, dot, key = name.partition(".")
         if not dot:
             changed[name] = value

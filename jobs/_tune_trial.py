@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import ray.tune
+from ray.util.queue import Queue
 from safetensors import SafetensorError
 
 from emotion import storage
@@ -21,7 +26,9 @@ from jobs._train_output import make_package, write_outputs
 from jobs._tune_search import EPOCH, METRIC
 from jobs._tune_space import command_of, trial_config, unused
 
-FAILED = "failed"
+FAILED, DONE = "failed", "done"
+Report = dict[str, Any]
+"""What Ray Tune is told: by METRIC, EPOCH, and FAILED and DONE at the end."""
 
 
 @dataclass(frozen=True)
@@ -48,48 +55,69 @@ class Job:
         return trial_config(self.base, trial.parameters, out=run)
 
 
-def run_trial(asked: dict[str, Any], *, job: Job) -> None:
-    """Ray Tune's entry point: train, or go on, and report the val UAR after each epoch.
+class TrialRun(ray.tune.Trainable):
+    """Ray Tune's side of a trial: the training runs in a thread, each step is an epoch.
 
-    Training that cannot go on is a bad choice of values and no error of the search.
+    A trial that Ray Tune stops is halted and waited for. Were its process killed, the reservation
+    of its workers would outlive it: Ray Train leaves that to an actor which asks the dashboard.
     """
-    trial = Trial(asked["number"], asked["parameters"])
+
+    def setup(  # type: ignore[override]  # tune.with_parameters gives the job
+        self, config: dict[str, Any], job: Job
+    ) -> None:
+        """Begin, or go on."""
+        self._rows: queue.Queue[Report | None] = queue.Queue()
+        self._halt = Queue(actor_options={"num_cpus": 0})
+        trial = Trial(config["number"], config["parameters"])
+        self._pool = ThreadPoolExecutor(1)
+        work = partial(train_trial, job, trial, halt=self._halt, report=self._rows.put)
+        self._ended = self._pool.submit(work)
+        self._ended.add_done_callback(lambda _: self._rows.put(None))
+
+    def step(self) -> Report:
+        """What the next epoch came to."""
+        report = self._rows.get()
+        return self._ended.result() if report is None else report
+
+    def cleanup(self) -> None:
+        """End after the epoch that is under way."""
+        self._halt.put(True)
+        self._pool.shutdown()
+        self._halt.shutdown()
+
+
+def train_trial(job: Job, trial: Trial, *, halt: Queue, report: Callable[[Report], None]) -> Report:
+    """Train, or go on; ``report`` is told of each epoch but the last, which is returned.
+
+    Training that cannot go on is a bad choice of values and no error of the search. Epochs before
+    an interruption are reported again: the scheduler is a new one.
+    """
     config = job.config(trial)
-    try:
-        fault = _train(config, job.concurrent)
-    except EmotionError as err:
-        ray.tune.report({METRIC: 0.0, FAILED: str(err)})
-        return
-    state = last_state(config.out)
-    best = state.best_row.val_uar
-    ray.tune.report({EPOCH: len(state.history), METRIC: best, FAILED: fault})
-
-
-def _train(config: train.Config, concurrent: int) -> str | None:
-    """Train to the end; the line that it stopped with before, if any."""
-    data = train.read_dataset(config)
-    plan = train.plan_worker(config, data)
-    train.claim(config, data)
-    if is_finished(config.out):
-        return None
-    heard = reporter(plan.recipe.epochs)
-    loaded = train.starting_weights(plan)
-    return train.train(config, data, plan, loaded, runs=concurrent, heard=heard).fault
-
-
-def reporter(epochs: int) -> OnEpoch:
-    """Reports every epoch but the last, which is reported when its package is written.
-
-    Epochs before an interruption are reported again: the scheduler is a new one.
-    """
     best: list[float] = []
 
     def heard(row: EpochRow, best_epoch: int, fresh: bool) -> None:
-        if row.epoch == len(best) + 1 < epochs:
+        if row.epoch == len(best) + 1 < config.epochs:
             best.append(max([*best[-1:], row.val_uar]))
-            ray.tune.report({EPOCH: row.epoch, METRIC: best[-1]})
+            report({EPOCH: row.epoch, METRIC: best[-1]})
 
-    return heard
+    try:
+        fault = _train(config, job.concurrent, halt=halt, heard=heard)
+    except EmotionError as err:
+        return {METRIC: 0.0, FAILED: str(err), DONE: True}
+    state = last_state(config.out)
+    found = {EPOCH: len(state.history), METRIC: state.best_row.val_uar}
+    return found | {FAILED: fault, DONE: True}
+
+
+def _train(config: train.Config, concurrent: int, *, halt: Queue, heard: OnEpoch) -> str | None:
+    """Train to the end; the line that it stopped with before, if any."""
+    data = train.read_dataset(config)
+    plan = replace(train.plan_worker(config, data), halt=halt)
+    train.claim(config, data)
+    if is_finished(config.out):
+        return None
+    loaded = train.starting_weights(plan)
+    return train.train(config, data, plan, loaded, runs=concurrent, heard=heard).fault
 
 
 def is_finished(run: str) -> bool:
@@ -158,6 +186,13 @@ def end_trial(job: Job, number: int, parameters: Parameters, *, error: str | Non
     if state.history:
         ended = _with_figures(ended, state, model_id=_package_id(config, state))
     return write_trial(job, ended)
+
+
+def settle(job: Job) -> None:
+    """Note the end of trials that came to it before they heard that they should stop."""
+    for trial in read_trials(job.out):
+        if trial.status == "stopped" and is_finished(job.config(trial).out):
+            end_trial(job, trial.number, trial.parameters, error=None)
 
 
 def _package_id(config: train.Config, state: RunState) -> str:

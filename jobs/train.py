@@ -249,7 +249,7 @@ def train(
     runs: int = 1,
     heard: OnEpoch = nothing,
 ) -> Fitted:
-    """Run the workers and write what the best epoch left; ``runs`` of them share the cluster."""
+    """Run the workers, beside other ``runs``; write what the best epoch left, unless halted."""
     epochs = plan.recipe.epochs
     with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
 
@@ -270,6 +270,8 @@ def train(
             on_epoch=on_epoch,
             initial=loaded.taken,
         )
+    if fitted.halted:
+        return fitted
     state = fitted.state
     package = make_package(state, data, plan, workers=config.workers or "auto", loaded=loaded)
     write_outputs(config.out, state, package, fault=fitted.fault)

@@ -39,14 +39,14 @@ from jobs._tune_search import (
     parameters_text,
 )
 from jobs._tune_space import Space, base_config, check_space, models_of, read_space
-from jobs._tune_trial import FAILED, Job, end_trial, read_trials, run_trial, write_trial
+from jobs._tune_trial import FAILED, Job, TrialRun, end_trial, read_trials, settle, write_trial
 
 MAY_CHANGE = ("out", "trials", "concurrent", "address")
 """Flags that may differ when a search goes on."""
 TUNE_ENV = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # OUT/trials has all that they would write
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # as in every other job
-    "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a stopped trial is in the middle of an epoch
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "86400",  # a stopped trial is in the middle of an epoch
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints tables at any verbosity
 }
 DRIVER_CPUS = 0.01
@@ -173,31 +173,29 @@ def _search(config: Config, job: Job, space: Space) -> None:
     )
     os.environ.update(TUNE_ENV)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    trainable = ray.tune.with_parameters(TrialRun, job=job)
     with tempfile.TemporaryDirectory() as scratch:  # nothing of Ray Tune's own is kept
         found = ray.tune.Tuner(
-            ray.tune.with_resources(partial_trial(job), {"CPU": DRIVER_CPUS}),
+            ray.tune.with_resources(trainable, {"CPU": DRIVER_CPUS}),
             tune_config=ray.tune.TuneConfig(
                 search_alg=search,
                 scheduler=scheduler,
                 num_samples=config.trials - len(ended),
                 max_concurrent_trials=config.concurrent,
-                reuse_actors=False,  # a stopped trial ends with its workers
+                reuse_actors=False,  # each trial begins in a new process
             ),
             run_config=ray.tune.RunConfig(
                 name="search",
                 storage_path=scratch,
                 verbose=0,
+                checkpoint_config=ray.tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=ray.tune.FailureConfig(max_failures=RETRIES),
                 callbacks=[Teller(job, config.trials)],
             ),
         ).fit()
+    settle(job)
     if found.errors:
         raise found.errors[0]
-
-
-def partial_trial(job: Job) -> Any:
-    """``run_trial`` of one job."""
-    return ray.tune.with_parameters(run_trial, job=job)
 
 
 class Teller(ray.tune.Callback):
