@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from emotion import storage
 from emotion.errors import InputError, PackageError
 from emotion.learn.models import MODELS, ModelArg, build_model
-from emotion.learn.onnx_export import OPSET, TOLERANCE, export_onnx, max_difference, to_onnx
+from emotion.learn.onnx_export import OPSET, TOLERANCE, export_onnx, max_difference, probes, to_onnx
 from emotion.learn.onnx_file import OnnxModel, load_onnx
 from emotion.learn.package import ModelPackage, load_package, pack_tar, save_package, weights_bytes
+from emotion.learn.transforms import to_input
 from emotion.predict.predictor import Predictor
 from jobs.export_onnx import main
 from tests.test_learn_package import LABELS, SPEC, a_package
 
-TINY: dict[str, ModelArg] = {"width": 4, "input_px": 16}
-SMALL = {
-    "r3d_lite": TINY,
+SMALL: dict[str, dict[str, ModelArg]] = {
+    "r3d_lite": {},  # of a black clip its first means were 1e-4 off
     "r3d_18": {},
     "mc3_18": {},
     "r2plus1d_18": {},
@@ -45,14 +45,18 @@ LARGE: list[tuple[str, dict[str, ModelArg]]] = [
 
 
 def packaged(name: str, args: dict[str, ModelArg]) -> ModelPackage:
-    """With random weights, and norms that are not the identity."""
+    """With random weights, and norms of the clips that it will see.
+
+    Without these a deep one answers all clips alike; with norms of other clips float32 itself is
+    too coarse for it (efficientnet_b0 in torch was 0.1 away from float64).
+    """
     torch.manual_seed(0)
-    model = build_model(name, 3, args)
+    model = build_model(name, 3, args).train()
     for part in model.modules():
         if isinstance(part, nn.BatchNorm2d | nn.BatchNorm3d):
-            assert part.running_mean is not None and part.running_var is not None
-            part.running_mean.normal_(0, 0.1)
-            part.running_var.uniform_(0.5, 2)
+            part.momentum = 1.0
+    with torch.no_grad():
+        model(torch.cat([*probes((4, 32, 32)), to_input(torch.from_numpy(some_clips(3)))]))
     weights = weights_bytes(model.state_dict())
     return ModelPackage(name, args, LABELS, SPEC, weights, {}, {}, {}, temperature=1.7)
 
@@ -79,7 +83,7 @@ def test_both_engines_give_the_same(name: str, args: dict[str, ModelArg]) -> Non
     found = Predictor(package, onnx=exported).probs(some_clips(3))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, torch_probs, atol=1e-4)
-    assert np.ptp(found[:, 0]) > 1e-6  # the model does look at the clips
+    assert np.ptp(found[:, 0]) > 1e-3  # the model does look at the clips
 
 
 def test_every_architecture_is_compared() -> None:
@@ -95,7 +99,7 @@ def test_sizes_that_do_not_divide(clip_len: int, px: int) -> None:
 
 
 def test_any_number_of_clips_and_none(tmp_path: Path) -> None:
-    package = packaged("r3d_lite", TINY)
+    package = a_package()
     predictor = Predictor(package, onnx=export_onnx(package))
     assert predictor.probs(some_clips(0)).shape == (0, 3)
     assert predictor.probs(some_clips(17)).shape == (17, 3)
@@ -103,7 +107,7 @@ def test_any_number_of_clips_and_none(tmp_path: Path) -> None:
 
 def test_the_file_is_plain_onnx() -> None:
     """What another program sees: names, types, an open batch size; logits, not probabilities."""
-    exported = export_onnx(packaged("r3d_lite", TINY))
+    exported = export_onnx(a_package())
     graph = onnx.load_from_string(exported.model)
     assert graph.opset_import[0].version == exported.opset == OPSET
     session = onnxruntime.InferenceSession(exported.model, providers=["CPUExecutionProvider"])

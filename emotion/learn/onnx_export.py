@@ -69,7 +69,7 @@ def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) ->
 def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
     try:
         # Of sizes that become constants, and of the exporter's own age: max_difference tells.
-        with warnings.catch_warnings(), torch.inference_mode():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 model,
@@ -96,7 +96,7 @@ def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int
     """
     session = open_session(exported, threads=torch.get_num_threads())
     worst = torch.zeros(())
-    for x_NCTHW in _probes(clip_shape):
+    for x_NCTHW in probes(clip_shape):
         with torch.inference_mode():
             expected_NK = model(x_NCTHW)
         (found_NK,) = session.run([OUTPUT], {INPUT: x_NCTHW.numpy()})
@@ -104,7 +104,7 @@ def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int
     return float(worst)
 
 
-def _probes(clip_shape: tuple[int, int, int]) -> list[Tensor]:
+def probes(clip_shape: tuple[int, int, int]) -> list[Tensor]:
     """Clips of several kinds and counts: noise, one that is black, and smooth ones that move."""
     generator = torch.Generator().manual_seed(0)
     noise_NCTHW = torch.randn(2, 3, *clip_shape, generator=generator)
