@@ -22,6 +22,16 @@ def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:
     return found
 
 
+def assert_same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    """Equal rows, but for the last bits of probabilities: they depend on who shared the batch."""
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.keys() == other.keys()
+        for name, value in mine.items():
+            close = name == "confidence" or name.startswith("prob_")
+            assert value == (pytest.approx(other[name], abs=1e-6) if close else other[name]), name
+
+
 def score(videos: Path | str, package: Path | str, out: Path | str, *options: str) -> int:
     given = ["--videos", str(videos), "--package", str(package), "--out", str(out)]
     return main([*given, "--shard-minutes", "0.1", *options])
@@ -113,7 +123,7 @@ def test_the_same_command_again_does_only_what_is_missing(
     (out / "scores/part-0000-000002.parquet").unlink()
     assert score(archive, package, out) == 0
     for name in ("scores", "videos", "rejects"):
-        assert rows(out, name) == rows(scores, name)
+        assert_same(rows(out, name), rows(scores, name))
 
 
 def test_a_removed_video_is_taken_out(
@@ -143,7 +153,7 @@ def test_s3_and_a_tarball_give_the_same(
     ours, theirs = ({r["uri"]: r for r in rows(d, "videos")} for d in (f"{s3}/scores", scores))
     assert ours.keys() == theirs.keys()
     for uri, row in ours.items():
-        assert row | {"video_id": ""} == theirs[uri] | {"video_id": ""}
+        assert_same([row | {"video_id": ""}], [theirs[uri] | {"video_id": ""}])
 
 
 def test_onnxruntime_gives_the_same_and_is_written_down(

@@ -1,5 +1,6 @@
 """jobs.train on a drawn dataset: one and several workers, going on, faults."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -186,10 +187,11 @@ def kill_the_worker(out: Path, killed: list[int]) -> None:
     until = time.monotonic() + 240
     while time.monotonic() < until and not list(out.glob("checkpoints/checkpoint_*/state.json")):
         time.sleep(0.02)
-    for process in psutil.process_iter(["cmdline"]):
-        if "RayTrainWorker" in " ".join(process.info["cmdline"] or ()):
-            process.kill()
-            killed.append(process.pid)
+    for process in psutil.Process().children(recursive=True):  # not those of other runs here
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                process.kill()
+                killed.append(process.pid)
 
 
 def weights_of(out: Path) -> bytes:
