@@ -1,5 +1,6 @@
 """jobs.train on a drawn dataset: one and several workers, going on, faults."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -172,14 +173,15 @@ def test_a_worker_that_dies_is_started_again(
 
 
 def kill_the_worker(out: Path, killed: list[int]) -> None:
-    """Kill the process that trains, once the first epoch has its checkpoint."""
+    """Kill this test's process that trains, once the first epoch has its checkpoint."""
     until = time.monotonic() + 240
     while time.monotonic() < until and not list(out.glob("checkpoints/checkpoint_*/state.json")):
         time.sleep(0.02)
-    for process in psutil.process_iter(["cmdline"]):
-        if "RayTrainWorker" in " ".join(process.info["cmdline"] or ()):
-            process.kill()
-            killed.append(process.pid)
+    for process in psutil.Process().children(recursive=True):  # other runs' workers are not ours
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                process.kill()
+                killed.append(process.pid)
 
 
 def weights_of(out: Path) -> bytes:
