@@ -183,7 +183,7 @@ def test_a_worker_that_dies_is_started_again(
 
 
 def kill_the_worker(out: Path, killed: list[int]) -> None:
-    """Kill the process that trains, once the first epoch has its checkpoint."""
+    """Kill this test's process that trains, once the first epoch has its checkpoint."""
     until = time.monotonic() + 240
     while time.monotonic() < until and not list(out.glob("checkpoints/checkpoint_*/state.json")):
         time.sleep(0.02)
