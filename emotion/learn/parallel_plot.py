@@ -209,7 +209,7 @@ def _curve(heights: Sequence[float]) -> Path:
 def _draw_axis(axes: Axes, place: int, dimension: Dimension, *, unused: bool) -> None:
     more = SPREAD if dimension.kind == "choice" else 0.0
     axes.plot([place, place], [-more, 1 + more], color="#333333", linewidth=1.1, zorder=4)
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 0.6}
     for tick in ticks(dimension):
         axes.plot([place - 0.02, place], [tick.at] * 2, color="#333333", linewidth=1.1, zorder=4)
         axes.text(
@@ -231,7 +231,7 @@ def _draw_axis(axes: Axes, place: int, dimension: Dimension, *, unused: bool) ->
 
 def _finish_axes(axes: Axes, num: int, *, unused: bool) -> None:
     axes.set_xlim(-0.55, num - 0.8)
-    axes.set_ylim(-0.24 if unused else -0.1, 1.28)
+    axes.set_ylim(-0.24 if unused else -0.1, 1.22)
     axes.set_axis_off()
 
 
