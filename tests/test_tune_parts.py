@@ -115,7 +115,7 @@ def checkpoint(folder: Path, epochs: int, *, num_classes: int = 2) -> None:
     state = RunState()
     for epoch in range(1, epochs + 1):
         logits, targets = np.zeros((1, num_classes), np.float32), np.zeros(1, np.int64)
-        state.add(row(epoch, epoch / 10), model, (logits, targets, ("clip",)))
+        state.add(row(epoch, epoch / 10), model, (logits, targets, ()))
     folder.mkdir(parents=True)
     save_state(folder, state, learner)
 

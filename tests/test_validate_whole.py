@@ -202,7 +202,7 @@ def test_each_defect_is_caught_and_nothing_else(
 
 def test_defects_are_seen_on_s3_too(s3: str) -> None:
     found = shards()
-    for plant in (twice, moved("faces"), alike(0.1), left_out("missing", 1)):
+    for plant in (twice, moved("faces"), alike(0.05), left_out("missing", 1)):
         plant(found)
     write(s3, found)
     assert [result.dataset for result in whole(s3, max_reject_share=0.1)] == [
