@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, ModelArg]] = {
     "r2plus1d_18": {},
     "swin3d_t": {},
     "cnn_mean": {"backbone": "efficientnet_b0"},
-    "cnn_lstm": {"backbone": "lite", "width": 4, "layers": 2},
+    "cnn_lstm": {"backbone": "lite", "width": 8, "layers": 2, "hidden": 32},
     "cnn_gru": {"backbone": "resnet18", "input_px": 16, "frame_step": 2},
     "cnn_attention": {"backbone": "convnext_tiny"},
 }
