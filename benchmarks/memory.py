@@ -26,6 +26,7 @@ from emotion.weights import load_yunet
 from jobs._cli import one_line_errors, parse
 from jobs._plan import plan_labelled
 from jobs._probe import probe_durations
+from jobs._shard_read import Reading
 from jobs._shard_work import BuildWorker, Work
 from jobs._shards import extend_plan
 
@@ -72,15 +73,15 @@ def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, An
     (folder / "labels.csv").write_text(f"uri,subject_id,label\n{path.name},s,happy\n")
     root, out = str(path.parent), str(folder / "out")
     plan = plan_labelled(root, f"{folder}/labels.csv", ("happy", "sad"), seed=0, folder=folder)
-    work = Work(
+    reading = Reading(
         root=root,
         out=out,
         spec=spec_for("yunet" if detector == "yunet" else "dlib"),
         limits=Limits(),
         keep_partial=False,
-        extra_columns=(),
         segment_s=300.0,
     )
+    work = Work(reading, ())
     durations = partial(probe_durations, root, address=None)
     refs, _ = extend_plan(
         out, plan, durations=durations, shard_s=None, segment_s=None, folder=folder
@@ -93,7 +94,7 @@ def measure(
 ) -> None:
     """Do one piece of work; puts peak MiB, seconds and clips."""
     began = time.monotonic()
-    model = load_yunet() if work.spec.detector == "yunet" else None
+    model = load_yunet() if work.reading.spec.detector == "yunet" else None
     found = BuildWorker(work, model)(item)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall_s = time.monotonic() - began

@@ -53,12 +53,12 @@ def print_estimate(
 
 def _try(plan: Plan, work: Work, yunet_model: bytes | None) -> tuple[float, float, int]:
     """Extract some videos spread over the plan: video seconds, wall seconds, bytes of crops."""
-    extractor = Extractor(work.spec, yunet_model=yunet_model, limits=work.limits)
+    extractor = Extractor(work.reading.spec, yunet_model=yunet_model, limits=work.reading.limits)
     tried_s, wall_s, crop_bytes = 0.0, 0.0, 0
     for video in _spread(plan.manifest, TRIED_VIDEOS):
         summary = VideoSummary()
         try:
-            with fetched(video, work.root) as path:
+            with fetched(video, work.reading.root) as path:
                 began = time.perf_counter()
                 rows = extractor.rows(path, video_id="0", summary=summary)
                 for table, row in rows:

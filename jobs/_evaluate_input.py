@@ -19,7 +19,7 @@ from emotion.learn.metrics import uar
 from emotion.learn.outcome import Outcome
 from emotion.learn.package import load_package
 from emotion.learn.splits import assign_split
-from schemas.tables import prob_column
+from schemas.scores import prob_column
 
 NOT_SCORED = "not_scored"
 Vectors = dict[str, tuple[float, ...]]

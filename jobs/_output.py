@@ -47,6 +47,18 @@ def _check_same(out: str, spec: ExtractionSpec, stored: dict[str, Any]) -> None:
         )
 
 
+def read_spec(out: str) -> ExtractionSpec:
+    """The extraction spec of a dataset or a score set.
+
+    Raises:
+        InputError: if there is none.
+    """
+    uri = storage.join(out, "spec.json")
+    if not storage.exists(uri):
+        raise InputError(f"{out} has no spec.json; name a folder that jobs.build_dataset made")
+    return ExtractionSpec.from_json(storage.read_json(uri))
+
+
 def write_entry(out: str, shard_id: str, entry: dict[str, Any]) -> None:
     """Mark a shard as done; to be called after its parts are written."""
     storage.write_json(_entry_uri(out, shard_id), entry)

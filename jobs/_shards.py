@@ -120,7 +120,7 @@ def extend_plan(
         Every shard, in order, and what is new.
     """
     with database(folder) as db:
-        number = _open_planned(db, out, plan, folder)
+        number = _open_planned(db, out, plan.extra_columns, folder)
         fresh, gone = _compare(db, plan, folder)
         if gone:
             _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", out)
@@ -136,6 +136,19 @@ def extend_plan(
             write_rows(folder / "cut.parquet", rows, schema, batch_rows=_GROUP_ROWS)
             _keep(folder / "cut.parquet", folder / f"plan-{number:04d}.parquet", out)
         return _refs(db, out), Change(fresh, gone)
+
+
+def planned_shards(out: str, folder: Path) -> list[ShardRef]:
+    """Every shard that the runs into ``out`` planned, as it is wanted now.
+
+    Args:
+        out: a dataset or a score set.
+        folder: an empty local folder for temporary files.
+    """
+    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
+    with database(folder) as db:
+        _open_planned(db, out, columns, folder)
+        return _refs(db, out)
 
 
 def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
@@ -195,7 +208,9 @@ def _keep(made: Path, name: Path, out: str) -> None:
         storage.write_bytes(f"{out}/_ledger/{name.name}", name.read_bytes())
 
 
-def _open_planned(db: duckdb.DuckDBPyConnection, out: str, plan: Plan, folder: Path) -> int:
+def _open_planned(
+    db: duckdb.DuckDBPyConnection, out: str, columns: Sequence[str], folder: Path
+) -> int:
     """Make views of what was planned before; returns how many runs did so."""
     number = 0
     for kind in ("plan", "retired"):
@@ -204,10 +219,10 @@ def _open_planned(db: duckdb.DuckDBPyConnection, out: str, plan: Plan, folder: P
             if not (folder / name).exists():
                 (folder / name).write_bytes(storage.read_bytes(file))
             number = max(number, int(name.split("-")[1].split(".")[0]) + 1)
-    schema = with_columns(MANIFEST, plan.extra_columns)
-    for kind, columns in (("plan", schema), ("retired", RETIRED)):
+    plans = with_columns(MANIFEST, columns)
+    for kind, schema in (("plan", plans), ("retired", RETIRED)):
         empty = folder / f"{kind}-none.parquet"
-        pq.write_table(columns.empty_table(), empty)
+        pq.write_table(schema.empty_table(), empty)
         db.execute(
             f"create or replace view {kind}s as select * from read_parquet("
             f"'{quoted(folder)}/{kind}-*.parquet', filename = true, file_row_number = true)"

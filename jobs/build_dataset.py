@@ -30,6 +30,7 @@ from jobs._dry_run import print_estimate
 from jobs._parts import part_uri
 from jobs._plan import Plan, plan_labelled
 from jobs._probe import probe_durations
+from jobs._shard_read import Reading
 from jobs._shard_work import Work
 from jobs._shards import Change, ShardRef, extend_plan
 from jobs.validate_dataset import print_report, validate
@@ -141,15 +142,15 @@ def run(config: Config) -> int:
         plan = plan_labelled(
             config.videos, config.labels, labels, seed=config.split_seed, folder=folder
         )
-        work = Work(
+        reading = Reading(
             root=config.videos,
             out=config.out,
             spec=spec,
             limits=config.limits,
             keep_partial=config.on_partial == "keep",
-            extra_columns=plan.extra_columns,
             segment_s=60 * config.segment_minutes,
         )
+        work = Work(reading, plan.extra_columns)
         if config.dry_run:
             refs, _ = plan_shards(config, plan, folder, out="")
             print_estimate(plan, refs, work, yunet_model, address=config.address)
@@ -196,7 +197,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
     with _ray.session(config.address):
         if first or joins:
             _build_items.do_items(first, joins, work, yunet_model)
-        return finish(config, plan, work.spec)
+        return finish(config, plan, work.reading.spec)
 
 
 def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: int) -> str:

@@ -17,8 +17,9 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError, VideoError
+from emotion.predict.answer import ClipPrediction, VideoPrediction
 from emotion.predict.predictor import Engine
-from emotion.predict.video import ClipPrediction, VideoPrediction, load_video_predictor
+from emotion.predict.video import load_video_predictor
 from jobs._cli import one_line_errors
 
 BAR_WIDTH = 20

@@ -7,24 +7,20 @@ Each URI is a local path or s3://. The same command again does only what is miss
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from ray.data import ActorPoolStrategy, Dataset, from_items
-
 from emotion import storage
-from emotion.errors import VideoError
-from emotion.extract.extractor import Extractor
-from emotion.extract.spec import ExtractionSpec
-from emotion.extract.walk import VideoSummary
+from emotion.errors import InputError
+from emotion.extract.decode import Limits
 from emotion.learn.package import ModelPackage
-from emotion.predict.predictor import Engine, Predictor, load_parts
+from emotion.predict.predictor import Engine, load_parts
+from emotion.predict.segments import SegmentRule
 from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
@@ -32,13 +28,13 @@ from jobs import _lock, _output, _ray
 from jobs._cli import one_line_errors, parse
 from jobs._plan import plan_archive
 from jobs._probe import probe_durations
-from jobs._progress import Progress
 from jobs._revise import revise_shard
-from jobs._scored import OpenShard, Shard, closing_row, commit, score_tables
-from jobs._shards import ShardRef, extend_plan, read_shard, to_do
-from jobs._videos import fetched, reject_row
-
-MODEL_BATCH = 16
+from jobs._score_commit import Commit
+from jobs._score_read import copy_plan_rejects
+from jobs._score_stream import Stages, stream
+from jobs._shard_read import Reading
+from jobs._shards import ShardRef, extend_plan, planned_shards, to_do
+from schemas.scores import score_tables
 
 
 @dataclass(frozen=True)
@@ -46,144 +42,141 @@ class Config:
     """What to score with what.
 
     Attributes:
-        videos: Folder of videos, searched with its sub-folders.
         package: Model package: a folder, an s3:// prefix or a model.tar.gz.
         out: Folder for the scores; new, or begun by the same command.
+        videos: Folder of videos, searched with its sub-folders.
+        from_dataset: Folder that jobs.build_dataset made, instead of --videos: its clips are
+            scored, and no video is opened.
         yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
+        segment_enter: A label takes over once it leads the present one by this probability.
+        segment_min_s: Shorter runs of a label go to their neighbours.
+        segment_gap_s: A face that is away for longer ends the run.
+        segment_minutes: Longer videos are read in segments of this length by different workers.
         shard_minutes: Video time per shard, the unit of work and of resume; default: by the
             archive, from half a minute to an hour.
         engine: torch, or onnx: the package's model.onnx, on CPUs; jobs.export_onnx makes it.
+        batch_size: Clips per call of the model.
+        gpu_share: Of a GPU, for each model: 0.5 lets two of them share one.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    videos: str
     package: str
     out: str
+    videos: str | None = None
+    from_dataset: str | None = None
     yunet: str | None = None
+    segment_enter: float = SegmentRule.enter
+    segment_min_s: float = SegmentRule.min_s
+    segment_gap_s: float = SegmentRule.max_gap_s
+    segment_minutes: float = 5.0
     shard_minutes: float | None = None
     engine: Engine = "torch"
+    batch_size: int = 16
+    gpu_share: float = 1.0
     address: str | None = None
 
+    def __post_init__(self) -> None:
+        if (self.videos is None) == (self.from_dataset is None):
+            raise InputError("give one of --videos and --from-dataset")
+        checks = {
+            "segment_enter": 0 <= self.segment_enter < 1,
+            "segment_min_s": self.segment_min_s >= 0,
+            "segment_gap_s": self.segment_gap_s >= 0,
+            "segment_minutes": self.segment_minutes > 0,
+            "shard_minutes": self.shard_minutes is None or self.shard_minutes > 0,
+            "batch_size": self.batch_size >= 1,
+            "gpu_share": 0 < self.gpu_share <= 1,
+        }
+        for name, good in checks.items():
+            if not good:
+                flag = name.replace("_", "-")
+                raise InputError(f"--{flag} is {getattr(self, name)}, out of range; see --help")
 
-class ExtractVideo:
-    """A manifest row to its clips and a last row that closes the video; runs as an actor."""
-
-    def __init__(self, spec: ExtractionSpec, yunet_model: bytes | None, root: str) -> None:
-        self._extractor = Extractor(spec, yunet_model=yunet_model)
-        self._root = root
-
-    def __call__(self, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yield rows of shard_id, video_id, kind (clip, video, reject), row (JSON) and crops.
-
-        A video that breaks half-way closes with ``reject``: the clips before it are not kept.
-        """
-        video = json.loads(item["video"])
-        base = {"shard_id": item["shard_id"], "video_id": video["video_id"]}
-        summary = VideoSummary()
-        try:
-            with fetched(video, self._root) as path:
-                rows = self._extractor.rows(path, video_id=video["video_id"], summary=summary)
-                for table, row in rows:
-                    if table == "clips":
-                        crops = row.pop("crops")
-                        yield base | {"kind": "clip", "row": json.dumps(row), "crops": crops}
-                closing = closing_row(video, storage.sha256(str(path)), summary)
-            yield base | {"kind": "video", "row": json.dumps(closing), "crops": []}
-        except VideoError as err:
-            closing = reject_row(video, err)
-            yield base | {"kind": "reject", "row": json.dumps(closing), "crops": []}
-
-
-class ScoreClips:
-    """Adds the probabilities of each clip row, across videos; runs as an actor."""
-
-    def __init__(self, package_uri: str, device: str, engine: Engine) -> None:
-        self._predictor = Predictor.load(package_uri, device=device, engine=engine)
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """Replace crops by probs, a list of K floats; empty on rows that are no clips."""
-        crops = batch["crops"].to_pylist()
-        clips = [number for number, jpegs in enumerate(crops) if jpegs]
-        scored = self._predictor.jpeg_probs([crops[number] for number in clips])
-        probs: list[list[float]] = [[] for _ in crops]
-        for number, vector in zip(clips, scored, strict=True):
-            probs[number] = [float(p) for p in vector]
-        column = pa.array(probs, pa.list_(pa.float32()))
-        return batch.drop_columns(["crops"]).append_column("probs", column)
-
-
-def score_rows(
-    shards: Sequence[Shard],
-    *,
-    config: Config,
-    package: ModelPackage,
-    yunet_model: bytes | None,
-) -> Dataset:
-    """Shards to scored rows, lazily and streaming; pixels end at the model stage."""
-    items = [
-        {"shard_id": shard.ref.shard_id, "video": json.dumps(video)}
-        for shard in shards
-        for video in shard.videos
-    ]
-    cpus = _ray.cluster_cpus()
-    gpus = _ray.cluster_gpus() if config.engine == "torch" else 0
-    env = {"env_vars": _ray.WORKER_ENV}
-    # Without a GPU both stages take half a CPU, so that neither keeps the other from starting.
-    extracted = from_items(items, override_num_blocks=len(items)).flat_map(
-        ExtractVideo,
-        fn_constructor_args=(package.spec, yunet_model, config.videos),
-        compute=ActorPoolStrategy(min_size=1, max_size=min(cpus, len(items))),
-        num_cpus=1 if gpus else 0.5,
-        runtime_env=env,
-    )
-    return extracted.map_batches(
-        ScoreClips,
-        fn_constructor_args=(config.package, "cuda" if gpus else "cpu", config.engine),
-        batch_size=MODEL_BATCH,
-        batch_format="pyarrow",
-        compute=ActorPoolStrategy(min_size=1, max_size=max(1, gpus or cpus)),
-        num_gpus=1 if gpus else None,
-        num_cpus=None if gpus else 0.5,
-        runtime_env=env,
-    )
+    @property
+    def rule(self) -> SegmentRule:
+        """How segments are cut."""
+        return SegmentRule(self.segment_enter, self.segment_min_s, self.segment_gap_s)
 
 
 def run(config: Config) -> int:
     """Plan, score what is missing, report, mark as complete."""
     package, _ = load_parts(config.package, config.engine)
-    yunet_model = detector_weights(package, config.yunet)
-    stored = {
+    yunet_model = None if config.from_dataset else detector_weights(package, config.yunet)
+    stages = Stages(
+        reading=Reading(
+            root=config.videos or "",
+            out=config.out,
+            spec=package.spec,
+            limits=Limits(),
+            keep_partial=False,
+            segment_s=60 * config.segment_minutes,
+        ),
+        dataset=config.from_dataset or "",
+        package=config.package,
+        engine=config.engine,
+        yunet_model=yunet_model,
+        batch_size=config.batch_size,
+        gpu_share=config.gpu_share,
+    )
+    stored: dict[str, Any] = {
         "videos_root": config.videos,
+        "dataset": config.from_dataset,
         "labels": list(package.labels),
         "model_id": package.model_id,
         "temperature": package.temperature,
         "architecture": package.name,
         "engine": config.engine,
+        "segments": vars(config.rule),
         "training": dict(package.training),
     }
+    if config.from_dataset:
+        return _run_from_dataset(config, package, stages, stored)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
-        plan = plan_archive(config.videos, Path(name))
+        plan = plan_archive(stages.reading.root, Path(name))
         _output.claim(config.out, spec=package.spec, config=stored)
         with _lock.held(config.out):
             refs, _ = extend_plan(
                 config.out,
                 plan,
-                durations=partial(probe_durations, config.videos, address=config.address),
+                durations=partial(probe_durations, stages.reading.root, address=config.address),
                 shard_s=60 * config.shard_minutes if config.shard_minutes else None,
-                segment_s=None,
+                segment_s=stages.reading.segment_s,
                 folder=Path(name),
             )
-            return _score(config, package, yunet_model, refs, plan.num_videos)
+            return _score(config, package, stages, refs, left_out=Counter())
+
+
+def _run_from_dataset(
+    config: Config, package: ModelPackage, stages: Stages, stored: dict[str, Any]
+) -> int:
+    """The dataset's shards are this job's: what it built, changed or took out since is noticed."""
+    dataset = stages.dataset
+    if not storage.exists(storage.join(dataset, _output.SUCCESS)):
+        raise InputError(f"--from-dataset {dataset} is not complete; run jobs.build_dataset")
+    spec = _output.read_spec(dataset)
+    if spec.digest != package.spec.digest:
+        raise InputError(
+            f"--from-dataset {dataset} was made with another extraction spec than the package "
+            f"({spec.difference(package.spec)}); score the videos, or build the dataset by the "
+            "package's spec"
+        )
+    _output.claim(config.out, spec=package.spec, config=stored)
+    with _lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        refs = planned_shards(dataset, Path(name))
+        left_out = copy_plan_rejects(dataset, config.out)
+        return _score(config, package, stages, refs, left_out=left_out)
 
 
 def _score(
     config: Config,
     package: ModelPackage,
-    yunet_model: bytes | None,
+    stages: Stages,
     refs: Sequence[ShardRef],
-    num_videos: int,
+    *,
+    left_out: Counter[str],
 ) -> int:
     missing, revise = to_do(refs, config.out)
+    num_videos = sum(ref.num_rows - len(ref.retired) for ref in refs)
     print(f"plan: {num_videos} videos in {len(refs)} shards, {len(missing)} shards to do")
     success = storage.join(config.out, _output.SUCCESS)
     if not missing and not revise and storage.exists(success):
@@ -192,47 +185,23 @@ def _score(
     storage.remove(success)
     for ref in revise:
         revise_shard(config.out, ref, score_tables(package.labels))
+    told = Commit(config.out, package.labels, package.spec, config.rule)
     if missing:
-        shards = [Shard(ref, tuple(read_shard(ref))) for ref in missing]
         with _ray.session(config.address):
-            _score_missing(shards, config, package, yunet_model)
-    return finish(config, package, num_videos)
+            stream(missing, stages, told)
+    return finish(config, package, num_videos, left_out)
 
 
-def _score_missing(
-    missing: Sequence[Shard],
-    config: Config,
-    package: ModelPackage,
-    yunet_model: bytes | None,
-) -> None:
-    """Stream the rows back and commit each shard as it becomes complete."""
-    by_id = {shard.ref.shard_id: shard for shard in missing}
-    under_way = {
-        shard.ref.shard_id: OpenShard({str(v["video_id"]) for v in shard.videos})
-        for shard in missing
-    }
-    rows = score_rows(missing, config=config, package=package, yunet_model=yunet_model)
-    total = sum(len(s.videos) for s in missing)
-    with Progress("score", total=total, unit="video") as progress:
-        for row in rows.iter_rows():
-            shard_id = str(row["shard_id"])
-            if row["kind"] == "clip":
-                progress.step(0, clips=1)
-            else:
-                progress.step(1, **{f"{row['kind']}s": 1})
-            shard = under_way.get(shard_id)  # gone: a late clip of a video that was rejected
-            if shard is not None and shard.add(row):
-                commit(config.out, by_id[shard_id], under_way.pop(shard_id), package.labels)
-
-
-def finish(config: Config, package: ModelPackage, num_listed: int) -> int:
+def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> int:
     """Write the report and the marker; print the summary."""
     entries = _output.read_entries(config.out)
-    counts, reasons = _output.add_counts(entries, "counts"), _output.add_counts(entries, "rejects")
+    counts = _output.add_counts(entries, "counts")
+    counts["rejects"] = counts.get("rejects", 0) + left_out.total()
+    reasons = left_out + Counter(_output.add_counts(entries, "rejects"))
     storage.write_bytes(storage.join(config.out, "report.html"), scores_report(config.out).encode())
     success = {
         "counts": counts,
-        "rejects": reasons,
+        "rejects": dict(reasons),
         "labels": list(package.labels),
         "model_id": package.model_id,
         "spec_digest": package.spec.digest,
@@ -240,7 +209,10 @@ def finish(config: Config, package: ModelPackage, num_listed: int) -> int:
     }
     storage.write_json(storage.join(config.out, _output.SUCCESS), success)
     print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
-    print(f"  {counts['scores']:,} clips scored by model {package.model_id}")
+    print(
+        f"  {counts['scores']:,} clips scored by model {package.model_id}; "
+        f"{counts['tracks']:,} tracks, {counts['segments']:,} segments"
+    )
     for reason, count in sorted(reasons.items()):
         print(f"  left out: {reason} {count:,}")
     return 0
@@ -253,7 +225,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(
         replace(
             config,
-            videos=storage.absolute(config.videos),
+            videos=storage.absolute(config.videos) if config.videos else None,
+            from_dataset=storage.absolute(config.from_dataset) if config.from_dataset else None,
             package=storage.absolute(config.package),
             out=storage.absolute(config.out),
         )

@@ -177,55 +177,6 @@ DATASETS = {
 """The six tables of a dataset, by folder name."""
 
 
-def prob_column(label: str) -> str:
-    """Name of the column with one label's probability.
-
-    >>> prob_column("happy")
-    'prob_happy'
-    """
-    return f"prob_{label}"
-
-
-def scores_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per clip of a scored archive; probabilities in the package's label order."""
-    return pa.schema(
-        [
-            ("clip_id", pa.string()),
-            ("video_id", pa.string()),
-            ("uri", pa.string()),
-            ("track_id", pa.int32()),
-            ("identity_id", pa.int32()),
-            ("start_s", pa.float64()),
-            ("stop_s", pa.float64()),
-            ("box", FLOATS),
-            ("num_faces", pa.int32()),
-            ("quality", pa.float32()),
-            ("label", pa.string()),
-            ("confidence", pa.float32()),
-            *[(prob_column(label), pa.float32()) for label in labels],
-        ]
-    )
-
-
-def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per video of a scored archive."""
-    return pa.schema(
-        [
-            ("video_id", pa.string()),
-            ("uri", pa.string()),
-            ("content_sha256", pa.string()),
-            ("duration_s", pa.float64()),
-            ("num_clips", pa.int32()),
-            ("num_tracks", pa.int32()),
-            ("coverage", pa.float32()),  # share of sampled frames with a tracked face, 0 to 1
-            ("label", pa.string()),  # null where there is no clip
-            ("confidence", pa.float32()),
-            ("reason", pa.string()),  # why there is no label, else null
-            *[(prob_column(label), pa.float32()) for label in labels],
-        ]
-    )
-
-
 def with_columns(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
     """``schema`` and further string columns, as the label table brings them."""
     for name in names:

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from emotion import storage
+from emotion.predict.answer import by_label, top
 from emotion.predict.predictor import pool_clips
-from emotion.predict.video import by_label, top
 from schemas.api import ErrorDetail, RecordAnswer, RecordRequest, VideoAnswer
 from serve.errors import RequestError
 from serve.scoring import Worker

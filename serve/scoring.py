@@ -18,7 +18,7 @@ from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
 
 if TYPE_CHECKING:
-    from emotion.predict.video import VideoPrediction
+    from emotion.predict.answer import VideoPrediction
 
 
 class ModelFacts(Protocol):

@@ -16,7 +16,8 @@ from emotion.learn.bootstrap import Tally, bootstrap
 from emotion.learn.evaluation import Outcome, evaluate
 from emotion.learn.splits import assign_split
 from jobs.evaluate import main
-from schemas.tables import REJECTS, rows_table, scored_videos_schema
+from schemas.scores import scored_videos_schema
+from schemas.tables import REJECTS, rows_table
 
 LABELS = ("up", "down", "odd")
 

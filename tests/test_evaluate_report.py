@@ -20,7 +20,8 @@ from emotion.predict.predictor import pool_clips
 from emotion.report.mistakes import MAX_CROPS, SIDE_PX, make_strip, surest_mistakes
 from jobs._evaluate_input import dataset_facts, read_scores, uncalibrated_probs
 from jobs.evaluate import main
-from schemas.tables import prob_column, rows_table, scored_videos_schema, scores_schema
+from schemas.scores import prob_column, scored_videos_schema, scores_schema
+from schemas.tables import rows_table
 from tests.pages import parsed
 from tests.tiny_dataset import CROP, LABELS, SPEC, a_video, add, clean, tables_of, write_dataset
 

@@ -16,7 +16,8 @@ from emotion.report.charts import histogram
 from emotion.report.evaluation import evaluation_report
 from emotion.report.scores import scores_page, scores_report
 from emotion.report.validation import validation_report
-from schemas.tables import REJECTS, rows_table, scored_videos_schema
+from schemas.scores import scored_videos_schema
+from schemas.tables import REJECTS, rows_table
 from tests.pages import parsed
 from tests.tiny_dataset import LABELS
 

@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 
 from emotion.errors import REASONS
 from emotion.labels import LABELS
-from schemas.tables import DATASETS, prob_column, scored_videos_schema, scores_schema
+from schemas.scores import prob_column, scored_videos_schema, scores_schema
+from schemas.tables import DATASETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("schemas", "emotion", "jobs", "serve")

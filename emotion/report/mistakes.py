@@ -13,7 +13,7 @@ from emotion.errors import InputError
 from emotion.learn.outcome import Outcome
 from emotion.report.page import data_uri
 from emotion.report.parts import read_group, read_groups
-from schemas.tables import prob_column
+from schemas.scores import prob_column
 
 SIDE_PX = 96  # of a crop on the page
 MAX_CROPS = 24  # of one strip; a longer clip is thinned

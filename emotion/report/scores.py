@@ -48,7 +48,7 @@ def scores_page(
     """Render the page from tables in memory.
 
     Args:
-        videos: a row per video, as ``schemas.tables.scored_videos_schema``; may be empty.
+        videos: a row per video, as ``schemas.scores.scored_videos_schema``; may be empty.
         rejects: rows of ``rejects``, which tell more about videos without an answer.
         labels: the package's label set, in order.
         facts: what the score set was made with, shown as it is.

@@ -1,0 +1,71 @@
+"""What is said of a clip and of a video; plain values, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ClipPrediction:
+    """What the model says of one clip of one track; probabilities by label, in label order."""
+
+    clip_id: str
+    track_id: int
+    identity_id: int
+    start_s: float
+    stop_s: float
+    box: Box
+    num_faces: int
+    quality: float
+    label: str
+    confidence: float
+    probs: dict[str, float]
+
+
+@dataclass(frozen=True)
+class VideoPrediction:
+    """What the model says of one video.
+
+    Attributes:
+        uri: the name by which it was asked for.
+        duration_s: its length.
+        label: of the pooled probabilities; None where there is no clip.
+        confidence: probability of the label, or None.
+        probs: pooled over the clips, by label; empty where there is none.
+        coverage: share of sampled frames with a tracked face, 0 to 1.
+        reason: why there is no label (``no_face``, ``short_tracks``), or None.
+        num_tracks: faces followed.
+        clips: in order of time they were completed.
+        model_id: of the package.
+    """
+
+    uri: str
+    duration_s: float
+    label: str | None
+    confidence: float | None
+    probs: dict[str, float]
+    coverage: float
+    reason: str | None
+    num_tracks: int
+    clips: tuple[ClipPrediction, ...]
+    model_id: str
+
+
+def top(probs: NDArray[np.float32], labels: tuple[str, ...]) -> tuple[str, float]:
+    """The most probable label and its probability; the first of equals.
+
+    >>> top(np.array([0.25, 0.75], np.float32), ("calm", "tense"))
+    ('tense', 0.75)
+    """
+    best = int(probs.argmax())
+    return labels[best], float(probs[best])
+
+
+def by_label(probs: NDArray[np.float32], labels: tuple[str, ...]) -> dict[str, float]:
+    """Probabilities by label, in label order."""
+    return {label: float(p) for label, p in zip(labels, probs, strict=True)}

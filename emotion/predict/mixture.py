@@ -1,0 +1,51 @@
+"""Mixed emotions: what comes second, how close it is, how spread the probabilities are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What one vector of probabilities says beside itself.
+
+    Attributes:
+        label: the most probable; the first of equals.
+        confidence: its probability, 0 to 1.
+        second_label: the next; None where there is one label only.
+        margin: confidence minus the second's probability, 0 to 1; small: two emotions compete.
+        entropy: of the vector in bits, 0 (one label is certain) to log2 of the number of labels
+            (Shannon 1948).
+    """
+
+    label: str
+    confidence: float
+    second_label: str | None
+    margin: float
+    entropy: float
+
+
+def mixture(probs: NDArray[np.floating], labels: tuple[str, ...]) -> Mixture:
+    """Read one vector of probabilities.
+
+    Args:
+        probs: (K,), K at least 1, summing to 1.
+        labels: K names.
+
+    >>> mixture(np.array([0.5, 0.25, 0.25]), ("calm", "tense", "glad"))
+    Mixture(label='calm', confidence=0.5, second_label='tense', margin=0.25, entropy=1.5)
+    """
+    order = np.argsort(-probs, kind="stable")
+    first = float(probs[order[0]])
+    second = float(probs[order[1]]) if len(order) > 1 else 0.0
+    some = probs[probs > 0].astype(np.float64)
+    return Mixture(
+        label=labels[int(order[0])],
+        confidence=first,
+        second_label=labels[int(order[1])] if len(order) > 1 else None,
+        margin=first - second,
+        entropy=float(abs(-(some * np.log2(some)).sum())),  # abs: no -0.0
+    )

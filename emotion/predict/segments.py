@@ -1,0 +1,128 @@
+"""Runs of one label in a track: hysteresis, a minimum length, gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ENTER = 0.1
+"""A label takes over once it is more probable than the present one by this much..."""
+MIN_S = 0.5
+"""... and holds for this long; shorter runs go to their neighbours."""
+MAX_GAP_S = 1.0
+"""A face that is away for longer ends the run; it was not seen."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Samples [start, stop) of a track that show one label.
+
+    Attributes:
+        start: index of its first sample among the track's.
+        stop: index after its last.
+        class_index: the label.
+    """
+
+    start: int
+    stop: int
+    class_index: int
+
+
+@dataclass(frozen=True)
+class SegmentRule:
+    """How runs are cut; see ``runs``.
+
+    Attributes:
+        enter: lead by which a label takes over, 0 to 1; 0: no hysteresis.
+        min_s: least length of a run.
+        max_gap_s: longest absence of the face within a run.
+    """
+
+    enter: float = ENTER
+    min_s: float = MIN_S
+    max_gap_s: float = MAX_GAP_S
+
+
+def runs(
+    probs: NDArray[np.float32],
+    frame_index: NDArray[np.int64],
+    *,
+    fps: float,
+    rule: SegmentRule = SegmentRule(),  # noqa: B008  (frozen)
+) -> list[Run]:
+    """Cut a track's samples into runs.
+
+    Args:
+        probs: (N, K) at the samples in which the face was found.
+        frame_index: (N,) their numbers on the grid of ``fps``, rising.
+        fps: samples per second.
+        rule: how.
+
+    Returns:
+        Runs in order that cover all N samples; none for N of 0. Neighbours have different labels
+        unless the face was away between them. A run is shorter than ``min_s`` only where the face
+        was not seen for longer.
+
+    >>> p = np.array([[0.9, 0.1]] * 3 + [[0.4, 0.6]] * 3, np.float32)
+    >>> runs(p, np.arange(6), fps=1)
+    [Run(start=0, stop=3, class_index=0), Run(start=3, stop=6, class_index=1)]
+    """
+    found: list[Run] = []
+    breaks = np.flatnonzero(np.diff(frame_index) - 1 > rule.max_gap_s * fps) + 1
+    for first, last in zip([0, *breaks], [*breaks, len(frame_index)], strict=True):
+        if first < last:
+            state = _hysteresis(probs[first:last], rule.enter)
+            state = _merge_short(state, probs[first:last], frame_index[first:last], fps, rule.min_s)
+            found += [
+                Run(int(first) + a, int(first) + b, int(state[a])) for a, b in _equal_runs(state)
+            ]
+    return found
+
+
+def _hysteresis(probs: NDArray[np.float32], enter: float) -> NDArray[np.int64]:
+    """The label of each sample, which changes only for one that leads by ``enter``.
+
+    The change is dated back to where the new label began to lead: it says when a thing is sure,
+    not when it happened.
+    """
+    best = probs.argmax(axis=1)
+    state = np.empty(len(probs), np.int64)
+    now = int(best[0])
+    for k in range(len(probs)):
+        challenger = int(best[k])
+        if challenger != now and probs[k, challenger] - probs[k, now] > enter:
+            back = k
+            while back > 0 and state[back - 1] == now and best[back - 1] == challenger:
+                back -= 1
+                state[back] = challenger
+            now = challenger
+        state[k] = now
+    return state
+
+
+def _equal_runs(state: NDArray[np.int64]) -> list[tuple[int, int]]:
+    edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _merge_short(
+    state: NDArray[np.int64],
+    probs: NDArray[np.float32],
+    frame_index: NDArray[np.int64],
+    fps: float,
+    min_s: float,
+) -> NDArray[np.int64]:
+    """Give the shortest run to the neighbour it fits better, until none is too short."""
+    state = state.copy()
+    while True:
+        parts = _equal_runs(state)
+        lengths = [(frame_index[b - 1] + 1 - frame_index[a]) / fps for a, b in parts]
+        shortest = int(np.argmin(lengths))
+        if len(parts) == 1 or lengths[shortest] >= min_s - 1e-9:
+            return state
+        a, b = parts[shortest]
+        beside = {int(state[a - 1])} if a else set()
+        beside |= {int(state[b])} if b < len(state) else set()
+        state[a:b] = max(sorted(beside), key=lambda k: float(probs[a:b, k].sum()))
