@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.extract.spec import ExtractionSpec
-from emotion.predict.answer import ClipPrediction, by_label, top
+from emotion.predict.answer import clip_prediction
+from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
-from emotion.predict.summary import summarise
+from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
 from jobs import _output
 from jobs._cli import expected_errors, expected_line
@@ -25,7 +25,8 @@ from jobs._plan import Row
 from schemas.scores import score_tables
 
 SLOWEST = 5
-Scored = tuple[dict[str, Any], list[float]]
+Scored = tuple[dict[str, Any], list[float], list[float]]
+"""A clip's row, its probabilities, and those of its steps one after the other."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class OpenShard:
         """Take one row; True when the shard is complete: its end and all clips of its videos."""
         content = json.loads(row["row"])
         if row["kind"] == "clip":
-            self.clips[str(content["clip_id"])] = (content, list(row["probs"]))
+            self.clips[str(content["clip_id"])] = (content, list(row["probs"]), list(row["steps"]))
         else:
             self.end = content
         if self.end is None:
             return False
         wanted = {str(v["video_id"]): int(v["num_clips"]) for v in self.end["videos"]}
-        here = sum(str(clip["video_id"]) in wanted for clip, _ in self.clips.values())
+        here = sum(str(clip["video_id"]) in wanted for clip, *_ in self.clips.values())
         return here == sum(wanted.values())
 
 
@@ -81,15 +82,15 @@ def commit(told: Commit, shard_id: str, opened: OpenShard, *, retired: int) -> R
     """Write one shard's parts, then its ledger entry; returns the entry."""
     end = opened.end or {}
     by_video: dict[str, list[Scored]] = {}
-    for clip, probs in opened.clips.values():
-        by_video.setdefault(str(clip["video_id"]), []).append((clip, probs))
+    for scored in opened.clips.values():
+        by_video.setdefault(str(scored[0]["video_id"]), []).append(scored)
     faces = read_faces(told.out, shard_id)
     schemas = {k: v for k, v in score_tables(told.labels).items() if k != "faces"}
     with ShardWriter(schemas) as writer:
         for video in end["videos"]:
             name = str(video["video_id"])
-            scored = sorted(by_video.get(name, []), key=lambda c: str(c[0]["clip_id"]))
-            for table, row in video_rows(video, scored, faces.get(name, []), told):
+            of_video = sorted(by_video.get(name, []), key=lambda c: str(c[0]["clip_id"]))
+            for table, row in video_rows(video, of_video, faces.get(name, []), told):
                 writer.add(table, row)
         for row in end["rejects"]:
             writer.add("rejects", row)
@@ -115,10 +116,13 @@ def video_rows(
     """Every row of one video that was read, by table."""
     who = {"video_id": video["video_id"], "uri": video["uri"]}
     clips = []
-    for clip, probs in scored:
+    for clip, probs, steps in scored:
         vector = np.array(probs, np.float32)
-        clips.append(clip_prediction(clip, vector, told.labels))
-        yield "scores", clip | mixed(vector, told.labels)
+        of_steps = np.array(steps, np.float32).reshape(-1, len(told.labels))
+        answer = clip_prediction(clip, vector, told.labels)
+        clips.append(ScoredClip(answer, clip["pts_s"], of_steps))
+        stored = {name: value for name, value in clip.items() if name != "pts_s"}
+        yield "scores", stored | mixed(vector, told.labels)
     made = summarise(
         faces,
         clips,
@@ -138,64 +142,12 @@ def video_rows(
     yield "videos", {k: v for k, v in video.items() if k != "wall_s"} | made.video
 
 
-def clip_prediction(
-    clip: dict[str, Any], probs: np.ndarray[Any, np.dtype[np.float32]], labels: tuple[str, ...]
-) -> ClipPrediction:
-    """A stored clip and what the model says of it."""
-    label, confidence = top(probs, labels)
-    x1, y1, x2, y2 = clip["box"]
-    return ClipPrediction(
-        clip_id=clip["clip_id"],
-        track_id=clip["track_id"],
-        identity_id=clip["identity_id"],
-        start_s=clip["start_s"],
-        stop_s=clip["stop_s"],
-        box=(x1, y1, x2, y2),
-        num_faces=clip["num_faces"],
-        quality=clip["quality"],
-        label=label,
-        confidence=confidence,
-        probs=by_label(probs, labels),
-    )
-
-
 def read_faces(out: str, shard_id: str) -> dict[str, list[TrackFaces]]:
     """The tracks of each video of a shard."""
     columns = ["video_id", "track_id", "identity_id", "frame_index", "score", "size_px", "box"]
     with storage.local_copy(part_uri(out, "faces", shard_id)) as path:
         table = pq.read_table(path, columns=columns)
     return tracks_of(table)
-
-
-def tracks_of(table: pa.Table) -> dict[str, list[TrackFaces]]:
-    """Tracked faces by video, in order of track; see ``schemas.scores.SCORED_FACES``."""
-    table = table.filter(table["track_id"].is_valid())
-    table = table.sort_by([(k, "ascending") for k in ("video_id", "track_id", "frame_index")])
-    video, track = table["video_id"].to_pylist(), table["track_id"].to_numpy()
-    identity = table["identity_id"].to_numpy()
-    frame = table["frame_index"].to_numpy().astype(np.int64)
-    score = table["score"].to_numpy().astype(np.float64)
-    size = table["size_px"].to_numpy().astype(np.float64)
-    flat = table["box"].combine_chunks().flatten() if table.num_rows else pa.array([], pa.float32())
-    boxes = flat.to_numpy(zero_copy_only=False).reshape(-1, 4).astype(np.float32)
-    found: dict[str, list[TrackFaces]] = {}
-    start = 0
-    for stop in range(1, len(video) + 1):
-        same = stop < len(video) and video[stop] == video[start] and track[stop] == track[start]
-        if same:
-            continue
-        span = slice(start, stop)
-        faces = TrackFaces(
-            track_id=int(track[start]),
-            identity_id=int(identity[start]),
-            frame_index=frame[span],
-            scores=score[span],
-            sizes_px=size[span],
-            boxes=boxes[span],
-        )
-        found.setdefault(video[start], []).append(faces)
-        start = stop
-    return found
 
 
 def _num_rows(out: str, table: str, shard_id: str) -> int:

@@ -33,7 +33,7 @@ Item = dict[str, Any]
 
 def clip_item(shard_id: str, clip: Row) -> Item:
     """One clip on its way to the model."""
-    known = {k: v for k, v in clip.items() if k not in ("crops", "pts_s")}
+    known = {k: v for k, v in clip.items() if k != "crops"}
     return {
         "shard_id": shard_id,
         "kind": "clip",

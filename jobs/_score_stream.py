@@ -30,6 +30,7 @@ from jobs._score_read import ReadClips, ReadVideos, SeeSegment
 from jobs._segments import finished_segments, segment_name
 from jobs._shard_read import Reading
 from jobs._shards import ShardRef
+from schemas.tables import FLOATS
 
 BLOCK_BYTES = 4 * 2**20
 """Some 60 clips: what a reader hands on at a time. Ray's own 128 MB would be minutes of video."""
@@ -87,19 +88,24 @@ class ScoreClips:
         self._predictor = Predictor.load(package_uri, device=device, engine=engine)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Replace crops by probs, a list of K floats, empty on rows that are no clips; busy_s."""
+        """Replace crops by probs (K floats) and steps (S times K), empty where there is no clip.
+
+        ``busy_s`` is the time that it took, on the first row.
+        """
         began = time.monotonic()
         crops = batch["crops"].to_pylist()
         clips = [number for number, jpegs in enumerate(crops) if jpegs]
-        scored = self._predictor.jpeg_probs([crops[number] for number in clips])
+        answers = self._predictor.jpeg_answers([crops[number] for number in clips])
         probs: list[list[float]] = [[] for _ in crops]
-        for number, vector in zip(clips, scored, strict=True):
-            probs[number] = [float(p) for p in vector]
-        column = pa.array(probs, pa.list_(pa.float32()))
+        steps: list[list[float]] = [[] for _ in crops]
+        for index, number in enumerate(clips):
+            probs[number] = answers.probs[index].tolist()
+            steps[number] = answers.steps[index].ravel().tolist()
         busy_s = [time.monotonic() - began] + [0.0] * (len(crops) - 1)
         return (
             batch.drop_columns(["crops"])
-            .append_column("probs", column)
+            .append_column("probs", pa.array(probs, FLOATS))
+            .append_column("steps", pa.array(steps, FLOATS))
             .append_column("busy_s", pa.array(busy_s, pa.float64()))
         )
 

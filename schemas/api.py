@@ -33,6 +33,19 @@ class ClipAnswer(_Message):
     probs: dict[str, float]
 
 
+class SegmentAnswer(_Message):
+    """A run of one label in one face track."""
+
+    track_id: int
+    identity_id: int
+    start_s: float
+    stop_s: float = Field(description="half-open; seconds from the first frame")
+    label: str
+    confidence: float = Field(description="mean probability of the label in the run")
+    second_label: str | None
+    margin: float = Field(description="confidence minus the second label's mean probability")
+
+
 class VideoAnswer(_Message):
     """One scored video; ``label`` is null where there is no clip, and ``reason`` says why."""
 
@@ -45,6 +58,7 @@ class VideoAnswer(_Message):
     reason: str | None
     num_tracks: int
     clips: tuple[ClipAnswer, ...]
+    segments: tuple[SegmentAnswer, ...] = ()
     model_id: str
 
 

@@ -39,7 +39,7 @@ def parse_record(line: bytes) -> RecordRequest:
 
 
 def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None) -> VideoAnswer:
-    """The clips that start in [start_s, end_s), and the label pooled over them alone.
+    """Clips and segments that start in [start_s, end_s); the label pooled over these clips alone.
 
     Consecutive windows share no clip and lose none. ``duration_s``, ``coverage`` and
     ``num_tracks`` stay those of the whole video.
@@ -48,16 +48,18 @@ def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None
         return answer
     low, high = start_s or 0.0, float("inf") if end_s is None else end_s
     clips = tuple(clip for clip in answer.clips if low <= clip.start_s < high)
+    segments = tuple(run for run in answer.segments if low <= run.start_s < high)
+    answer = answer.model_copy(update={"clips": clips, "segments": segments})
     if not clips:
         reason = answer.reason or "no_face"
-        empty: dict[str, object] = {"label": None, "confidence": None, "probs": {}, "clips": ()}
+        empty: dict[str, object] = {"label": None, "confidence": None, "probs": {}}
         return answer.model_copy(update=empty | {"reason": reason})
     labels = tuple(clips[0].probs)
     vectors = np.array([list(clip.probs.values()) for clip in clips], np.float32)
     pooled = pool_clips(vectors, [clip.num_faces for clip in clips])
     label, confidence = top(pooled, labels)
     found = {"label": label, "confidence": confidence, "probs": by_label(pooled, labels)}
-    return answer.model_copy(update=found | {"clips": clips})
+    return answer.model_copy(update=found)
 
 
 def split_lines(body: bytes) -> list[bytes]:
@@ -84,7 +86,7 @@ async def answer_record(
         worker: what scores it.
         prefixes: addresses that a record may name.
         output: where the whole prediction goes as RECORD_ID.json, a name that a second try writes
-            again; None sends it in the answer. With it the answer has no clips.
+            again; None sends it in the answer. With it the answer has no clips and segments.
     """
     record_id: str | None = None
     try:
@@ -100,7 +102,7 @@ async def answer_record(
         return RecordAnswer(record_id=record_id, status="ok", prediction=answer)
     uri = storage.join(output, f"{record_id}.json")
     await run_in_threadpool(storage.write_json, uri, answer.model_dump(mode="json"))
-    summary = answer.model_copy(update={"clips": ()})
+    summary = answer.model_copy(update={"clips": (), "segments": ()})
     return RecordAnswer(record_id=record_id, status="ok", prediction=summary, output_uri=uri)
 
 

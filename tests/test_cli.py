@@ -156,7 +156,9 @@ def test_summary_is_as_worked_out_by_hand() -> None:
     box = (0.0, 0.0, 8.0, 8.0)
     late = ClipPrediction("v/1", 1, 0, 2.0, 4.0, box, 16, 0.9, "tense", 0.75, probs)
     early = dataclasses.replace(late, clip_id="v/0", track_id=0, start_s=0.0, stop_s=2.0)
-    answer = VideoPrediction("a.mp4", 4.0, "tense", 0.75, probs, 0.5, None, 2, (late, early), "abc")
+    answer = VideoPrediction(
+        "a.mp4", 4.0, "tense", 0.75, probs, 0.5, None, 2, (late, early), (), "abc"
+    )
     assert summary_lines(answer) == [
         "a.mp4: tense 0.75",
         "  4.0 s, 2 faces, seen in 50% of the samples, model abc",

@@ -111,11 +111,12 @@ def test_the_file_is_plain_onnx() -> None:
     graph = onnx.load_from_string(exported.model)
     assert graph.opset_import[0].version == exported.opset == OPSET
     session = onnxruntime.InferenceSession(exported.model, providers=["CPUExecutionProvider"])
-    (clips,), (logits,) = session.get_inputs(), session.get_outputs()
+    (clips,), (logits, steps) = session.get_inputs(), session.get_outputs()
     assert (clips.name, clips.type, clips.shape) == (
         "clips", "tensor(float)", ["N", 3, 4, 32, 32],
     )  # fmt: skip
     assert (logits.name, logits.type, logits.shape[0]) == ("logits", "tensor(float)", "N")
+    assert (steps.name, steps.type, steps.shape[0]) == ("steps", "tensor(float)", "N")
 
 
 class Branches(nn.Module):

@@ -13,6 +13,9 @@ from emotion.errors import InputError
 from emotion.labels import LABELS
 from emotion.predict.video import VideoPredictor, load_video_predictor
 from jobs.score import main
+from schemas.scores import score_tables
+
+CLOSE = ("confidence", "margin", "entropy")
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -28,7 +31,7 @@ def assert_same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Non
     for mine, other in zip(ours, theirs, strict=True):
         assert mine.keys() == other.keys()
         for name, value in mine.items():
-            close = name == "confidence" or name.startswith("prob_")
+            close = name in CLOSE or name.startswith(("prob_", "share_"))
             assert value == (pytest.approx(other[name], abs=1e-6) if close else other[name]), name
 
 
@@ -72,7 +75,7 @@ def test_every_file_is_accounted_for(scores: Path) -> None:
     }
     assert len(rows(scores, "videos")) == 6
     success = json.loads((scores / "_SUCCESS").read_text())
-    assert success["counts"] == {"videos": 6, "rejects": 3, "scores": len(rows(scores, "scores"))}
+    assert success["counts"] == {name: len(rows(scores, name)) for name in score_tables(LABELS)}
     assert success["labels"] == list(LABELS)
 
 
@@ -122,7 +125,7 @@ def test_the_same_command_again_does_only_what_is_missing(
     (out / "_ledger/done/0000-000002.json").unlink()
     (out / "scores/part-0000-000002.parquet").unlink()
     assert score(archive, package, out) == 0
-    for name in ("scores", "videos", "rejects"):
+    for name in score_tables(LABELS):
         assert_same(rows(out, name), rows(scores, name))
 
 

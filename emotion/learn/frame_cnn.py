@@ -96,6 +96,7 @@ class FrameCNN(nn.Module):
 
     gain: Tensor
     shift: Tensor
+    temporal: nn.Sequential
 
     def __init__(
         self,
@@ -144,6 +145,20 @@ class FrameCNN(nn.Module):
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """Normalised clips, or what ``look`` made of them, to (B, num_classes) logits."""
+        logits_BK: Tensor = self.head(self.temporal(self._features(x_BCTHW)))
+        return logits_BK
+
+    def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``emotion.learn.steps``; every frame that is read is a step."""
+        project, over_time = self.temporal
+        assert isinstance(over_time, OverTime)
+        out_BTD = over_time.outputs(project(self._features(x_BCTHW)))
+        logits_BK: Tensor = self.head(over_time.pool(out_BTD))
+        steps_BSK: Tensor = self.head(out_BTD)
+        return logits_BK, steps_BSK
+
+    def _features(self, x_BCTHW: Tensor) -> Tensor:
+        """(B, T, F) of the backbone, by frame."""
         if self.lite:
             x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
             x_BCTHW = still_and_moving(x_BCTHW)
@@ -152,41 +167,55 @@ class FrameCNN(nn.Module):
             x_BCTHW = resize_frames(x_BCTHW, self.input_px) if self.input_px else x_BCTHW
         b, c, t, h, w = x_BCTHW.shape
         frames = x_BCTHW.transpose(1, 2).reshape(b * t, c, h, w)
-        y_BTF = self.backbone(frames).flatten(1).view(b, t, -1)
-        logits_BK: Tensor = self.head(self.temporal(y_BTF))
-        return logits_BK
+        y_BTF: Tensor = self.backbone(frames).flatten(1).view(b, t, -1)
+        return y_BTF
 
 
 def _column(values: object) -> Tensor:
     return torch.tensor(list(values)).view(1, 3, 1, 1, 1)  # type: ignore[call-overload]
 
 
-class Mean(nn.Module):
+class OverTime(nn.Module):
+    """What a temporal head says at each frame, and how that becomes one vector."""
+
+    def forward(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D) to (B, D)."""
+        return self.pool(self.outputs(y_BTD))
+
+    def outputs(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D), by frame."""
+        raise NotImplementedError
+
+    def pool(self, out_BTD: Tensor) -> Tensor:
+        """Their mean over time, (B, D)."""
+        return out_BTD.mean(dim=1)
+
+
+class Mean(OverTime):
     """The mean over time of what each frame says; knows no order."""
 
     def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
 
-    def forward(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D) to (B, D)."""
-        return torch.relu(y_BTD).mean(dim=1)
+    def outputs(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D), each from its own frame."""
+        return torch.relu(y_BTD)
 
 
-class Recurrent(nn.Module):
+class Recurrent(OverTime):
     """LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), in both directions."""
 
     def __init__(self, cell: type[nn.LSTM] | type[nn.GRU], hidden: int, layers: int) -> None:
         super().__init__()
         self.cells = cell(hidden, hidden // 2, layers, batch_first=True, bidirectional=True)
 
-    def forward(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D) to (B, D): the mean of the outputs."""
-        out_BTD, _ = self.cells(y_BTD)
-        pooled: Tensor = out_BTD.mean(dim=1)
-        return pooled
+    def outputs(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D): what the cells say after each frame, from both sides."""
+        out_BTD: Tensor = self.cells(y_BTD)[0]
+        return out_BTD
 
 
-class Attention(nn.Module):
+class Attention(OverTime):
     """A transformer encoder over frames with learnt positions, and attention pooling."""
 
     def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
@@ -198,11 +227,15 @@ class Attention(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.score = nn.Linear(hidden, 1)
 
-    def forward(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D) to (B, D), T at most ``MAX_FRAMES``."""
-        out_BTD = self.encoder(y_BTD + self.positions[: y_BTD.shape[1]])
-        pooled: Tensor = (out_BTD * self.score(out_BTD).softmax(dim=1)).sum(dim=1)
-        return pooled
+    def outputs(self, y_BTD: Tensor) -> Tensor:
+        """(B, T, D), T at most ``MAX_FRAMES``; each has seen all others."""
+        out_BTD: Tensor = self.encoder(y_BTD + self.positions[: y_BTD.shape[1]])
+        return out_BTD
+
+    def pool(self, out_BTD: Tensor) -> Tensor:
+        """(B, D), by learnt weights that sum to 1 over time."""
+        pooled_BD: Tensor = (out_BTD * self.score(out_BTD).softmax(dim=1)).sum(dim=1)
+        return pooled_BD
 
 
 TEMPORAL = {

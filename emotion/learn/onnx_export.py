@@ -15,6 +15,7 @@ from emotion.errors import InputError
 from emotion.extract.inference import open_session
 from emotion.learn.onnx_file import OnnxModel
 from emotion.learn.package import ModelPackage
+from emotion.learn.steps import WithSteps, logits_and_steps
 from emotion.learn.transforms import to_input
 
 OPSET = 17
@@ -23,7 +24,7 @@ OPSET = 17
 TOLERANCE = 1e-4
 """Largest difference of a logit."""
 
-INPUT, OUTPUT = "clips", "logits"
+INPUT, OUTPUT, STEPS = "clips", "logits", "steps"
 
 
 def export_onnx(package: ModelPackage) -> OnnxModel:
@@ -72,14 +73,14 @@ def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                model,
+                WithSteps(model).eval(),
                 (example,),
                 path,
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_axes={INPUT: {0: "N"}, OUTPUT: {0: "N"}},
+                output_names=[OUTPUT, STEPS],
+                dynamic_axes={name: {0: "N"} for name in (INPUT, OUTPUT, STEPS)},
             )
     except RuntimeError as err:  # OnnxExporterError is one, and what the trace itself raises
         why = " ".join(str(err).split())[:200]
@@ -98,9 +99,10 @@ def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int
     worst = torch.zeros(())
     for x_NCTHW in probes(clip_shape):
         with torch.inference_mode():
-            expected_NK = model(x_NCTHW)
-        (found_NK,) = session.run([OUTPUT], {INPUT: x_NCTHW.numpy()})
-        worst = torch.maximum(worst, (torch.from_numpy(found_NK) - expected_NK).abs().max())
+            expected = logits_and_steps(model, x_NCTHW)
+        found = session.run([OUTPUT, STEPS], {INPUT: x_NCTHW.numpy()})
+        for ours, theirs in zip(found, expected, strict=True):
+            worst = torch.maximum(worst, (torch.from_numpy(ours) - theirs).abs().max())
     return float(worst)
 
 

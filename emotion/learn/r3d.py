@@ -112,9 +112,22 @@ class R3DLite(nn.Module):
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """Normalised clips, or what ``look`` made of them, to (B, num_classes) logits."""
+        return self._pooled(self._features(x_BCTHW))
+
+    def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``emotion.learn.steps``; there are half as many steps as frames that are read."""
+        y_BCT = self._features(x_BCTHW)
+        steps_BSK: Tensor = self.head(y_BCT.transpose(1, 2))
+        return self._pooled(y_BCT), steps_BSK
+
+    def _features(self, x_BCTHW: Tensor) -> Tensor:
+        """(B, C, T) after the last block, by time."""
         x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
         y_BCTHW = self.stem(still_and_moving(x_BCTHW))
         y_BCTHW = self.blocks(functional.relu(self.stem_norm(y_BCTHW)))
-        y_BCT = y_BCTHW.mean(dim=(3, 4))
+        y_BCT: Tensor = y_BCTHW.mean(dim=(3, 4))
+        return y_BCT
+
+    def _pooled(self, y_BCT: Tensor) -> Tensor:
         logits_BK: Tensor = self.head(self.dropout((y_BCT.mean(dim=2) + y_BCT.amax(dim=2)) / 2))
         return logits_BK

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,20 @@ class ClipPrediction:
 
 
 @dataclass(frozen=True)
+class SegmentPrediction:
+    """A run of one label in one track; ``confidence`` is its mean probability there."""
+
+    track_id: int
+    identity_id: int
+    start_s: float
+    stop_s: float
+    label: str
+    confidence: float
+    second_label: str | None
+    margin: float
+
+
+@dataclass(frozen=True)
 class VideoPrediction:
     """What the model says of one video.
 
@@ -41,6 +57,7 @@ class VideoPrediction:
         reason: why there is no label (``no_face``, ``short_tracks``), or None.
         num_tracks: faces followed.
         clips: in order of time they were completed.
+        segments: by track, in order of time; see ``emotion.predict.segments``.
         model_id: of the package.
     """
 
@@ -53,6 +70,7 @@ class VideoPrediction:
     reason: str | None
     num_tracks: int
     clips: tuple[ClipPrediction, ...]
+    segments: tuple[SegmentPrediction, ...]
     model_id: str
 
 
@@ -69,3 +87,29 @@ def top(probs: NDArray[np.float32], labels: tuple[str, ...]) -> tuple[str, float
 def by_label(probs: NDArray[np.float32], labels: tuple[str, ...]) -> dict[str, float]:
     """Probabilities by label, in label order."""
     return {label: float(p) for label, p in zip(labels, probs, strict=True)}
+
+
+def clip_prediction(
+    clip: Mapping[str, Any], probs: NDArray[np.float32], labels: tuple[str, ...]
+) -> ClipPrediction:
+    """A clip's row and what the model says of it."""
+    label, confidence = top(probs, labels)
+    x1, y1, x2, y2 = clip["box"]
+    return ClipPrediction(
+        clip_id=clip["clip_id"],
+        track_id=clip["track_id"],
+        identity_id=clip["identity_id"],
+        start_s=clip["start_s"],
+        stop_s=clip["stop_s"],
+        box=(x1, y1, x2, y2),
+        num_faces=clip["num_faces"],
+        quality=clip["quality"],
+        label=label,
+        confidence=confidence,
+        probs=by_label(probs, labels),
+    )
+
+
+def segment_prediction(row: Mapping[str, Any]) -> SegmentPrediction:
+    """A row of ``segments`` as it is answered."""
+    return SegmentPrediction(**{f.name: row[f.name] for f in fields(SegmentPrediction)})

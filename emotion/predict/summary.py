@@ -14,8 +14,23 @@ from emotion.predict.predictor import pool_clips
 from emotion.predict.segments import Run, SegmentRule, runs
 from emotion.predict.timeline import Evidence, Row, TrackFaces, mixed, nobody, seconds, smooth
 
-LEAST_REACH_S = 0.5
-"""A kernel is never narrower: a face's expression takes about so long to come (0.25 to 0.5 s)."""
+LEAST_REACH_S = 0.25
+"""A kernel is never narrower: expressions come within some 0.25 to 0.5 s."""
+
+
+@dataclass(frozen=True)
+class ScoredClip:
+    """A clip, what was said of it, and what the model said of its steps.
+
+    Attributes:
+        answer: the clip.
+        pts_s: (T,) presentation times of the frames that it shows.
+        steps: (S, K) probabilities of S equal parts.
+    """
+
+    answer: ClipPrediction
+    pts_s: Sequence[float]
+    steps: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class Summary:
 
 def summarise(
     faces: Sequence[TrackFaces],
-    clips: Sequence[ClipPrediction],
+    clips: Sequence[ScoredClip],
     labels: tuple[str, ...],
     *,
     fps: float,
@@ -57,15 +72,15 @@ def summarise(
         rule: how segments are cut.
     """
     made = Summary()
-    by_track: dict[int, list[ClipPrediction]] = {}
+    by_track: dict[int, list[ScoredClip]] = {}
     for clip in clips:
-        by_track.setdefault(clip.track_id, []).append(clip)
+        by_track.setdefault(clip.answer.track_id, []).append(clip)
     shown = np.zeros(len(labels))  # samples by label, over all tracks
     for track in sorted(faces, key=lambda t: t.track_id):
         of_track = by_track.get(track.track_id, [])
-        probs = _at_samples(track, of_track, fps=fps, reach_s=max(LEAST_REACH_S, stride / fps))
+        probs = _at_samples(track, of_track, fps=fps, stride=stride)
         made.timeline.extend(seconds(track, probs, labels, fps=fps))
-        made.tracks.append(_track(track, of_track, labels, fps=fps))
+        made.tracks.append(_track(track, [c.answer for c in of_track], labels, fps=fps))
         found = runs(probs, track.frame_index, fps=fps, rule=rule) if probs is not None else []
         for number, run in enumerate(found):
             shown[run.class_index] += run.stop - run.start
@@ -73,7 +88,7 @@ def summarise(
     made.timeline.extend(
         nobody(second, labels) for second in _empty_seconds(faces, fps, duration_s)
     )
-    made.video.update(pooled(clips, labels))
+    made.video.update(pooled([clip.answer for clip in clips], labels))
     share = shown / shown.sum() if shown.sum() else [None] * len(labels)
     made.video.update({f"share_{k}": v for k, v in zip(labels, share, strict=True)})
     return made
@@ -88,18 +103,26 @@ def pooled(clips: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Row:
 
 
 def _at_samples(
-    track: TrackFaces, clips: Sequence[ClipPrediction], *, fps: float, reach_s: float
+    track: TrackFaces, clips: Sequence[ScoredClip], *, fps: float, stride: int
 ) -> NDArray[np.float32] | None:
-    """(N, K) at the middle of each of the track's samples; None without a clip."""
+    """(N, K) at the middle of each of the track's samples; None without a clip.
+
+    Points of evidence are the clips' steps, at the mean time of the frames that they show. The
+    kernel reaches half-way to the next one, or ``LEAST_REACH_S``.
+    """
     if not clips:
         return None
-    evidence = Evidence(
-        np.array([(clip.start_s + clip.stop_s) / 2 for clip in clips]),
-        np.array([clip.num_faces for clip in clips], np.float64),
-        np.array([list(clip.probs.values()) for clip in clips], np.float32),
-    )
+    times_s, weights, probs = [], [], []
+    for clip in clips:
+        of_steps = np.array_split(np.asarray(clip.pts_s), len(clip.steps))
+        times_s += [float(part.mean()) + 0.5 / fps for part in of_steps]
+        weights += [float(clip.answer.num_faces)] * len(of_steps)
+        probs.append(clip.steps)
+    num_steps = len(clips[0].steps)
+    apart = stride if num_steps == 1 else len(clips[0].pts_s) / num_steps
+    evidence = Evidence(np.array(times_s), np.array(weights), np.concatenate(probs))
     middle_s = (track.frame_index.astype(np.float64) + 0.5) / fps
-    return smooth(evidence, middle_s, reach_s=reach_s)
+    return smooth(evidence, middle_s, reach_s=max(LEAST_REACH_S, 0.5 * apart / fps))
 
 
 def _track(

@@ -6,10 +6,10 @@ the probabilities at a sample are a mean of the evidence around it::
 
     p(t) = sum_i w_i k((t - t_i) / h) p_i / sum_i w_i k((t - t_i) / h),    k(u) = max(0, 1 - |u|)
 
-This is kernel regression with a triangular kernel (Nadaraya 1964, Watson 1964). ``h``, ``reach_s``,
-is never below the distance of neighbouring points, so that between two of them it is linear
-interpolation at least; beyond the first and the last point, and in a hole wider than ``h``, the
-nearest point is taken. A mean of vectors that sum to 1 sums to 1.
+This is kernel regression with a triangular kernel (Nadaraya 1964, Watson 1964). ``h``, here
+``reach_s``, is half the distance of a clip's points, or a quarter of a second: wide enough to calm
+what flickers, narrow enough to keep a change in its place. Where no point is within reach the
+nearest is taken. A mean of vectors that sum to 1 sums to 1.
 """
 
 from __future__ import annotations

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emotion import weights
 from emotion.extract.decode import Limits
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from emotion.learn.package import ModelPackage
-from emotion.predict.answer import ClipPrediction, VideoPrediction, by_label, top
-from emotion.predict.predictor import BATCH_SIZE, Engine, Predictor, pool_clips
+from emotion.predict.answer import VideoPrediction, clip_prediction, segment_prediction
+from emotion.predict.faces import tracks_of
+from emotion.predict.predictor import BATCH_SIZE, Engine, Predictor
+from emotion.predict.summary import ScoredClip, summarise
+from schemas.scores import SCORED_FACES, prob_column
+from schemas.tables import rows_table
 
 
 class VideoPredictor:
@@ -35,56 +37,59 @@ class VideoPredictor:
             VideoError: if the video cannot be used.
         """
         summary = VideoSummary()
-        clips = list(self._clips(path, summary))
-        return self._answer(path.name, summary, clips)
+        faces: list[dict[str, Any]] = []
+        clips = list(self._clips(path, summary, faces))
+        return self._answer(path.name, summary, faces, clips)
 
-    def _clips(self, path: Path, summary: VideoSummary) -> Iterator[ClipPrediction]:
+    def _clips(
+        self, path: Path, summary: VideoSummary, faces: list[dict[str, Any]]
+    ) -> Iterator[ScoredClip]:
+        """Scored clips; the rows of faces are added to ``faces``."""
         waiting: list[dict[str, Any]] = []
         for table, row in self._extractor.rows(path, video_id=path.stem, summary=summary):
             if table == "clips":
                 waiting.append(row)
+            elif table == "faces":
+                faces.append({name: row[name] for name in SCORED_FACES.names})
             if len(waiting) == BATCH_SIZE:
                 yield from self._score(waiting)
                 waiting = []
         yield from self._score(waiting)
 
-    def _score(self, rows: list[dict[str, Any]]) -> Iterator[ClipPrediction]:
-        probs = self._predictor.jpeg_probs([row["crops"] for row in rows])
-        for row, vector in zip(rows, probs, strict=True):
-            label, confidence = top(vector, self.package.labels)
-            yield ClipPrediction(
-                clip_id=row["clip_id"],
-                track_id=row["track_id"],
-                identity_id=row["identity_id"],
-                start_s=row["start_s"],
-                stop_s=row["stop_s"],
-                box=tuple(row["box"]),
-                num_faces=row["num_faces"],
-                quality=row["quality"],
-                label=label,
-                confidence=confidence,
-                probs=by_label(vector, self.package.labels),
-            )
+    def _score(self, rows: list[dict[str, Any]]) -> Iterator[ScoredClip]:
+        answers = self._predictor.jpeg_answers([row["crops"] for row in rows])
+        for row, probs, steps in zip(rows, answers.probs, answers.steps, strict=True):
+            yield ScoredClip(clip_prediction(row, probs, self.package.labels), row["pts_s"], steps)
 
     def _answer(
-        self, uri: str, summary: VideoSummary, clips: list[ClipPrediction]
+        self,
+        uri: str,
+        summary: VideoSummary,
+        faces: list[dict[str, Any]],
+        scored: list[ScoredClip],
     ) -> VideoPrediction:
-        label, confidence, probs = None, None, dict[str, float]()
-        if clips:
-            vectors = np.array([list(c.probs.values()) for c in clips], np.float32)
-            pooled = pool_clips(vectors, [c.num_faces for c in clips])
-            label, confidence = top(pooled, self.package.labels)
-            probs = by_label(pooled, self.package.labels)
+        labels, spec = self.package.labels, self.package.spec
+        by_video = tracks_of(rows_table(faces, SCORED_FACES))
+        made = summarise(
+            next(iter(by_video.values()), []),
+            scored,
+            labels,
+            fps=spec.sample_fps,
+            stride=spec.clip_stride,
+            duration_s=summary.facts.duration_s,
+        )
+        pooled: dict[str, Any] = made.video
         return VideoPrediction(
             uri=uri,
             duration_s=summary.facts.duration_s,
-            label=label,
-            confidence=confidence,
-            probs=probs,
+            label=pooled["label"],
+            confidence=pooled["confidence"],
+            probs={name: pooled[prob_column(name)] for name in labels} if scored else {},
             coverage=summary.coverage,
             reason=summary.reason,
             num_tracks=summary.num_tracks,
-            clips=tuple(clips),
+            clips=tuple(clip.answer for clip in scored),
+            segments=tuple(segment_prediction(row) for row in made.segments),
             model_id=self.package.model_id,
         )
 
