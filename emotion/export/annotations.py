@@ -1,0 +1,68 @@
+"""Segments as annotations: ELAN's .eaf and Praat's TextGrid, a tier per track, and confidences."""
+
+from __future__ import annotations
+
+import mimetypes
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pympi
+
+from emotion.export.spans import Span, by_track
+
+
+def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") -> bytes:
+    """An ELAN annotation document (EAF 2.8), times in milliseconds.
+
+    Args:
+        spans: of one video; none gives a document without annotations.
+        media: address of the video, absolute or relative to where the document will lie.
+        author: who annotated.
+    """
+    eaf = pympi.Eaf(author=author)
+    kind = mimetypes.guess_type(media)[0] or "video/mp4"
+    eaf.add_linked_file(media, relpath=media, mimetype=kind)
+    eaf.header |= {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
+    eaf.remove_tier("default")
+    for tier, runs in by_track(spans).items():
+        eaf.add_tier(tier)
+        eaf.add_tier(f"{tier} confidence")
+        for run in runs:
+            start, stop = _ms(run.start_s), max(_ms(run.stop_s), _ms(run.start_s) + 1)
+            eaf.add_annotation(tier, start, stop, run.label)
+            eaf.add_annotation(f"{tier} confidence", start, stop, f"{run.confidence:.3f}")
+    if not spans:  # a document needs a tier
+        eaf.add_tier("person 1")
+    return _written(eaf, "a.eaf")
+
+
+def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:
+    """A Praat TextGrid (long text form, UTF-8): interval tiers from 0 to the end of the video.
+
+    Args:
+        spans: of one video; none gives one tier without text.
+        duration_s: of the video; later spans are cut there.
+    """
+    end_s = max([duration_s, 0.001])
+    grid = pympi.TextGrid(xmax=end_s)
+    for name, runs in (by_track(spans) or {"person 1": []}).items():
+        labels, sure = grid.add_tier(name), grid.add_tier(f"{name} confidence")
+        for run in runs:
+            stop_s = min(run.stop_s, end_s)
+            if run.start_s < stop_s:
+                labels.add_interval(run.start_s, stop_s, run.label)
+                sure.add_interval(run.start_s, stop_s, f"{run.confidence:.3f}")
+    return _written(grid, "a.TextGrid")
+
+
+def _ms(seconds: float) -> int:
+    return round(1000 * seconds)
+
+
+def _written(document: pympi.Eaf | pympi.TextGrid, name: str) -> bytes:
+    """Both classes write to paths only."""
+    with tempfile.TemporaryDirectory(prefix="video-emotion-export-") as folder:
+        path = Path(folder) / name
+        document.to_file(str(path))
+        return path.read_bytes()

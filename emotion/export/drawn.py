@@ -1,0 +1,72 @@
+"""A score set's rows of one video as what the overlay draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emotion.export.overlay import DrawnTrack
+from emotion.export.spans import person, spans_of
+from emotion.report.timeline import colour
+from schemas.scores import prob_column
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def drawn_tracks(
+    faces: Rows, segments: Rows, timeline: Rows, labels: Sequence[str], *, fps: float
+) -> list[DrawnTrack]:
+    """The tracks of one video; detections that never became a track come last, without a name.
+
+    Args:
+        faces: rows of ``faces``.
+        segments: rows of ``segments``.
+        timeline: rows of ``timeline``.
+        labels: the package's label set.
+        fps: samples per second of the extraction spec.
+    """
+    spans = spans_of(segments)
+    bars: dict[int, dict[int, list[float]]] = {}
+    for row in timeline:
+        if row["label"] is not None:
+            probs = [float(row[prob_column(label)]) for label in labels]
+            bars.setdefault(row["track_id"], {})[int(row["start_s"])] = probs
+    by_track: dict[int, list[Mapping[str, Any]]] = {}
+    alone: list[Mapping[str, Any]] = []
+    for face in faces:
+        if face["track_id"] is None:
+            alone.append(face)
+        else:
+            by_track.setdefault(face["track_id"], []).append(face)
+    colours = {label: _rgb(colour(label, labels)) for label in labels}
+    tracks = [
+        DrawnTrack(
+            name=person(rows[0]["identity_id"]),
+            spans=[span for span in spans if span.track_id == track_id],
+            colour=colours,
+            bars=bars.get(track_id, {}),
+            labels=labels,
+            **_places(rows, fps),
+        )
+        for track_id, rows in sorted(by_track.items())
+    ]
+    return tracks + [DrawnTrack(name="", **_places([face], fps)) for face in alone]
+
+
+def _places(rows: Sequence[Mapping[str, Any]], fps: float) -> dict[str, Any]:
+    ordered = sorted(rows, key=lambda row: int(row["frame_index"]))
+    return {
+        "times_s": np.array([row["frame_index"] / fps for row in ordered], np.float64),
+        "boxes": np.array([row["box"] for row in ordered], np.float64),
+    }
+
+
+def _rgb(text: str) -> tuple[int, int, int]:
+    """``#rrggbb`` as numbers.
+
+    >>> _rgb("#e69f00")
+    (230, 159, 0)
+    """
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)

@@ -1,0 +1,303 @@
+"""The video again, with what was seen drawn into it; or with its faces made unrecognisable.
+
+Every frame is kept with its time, also where the rate varies; audio is copied where MP4 can hold
+it, else encoded as AAC. Faces were looked for some times a second: between two samples a box is
+interpolated.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from emotion.errors import VideoError
+from emotion.export.spans import Span
+from emotion.extract.container import Limits, open_video
+from emotion.extract.picture import Converter
+from emotion.extract.timeline import Reader
+
+Image = NDArray[np.uint8]
+Box = NDArray[np.float64]
+
+COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+"""Audio that MP4 players take as it is."""
+HOLD_S = 0.15
+"""A box stays so long before its first and after its last sample."""
+BRIDGE_S = 1.0
+"""Boxes are interpolated over a gap of this length at most."""
+BLUR_MARGIN = 0.25
+"""A face's box is the part that detectors look at; this share of its size is blurred around it."""
+BLUR_CELLS = 6
+"""A blurred face is so many grey cells across: fewer than anybody is recognised by."""
+
+
+@dataclass(frozen=True)
+class DrawnTrack:
+    """One track as it is drawn.
+
+    Attributes:
+        name: of the person.
+        times_s: (N,) of the samples, rising.
+        boxes: (N, 4) xyxy pixels.
+        spans: its segments, in order.
+        colour: RGB of each label.
+        bars: probabilities by second, in label order.
+        labels: the label set.
+    """
+
+    name: str
+    times_s: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+    spans: Sequence[Span] = ()
+    colour: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    labels: Sequence[str] = ()
+
+    def box_at(self, time_s: float) -> Box | None:
+        """Where the face is at a time; None where it was away."""
+        right = bisect.bisect_left(self.times_s, time_s)
+        if right < len(self.times_s) and self.times_s[right] - time_s < 1e-9:
+            exact: Box = self.boxes[right]
+            return exact
+        if right == 0 or right == len(self.times_s):
+            edge = 0 if right == 0 else -1
+            return self.boxes[edge] if abs(self.times_s[edge] - time_s) <= HOLD_S else None
+        before, after = self.times_s[right - 1], self.times_s[right]
+        if after - before > BRIDGE_S:
+            left_s, right_s = time_s - before, after - time_s
+            near = right - 1 if left_s <= right_s else right
+            return self.boxes[near] if min(left_s, right_s) <= HOLD_S else None
+        share = (time_s - before) / (after - before)
+        between: Box = (1 - share) * self.boxes[right - 1] + share * self.boxes[right]
+        return between
+
+    def span_at(self, time_s: float) -> Span | None:
+        """The segment that holds at a time."""
+        return next((s for s in self.spans if s.start_s <= time_s < s.stop_s), None)
+
+
+@dataclass(frozen=True)
+class OverlayResult:
+    """What was written."""
+
+    num_frames: int
+    duration_s: float
+    audio: str  # copied, encoded, none
+
+
+def overlay(
+    source: Path,
+    target: Path,
+    tracks: Sequence[DrawnTrack],
+    *,
+    blur_faces: bool = False,
+    draw: bool = True,
+    limits: Limits | None = None,
+) -> OverlayResult:
+    """Write ``source`` as MP4 (H.264, yuv420p) with its tracks drawn in.
+
+    Args:
+        source: the video.
+        target: the file to write, ending in .mp4.
+        tracks: what to draw, and what to blur; with ``blur_faces`` give every detection.
+        blur_faces: make the faces unrecognisable.
+        draw: boxes, names and bars.
+        limits: what the video may cost.
+
+    Raises:
+        VideoError: if it cannot be read to its end.
+    """
+    limits = limits or Limits()
+    with (
+        open_video(source, limits) as (container, stream),
+        av.open(str(source)) as sound,
+        av.open(str(target), "w", options={"movflags": "+faststart"}) as out,
+    ):
+        audio = _Audio(sound, out)
+        time_base = stream.time_base or Fraction(1, 1000)
+        reader = Reader(container, stream, check=lambda: None, may_skip=False)
+        converter = Converter(stream.codec_context.field_order)
+        writer = _Writer(out, time_base, stream.average_rate or Fraction(25))
+        previous, first, gap = None, None, max(1, round(1 / (25 * time_base)))
+        for moment in reader.moments():
+            if moment.frame is None or (previous is not None and moment.pts <= previous[0]):
+                continue
+            if previous is not None:
+                gap = moment.pts - previous[0]
+                writer.write(*previous, duration=gap)
+                audio.mux_until(float(previous[0] * time_base))
+            first = moment.pts if first is None else first
+            time_s = float((moment.pts - first) * time_base)
+            picture = converter.rgb(moment.frame)
+            if blur_faces:
+                _blur(picture, tracks, time_s)
+            if draw:
+                _draw(picture, tracks, time_s)
+            previous = (moment.pts, picture)
+        if reader.broke is not None:
+            raise VideoError(reader.broke.reason, reader.broke.detail)
+        if previous is None or first is None:
+            raise VideoError("undecodable", "no frame comes out of it")
+        writer.write(*previous, duration=gap)
+        writer.close()
+        audio.mux_until(float("inf"))
+        duration_s = float((previous[0] + gap - first) * time_base)
+        return OverlayResult(writer.num_frames, duration_s, audio.how)
+
+
+class _Writer:
+    """Pictures to H.264 packets with the times of the source."""
+
+    def __init__(self, out: OutputContainer, time_base: Fraction, rate: Fraction) -> None:
+        self._out, self._time_base = out, time_base
+        options = {"crf": "21", "preset": "veryfast"}
+        self._stream: Any = out.add_stream("libx264", rate=rate, options=options)
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = time_base
+        self._durations: dict[int, int] = {}
+        self.num_frames = 0
+
+    def write(self, pts: int, picture: Image, *, duration: int) -> None:
+        """Encode one picture; H.264 in 4:2:0 wants even sides, so an odd one is repeated."""
+        height, width = picture.shape[:2]
+        if height % 2 or width % 2:
+            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if not self.num_frames:
+            self._stream.height, self._stream.width = picture.shape[:2]
+        frame = VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = pts, self._time_base
+        self._durations[pts] = duration
+        self.num_frames += 1
+        self._mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write what the encoder still holds."""
+        self._mux(self._stream.encode(None))
+
+    def _mux(self, packets: Sequence[Packet[Any]]) -> None:
+        for packet in packets:
+            if packet.pts is not None and packet.time_base == self._time_base:
+                packet.duration = self._durations.pop(packet.pts, 0)
+            self._out.mux(packet)
+
+
+class _Audio:
+    """The first audio stream of the source, packet by packet as the pictures come."""
+
+    def __init__(self, sound: InputContainer, out: OutputContainer) -> None:
+        self._out = out
+        self.how = "none"
+        self._waiting: Packet[AudioStream] | None = None
+        self._packets: Iterator[Packet[AudioStream]] = iter(())
+        self._encoder: Any = None
+        if not sound.streams.audio:
+            return
+        stream = sound.streams.audio[0]
+        self._packets = iter(sound.demux(stream))
+        if stream.codec_context.name in COPIED:
+            self.how, self._stream = "copied", out.add_stream_from_template(stream)
+        else:
+            self.how = "encoded"
+            rate = stream.codec_context.sample_rate
+            self._encoder = self._stream = out.add_stream("aac", rate=rate)
+
+    def mux_until(self, time_s: float) -> None:
+        """Hand on what is heard before ``time_s``, by the container's own clock."""
+        while True:
+            packet = next(self._packets, None) if self._waiting is None else self._waiting
+            self._waiting = None
+            if packet is None:
+                return
+            if packet.dts is not None and float(packet.dts * packet.time_base) > time_s:
+                self._waiting = packet
+                return
+            self._mux(packet)
+
+    def _mux(self, packet: Packet[AudioStream]) -> None:
+        if self._encoder is None:
+            if packet.dts is not None:
+                packet.stream = self._stream
+                self._out.mux(packet)
+            return
+        for frame in packet.decode():
+            self._out.mux(self._encoder.encode(frame))
+        if packet.size == 0:
+            self._out.mux(self._encoder.encode(None))
+
+
+def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
+    """Each face as a few cells of one colour, in place."""
+    height, width = picture.shape[:2]
+    for track in tracks:
+        box = track.box_at(time_s)
+        if box is None:
+            continue
+        more = BLUR_MARGIN * max(box[2] - box[0], box[3] - box[1])
+        x1, y1 = max(0, int(box[0] - more)), max(0, int(box[1] - more))
+        x2, y2 = min(width, int(np.ceil(box[2] + more))), min(height, int(np.ceil(box[3] + more)))
+        if x2 <= x1 or y2 <= y1:
+            continue
+        part = picture[y1:y2, x1:x2]
+        cells = cv2.resize(part, (BLUR_CELLS, BLUR_CELLS), interpolation=cv2.INTER_AREA)
+        picture[y1:y2, x1:x2] = cv2.resize(
+            cells, (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST
+        )
+
+
+def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
+    """Boxes, names and bars, in place; sizes follow the picture's."""
+    unit = max(1, round(min(picture.shape[:2]) / 240))
+    for track in tracks:
+        box = track.box_at(time_s)
+        if box is None or not track.name:
+            continue
+        span = track.span_at(time_s)
+        colour = track.colour.get(span.label, (255, 255, 255)) if span else (255, 255, 255)
+        x1, y1, x2, y2 = (round(float(v)) for v in box)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), (0, 0, 0), 3 * unit)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, unit)
+        _text(picture, track.name, (x1, y1 - 4 * unit), unit, colour)
+        _text(picture, span.text if span else "-", (x1, y2 + 10 * unit), unit, colour)
+        bars = track.bars.get(int(time_s))
+        if bars is not None:
+            _bars(picture, track, bars, (x2 + 3 * unit, y1), unit)
+
+
+def _text(
+    picture: Image, text: str, at: tuple[int, int], unit: int, colour: tuple[int, int, int]
+) -> None:
+    """White on a dark edge reads on any ground."""
+    at = (max(0, at[0]), min(max(9 * unit, at[1]), picture.shape[0] - 2 * unit))
+    for shade, thickness in (((0, 0, 0), 3 * unit), (colour, unit)):
+        cv2.putText(
+            picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.32 * unit, shade, thickness, cv2.LINE_AA
+        )
+
+
+def _bars(
+    picture: Image, track: DrawnTrack, bars: Sequence[float], at: tuple[int, int], unit: int
+) -> None:
+    """One bar per label, beside the box; on its other side where the picture ends."""
+    long, thick = 36 * unit, 4 * unit
+    x, y = at
+    if x + long > picture.shape[1]:
+        x = max(0, picture.shape[1] - long)
+    for number, (label, prob) in enumerate(zip(track.labels, bars, strict=True)):
+        top = y + number * (thick + unit)
+        cv2.rectangle(picture, (x, top), (x + long, top + thick), (40, 40, 40), -1)
+        end = x + round(long * float(prob))
+        colour = track.colour.get(label, (255, 255, 255))
+        cv2.rectangle(picture, (x, top), (end, top + thick), colour, -1)

@@ -1,0 +1,99 @@
+"""What the exporters of a video's segments have in common: names, order, and who is on screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A run of one label in one track; see ``emotion.predict.segments``.
+
+    Attributes:
+        identity_id: the person, numbered in the video from 0.
+        track_id: the track.
+        start_s: seconds from the first frame.
+        stop_s: half-open.
+        label: what is shown.
+        confidence: its mean probability, 0 to 1.
+    """
+
+    identity_id: int
+    track_id: int
+    start_s: float
+    stop_s: float
+    label: str
+    confidence: float
+
+    @property
+    def text(self) -> str:
+        """Label and confidence for people.
+
+        >>> Span(0, 0, 0.0, 1.0, "happy", 0.872).text
+        'happy 87%'
+        """
+        return f"{self.label} {self.confidence:.0%}"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A time in which the same spans hold; none of them is over before its end."""
+
+    start_s: float
+    stop_s: float
+    spans: tuple[Span, ...]
+
+
+def spans_of(rows: Iterable[Mapping[str, Any]]) -> list[Span]:
+    """Rows of ``segments`` of one video, by person, track and time."""
+    names = ("identity_id", "track_id", "start_s", "stop_s", "label", "confidence")
+    return sorted(Span(**{name: row[name] for name in names}) for row in rows)
+
+
+def person(identity_id: int) -> str:
+    """How people call an identity: they count from 1.
+
+    >>> person(0)
+    'person 1'
+    """
+    return f"person {identity_id + 1}"
+
+
+def by_track(spans: Sequence[Span]) -> dict[str, list[Span]]:
+    """Spans by the name of a tier, in which none overlap: a track's do not, a person's may."""
+    several = {s.identity_id for s in spans for t in spans if _other_track(s, t)}
+    tiers: dict[str, list[Span]] = {}
+    for span in spans:
+        name = person(span.identity_id)
+        if span.identity_id in several:
+            name += f", track {span.track_id}"
+        tiers.setdefault(name, []).append(span)
+    return tiers
+
+
+def _other_track(one: Span, other: Span) -> bool:
+    return one.identity_id == other.identity_id and one.track_id != other.track_id
+
+
+def scenes(spans: Sequence[Span]) -> list[Scene]:
+    """The video cut wherever a span begins or ends; times without a span are left out.
+
+    >>> two = [Span(0, 0, 0.0, 2.0, "calm", 0.9), Span(1, 1, 1.0, 3.0, "glad", 0.8)]
+    >>> [(s.start_s, s.stop_s, [p.label for p in s.spans]) for s in scenes(two)]
+    [(0.0, 1.0, ['calm']), (1.0, 2.0, ['calm', 'glad']), (2.0, 3.0, ['glad'])]
+    """
+    edges = sorted({t for span in spans for t in (span.start_s, span.stop_s)})
+    begin: dict[float, list[Span]] = {}
+    end: dict[float, list[Span]] = {}
+    for span in spans:
+        begin.setdefault(span.start_s, []).append(span)
+        end.setdefault(span.stop_s, []).append(span)
+    now: set[Span] = set()
+    found = []
+    for start_s, stop_s in zip(edges, edges[1:], strict=False):
+        now = (now - set(end.get(start_s, []))) | set(begin.get(start_s, []))
+        if now:
+            found.append(Scene(start_s, stop_s, tuple(sorted(now))))
+    return found

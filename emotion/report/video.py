@@ -1,0 +1,201 @@
+"""The page of one video: the pictures, who shows what and when, and faces; one file, no network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+
+from emotion.export.drawn import drawn_tracks
+from emotion.export.overlay import overlay
+from emotion.export.spans import person
+from emotion.extract.decode import Limits, VideoFacts, sample_frames
+from emotion.report.page import data_uri, name_of, render
+from emotion.report.timeline import colour
+from schemas.scores import prob_column, share_column
+
+MAX_FACES = 24
+FACE_PX = 96
+FACE_MARGIN = 0.3
+CHART_PX = 1000
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class VideoRows:
+    """The rows of one video in a score set, by table."""
+
+    video: Row
+    segments: list[Row]
+    timeline: list[Row]
+    tracks: list[Row]
+    faces: list[Row]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One track as the chart draws it; x is in ``CHART_PX`` over the length of the video.
+
+    Attributes:
+        name: of the person, and of the track where there are several.
+        bars: (x, width, y, height, colour, time_s, text) of each second's labels, 0 to 1 down.
+        runs: (x, width, colour, label, start_s, text) of each segment.
+    """
+
+    name: str
+    bars: list[tuple[float, float, float, float, str, float, str]]
+    runs: list[tuple[float, float, str, str, float, str]]
+
+
+def video_report(
+    rows: VideoRows, path: Path, *, labels: Sequence[str], fps: float, embed_bytes: int
+) -> str:
+    """Render the page.
+
+    Args:
+        rows: what was scored.
+        path: the video.
+        labels: the package's label set.
+        fps: samples per second of the extraction spec.
+        embed_bytes: the drawn video is part of the page up to this size; else the page asks for
+            the file.
+
+    Raises:
+        VideoError: if the video cannot be read to its end.
+    """
+    drawn = drawn_tracks(rows.faces, rows.segments, rows.timeline, labels, fps=fps)
+    with TemporaryDirectory(prefix="video-emotion-report-") as folder:
+        target = Path(folder) / "drawn.mp4"
+        overlay(path, target, drawn)
+        fits = target.stat().st_size <= embed_bytes
+        source = data_uri(target.read_bytes(), mime="video/mp4") if fits else ""
+    video = rows.video
+    length_s = max(float(video["duration_s"]), 1e-3)
+    return render(
+        "video.html",
+        title=name_of(str(video["uri"])),
+        video=video,
+        people=video["num_people"],
+        source=source,
+        shares=[
+            (label, video[share_column(label)], colour(label, labels))
+            for label in labels
+            if video[share_column(label)] is not None
+        ],
+        legend=[(label, colour(label, labels)) for label in labels],
+        strips=[_strip(track, rows, labels, length_s) for track in rows.tracks],
+        ticks=_ticks(length_s),
+        chart_px=CHART_PX,
+        length_s=length_s,
+        segments=[row | {"person": person(row["identity_id"])} for row in rows.segments],
+        faces=_faces(rows, path, fps),
+    )
+
+
+def _strip(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) -> Strip:
+    def x(time_s: float) -> float:
+        return round(CHART_PX * min(time_s, length_s) / length_s, 2)
+
+    bars = []
+    for row in rows.timeline:
+        if row["track_id"] != track["track_id"] or row["label"] is None:
+            continue
+        top = 0.0
+        for label in labels:
+            prob = float(row[prob_column(label)])
+            text = f"{row['start_s']:.0f} s: {label} {prob:.0%}"
+            start, width = x(row["start_s"]), x(row["stop_s"]) - x(row["start_s"])
+            bars.append((start, width, top, prob, colour(label, labels), row["start_s"], text))
+            top += prob
+    runs = [
+        (
+            x(row["start_s"]),
+            x(row["stop_s"]) - x(row["start_s"]),
+            colour(row["label"], labels),
+            row["label"],
+            row["start_s"],
+            f"{row['label']} {row['confidence']:.0%}, {row['start_s']:.1f}–{row['stop_s']:.1f} s",
+        )
+        for row in rows.segments
+        if row["track_id"] == track["track_id"]
+    ]
+    name = f"{person(track['identity_id'])} · track {track['track_id']}"
+    return Strip(name, bars, runs)
+
+
+def _ticks(length_s: float) -> list[tuple[float, str]]:
+    """Five to ten round times along the chart."""
+    steps = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
+    step = next((s for s in steps if length_s / s <= 10), 14400)
+    count = int(length_s / step)
+    return [(CHART_PX * k * step / length_s, _clock(k * step)) for k in range(count + 1)]
+
+
+def _clock(time_s: float) -> str:
+    """Minutes and seconds, with hours where there are some.
+
+    >>> _clock(61.5), _clock(3600), _clock(5)
+    ('1:01.5', '1:00:00', '0:05')
+    """
+    minutes, seconds = divmod(time_s, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    tail = f"{seconds:04.1f}" if seconds % 1 else f"{seconds:02.0f}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]]:
+    """One crop from the middle of each of the longest segments, in order of time."""
+    longest = sorted(rows.segments, key=lambda r: r["start_s"] - r["stop_s"])[:MAX_FACES]
+    wanted: dict[int, list[tuple[Row, Row]]] = {}
+    for segment in longest:
+        inside = [
+            face
+            for face in rows.faces
+            if face["track_id"] == segment["track_id"]
+            and segment["start_s"] <= face["frame_index"] / fps < segment["stop_s"]
+        ]
+        middle = (segment["start_s"] + segment["stop_s"]) / 2
+        face = min(inside, key=lambda f: abs(f["frame_index"] / fps - middle), default=None)
+        if face is not None:
+            wanted.setdefault(face["frame_index"], []).append((segment, face))
+    found: list[tuple[float, Mapping[str, object]]] = []
+    waiting = sorted(wanted)
+    frames = sample_frames(path, sample_fps=fps, limits=Limits(), facts=VideoFacts())
+    picture = None
+    for frame in frames:
+        while waiting and frame.index > waiting[0] and picture is not None:
+            found += _crops(picture, wanted[waiting.pop(0)])
+        picture = frame.image if waiting and frame.index <= waiting[0] else picture
+        if not waiting:
+            break
+    while waiting and picture is not None:
+        found += _crops(picture, wanted[waiting.pop(0)])
+    return [face for _, face in sorted(found, key=lambda pair: pair[0])]
+
+
+def _crops(
+    picture: np.ndarray[Any, np.dtype[np.uint8]], wanted: list[tuple[Row, Row]]
+) -> list[tuple[float, Mapping[str, object]]]:
+    height, width = picture.shape[:2]
+    found: list[tuple[float, Mapping[str, object]]] = []
+    for segment, face in wanted:
+        x1, y1, x2, y2 = face["box"]
+        half = (0.5 + FACE_MARGIN) * max(x2 - x1, y2 - y1)
+        cx, cy = (x1 + x2) / 2, (y1 + y2) / 2
+        left, top = max(0, int(cx - half)), max(0, int(cy - half))
+        part = picture[top : min(height, int(cy + half)), left : min(width, int(cx + half))]
+        if not part.size:
+            continue
+        small = cv2.resize(part, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
+        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        image = f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}"
+        text = f"{person(segment['identity_id'])}: {segment['label']} {segment['confidence']:.0%}"
+        start_s = segment["start_s"]
+        found.append((start_s, {"image": image, "text": text, "time_s": start_s}))
+    return found

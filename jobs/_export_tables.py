@@ -1,0 +1,73 @@
+"""The tables of a score set as CSV and JSON Lines, a file each, streamed part by part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from emotion import storage
+
+TABLE_FORMATS = ("csv", "jsonl")
+TABLES = ("videos", "tracks", "segments", "timeline", "scores", "rejects")
+"""Not the faces: some for every second and person; read them as Parquet."""
+CORNERS = ("box_x1", "box_y1", "box_x2", "box_y2")
+_ROWS = 16_384
+
+
+def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
+    """Write OUT/csv/TABLE.csv and OUT/jsonl/TABLE.jsonl."""
+    with TemporaryDirectory(prefix="video-emotion-export-") as folder:
+        for form in formats:
+            for table in TABLES:
+                path = Path(folder) / f"{table}.{form}"
+                write = _write_csv if form == "csv" else _write_jsonl
+                write(path, _batches(storage.join(scores, table)))
+                storage.put_file(path, storage.join(out, form, path.name))
+
+
+def _batches(uri: str) -> Iterator[pa.Table]:
+    for file in storage.list_files(uri, suffixes=(".parquet",)):
+        with storage.local_copy(file.uri) as path:
+            part = pq.ParquetFile(path)
+            yield part.schema_arrow.empty_table()
+            for batch in part.iter_batches(_ROWS):
+                yield pa.Table.from_batches([batch])
+
+
+def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:
+    """The four corners of a box are columns of their own; times and probabilities as they are."""
+    writer: pa_csv.CSVWriter | None = None
+    try:
+        for batch in batches:
+            flat = flatten_box(batch)
+            writer = writer or pa_csv.CSVWriter(path, flat.schema)
+            writer.write(flat)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def flatten_box(table: pa.Table) -> pa.Table:
+    """``table`` with a column per corner instead of the list ``box``."""
+    if "box" not in table.column_names:
+        return table
+    place = table.column_names.index("box")
+    boxes = table["box"].to_pylist()
+    table = table.drop_columns(["box"])
+    for number, name in enumerate(CORNERS):
+        corner = pa.array([None if box is None else box[number] for box in boxes], pa.float32())
+        table = table.add_column(place + number, name, corner)
+    return table
+
+
+def _write_jsonl(path: Path, batches: Iterator[pa.Table]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for batch in batches:
+            for row in batch.to_pylist():
+                file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")

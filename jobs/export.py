@@ -1,0 +1,155 @@
+"""Export a score set for people and other programs: tables, subtitles, annotations, videos, pages.
+
+    python -m jobs.export --scores URI --out URI --formats vtt eaf overlay
+
+Each URI is a local path or s3://. Tables are one file each; all else is a file per video, named as
+the video and below its folders: OUT/vtt/s1/a.mp4.vtt. The same command again does only what is
+missing, new or changed since.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from ray.data import ActorPoolStrategy, from_items
+
+from emotion import storage
+from emotion.errors import EmotionError, InputError
+from jobs import _lock, _output, _ray
+from jobs._cli import one_line_errors, parse
+from jobs._export_tables import TABLE_FORMATS, export_tables
+from jobs._export_work import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
+from jobs._progress import Progress
+from jobs._shards import ShardRef, planned_shards, to_do
+
+Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
+NEED_VIDEOS = frozenset({"overlay", "blurred", "report"})
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to export where.
+
+    Attributes:
+        scores: Folder that jobs.score made.
+        out: Folder for the files; new, or begun by the same command.
+        formats: csv and jsonl: the tables. vtt, srt: subtitles. eaf: ELAN. textgrid: Praat.
+            overlay: the video with boxes, names and bars. blurred: the same with every face
+            blurred. report: a page with the video, a timeline to click, and faces.
+        videos: Folder of the videos, for overlay, blurred and report; default: the one scored.
+        embed_mb: A report carries videos up to this size itself; larger ones lie beside it.
+        address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
+    """
+
+    scores: str
+    out: str
+    formats: tuple[Format, ...]
+    videos: str | None = None
+    embed_mb: float = 20.0
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.formats:
+            raise InputError("--formats names nothing; take some of csv, vtt, overlay, ...")
+        if self.embed_mb < 0:
+            raise InputError(f"--embed-mb is {self.embed_mb}, it must be 0 or more")
+
+
+def run(config: Config) -> int:
+    """Export what is missing; 0 also where single videos could not be read again."""
+    if not storage.exists(storage.join(config.scores, _output.SUCCESS)):
+        raise InputError(f"--scores {config.scores} is not complete; run jobs.score again")
+    facts = storage.read_json(storage.join(config.scores, "config.json"))
+    videos = config.videos or facts["videos_root"]
+    if videos is None and NEED_VIDEOS & set(config.formats):
+        raise InputError(
+            f"--scores {config.scores} was made from a dataset's clips: name the folder of the "
+            "videos by --videos"
+        )
+    spec = _output.read_spec(config.scores)
+    stored = {
+        "scores": config.scores,
+        "formats": sorted(config.formats),
+        "model_id": facts["model_id"],
+        "videos_root": videos,
+    }
+    _output.claim(config.out, spec=spec, config=stored)
+    work = ExportWork(
+        scores=config.scores,
+        out=config.out,
+        videos=videos or "",
+        formats=tuple(sorted(set(config.formats) & set(VIDEO_FORMATS))),
+        labels=tuple(facts["labels"]),
+        fps=spec.sample_fps,
+        embed_bytes=round(config.embed_mb * 2**20),
+    )
+    with _lock.held(config.out), TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        source = facts.get("dataset") or config.scores
+        refs = planned_shards(source, Path(name))
+        missing, stale = to_do(refs, config.out)
+        for ref in stale:
+            remove_gone(ref, work)
+        tables = [form for form in TABLE_FORMATS if form in config.formats]
+        if missing or stale or not storage.exists(storage.join(config.out, _output.SUCCESS)):
+            storage.remove(storage.join(config.out, _output.SUCCESS))
+            if work.formats and missing:
+                with _ray.session(config.address):
+                    _export(missing, work)
+            export_tables(config.scores, config.out, tables)
+            return _finish(config)
+    print(f"{config.out} is complete: nothing to do")
+    return 0
+
+
+def _export(refs: Sequence[ShardRef], work: ExportWork) -> None:
+    workers = max(1, min(_ray.cluster_cpus(), len(refs)))
+    items = [ref.to_item("export") for ref in refs]
+    rows = from_items(items, override_num_blocks=len(items)).map(
+        ExportShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
+        fn_constructor_args=(work,),
+        compute=ActorPoolStrategy(min_size=1, max_size=workers),
+        num_cpus=1,
+        runtime_env={"env_vars": _ray.WORKER_ENV},
+    )
+    total = sum(ref.num_rows - len(ref.retired) for ref in refs)
+    with Progress("export", total=total, unit="video") as progress:
+        for row in rows.iter_rows():
+            if row["fault"]:
+                raise EmotionError(f"{row['fault']}; the same command again does what is left")
+            progress.step(row["videos"], files=row["files"], failed=row["failed"])
+
+
+def _finish(config: Config) -> int:
+    entries = _output.read_entries(config.out)
+    failed = Counter(_output.add_counts(entries, "failed"))
+    counts = _output.add_counts(entries, "counts")
+    storage.write_json(
+        storage.join(config.out, _output.SUCCESS), {"counts": counts, "failed": dict(failed)}
+    )
+    print(f"exported {config.out}: {counts.get('files', 0):,} files of single videos")
+    for reason, count in sorted(failed.items()):
+        print(f"  could not be read again: {reason} {count:,}")
+    return 0
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; 0 when everything that could be exported is."""
+    config = parse(Config, argv, doc=__doc__)
+    return run(
+        replace(
+            config,
+            scores=storage.absolute(config.scores),
+            out=storage.absolute(config.out),
+            videos=storage.absolute(config.videos) if config.videos else None,
+        )
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

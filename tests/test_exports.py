@@ -1,0 +1,139 @@
+"""Subtitles and annotations, read back by the programs and libraries that others wrote."""
+
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import parselmouth
+import pympi
+import pytest
+import srt
+import webvtt
+
+from emotion.export.annotations import elan, textgrid
+from emotion.export.spans import Scene, Span, by_track, scenes, spans_of
+from emotion.export.subtitles import subtitles
+
+ALONE = [Span(0, 0, 0.5, 1.25, "calm", 0.8), Span(0, 0, 1.25, 3.0, "glad", 0.9)]
+TWO = [*ALONE, Span(1, 1, 1.0, 2.0, "sad", 0.61)]
+
+
+def read_vtt(text: str) -> list[webvtt.Caption]:
+    return list(webvtt.from_buffer(io.StringIO(text)).captions)
+
+
+def test_rows_become_spans_in_order() -> None:
+    rows = [
+        {"identity_id": s.identity_id, "track_id": s.track_id, "start_s": s.start_s,
+         "stop_s": s.stop_s, "label": s.label, "confidence": s.confidence, "quality": 1.0}
+        for s in reversed(TWO)
+    ]  # fmt: skip
+    assert spans_of(rows) == TWO
+
+
+def test_scenes_change_when_anybody_changes() -> None:
+    calm, glad, sad = TWO
+    assert scenes(TWO) == [
+        Scene(0.5, 1.0, (calm,)),
+        Scene(1.0, 1.25, (calm, sad)),
+        Scene(1.25, 2.0, (glad, sad)),
+        Scene(2.0, 3.0, (glad,)),
+    ]
+    assert scenes([]) == []
+
+
+def test_a_hole_is_no_scene() -> None:
+    apart = [Span(0, 0, 0.0, 1.0, "calm", 0.8), Span(0, 0, 2.0, 3.0, "glad", 0.9)]
+    assert [(s.start_s, s.stop_s) for s in scenes(apart)] == [(0.0, 1.0), (2.0, 3.0)]
+
+
+def test_webvtt_is_read_by_webvtt_py() -> None:
+    captions = read_vtt(subtitles(TWO, "vtt"))
+    assert [(c.start, c.end) for c in captions] == [
+        ("00:00:00.500", "00:00:01.000"),
+        ("00:00:01.000", "00:00:01.250"),
+        ("00:00:01.250", "00:00:02.000"),
+        ("00:00:02.000", "00:00:03.000"),
+    ]
+    assert captions[1].lines == ["person 1: calm 80%", "person 2: sad 61%"]
+
+
+def test_srt_is_read_by_srt() -> None:
+    cues = list(srt.parse(subtitles(ALONE, "srt")))
+    assert [(c.index, c.start.total_seconds(), c.end.total_seconds(), c.content) for c in cues] == [
+        (1, 0.5, 1.25, "calm 80%"),
+        (2, 1.25, 3.0, "glad 90%"),
+    ]
+
+
+@pytest.mark.parametrize("form", ["vtt", "srt"])
+def test_no_segments_give_no_cues(form: str) -> None:
+    text = subtitles([], "vtt" if form == "vtt" else "srt")
+    if form == "vtt":
+        assert read_vtt(text) == []
+    else:
+        assert list(srt.parse(text)) == []
+
+
+def test_hours_are_told() -> None:
+    late = [Span(0, 0, 3 * 3600 + 61.5, 3 * 3600 + 62.0, "calm", 0.5)]
+    (caption,) = read_vtt(subtitles(late, "vtt"))
+    assert (caption.start, caption.end) == ("03:01:01.500", "03:01:02.000")
+
+
+def test_elan_has_a_tier_per_person(tmp_path: Path) -> None:
+    path = tmp_path / "a.eaf"
+    path.write_bytes(elan(TWO, media="a film.mp4"))
+    eaf = pympi.Eaf(str(path))
+    assert sorted(eaf.get_tier_names()) == [
+        "person 1", "person 1 confidence", "person 2", "person 2 confidence",
+    ]  # fmt: skip
+    assert eaf.get_annotation_data_for_tier("person 1") == [
+        (500, 1250, "calm"),
+        (1250, 3000, "glad"),
+    ]
+    assert eaf.get_annotation_data_for_tier("person 2 confidence") == [(1000, 2000, "0.610")]
+    root = ElementTree.fromstring(path.read_bytes())
+    assert root.tag == "ANNOTATION_DOCUMENT"
+    media = root.find("HEADER/MEDIA_DESCRIPTOR")
+    assert media is not None
+    assert (media.get("MEDIA_URL"), media.get("MIME_TYPE")) == ("a film.mp4", "video/mp4")
+    header = root.find("HEADER")
+    assert header is not None
+    assert header.get("TIME_UNITS") == "milliseconds"
+    slots = {s.get("TIME_SLOT_ID") for s in root.iter("TIME_SLOT")}
+    used = {r.get(k) for r in root.iter("ALIGNABLE_ANNOTATION")
+            for k in ("TIME_SLOT_REF1", "TIME_SLOT_REF2")}  # fmt: skip
+    assert used <= slots
+
+
+def test_tracks_of_one_person_that_overlap_have_tiers_of_their_own(tmp_path: Path) -> None:
+    spans = [Span(0, 0, 0.0, 2.0, "calm", 0.8), Span(0, 3, 1.0, 3.0, "glad", 0.9)]
+    assert list(by_track(spans)) == ["person 1, track 0", "person 1, track 3"]
+    path = tmp_path / "a.eaf"
+    path.write_bytes(elan(spans, media="a.mp4"))
+    found = pympi.Eaf(str(path)).get_annotation_data_for_tier("person 1, track 3")
+    assert found == [(1000, 3000, "glad")]
+
+
+def test_praat_reads_the_textgrid(tmp_path: Path) -> None:
+    path = tmp_path / "a.TextGrid"
+    path.write_bytes(textgrid(TWO, duration_s=4.0))
+    grid = parselmouth.read(str(path))
+    call = parselmouth.praat.call
+    assert call(grid, "Get end time") == pytest.approx(4.0)
+    assert call(grid, "Get number of tiers") == 4
+    assert call(grid, "Get tier name", 1) == "person 1"
+    intervals = [
+        (call(grid, "Get starting point", 1, k), call(grid, "Get label of interval", 1, k))
+        for k in range(1, int(call(grid, "Get number of intervals", 1)) + 1)
+    ]
+    assert intervals == [(0.0, ""), (0.5, "calm"), (1.25, "glad"), (3.0, "")]
+
+
+def test_empty_documents_open(tmp_path: Path) -> None:
+    (tmp_path / "a.eaf").write_bytes(elan([], media="a.mp4"))
+    assert pympi.Eaf(str(tmp_path / "a.eaf")).get_tier_names()
+    (tmp_path / "a.TextGrid").write_bytes(textgrid([], duration_s=2.0))
+    grid = parselmouth.read(str(tmp_path / "a.TextGrid"))
+    assert parselmouth.praat.call(grid, "Get end time") == pytest.approx(2.0)

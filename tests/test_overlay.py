@@ -1,0 +1,169 @@
+"""The overlay has the source's frames, times and sound; what is drawn is where it must be."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emotion.errors import VideoError
+from emotion.export.overlay import DrawnTrack, overlay
+from emotion.export.spans import Span
+
+GREY = 128
+BOX = (40.0, 30.0, 72.0, 62.0)
+
+
+def draw_video(
+    path: Path,
+    times: Sequence[int],
+    *,
+    size: tuple[int, int] = (160, 120),
+    sound: str = "",
+    codec: str = "libx264",
+    time_base: Fraction = Fraction(1, 1000),
+) -> Path:
+    """Frames at ``times``, in ticks: stripes that a blur wipes out; the sound is a tone."""
+    width, height = size
+    stripes = np.full((height, width, 3), GREY, np.uint8)
+    stripes[:, ::4], stripes[:, 1::4] = 0, 0
+    with av.open(str(path), "w") as out:
+        video: Any = out.add_stream(codec, rate=25, options={"bf": "2"})
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.codec_context.time_base = time_base
+        audio: Any = out.add_stream(sound, rate=48000) if sound else None
+        for pts in times:
+            frame = av.VideoFrame.from_ndarray(stripes, format="rgb24")
+            frame.pts, frame.time_base = pts, time_base
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if audio is not None:
+            wave = (0.1 * np.sin(np.arange(48000) * 0.05)).astype(np.float32)[None]
+            for start in range(0, 48000, 960):
+                sample = av.AudioFrame.from_ndarray(wave[:, start : start + 960], "fltp", "mono")
+                sample.sample_rate, sample.pts = 48000, start
+                out.mux(audio.encode(sample))
+            out.mux(audio.encode(None))
+    return path
+
+
+def frame_times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(f.time or 0) for f in container.decode(video=0)]
+
+
+def picture(path: Path, number: int) -> NDArray[np.uint8]:
+    with av.open(str(path)) as container:
+        frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+    return np.asarray(frames[number], np.uint8)
+
+
+def face(times_s: Sequence[float] = (0.0, 1.0), *, name: str = "person 1") -> DrawnTrack:
+    boxes = np.tile(np.array(BOX), (len(times_s), 1))
+    return DrawnTrack(
+        name=name,
+        times_s=np.array(times_s),
+        boxes=boxes,
+        spans=[Span(0, 0, 0.0, 1.0, "glad", 0.9)],
+        colour={"glad": (255, 128, 0), "calm": (0, 0, 255)},
+        bars={0: (0.1, 0.9)},
+        labels=("calm", "glad"),
+    )
+
+
+VARIABLE = [0, 40, 80, 200, 240, 500, 520, 1000]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+def test_every_frame_keeps_its_time(tmp_path: Path, suffix: str) -> None:
+    source = draw_video(tmp_path / f"a.{suffix}", VARIABLE)
+    done = overlay(source, tmp_path / "o.mp4", [face()])
+    assert done.num_frames == len(VARIABLE)
+    assert frame_times(tmp_path / "o.mp4") == pytest.approx([t / 1000 for t in VARIABLE], abs=2e-3)
+
+
+def test_duration_is_the_sources(tmp_path: Path) -> None:
+    source = draw_video(tmp_path / "a.mp4", range(0, 1000, 40))
+    overlay(source, tmp_path / "o.mp4", [])
+    with av.open(str(source)) as a, av.open(str(tmp_path / "o.mp4")) as b:
+        assert b.duration == pytest.approx(a.duration, abs=45_000)
+        assert b.streams.video[0].frames == a.streams.video[0].frames == 25
+
+
+@pytest.mark.parametrize(
+    "sound, suffix, how, codec",
+    [
+        ("aac", "mp4", "copied", "aac"),
+        ("libopus", "mkv", "encoded", "aac"),
+        ("", "mp4", "none", ""),
+    ],
+)
+def test_sound_is_kept(tmp_path: Path, sound: str, suffix: str, how: str, codec: str) -> None:
+    source = draw_video(tmp_path / f"a.{suffix}", range(0, 1000, 40), sound=sound)
+    assert overlay(source, tmp_path / "o.mp4", []).audio == how
+    with av.open(str(tmp_path / "o.mp4")) as made:
+        assert [s.codec_context.name for s in made.streams.audio] == ([codec] if codec else [])
+        heard = [f.samples for f in made.decode(audio=0)] if codec else []
+    assert sum(heard) == (pytest.approx(48000, abs=3000) if codec else 0)
+
+
+def test_a_start_offset_is_kept_between_sound_and_pictures(tmp_path: Path) -> None:
+    """Pictures begin half a second after the sound; they still do."""
+    source = draw_video(tmp_path / "a.mkv", range(500, 1000, 40), sound="aac")
+    overlay(source, tmp_path / "o.mp4", [])
+    with av.open(str(tmp_path / "o.mp4")) as made:
+        pictures: Any = made.streams.video[0]
+        sound: Any = made.streams.audio[0]
+        late = pictures.start_time * pictures.time_base - sound.start_time * sound.time_base
+    assert float(late) == pytest.approx(0.5, abs=0.05)
+
+
+def test_odd_sides_are_padded(tmp_path: Path) -> None:
+    source = draw_video(tmp_path / "a.avi", range(0, 400, 40), size=(160, 120), codec="mpeg4",
+                        time_base=Fraction(1, 25))  # fmt: skip
+    assert overlay(source, tmp_path / "o.mp4", []).num_frames == 10
+    assert picture(tmp_path / "o.mp4", 0).shape == (120, 160, 3)
+
+
+def test_what_is_drawn_is_at_the_face_and_nowhere_else(tmp_path: Path) -> None:
+    source = draw_video(tmp_path / "a.mp4", range(0, 400, 40))
+    overlay(source, tmp_path / "plain.mp4", [])
+    overlay(source, tmp_path / "o.mp4", [face()])
+    before, after = (picture(tmp_path / n, 3).astype(int) for n in ("plain.mp4", "o.mp4"))
+    changed = np.abs(after - before).max(axis=2) > 60
+    assert changed[28:33, 40:72].mean() > 0.5  # the upper edge of the box
+    assert not changed[100:, :].any()
+    assert not changed[:, 140:].any()
+
+
+def test_blurred_faces_have_no_detail_left(tmp_path: Path) -> None:
+    source = draw_video(tmp_path / "a.mp4", range(0, 400, 40))
+    overlay(source, tmp_path / "o.mp4", [face(name="")], blur_faces=True, draw=False)
+    shown = picture(tmp_path / "o.mp4", 3).astype(int)
+    inside, outside = shown[34:58, 44:68, 0], shown[80:110, 44:68, 0]
+    assert np.abs(np.diff(inside, axis=1)).mean() < 4
+    assert np.abs(np.diff(outside, axis=1)).mean() > 20
+
+
+def test_a_face_that_moves_is_followed_between_samples() -> None:
+    track = DrawnTrack("", np.array([0.0, 0.5, 4.0]), np.array([[0.0] * 4, [10.0] * 4, [50.0] * 4]))
+    at = {t: track.box_at(t) for t in (0.0, 0.25, 0.5, 0.6, 2.0, 3.9, 4.0, 4.1, 4.3)}
+    found = {t: None if box is None else float(box[0]) for t, box in at.items()}
+    assert found == {
+        0.0: 0.0, 0.25: 5.0, 0.5: 10.0, 0.6: 10.0, 2.0: None, 3.9: 50.0, 4.0: 50.0, 4.1: 50.0,
+        4.3: None,
+    }  # fmt: skip
+
+
+def test_a_broken_video_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_bytes(b"I am text")
+    with pytest.raises(VideoError, match="not_a_video"):
+        overlay(tmp_path / "text.mp4", tmp_path / "o.mp4", [])
+    whole = draw_video(tmp_path / "a.mkv", range(0, 40000, 40)).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[:20000] + bytes(4000) + whole[24000:30000])
+    with pytest.raises(VideoError):
+        overlay(tmp_path / "cut.mkv", tmp_path / "o.mp4", [])
