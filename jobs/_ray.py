@@ -64,7 +64,7 @@ def quiet_data() -> None:
 
 def cluster_cpus() -> int:
     """Whole CPUs of the connected cluster; at least 1."""
-    return max(1, int(_resources().get("CPU", 1)))
+    return max(1, int(cluster_resources().get("CPU", 1)))
 
 
 def cluster_nodes() -> int:
@@ -74,9 +74,10 @@ def cluster_nodes() -> int:
 
 def cluster_gpus() -> int:
     """GPUs of the connected cluster."""
-    return int(_resources().get("GPU", 0))
+    return int(cluster_resources().get("GPU", 0))
 
 
-def _resources() -> dict[str, float]:
+def cluster_resources() -> dict[str, float]:
+    """What the connected cluster has, by Ray's names."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return resources

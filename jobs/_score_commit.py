@@ -101,6 +101,7 @@ def commit(told: Commit, shard_id: str, opened: OpenShard, *, retired: int) -> R
         "shard_id": shard_id,
         "counts": counts,
         "rejects": dict(Counter(str(r["reason"]) for r in end["rejects"])),
+        "frames": sum(int(v["num_frames"]) for v in end["videos"]),
         "video_s": sum(float(v["duration_s"]) for v in end["videos"]),
         "wall_s": sum(float(v["wall_s"]) for v in end["videos"]),
         "slowest": [{k: v[k] for k in ("uri", "wall_s", "duration_s")} for v in slow],

@@ -123,6 +123,8 @@ def video_facts(end: End) -> Row:
         "uri": end.video["uri"],
         "content_sha256": end.content_sha256,
         "duration_s": summary.facts.duration_s,
+        "num_frames": summary.num_frames,
+        "num_faces": summary.num_faces,
         "num_clips": summary.num_clips,
         "num_tracks": summary.num_tracks,
         "num_people": summary.num_identities,
@@ -153,9 +155,8 @@ class ReadClips:
             found = covered.get(row["video_id"], 0)
             videos.append(
                 {name: row[name] for name in ("video_id", "uri", "content_sha256", "duration_s")}
+                | {name: row[name] for name in _COUNTS}
                 | {
-                    "num_clips": row["num_clips"],
-                    "num_tracks": row["num_tracks"],
                     "num_people": row["num_identities"],
                     "coverage": found / row["num_frames"] if row["num_frames"] else 0.0,
                     "reason": row["reason"],
@@ -192,6 +193,7 @@ class ReadClips:
         )
 
 
+_COUNTS = ("num_frames", "num_faces", "num_clips", "num_tracks")
 _OF_LABELS = ("subject_id", "label", "split", "fold")
 """Columns of a dataset's clips that a score set has not: ``label`` is the model's there."""
 

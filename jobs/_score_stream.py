@@ -26,6 +26,7 @@ from emotion.predict.predictor import Engine, Predictor
 from jobs import _ray
 from jobs._progress import Progress
 from jobs._score_commit import Commit, OpenShard, try_commit
+from jobs._score_metrics import LiveCounts
 from jobs._score_read import ReadClips, ReadVideos, SeeSegment
 from jobs._segments import finished_segments, segment_name
 from jobs._shard_read import Reading
@@ -67,6 +68,7 @@ class Streamed:
     Attributes:
         counts: rows by table.
         rejects: videos by reason.
+        frames: sampled frames.
         video_s: seconds of video.
         model_busy_s: seconds in which models computed, over all of them.
         num_models: models that ran at most.
@@ -75,6 +77,7 @@ class Streamed:
 
     counts: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    frames: int = 0
     video_s: float = 0.0
     model_busy_s: float = 0.0
     num_models: int = 0
@@ -219,6 +222,7 @@ class _Commits:
         self._waiting: list[Any] = []
         total = round(sum(ref.video_s for ref in refs))
         self._progress = Progress("score", total=total, unit="s")
+        self._live = LiveCounts()
 
     def __enter__(self) -> _Commits:
         return self
@@ -248,7 +252,9 @@ class _Commits:
             counts = entry["counts"]
             self._done.counts.update(counts)
             self._done.rejects.update(entry["rejects"])
+            self._done.frames += entry["frames"]
             self._done.video_s += entry["video_s"]
+            self._live.add(entry)
             self._progress.step(
                 round(self._refs[entry["shard_id"]].video_s),
                 **{name: counts[name] for name in ("videos", "rejects")},

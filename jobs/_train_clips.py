@@ -36,10 +36,15 @@ def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipFacts]:
     }
 
 
+def split_videos(dataset_uri: str, split: str) -> frozenset[str]:
+    """Names of the videos of a split; empty in a view of clips alone."""
+    return frozenset(row["video_id"] for row in _videos(dataset_uri) if row["split"] == split)
+
+
 def _videos(dataset_uri: str) -> list[dict[str, Any]]:
     """None in a view of clips alone, as jobs.crossval makes it."""
     uri = storage.join(dataset_uri, "videos")
     if not storage.list_files(uri, suffixes=(".parquet",)):
         return []
-    rows = storage.read_tables(uri, columns=["video_id", "uri", "corpus"]).to_pylist()
+    rows = storage.read_tables(uri, columns=["video_id", "uri", "corpus", "split"]).to_pylist()
     return list(rows)

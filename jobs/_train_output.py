@@ -16,8 +16,10 @@ from emotion.learn.metrics import scores
 from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
 from emotion.learn.pretrained import Loaded
 from emotion.learn.state import EpochRow, RunState
-from emotion.learn.val_figures import clip_outcomes, val_figures
-from jobs._train_clips import SLICED, read_clips, read_corpora
+from emotion.learn.val_figures import clip_outcomes, softmax, val_figures
+from emotion.predict.drift import label_profile, measured_profile
+from jobs._profiles import face_profiles, stored
+from jobs._train_clips import SLICED, read_clips, read_corpora, split_videos
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan
 
@@ -34,7 +36,10 @@ def make_package(
         spec=data.spec,
         weights=weights_bytes(state.best),
         temperature=temperature,
-        training=_facts(state, data, plan) | {"workers": workers} | _sources(data, plan, loaded),
+        training=_facts(state, data, plan)
+        | {"workers": workers}
+        | _sources(data, plan, loaded)
+        | {"baseline": _baseline(state, data, temperature)},
         metrics=_metrics(state, data, temperature),
         versions=versions(),
     )
@@ -54,6 +59,18 @@ def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str,
     )
     figures = val_figures(outcomes, labels=data.labels, columns=SLICED)
     return {"split": "val", "unit": "clip", "loss": best.val_loss} | figures | found.to_json()
+
+
+def _baseline(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
+    """What jobs.drift compares with: answers on val, faces of the training videos."""
+    probs_NK = softmax(state.logits, temperature=temperature)
+    counts = np.bincount(probs_NK.argmax(axis=1), minlength=len(data.labels))
+    found = dict(zip(data.labels, counts.tolist(), strict=True))
+    said = {
+        "label": label_profile(found, data.labels),
+        "confidence": measured_profile("confidence", probs_NK.max(axis=1)),
+    }
+    return stored(said | face_profiles(data.uri, video_ids=split_videos(data.uri, "train")))
 
 
 def _sources(data: TrainInput, plan: WorkerPlan, loaded: Loaded) -> dict[str, Any]:

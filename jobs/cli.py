@@ -22,6 +22,8 @@ JOBS = {
     "tune": "search for a better training recipe, judged on val",
     "export-onnx": "a package's model for onnxruntime, checked equal",
     "score": "an archive of videos to scores per clip and per video",
+    "export": "scores to tables, subtitles, annotations, videos and pages",
+    "drift": "what a score set shows against what its model was trained on",
     "evaluate": "scores and labels to metrics and plots",
     "crossval": "train and test once per fold of a dataset",
     "compare": "several evaluations of one test set, side by side",

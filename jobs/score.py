@@ -7,6 +7,7 @@ Each URI is a local path or s3://. The same command again does only what is miss
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -30,10 +31,12 @@ from jobs._plan import plan_archive
 from jobs._probe import probe_durations
 from jobs._revise import revise_shard
 from jobs._score_commit import Commit
+from jobs._score_metrics import prometheus, read_prices, run_metrics
 from jobs._score_read import copy_plan_rejects
 from jobs._score_stream import Stages, stream
 from jobs._shard_read import Reading
 from jobs._shards import ShardRef, extend_plan, planned_shards, to_do
+from jobs.drift import drifts, read_baseline
 from schemas.scores import score_tables
 
 
@@ -56,6 +59,8 @@ class Config:
             archive, from half a minute to an hour.
         engine: torch, or onnx: the package's model.onnx, on CPUs; jobs.export_onnx makes it.
         batch_size: Clips per call of the model.
+        prices: JSON of dollars per hour by Ray resource, as {"CPU": 0.05, "GPU": 2.1}: the cost of
+            the run is told too.
         gpu_share: Of a GPU, for each model: 0.5 lets two of them share one.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
@@ -73,6 +78,7 @@ class Config:
     engine: Engine = "torch"
     batch_size: int = 16
     gpu_share: float = 1.0
+    prices: str | None = None
     address: str | None = None
 
     def __post_init__(self) -> None:
@@ -185,11 +191,19 @@ def _score(
     storage.remove(success)
     for ref in revise:
         revise_shard(config.out, ref, score_tables(package.labels))
+    prices = read_prices(config.prices) if config.prices else {}
+    metrics: dict[str, Any] = {}
     told = Commit(config.out, package.labels, package.spec, config.rule)
     if missing:
         with _ray.session(config.address):
-            stream(missing, stages, told)
-    return finish(config, package, num_videos, left_out)
+            done = stream(missing, stages, told)
+            metrics = run_metrics(done, prices=prices)
+    code = finish(config, package, num_videos, left_out)
+    if metrics:
+        storage.write_json(storage.join(config.out, "metrics.json"), metrics)
+        storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus(metrics))
+        print(json.dumps({"metrics": metrics}, allow_nan=False))
+    return code
 
 
 def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> int:
@@ -198,7 +212,14 @@ def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Cou
     counts = _output.add_counts(entries, "counts")
     counts["rejects"] = counts.get("rejects", 0) + left_out.total()
     reasons = left_out + Counter(_output.add_counts(entries, "rejects"))
-    storage.write_bytes(storage.join(config.out, "report.html"), scores_report(config.out).encode())
+    slow = sorted((v for e in entries for v in e.get("slowest", ())), key=lambda v: -v["wall_s"])
+    baseline = read_baseline({"training": dict(package.training)})
+    page = scores_report(
+        config.out,
+        slowest=slow[:10],
+        drifts=drifts(config.out, baseline, labels=package.labels) if baseline else (),
+    )
+    storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
     success = {
         "counts": counts,
         "rejects": dict(reasons),

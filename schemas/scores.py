@@ -113,6 +113,8 @@ def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
         *_WHO,
         ("content_sha256", pa.string()),
         ("duration_s", pa.float64()),
+        ("num_frames", pa.int32()),  # sampled
+        ("num_faces", pa.int32()),
         ("num_clips", pa.int32()),
         ("num_tracks", pa.int32()),
         ("num_people", pa.int32()),  # identities

@@ -4,28 +4,46 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from emotion import storage
+from emotion.predict.drift import Drift
 from emotion.report.charts import bars, histogram
 from emotion.report.page import name_of, render
+from emotion.report.timeline import colour
 
 MAX_ROWS = 500
+MAX_FOLDERS = 40
+COLUMNS = (
+    "uri", "duration_s", "num_clips", "num_tracks", "num_people", "coverage", "label",
+    "confidence", "margin", "reason",
+)  # fmt: skip
 
 
-def scores_report(scores_uri: str) -> str:
+def scores_report(
+    scores_uri: str,
+    *,
+    slowest: Sequence[Mapping[str, Any]] = (),
+    drifts: Sequence[Drift] = (),
+) -> str:
     """Read a score set and render its page.
+
+    Args:
+        scores_uri: the score set.
+        slowest: uri, wall_s and duration_s of the videos that took the longest.
+        drifts: each variable against the model's baseline.
 
     Raises:
         InputError: if ``videos/`` has no part.
         FileNotFoundError: if config.json is missing.
     """
     config = storage.read_json(storage.join(scores_uri, "config.json"))
-    columns = ["uri", "duration_s", "num_clips", "num_tracks", "coverage", "label", "confidence"]
-    videos = storage.read_tables(storage.join(scores_uri, "videos"), columns=[*columns, "reason"])
+    videos = storage.read_tables(storage.join(scores_uri, "videos"), columns=list(COLUMNS))
     rejects = storage.join(scores_uri, "rejects")
     details = storage.read_tables(rejects) if storage.is_folder(rejects) else None
     return scores_page(
@@ -34,7 +52,23 @@ def scores_report(scores_uri: str) -> str:
         labels=config["labels"],
         facts={key: value for key, value in config.items() if not isinstance(value, list | dict)},
         title=name_of(scores_uri),
+        shown_s=_shown_s(scores_uri),
+        slowest=slowest,
+        drifts=drifts,
     )
+
+
+def _shown_s(scores_uri: str) -> dict[str, float]:
+    """Seconds of faces by label, from the segments, part by part."""
+    found: Counter[str] = Counter()
+    for file in storage.list_files(storage.join(scores_uri, "segments"), suffixes=(".parquet",)):
+        with storage.local_copy(file.uri) as path:
+            part = pq.read_table(path, columns=["label", "start_s", "stop_s"])
+        for label, start_s, stop_s in zip(
+            *(part[c].to_pylist() for c in part.column_names), strict=True
+        ):
+            found[label] += stop_s - start_s
+    return dict(found)
 
 
 def scores_page(
@@ -44,6 +78,9 @@ def scores_page(
     labels: Sequence[str],
     facts: Mapping[str, Any],
     title: str,
+    shown_s: Mapping[str, float] | None = None,
+    slowest: Sequence[Mapping[str, Any]] = (),
+    drifts: Sequence[Drift] = (),
 ) -> str:
     """Render the page from tables in memory.
 
@@ -53,6 +90,9 @@ def scores_page(
         labels: the package's label set, in order.
         facts: what the score set was made with, shown as it is.
         title: name of the score set.
+        shown_s: seconds of faces by label.
+        slowest: uri, wall_s and duration_s of the videos that took the longest.
+        drifts: each variable against the model's baseline.
     """
     rows = sorted(videos.to_pylist(), key=lambda row: str(row["uri"]))
     answered = [row for row in rows if row["label"] is not None]
@@ -65,7 +105,13 @@ def scores_page(
         num_answered=len(answered),
         num_clips=pc.sum(videos["num_clips"]).as_py() or 0,
         duration_s=pc.sum(videos["duration_s"]).as_py() or 0.0,
+        num_people=pc.sum(videos["num_people"]).as_py() or 0,
         labels=bars([(label, found[label]) for label in labels]),
+        shown=bars([(label, round((shown_s or {}).get(label, 0.0))) for label in labels]),
+        legend=[(label, colour(label, labels)) for label in labels],
+        folders=folders(rows, labels),
+        slowest=slowest,
+        drifts=[(one, _shifts(one)) for one in drifts],
         reasons=bars(Counter(row["reason"] for row in failed).most_common()),
         failed=failed[:MAX_ROWS],
         num_failed=len(failed),
@@ -76,6 +122,53 @@ def scores_page(
         ],
         facts=sorted(facts.items()),
     )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The videos below one folder of the archive.
+
+    Attributes:
+        name: of the folder, from the archive's root; a dot for the root itself.
+        num_videos: that could be read.
+        parts: (label, videos, share of the videos with a label, colour), labels that occur.
+    """
+
+    name: str
+    num_videos: int
+    parts: tuple[tuple[str, int, float, str], ...]
+
+
+def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Folder]:
+    """Labels by the first folder of each video's address, the largest first.
+
+    >>> videos = [{"uri": "a/1.mp4", "label": "glad"}, {"uri": "a/b/2.mp4", "label": None}]
+    >>> folders(videos, ["glad"])
+    [Folder(name='a', num_videos=2, parts=(('glad', 1, 1.0, '#f0e442'),))]
+    """
+    counts: dict[str, Counter[str | None]] = {}
+    for row in rows:
+        first, _, rest = str(row["uri"]).partition("/")
+        counts.setdefault(first if rest else ".", Counter())[row["label"]] += 1
+    found = []
+    for name, of_labels in counts.items():
+        answered = sum(of_labels[label] for label in labels)
+        parts = tuple(
+            (label, of_labels[label], of_labels[label] / answered, colour(label, labels))
+            for label in labels
+            if of_labels[label]
+        )
+        found.append(Folder(name, of_labels.total(), parts))
+    return sorted(found, key=lambda folder: (-folder.num_videos, folder.name))[:MAX_FOLDERS]
+
+
+def _shifts(drift: Drift) -> list[str]:
+    """The bins that moved most, in words."""
+    moved = sorted(
+        zip(drift.bins, drift.baseline_shares, drift.shares, strict=True),
+        key=lambda one: -abs(one[2] - one[1]),
+    )
+    return [f"{name}: {before:.0%}, now {now:.0%}" for name, before, now in moved[:3]]
 
 
 def failures(

@@ -1,0 +1,60 @@
+"""Profiles of what a model learnt from, and of what a score set holds, part by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emotion import storage
+from emotion.predict.drift import EDGES, Profile, label_profile, measured_profile
+
+OF_FACES = {"face_px": "size_px", "brightness": "brightness"}
+"""Variables that the faces table tells, by column."""
+
+
+def face_profiles(uri: str, *, video_ids: frozenset[str] | None = None) -> dict[str, Profile]:
+    """Sizes and brightness of the tracked faces of a dataset or a score set.
+
+    Args:
+        uri: a folder with ``faces/``; without it there is nothing to tell.
+        video_ids: of these videos alone; None: of all.
+    """
+    found = {name: measured_profile(name, []) for name in OF_FACES}
+    columns = ["video_id", "track_id", *OF_FACES.values()]
+    wanted = None if video_ids is None else pa.array(sorted(video_ids), pa.string())
+    for part in _parts(storage.join(uri, "faces"), columns):
+        part = part.filter(pc.is_valid(part["track_id"]))
+        if wanted is not None:
+            part = part.filter(pc.is_in(part["video_id"], value_set=wanted))
+        for name, column in OF_FACES.items():
+            values = part[column].to_numpy(zero_copy_only=False)
+            found[name] = found[name].plus(measured_profile(name, values))
+    return {name: profile for name, profile in found.items() if profile.total}
+
+
+def score_profiles(scores: str, labels: Sequence[str]) -> dict[str, Profile]:
+    """Labels and confidences of the scored clips, and what the faces tell."""
+    counts: Counter[str] = Counter()
+    confidence = measured_profile("confidence", [])
+    for part in _parts(storage.join(scores, "scores"), ["label", "confidence"]):
+        counts.update(part["label"].to_pylist())
+        values = part["confidence"].to_numpy(zero_copy_only=False)
+        confidence = confidence.plus(measured_profile("confidence", values))
+    said = {"label": label_profile(counts, labels), "confidence": confidence}
+    return said | face_profiles(scores)
+
+
+def stored(profiles: Mapping[str, Profile]) -> dict[str, Any]:
+    """As JSON, in a fixed order."""
+    return {n: profiles[n].to_json() for n in ("label", *EDGES) if n in profiles}
+
+
+def _parts(uri: str, columns: list[str]) -> Iterator[pa.Table]:
+    for file in storage.list_files(uri, suffixes=(".parquet",)):
+        with storage.local_copy(file.uri) as path:
+            yield pq.read_table(path, columns=columns)

@@ -1,0 +1,140 @@
+"""Compare what a score set shows with what its model was trained and judged on.
+
+    python -m jobs.drift --scores URI
+
+Prints JSON; the exit code is for alerting: 0 in order, 1 drift, 2 an error. Labels and confidences
+are compared with the model's on its val split, sizes and brightness of faces with its training
+set's. Drift says that something is different, not that it is wrong: look before you retrain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.predict.drift import ALARM, WATCH, Drift, Profile, compare, read_profiles
+from jobs._cli import one_line_errors, parse
+from jobs._output import SUCCESS
+from jobs._profiles import score_profiles
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to compare with what.
+
+    Attributes:
+        scores: Folder that jobs.score made.
+        baseline: Another score set to compare with, such as last month's; default: what the
+            model's package says of its training.
+        out: Address of a file for the JSON; default: it is only printed.
+        watch: Population stability index from which on a variable is worth a look.
+        alarm: Index from which on it is drift, and the exit code 1.
+        least: With fewer values on a side nothing is said of a variable.
+    """
+
+    scores: str
+    baseline: str | None = None
+    out: str | None = None
+    watch: float = WATCH
+    alarm: float = ALARM
+    least: int = 50
+
+    def __post_init__(self) -> None:
+        if not 0 < self.watch <= self.alarm:
+            raise InputError(f"--watch {self.watch} must be above 0 and at most --alarm")
+        if self.least < 1:
+            raise InputError(f"--least is {self.least}, it must be 1 or more")
+
+
+def drifts(
+    scores: str,
+    baseline: Mapping[str, Profile],
+    *,
+    labels: Sequence[str],
+    watch: float = WATCH,
+    alarm: float = ALARM,
+    least: int = 50,
+) -> list[Drift]:
+    """Each variable of a score set against its baseline."""
+    now = score_profiles(scores, labels)
+    return [
+        compare(baseline.get(name), profile, watch=watch, alarm=alarm, least=least)
+        for name, profile in now.items()
+    ]
+
+
+def read_baseline(facts: Mapping[str, Any]) -> dict[str, Profile]:
+    """What the package says of its training, from a score set's config.json; empty: nothing."""
+    return read_profiles(facts.get("training", {}).get("baseline") or {})
+
+
+def run(config: Config) -> int:
+    """Print the comparison; 1 where there is drift."""
+    facts = _facts(config.scores)
+    if config.baseline:
+        other = _facts(config.baseline)
+        if other["labels"] != facts["labels"]:
+            raise InputError(
+                f"--baseline {config.baseline} has labels {other['labels']}, --scores has "
+                f"{facts['labels']}; compare score sets of one label set"
+            )
+        baseline = score_profiles(config.baseline, facts["labels"])
+    else:
+        baseline = read_baseline(facts)
+        if not baseline:
+            raise InputError(
+                f"the package of --scores {config.scores} says nothing of its training data (it "
+                "is older, or was trained on clips alone): name another score set by --baseline"
+            )
+    found = drifts(
+        config.scores,
+        baseline,
+        labels=facts["labels"],
+        watch=config.watch,
+        alarm=config.alarm,
+        least=config.least,
+    )
+    levels = [one.level for one in found]
+    answer = {
+        "scores": config.scores,
+        "baseline": config.baseline or f"training of model {facts['model_id']}",
+        "drift": "drift" in levels,
+        "watch": "watch" in levels,
+        "thresholds": {"watch": config.watch, "alarm": config.alarm, "least": config.least},
+        "variables": [one.to_json() for one in found],
+    }
+    if config.out:
+        storage.write_json(config.out, answer)
+    print(json.dumps(answer, indent=1, allow_nan=False))
+    return 1 if answer["drift"] else 0
+
+
+def _facts(scores: str) -> dict[str, Any]:
+    if not storage.exists(storage.join(scores, SUCCESS)):
+        raise InputError(f"{scores} is not a complete score set; run jobs.score")
+    facts: dict[str, Any] = storage.read_json(storage.join(scores, "config.json"))
+    if "model_id" not in facts:
+        raise InputError(f"{scores} is not a score set; name a folder that jobs.score made")
+    return facts
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; 0 in order, 1 drift."""
+    config = parse(Config, argv, doc=__doc__)
+    return run(
+        replace(
+            config,
+            scores=storage.absolute(config.scores),
+            baseline=storage.absolute(config.baseline) if config.baseline else None,
+            out=storage.absolute(config.out) if config.out else None,
+        )
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
