@@ -154,9 +154,8 @@ def planned_shards(out: str, folder: Path) -> list[ShardRef]:
 def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
     """Shards that are to be done, and finished ones that hold videos no longer wanted.
 
-    A shard is finished if it has a ledger entry and left out no video for ``storage_error``, which
-    may have passed. Of a shard that was never done, and whose videos are all retired, nothing is
-    wanted.
+    A finished shard has a ledger entry, and left out no video for ``storage_error``, which may have
+    passed. Of one that was never done and whose videos are all retired, nothing is wanted.
     """
     done = {
         entry["shard_id"]: entry["retired"]

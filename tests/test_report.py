@@ -12,6 +12,7 @@ import pytest
 from emotion import storage
 from emotion.learn.evaluation import Outcome, evaluate
 from emotion.learn.plots import confusion_png
+from emotion.predict.drift import Profile, compare
 from emotion.report.charts import histogram
 from emotion.report.evaluation import evaluation_report
 from emotion.report.scores import scores_page, scores_report
@@ -31,6 +32,7 @@ ANSWER: dict[str, object] = {
     "duration_s": 90.0,
     "num_clips": 3,
     "num_tracks": 1,
+    "num_people": 2,
     "coverage": 0.5,
     "confidence": 0.8,
 }
@@ -47,12 +49,40 @@ def test_a_scores_page_tells_answers_from_failures() -> None:
     rejects = rows_table([broken], REJECTS)
     html = scores_page(videos, rejects=rejects, labels=LABELS, facts={"model_id": "m1"}, title="x")
     page = parsed(html)
-    assert "4 videos 2 with a label 2 without 6 clips scored 3:01 min" in page.text
+    assert (
+        "4 videos 2 with a label 2 without 6 clips scored 4 people, counted in each video 3:01 min"
+        in page.text
+    )
     assert "neutral 0 · 0.0% happy 2 · 100.0%" in page.text
     assert "c.mp4 no_face d.mp4 truncated stopped at 1 s" in page.text
     assert "a&<b>.mp4 happy 80.0% 50.0% 3 1 1:30 min b.mp4 happy" in page.text
     assert "a&amp;&lt;b&gt;.mp4" in html
     assert "model_id m1" in page.text
+
+
+def test_a_scores_page_tells_folders_time_drift_and_what_was_slow() -> None:
+    videos = scored(
+        ANSWER | {"uri": "b/1.mp4", "label": "happy"},
+        ANSWER | {"uri": "b/c/2.mp4", "label": "neutral"},
+        ANSWER | {"uri": "3.mp4", "label": "happy"},
+    )
+    baseline = Profile("label", LABELS, (90, 10))
+    html = scores_page(
+        videos,
+        labels=LABELS,
+        facts={},
+        title="x",
+        shown_s={"happy": 3.0, "neutral": 1.0},
+        slowest=[{"uri": "b/1.mp4", "wall_s": 7.25, "duration_s": 90.0}],
+        drifts=[compare(baseline, Profile("label", LABELS, (10, 90)))],
+    )
+    page = parsed(html)
+    assert "Seconds of faces neutral 1 · 25.0% happy 3 · 75.0%" in page.text
+    assert "folder videos labels of its videos b 2 . 1" in page.text
+    assert "neutral 1, happy 1" in html
+    assert "b/1.mp4 7.2 1:30 min" in page.text
+    assert "label drift" in page.text
+    assert "neutral: 90%, now 10%" in page.text
 
 
 def test_a_scores_page_shows_500_rows_and_says_so() -> None:

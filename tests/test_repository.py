@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from emotion.errors import REASONS
 from emotion.labels import LABELS
-from schemas.scores import prob_column, scored_videos_schema, scores_schema
+from schemas.scores import prob_column, score_tables, share_column
 from schemas.tables import DATASETS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,8 +105,8 @@ def test_documents_name_every_column() -> None:
         assert _missing(schema.names, section) == [], table
     assert _missing(REASONS, datasets) == []
     outputs = (ROOT / "docs" / "outputs.md").read_text()
-    columns = [*scores_schema(LABELS).names, *scored_videos_schema(LABELS).names]
-    probs = {prob_column(label) for label in LABELS}
+    columns = [n for schema in score_tables(LABELS).values() for n in schema.names]
+    probs = {name(label) for label in LABELS for name in (prob_column, share_column)}
     assert _missing([name for name in columns if name not in probs], outputs) == []
 
 

@@ -8,7 +8,7 @@ interpolated.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,13 +17,13 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from emotion.errors import VideoError
+from emotion.export.sound import Sound
 from emotion.export.spans import Span
 from emotion.extract.container import Limits, open_video
 from emotion.extract.picture import Converter
@@ -32,8 +32,6 @@ from emotion.extract.timeline import Reader
 Image = NDArray[np.uint8]
 Box = NDArray[np.float64]
 
-COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
-"""Audio that MP4 players take as it is."""
 HOLD_S = 0.15
 """A box stays so long before its first and after its last sample."""
 BRIDGE_S = 1.0
@@ -126,7 +124,7 @@ def overlay(
         av.open(str(source)) as sound,
         av.open(str(target), "w", options={"movflags": "+faststart"}) as out,
     ):
-        audio = _Audio(sound, out)
+        audio = Sound(sound, out)
         time_base = stream.time_base or Fraction(1, 1000)
         reader = Reader(container, stream, check=lambda: None, may_skip=False)
         converter = Converter(stream.codec_context.field_order)
@@ -192,50 +190,6 @@ class _Writer:
             if packet.pts is not None and packet.time_base == self._time_base:
                 packet.duration = self._durations.pop(packet.pts, 0)
             self._out.mux(packet)
-
-
-class _Audio:
-    """The first audio stream of the source, packet by packet as the pictures come."""
-
-    def __init__(self, sound: InputContainer, out: OutputContainer) -> None:
-        self._out = out
-        self.how = "none"
-        self._waiting: Packet[AudioStream] | None = None
-        self._packets: Iterator[Packet[AudioStream]] = iter(())
-        self._encoder: Any = None
-        if not sound.streams.audio:
-            return
-        stream = sound.streams.audio[0]
-        self._packets = iter(sound.demux(stream))
-        if stream.codec_context.name in COPIED:
-            self.how, self._stream = "copied", out.add_stream_from_template(stream)
-        else:
-            self.how = "encoded"
-            rate = stream.codec_context.sample_rate
-            self._encoder = self._stream = out.add_stream("aac", rate=rate)
-
-    def mux_until(self, time_s: float) -> None:
-        """Hand on what is heard before ``time_s``, by the container's own clock."""
-        while True:
-            packet = next(self._packets, None) if self._waiting is None else self._waiting
-            self._waiting = None
-            if packet is None:
-                return
-            if packet.dts is not None and float(packet.dts * packet.time_base) > time_s:
-                self._waiting = packet
-                return
-            self._mux(packet)
-
-    def _mux(self, packet: Packet[AudioStream]) -> None:
-        if self._encoder is None:
-            if packet.dts is not None:
-                packet.stream = self._stream
-                self._out.mux(packet)
-            return
-        for frame in packet.decode():
-            self._out.mux(self._encoder.encode(frame))
-        if packet.size == 0:
-            self._out.mux(self._encoder.encode(None))
 
 
 def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:

@@ -1,0 +1,57 @@
+"""A video's sound beside pictures that are written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+"""Audio that MP4 players take as it is."""
+
+
+class Sound:
+    """The first audio stream of the source, packet by packet as the pictures come."""
+
+    def __init__(self, sound: InputContainer, out: OutputContainer) -> None:
+        self._out = out
+        self.how = "none"
+        self._waiting: Packet[AudioStream] | None = None
+        self._packets: Iterator[Packet[AudioStream]] = iter(())
+        self._encoder: Any = None
+        if not sound.streams.audio:
+            return
+        stream = sound.streams.audio[0]
+        self._packets = iter(sound.demux(stream))
+        if stream.codec_context.name in COPIED:
+            self.how, self._stream = "copied", out.add_stream_from_template(stream)
+        else:
+            self.how = "encoded"
+            rate = stream.codec_context.sample_rate
+            self._encoder = self._stream = out.add_stream("aac", rate=rate)
+
+    def mux_until(self, time_s: float) -> None:
+        """Hand on what is heard before ``time_s``, by the container's own clock."""
+        while True:
+            packet = next(self._packets, None) if self._waiting is None else self._waiting
+            self._waiting = None
+            if packet is None:
+                return
+            if packet.dts is not None and float(packet.dts * packet.time_base) > time_s:
+                self._waiting = packet
+                return
+            self._mux(packet)
+
+    def _mux(self, packet: Packet[AudioStream]) -> None:
+        if self._encoder is None:
+            if packet.dts is not None:
+                packet.stream = self._stream
+                self._out.mux(packet)
+            return
+        for frame in packet.decode():
+            self._out.mux(self._encoder.encode(frame))
+        if packet.size == 0:
+            self._out.mux(self._encoder.encode(None))
