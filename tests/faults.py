@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -267,13 +267,13 @@ def done_shards(out: str) -> list[str]:
     return [file.uri.rsplit("/", 1)[-1].removesuffix(".json") for file in files]
 
 
-def read_dataset(out: str) -> Tables:
-    """Every row of every table, in an order of their own, with a video's uri as its id.
+def read_dataset(out: str, names: Iterable[str] = DATASETS) -> Tables:
+    """Every row of the tables, in an order of their own, with a video's uri as its id.
 
     So that two storages compare, ``etag`` is left out; everything else is kept.
     """
-    tables = {name: storage.read_tables(f"{out}/{name}").to_pylist() for name in DATASETS}
-    uris = {row["video_id"]: row["uri"] for row in tables["videos"]}
+    tables = {name: storage.read_tables(f"{out}/{name}").to_pylist() for name in names}
+    uris = {row["video_id"]: row["uri"] for row in tables["videos"] + tables["rejects"]}
     for rows in tables.values():
         for row in rows:
             row.pop("etag", None)

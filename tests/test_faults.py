@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from jobs import _lock, _output
 from jobs._cli import expected_line
 from jobs._probe import probe_chunk
 from jobs.build_dataset import main
-from schemas.tables import DATASETS
 from tests.faults import (
     NUM_VIDEOS,
     Job,
@@ -28,13 +26,11 @@ from tests.faults import (
     Tables,
     build_arguments,
     done_shards,
-    kill_one,
     read_dataset,
     wait_for,
     write_archive,
 )
-
-CUT_S, BLINK_S = 10.0, 3.0
+from tests.hurting import hurt
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +38,7 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_archive(corpus, tmp_path_factory.mktemp("archive"))
 
 
-def job(archive: str, out: str, *options: str, endpoint: str | None = None) -> Job:
+def job(archive: str, out: str, endpoint: str | None = None, *, options: Sequence[str] = ()) -> Job:
     env = {"AWS_ENDPOINT_URL": endpoint} if endpoint else None
     return Job(["jobs.build_dataset", *build_arguments(archive, out, *options)], env=env)
 
@@ -58,81 +54,10 @@ def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory, local_ray:
     return tables
 
 
-def parts(out: str, shards: list[str]) -> dict[str, str]:
-    """The version (time of change, ETag) of every part and entry of ``shards``."""
-    found = {}
-    for folder in (*DATASETS, "_ledger/done"):
-        for file in storage.list_files(f"{out}/{folder}"):
-            if any(shard in file.uri for shard in shards):
-                found[file.uri] = file.version
-    return found
-
-
-def kill_driver(running: Job, _: Proxy | None) -> None:
-    running.process.kill()
-
-
-def kill_worker(running: Job, _: Proxy | None) -> None:
-    kill_one(running, running.workers)
-
-
-def kill_raylet(running: Job, _: Proxy | None) -> None:
-    kill_one(running, running.raylets)
-
-
-def cut_storage(_: Job, proxy: Proxy | None, *, for_s: float) -> None:
-    assert proxy is not None
-    proxy.cut()
-    time.sleep(for_s)
-    proxy.mend()
-
-
-FAULTS: dict[str, Callable[[Job, Proxy | None], None]] = {
-    "driver": kill_driver,
-    "worker": kill_worker,
-    "raylet": kill_raylet,
-    "storage": partial(cut_storage, for_s=CUT_S),
-    "blink": partial(cut_storage, for_s=BLINK_S),
-}
-
-
-def hurt(
-    archive: str,
-    out: str,
-    fault: str,
-    *,
-    after: int,
-    wait_s: float,
-    proxy: Proxy | None = None,
-    options: Sequence[str] = (),
-) -> int:
-    """Break a run some time after its ``after``-th shard; run again until it is whole.
-
-    Returns:
-        The runs that it took. Every later run finds what the runs before finished, and leaves it.
-    """
-    endpoint = proxy.url if proxy else None
-    with job(archive, out, *options, endpoint=endpoint) as running:
-        wait_for(lambda: len(done_shards(out)) >= after or running.process.poll() is not None)
-        time.sleep(wait_s)
-        FAULTS[fault](running, proxy)
-        code = running.wait()
-    runs = 1
-    while code != 0:
-        assert runs < 3
-        before = parts(out, done_shards(out))
-        with job(archive, out, *options, endpoint=endpoint) as running:
-            code, runs = running.wait(), runs + 1
-            assert code == 0, running.log
-        now = parts(out, done_shards(out))
-        assert before == {uri: now[uri] for uri in before}
-    return runs
-
-
 @pytest.mark.parametrize("fault", ["driver", "worker", "raylet"])
 def test_killed_and_run_again(archive: Path, expected: Tables, tmp_path: Path, fault: str) -> None:
     out = str(tmp_path / "out")
-    runs = hurt(str(archive), out, fault, after=2, wait_s=0.2)
+    runs = hurt(partial(job, str(archive), out), out, fault, after=2, wait_s=0.2)
     assert runs == (1 if fault == "worker" else 2)  # Ray replaces a worker by itself
     assert read_dataset(out) == expected
 
@@ -149,7 +74,8 @@ def test_storage_that_is_away_for_a_while_is_waited_for(
     bucket: str, s3_server: str, expected: Tables
 ) -> None:
     with Proxy(s3_server) as proxy:
-        runs = hurt(f"{bucket}/videos", f"{bucket}/out", "blink", after=1, wait_s=0.1, proxy=proxy)
+        start = partial(job, f"{bucket}/videos", f"{bucket}/out")
+        runs = hurt(start, f"{bucket}/out", "blink", after=1, wait_s=0.1, proxy=proxy)
     assert runs == 1
     assert read_dataset(f"{bucket}/out") == expected
 
@@ -168,15 +94,8 @@ def test_twenty_random_moments(
     options = ("--segment-minutes", "0.02") if number % 2 else ()
     after, wait_s = rng.randrange(NUM_VIDEOS), rng.choice((0.0, rng.uniform(0, 3)))
     with Proxy(s3_server) as proxy:
-        hurt(
-            root,
-            out,
-            fault,
-            after=after,
-            wait_s=wait_s,
-            options=options,
-            proxy=proxy if on_s3 else None,
-        )
+        start = partial(job, root, out, options=options)
+        hurt(start, out, fault, after=after, wait_s=wait_s, proxy=proxy if on_s3 else None)
     assert read_dataset(out) == expected
 
 

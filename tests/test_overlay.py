@@ -33,7 +33,8 @@ def draw_video(
     stripes[:, ::4], stripes[:, 1::4] = 0, 0
     with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
         video: Any = out.add_stream(codec, rate=25, options={"bf": "2"})
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.width, video.height = width, height
+        video.pix_fmt = "yuv444p" if codec == "ffv1" else "yuv420p"
         video.codec_context.time_base = time_base
         audio: Any = out.add_stream(sound, rate=48000) if sound else None
         for pts in times:
@@ -123,10 +124,10 @@ def test_a_start_offset_is_kept_between_sound_and_pictures(tmp_path: Path) -> No
 
 
 def test_odd_sides_are_padded(tmp_path: Path) -> None:
-    source = draw_video(tmp_path / "a.avi", range(0, 400, 40), size=(160, 120), codec="mpeg4",
-                        time_base=Fraction(1, 25))  # fmt: skip
-    assert overlay(source, tmp_path / "o.mp4", []).num_frames == 10
-    assert picture(tmp_path / "o.mp4", 0).shape == (120, 160, 3)
+    source = draw_video(tmp_path / "a.mkv", range(0, 400, 40), size=(161, 121), codec="ffv1")
+    done = overlay(source, tmp_path / "o.mp4", [], draw=False)
+    assert done.num_frames == 10
+    assert picture(tmp_path / "o.mp4", 0).shape == (122, 162, 3)
 
 
 def test_what_is_drawn_is_at_the_face_and_nowhere_else(tmp_path: Path) -> None:
@@ -134,10 +135,13 @@ def test_what_is_drawn_is_at_the_face_and_nowhere_else(tmp_path: Path) -> None:
     overlay(source, tmp_path / "plain.mp4", [])
     overlay(source, tmp_path / "o.mp4", [face()])
     before, after = (picture(tmp_path / n, 3).astype(int) for n in ("plain.mp4", "o.mp4"))
+    assert before.shape == after.shape == (360, 480, 3)  # three times as large, to be read
     changed = np.abs(after - before).max(axis=2) > 60
-    assert changed[28:33, 40:72].mean() > 0.5  # the upper edge of the box
-    assert not changed[100:, :].any()
-    assert not changed[:, 140:].any()
+    assert changed[84:96, 3 * 40 : 3 * 72].mean() > 0.5  # the upper edge of the box
+    assert changed[3 * 30 : 3 * 62, 114:126].mean() > 0.5  # its left one
+    assert not changed[3 * 100 :, :].any()
+    assert not changed[:, 3 * 140 :].any()
+    assert not changed[3 * 36 : 3 * 56, 3 * 46 : 3 * 66].any()  # the face itself
 
 
 def test_blurred_faces_have_no_detail_left(tmp_path: Path) -> None:

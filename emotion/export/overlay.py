@@ -31,6 +31,11 @@ from emotion.extract.timeline import Reader
 
 Image = NDArray[np.uint8]
 Box = NDArray[np.float64]
+Colour = tuple[int, int, int]
+WHITE, DARK = (255, 255, 255), (24, 24, 24)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+LEAST_SIDE_PX = 400
+"""Of a picture that is drawn into: below, names cannot be read."""
 
 HOLD_S = 0.15
 """A box stays so long before its first and after its last sample."""
@@ -60,7 +65,7 @@ class DrawnTrack:
     times_s: NDArray[np.float64]
     boxes: NDArray[np.float64]
     spans: Sequence[Span] = ()
-    colour: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    colour: Mapping[str, Colour] = field(default_factory=dict)
     bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
     labels: Sequence[str] = ()
 
@@ -112,7 +117,7 @@ def overlay(
         target: the file to write, ending in .mp4.
         tracks: what to draw, and what to blur; with ``blur_faces`` give every detection.
         blur_faces: make the faces unrecognisable.
-        draw: boxes, names and bars.
+        draw: boxes, names and bars; pictures below 400 pixels are enlarged for that.
         limits: what the video may cost.
 
     Raises:
@@ -142,8 +147,9 @@ def overlay(
             picture = converter.rgb(moment.frame)
             if blur_faces:
                 _blur(picture, tracks, time_s)
+            picture, times = _enlarged(picture, draw=draw)
             if draw:
-                _draw(picture, tracks, time_s)
+                _draw(picture, tracks, time_s, times)
             previous = (moment.pts, picture)
         if reader.broke is not None:
             raise VideoError(reader.broke.reason, reader.broke.detail)
@@ -211,7 +217,18 @@ def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
         )
 
 
-def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
+def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
+    """Small pictures two or three times as large, so that what is drawn can be read."""
+    times = min(3, -(-LEAST_SIDE_PX // min(picture.shape[:2]))) if draw else 1
+    if times == 1:
+        return picture, 1
+    height, width = picture.shape[:2]
+    size = (times * width, times * height)
+    large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.uint8), times
+
+
+def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float, times: int) -> None:
     """Boxes, names and bars, in place; sizes follow the picture's."""
     unit = max(1, round(min(picture.shape[:2]) / 240))
     for track in tracks:
@@ -219,39 +236,43 @@ def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
         if box is None or not track.name:
             continue
         span = track.span_at(time_s)
-        colour = track.colour.get(span.label, (255, 255, 255)) if span else (255, 255, 255)
-        x1, y1, x2, y2 = (round(float(v)) for v in box)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), (0, 0, 0), 3 * unit)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, unit)
-        _text(picture, track.name, (x1, y1 - 4 * unit), unit, colour)
-        _text(picture, span.text if span else "-", (x1, y2 + 10 * unit), unit, colour)
+        colour = track.colour.get(span.label, WHITE) if span else WHITE
+        x1, y1, x2, y2 = (round(times * float(v)) for v in box)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), DARK, 3 * unit)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), colour, 2 * unit)
+        text = f"{track.name}: {span.text}" if span else track.name
+        _text(picture, text, (x1, y1 - 3 * unit), unit, colour)
         bars = track.bars.get(int(time_s))
         if bars is not None:
-            _bars(picture, track, bars, (x2 + 3 * unit, y1), unit)
+            _bars(picture, track, bars, (x2 + 4 * unit, y1), unit)
 
 
-def _text(
-    picture: Image, text: str, at: tuple[int, int], unit: int, colour: tuple[int, int, int]
-) -> None:
-    """White on a dark edge reads on any ground."""
-    at = (max(0, at[0]), min(max(9 * unit, at[1]), picture.shape[0] - 2 * unit))
-    for shade, thickness in (((0, 0, 0), 3 * unit), (colour, unit)):
-        cv2.putText(
-            picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.32 * unit, shade, thickness, cv2.LINE_AA
-        )
+def _text(picture: Image, text: str, at: tuple[int, int], unit: int, colour: Colour) -> None:
+    """White on a dark plate with a stripe of the label's colour; kept inside the picture."""
+    (wide, high), _ = cv2.getTextSize(text, FONT, 0.36 * unit, unit)
+    x = max(0, min(at[0], picture.shape[1] - wide - 7 * unit))
+    y = max(high + 4 * unit, min(at[1], picture.shape[0] - 2 * unit))
+    plate = (x + wide + 7 * unit, y + 3 * unit)
+    cv2.rectangle(picture, (x, y - high - 3 * unit), plate, DARK, -1)
+    cv2.rectangle(picture, (x, y - high - 3 * unit), (x + 3 * unit, plate[1]), colour, -1)
+    cv2.putText(picture, text, (x + 5 * unit, y), FONT, 0.36 * unit, WHITE, unit, cv2.LINE_AA)
 
 
 def _bars(
     picture: Image, track: DrawnTrack, bars: Sequence[float], at: tuple[int, int], unit: int
 ) -> None:
-    """One bar per label, beside the box; on its other side where the picture ends."""
-    long, thick = 36 * unit, 4 * unit
+    """One bar with its name per label, beside the box; on its other side where there is no room."""
+    long, thick = 56 * unit, 9 * unit
     x, y = at
     if x + long > picture.shape[1]:
         x = max(0, picture.shape[1] - long)
+    y = max(0, min(y, picture.shape[0] - len(bars) * (thick + unit)))
     for number, (label, prob) in enumerate(zip(track.labels, bars, strict=True)):
         top = y + number * (thick + unit)
-        cv2.rectangle(picture, (x, top), (x + long, top + thick), (40, 40, 40), -1)
+        colour = track.colour.get(label, WHITE)
+        cv2.rectangle(picture, (x, top), (x + long, top + thick), DARK, -1)
         end = x + round(long * float(prob))
-        colour = track.colour.get(label, (255, 255, 255))
-        cv2.rectangle(picture, (x, top), (end, top + thick), colour, -1)
+        cv2.rectangle(picture, (x, top + 6 * unit), (end, top + thick), colour, -1)
+        cv2.putText(
+            picture, label, (x + unit, top + 5 * unit), FONT, 0.2 * unit, WHITE, 1, cv2.LINE_AA
+        )
