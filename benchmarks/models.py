@@ -24,8 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from emotion.errors import InputError
 from emotion.extract.inference import open_session
+from emotion.learn.cpu_bf16 import avoid_small_maps
 from emotion.learn.frame_cnn import BACKBONES
-from emotion.learn.learner import autocast_dtype
 from emotion.learn.models import MODELS, build_model
 from emotion.learn.onnx_export import INPUT, OUTPUT, to_onnx
 
@@ -156,8 +156,9 @@ def measure(name: str, backbone: str, config: Config) -> Row:
     torch_per_s, onnx_per_s = inference(model, name, config)
     speeds: list[float] = []
     if config.training:
-        fast = autocast_dtype(torch.device("cpu")) is torch.bfloat16
+        fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
         kinds = (False, True) if fast else (False,)
+        avoid_small_maps(model)
         model.train()
         speeds = fastest([training_step(model, config, bf16=bf16) for bf16 in kinds], config)
     fp32_per_s = speeds[0] if speeds else None

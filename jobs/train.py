@@ -69,7 +69,7 @@ class Config:
         freeze_epochs: The pretrained part does not learn in these first epochs.
         patience: Ends after as many epochs without a better val UAR; 0: never.
         augment: Changes to the augmentation, such as rotate_deg=20 blur=0.3; see the docs.
-        precision: auto (bf16 where the hardware has it), fp32, bf16 or fp16.
+        precision: auto (bf16 on GPUs that have it, else fp32), fp32, bf16 or fp16.
         channels_last: Memory order of clips and weights.
         compile: Let torch.compile fuse the model.
         seed: Of weights, order and augmentation.

@@ -70,9 +70,8 @@ def test_look_of_other_models_is_the_clip() -> None:
         ("resnet", 2, {}, "model 'resnet' is unknown; take one of r3d_lite"),
         ("r3d_lite", 1, {}, "2 or more labels"),
         ("r3d_lite", 2, {"depth": 3}, "cannot be built with"),
-        ("r3d_lite", 2, {"input_px": 8}, "input_px is 8; it must be 16 or more"),
     ],
-    ids=["name", "labels", "argument", "too small"],
+    ids=["name", "labels", "argument"],
 )
 def test_refuses(name: str, num_classes: int, args: dict[str, int], says: str) -> None:
     with pytest.raises(InputError, match=says):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
+from emotion.learn.cpu_bf16 import avoid_small_maps
 from emotion.learn.models import parameter_groups, set_frozen
 from emotion.learn.recipe import Precision, Recipe
 
@@ -127,6 +128,8 @@ def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
     dtype = autocast_dtype(device, recipe.precision)
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last_3d)
+    if device.type == "cpu" and dtype is torch.bfloat16:
+        avoid_small_maps(model)
     if recipe.compile:
         _compile(model, device)
     return Learner(
@@ -165,8 +168,8 @@ def make_optimizer(model: nn.Module, name: str, recipe: Recipe) -> torch.optim.A
 def autocast_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
     """What the forward pass of training multiplies in.
 
-    ``auto`` is bfloat16 where the hardware multiplies it, else float32: on a CPU without AMX or
-    AVX512-BF16, oneDNN emulates bfloat16 and is slower than float32.
+    ``auto`` is bfloat16 on GPUs that multiply it, else float32. On CPUs bfloat16 is for those who
+    ask: with AMX it is faster, and its gradients were wrong before (``emotion.learn.cpu_bf16``).
 
     Raises:
         InputError: on fp16 without a GPU.
@@ -177,8 +180,4 @@ def autocast_dtype(device: torch.device, precision: Precision = "auto") -> torch
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float32
-    name = torch.backends.cpu.get_cpu_capability()
-    has = any(
-        check() for check in (torch.cpu._is_amx_tile_supported, torch.cpu._is_avx512_bf16_supported)
-    )
-    return torch.bfloat16 if has and name.startswith("AVX512") else torch.float32
+    return torch.float32

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emotion.errors import InputError
 from emotion.learn.transforms import resize_frames, shrink
-
-LEAST_PX = 16
-"""Of ``input_px``: a strided convolution over a map of one pixel reads memory that nobody wrote in
-oneDNN's bfloat16 gradients (torch 2.14.1 on a CPU with AMX: NaN, now and then)."""
 
 VIEW, VIEW_TOP = 0.68, 0.26
 """The inner face, as shares of a crop's side."""
@@ -89,8 +84,6 @@ class R3DLite(nn.Module):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        if input_px < LEAST_PX:
-            raise InputError(f"input_px is {input_px}; it must be {LEAST_PX} or more")
         self.input_px, self.frame_step = input_px, frame_step
         self.stem = nn.Conv3d(2, width, (3, 5, 5), stride=(1, 2, 2), padding=(1, 2, 2), bias=False)
         self.stem_norm = nn.BatchNorm3d(width)

@@ -51,7 +51,7 @@ class Recipe:
         backbone_lr: learning rate of the pretrained part, as a share of ``lr``.
         freeze_epochs: the pretrained part does not learn in these first epochs.
         patience: epochs without a better val UAR after which a run ends; 0: it never ends early.
-        precision: of the forward pass in training; auto takes bf16 where the hardware has it.
+        precision: of the forward pass in training; auto takes bf16 on GPUs that have it.
         channels_last: memory order of weights and clips; faster on most GPUs.
         compile: let torch.compile fuse the model; needs a C++ compiler on a CPU.
         augment: how clips are changed.
