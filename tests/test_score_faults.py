@@ -82,7 +82,7 @@ def test_a_fifth_of_the_archive_is_broken_and_every_file_is_accounted_for(
 
 
 @pytest.mark.parametrize(
-    "fault", ["driver", "worker", pytest.param("raylet", marks=pytest.mark.slow)]
+    "fault", ["driver", *(pytest.param(f, marks=pytest.mark.slow) for f in ("worker", "raylet"))]
 )
 def test_killed_and_run_again(
     archive: Path, package: Path, expected: Tables, tmp_path: Path, fault: str

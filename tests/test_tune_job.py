@@ -43,6 +43,7 @@ def trial_json(out: Path, name: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_two_trials_at_once(
     dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
