@@ -22,6 +22,8 @@ from jobs import _output
 from jobs._cli import expected_errors, expected_line
 from jobs._parts import ShardWriter, part_uri
 from jobs._plan import Row
+from jobs._segments import forget_segments
+from jobs._shards import ShardRef
 from schemas.scores import score_tables
 
 SLOWEST = 5
@@ -67,10 +69,10 @@ class OpenShard:
         return here == sum(wanted.values())
 
 
-def try_commit(told: Commit, shard_id: str, opened: OpenShard, *, retired: int) -> Row:
+def try_commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
     """``commit``; a storage that fails for longer than it is waited for gives ``fault``, a line."""
     try:
-        return commit(told, shard_id, opened, retired=retired) | {"fault": ""}
+        return commit(told, opened, ref) | {"fault": ""}
     except expected_errors() as err:
         line = expected_line(err)
         if line is None:
@@ -78,9 +80,9 @@ def try_commit(told: Commit, shard_id: str, opened: OpenShard, *, retired: int) 
         return {"fault": line}
 
 
-def commit(told: Commit, shard_id: str, opened: OpenShard, *, retired: int) -> Row:
+def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
     """Write one shard's parts, then its ledger entry; returns the entry."""
-    end = opened.end or {}
+    end, shard_id = opened.end or {}, ref.shard_id
     by_video: dict[str, list[Scored]] = {}
     for scored in opened.clips.values():
         by_video.setdefault(str(scored[0]["video_id"]), []).append(scored)
@@ -105,9 +107,10 @@ def commit(told: Commit, shard_id: str, opened: OpenShard, *, retired: int) -> R
         "video_s": sum(float(v["duration_s"]) for v in end["videos"]),
         "wall_s": sum(float(v["wall_s"]) for v in end["videos"]),
         "slowest": [{k: v[k] for k in ("uri", "wall_s", "duration_s")} for v in slow],
-        "retired": retired,
+        "retired": len(ref.retired),
     }
     _output.write_entry(told.out, shard_id, entry)
+    forget_segments(told.out, shard_id, ref.num_segments)
     return entry
 
 

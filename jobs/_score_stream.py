@@ -232,8 +232,7 @@ class _Commits:
 
     def begin(self, shard_id: str, opened: OpenShard) -> None:
         """Commit a shard that is complete."""
-        retired = len(self._refs[shard_id].retired)
-        self._waiting.append(self._task.remote(self._told, shard_id, opened, retired=retired))
+        self._waiting.append(self._task.remote(self._told, opened, self._refs[shard_id]))
 
     def take(self, *, wait: bool = False) -> None:
         """Count what is committed; with ``wait``, or where too many are under way, wait for it.

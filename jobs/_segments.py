@@ -38,6 +38,18 @@ def segment_uri(out: str, name: str) -> str:
     return storage.join(out, "_ledger", "segments", f"{name}.parquet")
 
 
+def segment_uris(out: str, shard_id: str, num_segments: int) -> list[str]:
+    """Where the segments of a long video lie, in order."""
+    return [segment_uri(out, segment_name(shard_id, k)) for k in range(num_segments)]
+
+
+def forget_segments(out: str, shard_id: str, num_segments: int) -> None:
+    """Remove the segments of a long video whose rows are stored; one segment is none."""
+    if num_segments > 1:
+        for uri in segment_uris(out, shard_id, num_segments):
+            storage.remove(uri)
+
+
 def finished_segments(out: str) -> set[str]:
     """Names of the segments whose file is there."""
     files = storage.list_files(storage.join(out, "_ledger", "segments"), suffixes=(".parquet",))

@@ -20,6 +20,7 @@ from jobs._segments import (
     segment_name,
     segment_samples,
     segment_uri,
+    segment_uris,
     write_segment,
 )
 from jobs._shards import ShardRef, read_shard
@@ -122,12 +123,6 @@ class ShardReader:
             seen = self._seen(rows[0], span, facts, trial)
             return write_segment(segment_uri(out, name), seen, facts)
 
-    def forget_segments(self, ref: ShardRef) -> None:
-        """Remove the segments of a long video whose rows are stored."""
-        if ref.num_segments > 1:
-            for uri in self._segment_uris(ref):
-                storage.remove(uri)
-
     def _seen(
         self, video: Row, span: tuple[int, int | None], facts: VideoFacts, trial: Trial | None
     ) -> Iterator[Observation]:
@@ -157,7 +152,8 @@ class ShardReader:
     def _joined(self, video: Row, summary: VideoSummary, ref: ShardRef) -> Iterator[Found | End]:
         """Walk through what the segments' workers saw."""
         walls_s: list[float] = []
-        seen = join_segments(self._segment_uris(ref), summary, walls_s)
+        uris = segment_uris(self._reading.out, ref.shard_id, ref.num_segments)
+        seen = join_segments(uris, summary, walls_s)
         if self._reading.keep_partial:
             seen = until_broken(seen, summary)
         rows = self._extractor.walk(seen, video_id=str(video["video_id"]), summary=summary)
@@ -165,11 +161,6 @@ class ShardReader:
             yield Found(video, table, row)
         sha256 = content_sha256(video, self._reading.root)
         yield End(video, summary, sha256, walls_s=sum(walls_s))
-
-    def _segment_uris(self, ref: ShardRef) -> list[str]:
-        """Where the segments of a long video lie, in order."""
-        names = [segment_name(ref.shard_id, number) for number in range(ref.num_segments)]
-        return [segment_uri(self._reading.out, name) for name in names]
 
     @contextlib.contextmanager
     def _attempt(self, name: str) -> Iterator[Trial | None]:

@@ -11,6 +11,7 @@ from jobs import _output
 from jobs._cli import expected_errors, expected_line
 from jobs._parts import ShardWriter
 from jobs._revise import revise_shard
+from jobs._segments import forget_segments
 from jobs._shard_read import End, Reading, ShardReader
 from jobs._shards import ShardRef
 from jobs._videos import reject_row, video_row
@@ -100,7 +101,7 @@ class BuildWorker:
                 "retired": len(ref.retired),
             }
         _output.write_entry(self._out, ref.shard_id, entry)
-        self._reader.forget_segments(ref)
+        forget_segments(self._out, ref.shard_id, ref.num_segments)
         return entry
 
     def _end(self, writer: ShardWriter, end: End) -> str:

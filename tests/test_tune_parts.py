@@ -155,7 +155,7 @@ def test_runs_share_the_machine(
     runs: int,
     expected: tuple[int, dict[str, float]],
 ) -> None:
-    monkeypatch.setattr(_ray, "_resources", lambda: {"CPU": cpus, "GPU": gpus})
+    monkeypatch.setattr(_ray, "cluster_resources", lambda: {"CPU": cpus, "GPU": gpus})
     found = scaling(Workers.parse(None, runs=runs))
     assert (found.num_workers, found.resources_per_worker) == expected
 
