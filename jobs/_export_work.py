@@ -143,7 +143,6 @@ class ExportShard:
 
     def _picture(self, form: str, rows: VideoRows, path: Path, folder: Path) -> Path:
         work = self._work
-        tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, work.labels, fps=work.fps)
         if form == "report":
             made = folder / "report.html"
             page = video_report(
@@ -152,6 +151,7 @@ class ExportShard:
             made.write_text(page, encoding="utf-8")
             return made
         made = folder / f"{form}.mp4"
+        tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, work.labels, fps=work.fps)
         overlay(path, made, tracks, blur_faces=form == "blurred")
         return made
 

@@ -67,9 +67,9 @@ def drifts(
     ]
 
 
-def read_baseline(facts: Mapping[str, Any]) -> dict[str, Profile]:
-    """What the package says of its training, from a score set's config.json; empty: nothing."""
-    return read_profiles(facts.get("training", {}).get("baseline") or {})
+def read_baseline(training: Mapping[str, Any]) -> dict[str, Profile]:
+    """What a package's facts of its training say of the data; empty: nothing."""
+    return read_profiles(training.get("baseline") or {})
 
 
 def run(config: Config) -> int:
@@ -84,7 +84,7 @@ def run(config: Config) -> int:
             )
         baseline = score_profiles(config.baseline, facts["labels"])
     else:
-        baseline = read_baseline(facts)
+        baseline = read_baseline(facts["training"])
         if not baseline:
             raise InputError(
                 f"the package of --scores {config.scores} says nothing of its training data (it "

@@ -213,7 +213,7 @@ def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Cou
     counts["rejects"] = counts.get("rejects", 0) + left_out.total()
     reasons = left_out + Counter(_output.add_counts(entries, "rejects"))
     slow = sorted((v for e in entries for v in e.get("slowest", ())), key=lambda v: -v["wall_s"])
-    baseline = read_baseline({"training": dict(package.training)})
+    baseline = read_baseline(package.training)
     page = scores_report(
         config.out,
         slowest=slow[:10],

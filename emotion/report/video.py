@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +193,7 @@ def _crops(
             continue
         small = cv2.resize(part, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
         _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        image = f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}"
+        image = data_uri(jpeg.tobytes(), mime="image/jpeg")
         text = f"{person(segment['identity_id'])}: {segment['label']} {segment['confidence']:.0%}"
         start_s = segment["start_s"]
         found.append((start_s, {"image": image, "text": text, "time_s": start_s}))
