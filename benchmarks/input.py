@@ -30,8 +30,9 @@ from pathlib import Path
 import torch
 
 from benchmarks import input_threads
+from emotion.learn.batches import Batch
 from emotion.learn.learner import Learner, autocast_dtype, make_learner
-from emotion.learn.loop import Batch, train_epoch
+from emotion.learn.loop import train_epoch
 from emotion.learn.models import build_model, model_args
 from emotion.learn.recipe import Recipe
 
@@ -85,7 +86,7 @@ def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--batches", type=int, default=0, help="of an epoch; default: the dataset")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--clip-len", type=int, default=16, help="of drawn clips")
     parser.add_argument("--crop-px", type=int, default=112, help="of drawn clips")

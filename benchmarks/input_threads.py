@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from emotion.learn.batches import Batch
 from emotion.learn.learner import Learner, autocast_dtype
-from emotion.learn.loop import Batch
 from emotion.learn.models import ModelArg, build_model
 from emotion.learn.transforms import decode_crops
 
@@ -102,7 +102,6 @@ def batches_of(
         clips = torch.from_numpy(np.stack([future.result() for future in futures]))
         for more in itertools.islice(chosen, 1):
             begin(more)
-        clips = clips.pin_memory() if torch.cuda.is_available() else clips
         yield Batch(clips, torch.from_numpy(jpegs.targets[rows]))
 
 
@@ -131,7 +130,7 @@ def model_clips_per_s(
     """Forward, backward and optimizer on one batch that lies on the device; no augmentation."""
     device, (t, h, w, c) = learner.device, shape
     x_BCTHW = torch.randn(batch_size, c, t, h, w, device=device)
-    if learner.recipe.channels_last:
+    if learner.channels_last:
         x_BCTHW = x_BCTHW.contiguous(memory_format=torch.channels_last_3d)
     dtype = autocast_dtype(device, learner.recipe.precision)
     target_B = torch.zeros(batch_size, dtype=torch.int64, device=device)

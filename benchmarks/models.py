@@ -1,12 +1,14 @@
-"""Every model by size, work and speed on this machine's CPU, as a Markdown table.
+"""Every model by size, work and speed on this machine's CPU or GPU, as a Markdown table.
 
 python -m benchmarks.models [--only r3d_lite cnn_gru:resnet18] [--batch 8 --rounds 5]
+python -m benchmarks.models --device cuda --batch 32
 
 Clips of 16 x 112 x 112 that are random, random weights: as fast as trained ones. GFLOPs are of one
 clip's forward pass as torch.utils.flop_counter counts them: a multiply and an add are two, so MACs
 are half; what is not a convolution or a matrix product is not counted. Speeds are clips per second:
 inference by torch and by onnxruntime in turns in one process, the best round of each; training is
-forward, backward and an AdamW step. Run it with nothing else running; compare ratios.
+forward, backward and an AdamW step. A GPU is measured with clips that lie on it, and without
+onnxruntime. Run it with nothing else running; compare ratios.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import tyro
@@ -55,6 +58,8 @@ class Config:
     """Also measure training."""
     threads: int = 0
     """Of torch and onnxruntime; 0: as torch chooses."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it runs."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Row:
     parameters: int
     flops: int
     torch_per_s: float
-    onnx_per_s: float
+    onnx_per_s: float | None
     fp32_per_s: float | None
     bf16_per_s: float | None
 
@@ -102,6 +107,12 @@ def flops(model: nn.Module) -> int:
     return int(counter.get_total_flops())
 
 
+def finish(config: Config) -> None:
+    """Wait for what the device was given; a CPU has done it."""
+    if config.device == "cuda":
+        torch.cuda.synchronize()
+
+
 def fastest(works: Sequence[Callable[[], object]], config: Config) -> list[float]:
     """Clips per second of each piece of work on one batch: the best round, taken in turns."""
     best = [0.0] * len(works)
@@ -109,24 +120,28 @@ def fastest(works: Sequence[Callable[[], object]], config: Config) -> list[float
         work()  # the first call plans and allocates
     for _ in range(config.rounds):
         for number, work in enumerate(works):
+            finish(config)
             count, began = 0, time.perf_counter()
             while count == 0 or time.perf_counter() - began < config.seconds:
                 work()
                 count += config.batch
+                finish(config)
             best[number] = max(best[number], count / (time.perf_counter() - began))
     return best
 
 
-def inference(model: nn.Module, name: str, config: Config) -> tuple[float, float]:
-    """Clips per second by torch and by onnxruntime."""
-    x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE)
-    session = open_session(to_onnx(model, CLIP_SHAPE, name=name), threads=torch.get_num_threads())
-    fed = {INPUT: x_BCTHW.numpy()}
+def inference(model: nn.Module, name: str, config: Config) -> tuple[float, float | None]:
+    """Clips per second by torch and, on a CPU, by onnxruntime."""
+    x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE, device=config.device)
 
     @torch.inference_mode()
     def by_torch() -> None:
         model(x_BCTHW)
 
+    if config.device == "cuda":
+        return fastest([by_torch], config)[0], None
+    session = open_session(to_onnx(model, CLIP_SHAPE, name=name), threads=torch.get_num_threads())
+    fed = {INPUT: x_BCTHW.numpy()}
     by_torch_per_s, by_onnx_per_s = fastest([by_torch, lambda: session.run([OUTPUT], fed)], config)
     return by_torch_per_s, by_onnx_per_s
 
@@ -134,17 +149,24 @@ def inference(model: nn.Module, name: str, config: Config) -> tuple[float, float
 def training_step(model: nn.Module, config: Config, *, bf16: bool) -> Callable[[], None]:
     """Forward, backward and step on one batch."""
     optimizer = torch.optim.AdamW(model.parameters())
-    x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE)
-    labels_B = torch.arange(config.batch) % NUM_CLASSES
+    x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE, device=config.device)
+    labels_B = torch.arange(config.batch, device=config.device) % NUM_CLASSES
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.autocast(config.device, torch.bfloat16, enabled=bf16):
             loss = functional.cross_entropy(model(x_BCTHW), labels_B)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
 
     return step
+
+
+def multiplies_bf16(config: Config) -> bool:
+    """Whether the device does so itself, and not by way of fp32."""
+    if config.device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def measure(name: str, backbone: str, config: Config) -> Row:
@@ -153,11 +175,11 @@ def measure(name: str, backbone: str, config: Config) -> Row:
     model = build_model(name, NUM_CLASSES, {"backbone": backbone} if backbone else {}).eval()
     parameters = sum(weight.numel() for weight in model.parameters())
     work = flops(model)
+    model.to(config.device)
     torch_per_s, onnx_per_s = inference(model, name, config)
     speeds: list[float] = []
     if config.training:
-        fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-        kinds = (False, True) if fast else (False,)
+        kinds = (False, True) if multiplies_bf16(config) else (False,)
         avoid_small_maps(model)
         model.train()
         speeds = fastest([training_step(model, config, bf16=bf16) for bf16 in kinds], config)
@@ -172,7 +194,7 @@ def line(row: Row) -> str:
     >>> line(Row("r3d_18", "", 33_170_000, 81_400_000_000, 4.0, 6.0, 1.25, None))
     '| r3d_18 |  | 33.2 | 81.4 | 4 | 6 | 1.5 | 1.25 | - |'
     """
-    ratio = row.onnx_per_s / row.torch_per_s
+    ratio = row.onnx_per_s / row.torch_per_s if row.onnx_per_s else None
     speeds = (row.torch_per_s, row.onnx_per_s, ratio, row.fp32_per_s, row.bf16_per_s)
     shown = ["-" if speed is None else f"{speed:.3g}" for speed in speeds]
     size, work = f"{row.parameters / 1e6:.3g}", f"{row.flops / 1e9:.3g}"

@@ -35,6 +35,9 @@ def session(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # the workers' share of quiet_data
     # The watcher would ask for a checkpoint before a node goes; there is one per epoch.
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    # Ray Train takes one report of an epoch at each look at its workers. It looks every 2 s, so
+    # that an epoch of half a second would take two and more.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     # Ray says at every start that its own token protects the local cluster, which is as it should.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:

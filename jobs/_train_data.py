@@ -25,7 +25,7 @@ from ray.data import TaskPoolStrategy
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import class_index
-from emotion.learn.loop import Batch
+from emotion.learn.batches import Batch
 from emotion.learn.recipe import Balance
 from emotion.learn.sampling import epoch_order
 from emotion.learn.transforms import decode_crops

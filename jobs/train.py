@@ -70,7 +70,7 @@ class Config:
         patience: Ends after as many epochs without a better val UAR; 0: never.
         augment: Changes to the augmentation, such as rotate_deg=20 blur=0.3; see the docs.
         precision: auto (bf16 on GPUs that have it, else fp32), fp32, bf16 or fp16.
-        channels_last: Memory order of clips and weights.
+        channels_last: Memory order of clips and weights; default: on GPUs.
         compile: Let torch.compile fuse the model.
         seed: Of weights, order and augmentation.
         max_minutes: No new epoch begins after these; 0: no limit.
@@ -108,7 +108,7 @@ class Config:
     patience: int = 0
     augment: tuple[str, ...] = ()
     precision: Precision = "auto"
-    channels_last: bool = False
+    channels_last: bool | None = None
     compile: bool = False
     seed: int = 0
     max_minutes: float = 0.0

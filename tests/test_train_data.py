@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotion.errors import InputError
-from emotion.learn.loop import Batch
+from emotion.learn.batches import Batch
 from emotion.learn.transforms import decode_crops
 from jobs._train_data import ReadClips, Share, clips_of
 from tests.drawn_dataset import LABELS, clip_row, write_dataset

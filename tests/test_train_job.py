@@ -17,7 +17,8 @@ import safetensors.torch
 import torch
 
 from emotion import storage
-from emotion.learn.loop import Batch, evaluate
+from emotion.learn.batches import Batch
+from emotion.learn.loop import evaluate
 from emotion.learn.package import load_package
 from emotion.learn.transforms import decode_crops
 from tests.drawn_dataset import LABELS, SPEC, run, write_dataset

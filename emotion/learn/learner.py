@@ -72,6 +72,14 @@ class Learner:
         """Where the weights are."""
         return next(self.model.parameters()).device
 
+    @property
+    def channels_last(self) -> bool:
+        """Whether clips and 3D convolutions lie channels last, as GPUs' tensor cores read them.
+
+        r3d_18 in bf16 on an H200 learnt 1.5 times as fast with it (docs/evaluation.md).
+        """
+        return lies_last(self.recipe, self.device)
+
     def begin_epoch(self, epoch: int) -> bool:
         """Freeze or unfreeze for ``epoch`` (from 1); True when what learns has changed."""
         frozen = epoch <= self.recipe.freeze_epochs
@@ -109,6 +117,13 @@ class Learner:
             self.scaler.load_state_dict(state)
 
 
+def lies_last(recipe: Recipe, device: torch.device) -> bool:
+    """The recipe's word on the memory order, or else what suits the device."""
+    if recipe.channels_last is None:
+        return device.type == "cuda"
+    return recipe.channels_last
+
+
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with ``prefix``, without it.
 
@@ -126,7 +141,7 @@ def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
     """
     device = next(model.parameters()).device
     dtype = autocast_dtype(device, recipe.precision)
-    if recipe.channels_last:
+    if lies_last(recipe, device):
         model.to(memory_format=torch.channels_last_3d)
     if device.type == "cpu" and dtype is torch.bfloat16:
         avoid_small_maps(model)

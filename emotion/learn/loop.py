@@ -19,27 +19,13 @@ from torch.nn import functional
 
 from emotion.errors import InputError
 from emotion.learn.augment import augment, change_time
+from emotion.learn.batches import Batch, ahead
 from emotion.learn.learner import Learner, autocast_dtype
 from emotion.learn.losses import loss_sum, mix
 from emotion.learn.metrics import Confusion, confusion_counts
 from emotion.learn.models import look
 from emotion.learn.recipe import lr_share
 from emotion.learn.transforms import to_input
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some clips.
-
-    Attributes:
-        clips: (N, T, H, W, 3) uint8.
-        targets: (N,) int64 class indices; below 0 is padding.
-        clip_ids: N names, for messages; may be empty.
-    """
-
-    clips: Tensor
-    targets: Tensor
-    clip_ids: tuple[str, ...] = ()
 
 
 class LossError(InputError):
@@ -105,23 +91,22 @@ def train_epoch(
     model = learner.model if wrapped is None else wrapped
     model.train()
     _keep_frozen(learner.model)
-    total, num_clips = 0.0, 0
-    for step, group in enumerate(_groups(batches, recipe.accumulate), first_step):
+    num_clips, losses = 0, Losses(epoch, learner.device)
+    groups = _groups(ahead(batches, learner.device), recipe.accumulate)
+    for step, group in enumerate(groups, first_step):
         share = lr_share(step, total_steps=total_steps, warmup=recipe.warmup)
         num = sum(len(batch.targets) for batch in group)
         for index, batch in enumerate(group):
             last = index == len(group) - 1
             with _alone(model, last=last), enough_memory(batch):
                 loss = _loss(learner, model, batch, weights, chance)
-                value = float(loss.detach())
-                _check(value, batch, epoch=epoch, step=step, lr=recipe.lr * share)
+                losses.add(loss.detach(), batch, step=step, lr=recipe.lr * share)
                 learner.scaler.scale(loss / num).backward()  # type: ignore[no-untyped-call]
-            total += value
         _step(learner, lr=recipe.lr * share)
         num_clips += num
     num_classes = len(weights)
     return Totals(
-        total,
+        losses.total(),
         np.zeros((num_classes, num_classes), np.int64),
         num_clips,
         np.empty((0, num_classes), np.float32),
@@ -165,9 +150,10 @@ def _loss(
     clips = change_time(clips, recipe.augment, generator=chance.generator)
     x_BCTHW = look(learner.model, to_input(clips))
     x_BCTHW = augment(x_BCTHW, recipe.augment, generator=chance.generator)
-    target_BK = functional.one_hot(batch.targets.to(device), len(weights)).float()
+    targets = batch.targets.to(device, non_blocking=True)
+    target_BK = functional.one_hot(targets, len(weights)).float()
     x_BCTHW, target_BK = mix(x_BCTHW, target_BK, recipe, rng=chance.rng)
-    if recipe.channels_last:
+    if learner.channels_last:
         x_BCTHW = x_BCTHW.contiguous(memory_format=torch.channels_last_3d)
     dtype = autocast_dtype(device, recipe.precision)
     with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
@@ -175,14 +161,52 @@ def _loss(
     return loss_sum(logits_BK.float(), target_BK, weights, recipe)
 
 
-def _check(value: float, batch: Batch, *, epoch: int, step: int, lr: float) -> None:
-    if not math.isfinite(value):
-        names = ", ".join(batch.clip_ids[:4]) or f"{len(batch.targets)} clips"
-        more = f" and {len(batch.clip_ids) - 4} more" if len(batch.clip_ids) > 4 else ""
-        raise LossError(
-            f"the loss is {value} at epoch {epoch}, step {step}, learning rate {lr:.2g}, on clips "
-            f"{names}{more}: training cannot go on; take a lower --lr or look at these clips"
-        )
+class Losses:
+    """The losses of an epoch's batches, each checked: on a GPU after the next one has begun.
+
+    Asking for a number waits for the GPU, which then waits for the next batch's orders. What comes
+    of one more step with such weights is never kept: an epoch that raises leaves nothing.
+    """
+
+    def __init__(self, epoch: int, device: torch.device) -> None:
+        self._epoch, self._late = epoch, device.type == "cuda"
+        self._total = 0.0
+        self._open: tuple[Tensor, Batch, int, float] | None = None
+
+    def add(self, loss: Tensor, batch: Batch, *, step: int, lr: float) -> None:
+        """One more batch.
+
+        Raises:
+            LossError: if a loss is not finite.
+        """
+        if self._open:
+            self._settle(*self._open)
+        self._open = (loss, batch, step, lr)
+        if not self._late:
+            self.total()
+
+    def total(self) -> float:
+        """Their sum.
+
+        Raises:
+            LossError: if the last one is not finite.
+        """
+        if self._open:
+            self._settle(*self._open)
+            self._open = None
+        return self._total
+
+    def _settle(self, loss: Tensor, batch: Batch, step: int, lr: float) -> None:
+        value = float(loss)
+        self._total += value
+        if not math.isfinite(value):
+            names = ", ".join(batch.clip_ids[:4]) or f"{len(batch.targets)} clips"
+            more = f" and {len(batch.clip_ids) - 4} more" if len(batch.clip_ids) > 4 else ""
+            raise LossError(
+                f"the loss is {value} at epoch {self._epoch}, step {step}, learning rate {lr:.2g}, "
+                f"on clips {names}{more}: training cannot go on; take a lower --lr or look at "
+                "these clips"
+            )
 
 
 def _step(learner: Learner, *, lr: float) -> None:
@@ -233,7 +257,7 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) ->
     logits, targets = [np.empty((0, num_classes), np.float32)], [np.empty(0, np.int64)]
     total, names = 0.0, list[str]()
     with torch.inference_mode():
-        for batch in batches:
+        for batch in ahead(batches, device):
             real = batch.targets >= 0
             if not bool(real.any()):
                 continue

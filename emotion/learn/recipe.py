@@ -52,7 +52,8 @@ class Recipe:
         freeze_epochs: the pretrained part does not learn in these first epochs.
         patience: epochs without a better val UAR after which a run ends; 0: it never ends early.
         precision: of the forward pass in training; auto takes bf16 on GPUs that have it.
-        channels_last: memory order of weights and clips; faster on most GPUs.
+        channels_last: memory order of weights and clips; None: that of the device, see
+            ``Learner.channels_last``.
         compile: let torch.compile fuse the model; needs a C++ compiler on a CPU.
         augment: how clips are changed.
     """
@@ -74,7 +75,7 @@ class Recipe:
     freeze_epochs: int = 0
     patience: int = 0
     precision: Precision = "auto"
-    channels_last: bool = False
+    channels_last: bool | None = None
     compile: bool = False
     augment: Augment = field(default_factory=Augment)
 
