@@ -20,13 +20,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tyro
 
 from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.evaluation import Evaluation, evaluate
 from emotion.predict.predictor import Predictor
 from jobs import _ray, train
+from jobs._cli import one_line_errors, parse
 from jobs._crossval_folds import COPIED, Video, predict_fold
 
 Control = Literal["none", "labels", "time"]
@@ -133,9 +133,10 @@ def run_one(config: Config, control: Control) -> Evaluation:
     return evaluate(outcomes, labels=predictor.package.labels)
 
 
+@one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the controls and print their table."""
-    config = tyro.cli(Config, prog="python -m benchmarks.controls", args=argv, description=__doc__)
+    config = parse(Config, argv, doc=__doc__)
     lines = ["| control | test UAR | 95% | test WAR |", "|---|---|---|---|"]
     with _ray.session(None):
         for control in config.controls:

@@ -1,10 +1,13 @@
-"""A build against the floor: what its decoding, detection and crops cost without anything else.
+"""A job against the floor: what decoding, detection and crops cost without anything else.
 
     python -m benchmarks.floor --videos FOLDER --labels CSV [--rounds 3]
+    python -m benchmarks.floor --videos FOLDER --labels CSV --package RUN/package
 
 The floor: every frame decoded by PyAV in one thread per core, OpenCV's own YuNet at 320 px on the
-sampled frames, a 112 px JPEG per face, nothing written. Floor and build take turns; the build's
-start-up, which is what building one drawn clip of some seconds costs, is told apart.
+sampled frames, a 112 px JPEG per face, nothing written. With a package the job is jobs.score, and
+the floor also runs the bare model on as many clips as the job scored; without, it is a build. Floor
+and job take turns; the job's start-up, which is what one drawn clip of some seconds costs, is told
+apart.
 """
 
 from __future__ import annotations
@@ -19,13 +22,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
+import torch
 
+from emotion.learn.package import load_package
+from emotion.predict.predictor import BATCH_SIZE
 from emotion.synth.clip import render_clip
 from emotion.weights import load_yunet
 from jobs._cli import one_line_errors, parse
@@ -43,9 +50,11 @@ class Config:
     labels: str
     """Their label table."""
     sample_fps: float = 5.0
-    """Samples per second."""
+    """Samples per second; a package has its own."""
     rounds: int = 3
     """Turns; medians are compared."""
+    package: str | None = None
+    """A model package of yunet's clips: score the videos with it."""
 
 
 class Floor:
@@ -82,40 +91,73 @@ class Floor:
         return 0 if found is None else len(found)
 
 
+class Model:
+    """A package's bare network on one thread; one per process."""
+
+    def __init__(self, package: str) -> None:
+        torch.set_num_threads(1)
+        found = load_package(package)
+        self._model = found.build().eval()
+        spec = found.spec
+        self._x_BCTHW = torch.randn(1, 3, spec.clip_len, spec.crop_px, spec.crop_px)
+
+    @torch.inference_mode()
+    def batch(self, num_clips: int) -> None:
+        """As many clips at once."""
+        self._model(self._x_BCTHW.expand(num_clips, -1, -1, -1, -1))
+
+
 _floor: list[Floor] = []  # the one of this process
+_model: list[Model] = []
 
 
-def _start(sample_fps: float) -> None:
+def _start(sample_fps: float, package: str | None) -> None:
     _floor.append(Floor(sample_fps))
+    if package:
+        _model.append(Model(package))
 
 
 def _one(path: str) -> int:
     return _floor[0].video(path)
 
 
-def floor_s(paths: Sequence[str], sample_fps: float) -> tuple[float, int]:
+def _batch(num_clips: int) -> None:
+    _model[0].batch(num_clips)
+
+
+def floor_s(paths: Sequence[str], config: Config, *, clips: int) -> tuple[float, int]:
     """Seconds and faces of the floor, processes started before the clock."""
     cores = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
-    with context.Pool(cores, initializer=_start, initargs=(sample_fps,)) as pool:
+    batches = [BATCH_SIZE] * (clips // BATCH_SIZE) + [clips % BATCH_SIZE] * bool(clips % BATCH_SIZE)
+    start = (config.sample_fps, config.package)
+    with context.Pool(cores, initializer=_start, initargs=start) as pool:
         pool.map(_one, [paths[0]] * cores, chunksize=1)
+        pool.map(_batch, batches[:1] * cores, chunksize=1)
         began = time.perf_counter()
         faces = sum(pool.imap_unordered(_one, paths, chunksize=1))
+        list(pool.imap_unordered(_batch, batches, chunksize=1))
         return time.perf_counter() - began, faces
 
 
-def build_s(videos: str, labels: str, sample_fps: float) -> float:
-    """Seconds of one build in a process of its own, into a folder that is thrown away."""
+def job_s(videos: str, labels: str, config: Config) -> tuple[float, int]:
+    """Seconds of one job in a process of its own, into a folder that is thrown away, and clips."""
     out = tempfile.mkdtemp()
-    command = [sys.executable, "-m", "jobs.build_dataset", "--videos", videos, "--labels", labels]
-    command += ["--out", f"{out}/dataset", "--detector", "yunet", "--sample-fps", str(sample_fps)]
+    if config.package:
+        command = [sys.executable, "-m", "jobs.score", "--package", config.package]
+        command += ["--videos", videos, "--out", f"{out}/out"]
+    else:
+        command = [sys.executable, "-m", "jobs.build_dataset", "--labels", labels]
+        command += ["--videos", videos, "--out", f"{out}/out", "--detector", "yunet"]
+        command += ["--sample-fps", str(config.sample_fps)]
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
-    shutil.rmtree(out)
     if done.returncode != 0:
-        raise RuntimeError(f"the build failed: {done.stdout}{done.stderr}")
-    return seconds
+        raise RuntimeError(f"the job failed: {done.stdout}{done.stderr}")
+    scores = [pq.read_metadata(part) for part in Path(out).glob("out/scores/*.parquet")]
+    shutil.rmtree(out)
+    return seconds, sum(part.num_rows for part in scores)
 
 
 def tiny_archive(folder: str) -> tuple[str, str]:
@@ -133,21 +175,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     root, labels = Path(config.videos), Path(config.labels)
     with labels.open() as text:
         paths = [str(root / row["uri"]) for row in csv.DictReader(text)]
-    floors, builds, starts = [], [], []
-    faces = 0
+    if config.package:
+        config = replace(config, sample_fps=load_package(config.package).spec.sample_fps)
+    floors, jobs, starts = [], [], []
+    faces = clips = 0
     with tempfile.TemporaryDirectory() as folder:
         tiny = tiny_archive(folder)
         for _ in range(config.rounds):
-            seconds, faces = floor_s(paths, config.sample_fps)
+            starts.append(job_s(*tiny, config)[0])
+            seconds, clips = job_s(str(root), str(labels), config)
+            jobs.append(seconds)
+            seconds, faces = floor_s(paths, config, clips=clips)
             floors.append(seconds)
-            starts.append(build_s(*tiny, config.sample_fps))
-            builds.append(build_s(str(root), str(labels), config.sample_fps))
-    floor, build, start = (statistics.median(times) for times in (floors, builds, starts))
+    floor, job, start = (statistics.median(times) for times in (floors, jobs, starts))
+    name = "score" if config.package else "build"
     print(f"{len(paths)} videos, {faces} faces, {os.cpu_count()} cores, {config.rounds} rounds")
     print(f"floor     {floor:7.1f} s   {' '.join(f'{t:.1f}' for t in floors)}")
-    print(f"build     {build:7.1f} s   {' '.join(f'{t:.1f}' for t in builds)}")
+    print(f"{name}     {job:7.1f} s   {' '.join(f'{t:.1f}' for t in jobs)}")
     print(f"start-up  {start:7.1f} s   {' '.join(f'{t:.1f}' for t in starts)}")
-    print(f"build without start-up, over the floor: {(build - start) / floor:.2f}")
+    if clips:
+        print(f"{clips} clips were scored")
+    print(f"{name} without start-up, over the floor: {(job - start) / floor:.2f}")
     return 0
 
 

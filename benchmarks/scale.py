@@ -1,9 +1,11 @@
-"""How building grows with the archive: wall time, peak memory, files written.
+"""How building or scoring grows with the archive: wall time, peak memory, files written.
 
     python -m benchmarks.scale --clips FOLDER --sizes 100 1000 5000
+    python -m benchmarks.scale --clips FOLDER --sizes 100 1000 --package RUN/package
 
-Makes archives of the same short clips under N names, and builds each in a process of its own. The
-start of Ray is timed apart: from the process's first moment to the first worker's first shard.
+Makes archives of the same short clips under N names, and builds each in a process of its own, or
+scores it where there is a package. The start of Ray is timed apart: from the process's first moment
+to the first worker's first shard.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ from emotion.extract.decode import SUFFIXES
 from emotion.labels import LABELS
 from emotion.synth.clip import render_clip
 from jobs._cli import one_line_errors, parse
-from schemas.tables import DATASETS
 
 POLL_S = 0.5
 LINEAR = 1.05
@@ -43,17 +44,19 @@ class Config:
     Attributes:
         clips: folder of short videos, searched with its sub-folders; default: seven drawn ones.
         sizes: of the archives to build.
-        detector: yunet, or dlib, which needs no weights.
+        detector: yunet, or dlib, which needs no weights; a package has its own.
+        package: a model package: archives are scored with it.
     """
 
     clips: str | None = None
     sizes: tuple[int, ...] = (100, 1000, 5000)
     detector: Literal["yunet", "dlib"] = "yunet"
+    package: str | None = None
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one build took.
+    """What one job took.
 
     Attributes:
         videos: in the archive.
@@ -61,8 +64,8 @@ class Cost:
         work_s: from there to the end, validation and report included.
         driver_mib: peak resident memory of the process that was started.
         worker_mib: of the largest of its workers.
-        files: in the dataset.
-        part_bytes: sizes of the largest part of the clips, and of the smallest.
+        files: in the tables.
+        part_bytes: sizes of the largest part of the clips, or of their scores, and of the smallest.
     """
 
     videos: int
@@ -160,15 +163,27 @@ def link(source: Path, target: Path) -> None:
         target.write_bytes(source.read_bytes())
 
 
-def build(root: Path, table: Path, count: int, detector: str) -> Cost:
-    """Build one archive in a process of its own.
+def command_of(root: Path, table: Path, config: Config, out: Path) -> list[str]:
+    """The job on one archive."""
+    verb = "score" if config.package else "build_dataset"
+    command = [sys.executable, "-m", f"jobs.{verb}", "--videos", str(root), "--out", str(out)]
+    if config.package:
+        return [*command, "--package", config.package]
+    return [*command, "--labels", str(table), "--detector", config.detector]
+
+
+def run(command: Sequence[str], out: Path, *, videos: int, part: str) -> Cost:
+    """Run one job in a process of its own.
+
+    Args:
+        command: what to run.
+        out: where it writes.
+        videos: how many it sees.
+        part: the table whose parts are weighed.
 
     Raises:
-        InputError: if the build fails; its output has gone to the terminal.
+        InputError: if it fails; its output has gone to the terminal.
     """
-    out = root / "out"
-    command = [sys.executable, "-m", "jobs.build_dataset", "--videos", str(root)]
-    command += ["--labels", str(table), "--out", str(out), "--detector", detector]
     began = time.monotonic()
     with subprocess.Popen(command, stdout=sys.stderr) as process:
         peaks = Peaks(process.pid, out)
@@ -177,16 +192,16 @@ def build(root: Path, table: Path, count: int, detector: str) -> Cost:
     wall_s = time.monotonic() - began
     peaks.join()
     if code != 0:
-        raise InputError(f"the build of {count} videos ended with exit code {code}")
+        raise InputError(f"the job on {videos} videos ended with exit code {code}")
     start_s = peaks.start_s or 0.0
-    sizes = [path.stat().st_size for path in out.glob("clips/*.parquet")]
+    sizes = [path.stat().st_size for path in out.glob(f"{part}/*.parquet")]
     return Cost(
-        videos=count,
+        videos=videos,
         start_s=start_s,
         work_s=wall_s - start_s,
         driver_mib=peaks.driver_bytes / MIB,
         worker_mib=peaks.worker_bytes / MIB,
-        files=sum(len(list((out / name).iterdir())) for name in DATASETS),
+        files=len(list(out.glob("*/*.parquet"))),
         part_bytes=(max(sizes), min(sizes)),
     )
 
@@ -225,7 +240,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for size in config.sizes:
             root = Path(folder) / str(size)
             root.mkdir()
-            costs.append(build(root, make_archive(clips, root, size), size, config.detector))
+            command = command_of(root, make_archive(clips, root, size), config, root / "out")
+            part = "scores" if config.package else "clips"
+            costs.append(run(command, root / "out", videos=size, part=part))
     for line in lines(costs):
         print(line)
     steps = zip(costs, costs[1:], strict=False)

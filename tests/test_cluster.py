@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from emotion.labels import LABELS
+from schemas.scores import score_tables
 from tests.faults import (
     NUM_VIDEOS,
     Job,
@@ -19,6 +21,7 @@ from tests.faults import (
     wait_for,
     write_archive,
 )
+from tests.test_score_job import assert_same, rows
 
 ENV = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
@@ -77,3 +80,17 @@ def test_a_node_dies_and_another_joins(nodes: Nodes, corpus: Path, tmp_path: Pat
     found = read_dataset(out)
     assert len(found["videos"]) == NUM_VIDEOS
     assert found == read_dataset(alone)
+
+
+def test_scores_are_the_same_on_several_nodes(
+    nodes: Nodes, corpus: Path, package: Path, tmp_path: Path
+) -> None:
+    """Two readers and two models on two nodes, or those of this machine's cores."""
+    nodes.tell("add")
+    given = ["jobs.score", "--videos", str(corpus), "--package", str(package)]
+    given += ["--shard-minutes", "0.05"]
+    for name, address in (("many", ["--address", nodes.address]), ("alone", [])):
+        with Job([*given, "--out", str(tmp_path / name), *address], env=ENV) as running:
+            assert running.wait() == 0, running.log
+    for table in score_tables(LABELS):
+        assert_same(rows(tmp_path / "many", table), rows(tmp_path / "alone", table))
