@@ -91,7 +91,7 @@ def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clip-len", type=int, default=16, help="of drawn clips")
     parser.add_argument("--crop-px", type=int, default=112, help="of drawn clips")
     parser.add_argument("--clips", type=int, default=256, help="how many to draw")
-    parser.add_argument("--decoders", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--decoders", type=int, default=min(4, len(os.sched_getaffinity(0))))
     parser.add_argument("--peak-tflops", type=float, help="of the device; known for H100, A100")
     return parser.parse_args(argv)
 

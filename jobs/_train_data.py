@@ -39,6 +39,9 @@ PREFETCH = 2
 """Batches that Ray Data holds ready while a worker computes."""
 AHEAD = 2
 """Batches that a worker's threads decode before they are asked for."""
+MOST_DECODERS = 4
+"""Threads that decode: one does some 650 clips/s, and each more of them lets the thread that drives
+the model wait longer for Python's lock. Sixteen brought a GPU fewer clips than two would."""
 PAD = "pad"
 Columns = dict[str, NDArray[Any]]
 
@@ -100,7 +103,7 @@ class Share:
 
     def __init__(self, source: ray.data.DataIterator, *, keep: bool, batch_size: int) -> None:
         self._source, self._batch_size = source, batch_size
-        self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        self._pool = ThreadPoolExecutor(min(MOST_DECODERS, len(os.sched_getaffinity(0))))
         self._kept: Batch | None = self._load() if keep else None
 
     def _load(self) -> Batch | None:

@@ -37,10 +37,10 @@ def decode_crops(jpegs: Sequence[bytes]) -> NDArray[np.uint8]:
     """
     crops = []
     for index, jpeg in enumerate(jpegs):
-        crop = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
+        crop = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB) if jpeg else None
         if crop is None:
             raise InputError(f"crop {index} of a clip is not a JPEG; build the dataset again")
-        crops.append(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB))
+        crops.append(crop)
     if len({crop.shape for crop in crops}) != 1:
         raise InputError(
             f"crops of a clip have sizes {sorted({c.shape[:2] for c in crops})}, not one"
