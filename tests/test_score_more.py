@@ -1,13 +1,17 @@
 """Score sets beyond the clips: from a dataset, in segments, two people, drift, metrics, exports."""
 
 import json
+import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import av
+import httpx
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 from emotion.labels import LABELS
 from emotion.learn.package import load_package
@@ -143,6 +147,18 @@ def test_metrics_tell_work_and_cost(
     text = (tmp_path / "out/metrics.prom").read_text()
     assert f"video_emotion_score_videos {num + 1}.0" in text
     assert 'video_emotion_score_rejects{reason="not_a_video"} 1.0' in text
+
+
+def test_prometheus_can_read_along(scores: Path) -> None:
+    """Ray's agent serves the counters of this driver's runs."""
+    node = ray.nodes()[0]
+    address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    wanted, text, began = len(rows(scores, "videos")), "", time.monotonic()
+    while time.monotonic() - began < 60 and "video_emotion_score_videos" not in text:
+        time.sleep(1)
+        text = httpx.get(address, trust_env=False).text
+    counted = re.findall(r"^ray_video_emotion_score_videos\S* ([0-9.]+)", text, re.MULTILINE)
+    assert sum(map(float, counted)) >= wanted, text[:2000]
 
 
 def test_a_price_table_that_is_none(
