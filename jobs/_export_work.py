@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,7 +53,7 @@ class ExportWork:
         formats: some of ``VIDEO_FORMATS``.
         labels: the package's label set.
         fps: samples per second of its extraction spec.
-        embed_bytes: a report carries videos up to this size itself.
+        embed_bytes: a report carries its video up to this size.
     """
 
     scores: str
@@ -127,8 +128,7 @@ class ExportShard:
         pictures = [f for f in ("overlay", "blurred", "report") if f in work.formats]
         if pictures:
             with fetched(planned, work.videos) as path, TemporaryDirectory() as folder:
-                for form in pictures:
-                    made = self._picture(form, rows, path, Path(folder))
+                for form, made in self._pictures(pictures, rows, path, Path(folder)):
                     storage.put_file(made, file_uri(work.out, form, uri))
                     count += 1
         return count
@@ -141,19 +141,33 @@ class ExportShard:
             return textgrid(spans, duration_s=rows.video["duration_s"])
         return subtitles(spans, "vtt" if form == "vtt" else "srt").encode()
 
-    def _picture(self, form: str, rows: VideoRows, path: Path, folder: Path) -> Path:
+    def _pictures(
+        self, forms: Sequence[str], rows: VideoRows, path: Path, folder: Path
+    ) -> Iterator[tuple[str, Path]]:
+        """The files of a video's pictures; the page shows the overlay."""
         work = self._work
-        if form == "report":
-            made = folder / "report.html"
-            page = video_report(
-                rows, path, labels=work.labels, fps=work.fps, embed_bytes=work.embed_bytes
-            )
-            made.write_text(page, encoding="utf-8")
-            return made
-        made = folder / f"{form}.mp4"
         tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, work.labels, fps=work.fps)
-        overlay(path, made, tracks, blur_faces=form == "blurred")
-        return made
+        drawn = folder / "overlay.mp4"
+        if {"overlay", "report"} & set(forms):
+            overlay(path, drawn, tracks)
+        if "overlay" in forms:
+            yield "overlay", drawn
+        if "blurred" in forms:
+            blurred = folder / "blurred.mp4"
+            overlay(path, blurred, tracks, blur_faces=True)
+            yield "blurred", blurred
+        if "report" in forms:
+            page = video_report(
+                rows,
+                path,
+                drawn=drawn,
+                labels=work.labels,
+                fps=work.fps,
+                embed_bytes=work.embed_bytes,
+            )
+            made = folder / "report.html"
+            made.write_text(page, encoding="utf-8")
+            yield "report", made
 
 
 def file_uri(out: str, form: str, uri: str) -> str:

@@ -42,7 +42,7 @@ class Config:
             overlay: the video with boxes, names and bars. blurred: the same with every face
             blurred. report: a page with the video, a timeline to click, and faces.
         videos: Folder of the videos, for overlay, blurred and report; default: the one scored.
-        embed_mb: A report carries videos up to this size itself; larger ones lie beside it.
+        embed_mb: A report carries its video up to this size; for a larger one it asks the reader.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 

@@ -151,7 +151,7 @@ def test_metrics_tell_work_and_cost(
 
 def test_prometheus_can_read_along(scores: Path) -> None:
     """Ray's agent serves the counters of this driver's runs."""
-    node = ray.nodes()[0]
+    node = ray.nodes()[0]  # type: ignore[no-untyped-call]
     address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     wanted, text, began = len(rows(scores, "videos")), "", time.monotonic()
     while time.monotonic() - began < 60 and "video_emotion_score_videos" not in text:

@@ -11,6 +11,8 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
+from emotion.export.drawn import drawn_tracks
+from emotion.export.overlay import overlay
 from emotion.report.video import VideoRows, video_report
 from schemas.scores import prob_column, scored_videos_schema, share_column
 from tests.pages import parsed
@@ -51,10 +53,21 @@ def source(corpus: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    html = video_report(
-        rows("a & b/<c>.mp4", 2.2), source, labels=LABELS, fps=FPS, embed_bytes=10**8
+def drawn(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    known, path = rows("a.mp4", 2.2), tmp_path_factory.mktemp("drawn") / "overlay.mp4"
+    overlay(
+        source, path, drawn_tracks(known.faces, known.segments, known.timeline, LABELS, fps=FPS)
     )
+    return path
+
+
+def rendered(known: VideoRows, source: Path, drawn: Path, *, embed_bytes: int) -> str:
+    return video_report(known, source, drawn=drawn, labels=LABELS, fps=FPS, embed_bytes=embed_bytes)
+
+
+@pytest.fixture(scope="module")
+def page(source: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    html = rendered(rows("a & b/<c>.mp4", 2.2), source, drawn, embed_bytes=10**8)
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(html, encoding="utf-8")
     return path
@@ -132,8 +145,10 @@ def test_it_is_readable_on_a_phone(browser: Any, page: Path) -> None:
         browser.set_window_size(1200, 900)
 
 
-def test_a_large_video_is_asked_for(browser: Any, source: Path, tmp_path: Path) -> None:
-    html = video_report(rows("a.mp4", 2.2), source, labels=LABELS, fps=FPS, embed_bytes=10)
+def test_a_large_video_is_asked_for(
+    browser: Any, source: Path, drawn: Path, tmp_path: Path
+) -> None:
+    html = rendered(rows("a.mp4", 2.2), source, drawn, embed_bytes=10)
     path = tmp_path / "page.html"
     path.write_text(html, encoding="utf-8")
     assert len(html) < 100_000
@@ -143,14 +158,14 @@ def test_a_large_video_is_asked_for(browser: Any, source: Path, tmp_path: Path) 
     assert wait(lambda: browser.execute_script(script))
 
 
-def test_a_video_without_faces_has_a_page(source: Path) -> None:
+def test_a_video_without_faces_has_a_page(source: Path, drawn: Path) -> None:
     empty = rows("a.mp4", 2.2)
     bare = VideoRows(
         video=empty.video | {"label": None, "confidence": None, "reason": "no_face",
                              share_column("calm"): None, share_column("glad"): None},
         segments=[], timeline=[], tracks=[], faces=[],
     )  # fmt: skip
-    html = video_report(bare, source, labels=LABELS, fps=FPS, embed_bytes=0)
+    html = rendered(bare, source, drawn, embed_bytes=0)
     text = parsed(html, scripts=True).text
     assert "No label: no_face." in text
     assert "No face was followed." in text

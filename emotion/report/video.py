@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import numpy as np
 
-from emotion.export.drawn import drawn_tracks
-from emotion.export.overlay import overlay
 from emotion.export.spans import person
 from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.report.page import data_uri, name_of, render
@@ -53,13 +50,20 @@ class Strip:
 
 
 def video_report(
-    rows: VideoRows, path: Path, *, labels: Sequence[str], fps: float, embed_bytes: int
+    rows: VideoRows,
+    path: Path,
+    *,
+    drawn: Path,
+    labels: Sequence[str],
+    fps: float,
+    embed_bytes: int,
 ) -> str:
     """Render the page.
 
     Args:
         rows: what was scored.
         path: the video.
+        drawn: the video with its overlay, mp4.
         labels: the package's label set.
         fps: samples per second of the extraction spec.
         embed_bytes: the drawn video is part of the page up to this size; else the page asks for
@@ -68,12 +72,8 @@ def video_report(
     Raises:
         VideoError: if the video cannot be read to its end.
     """
-    drawn = drawn_tracks(rows.faces, rows.segments, rows.timeline, labels, fps=fps)
-    with TemporaryDirectory(prefix="video-emotion-report-") as folder:
-        target = Path(folder) / "drawn.mp4"
-        overlay(path, target, drawn)
-        fits = target.stat().st_size <= embed_bytes
-        source = data_uri(target.read_bytes(), mime="video/mp4") if fits else ""
+    fits = drawn.stat().st_size <= embed_bytes
+    source = data_uri(drawn.read_bytes(), mime="video/mp4") if fits else ""
     video = rows.video
     length_s = max(float(video["duration_s"]), 1e-3)
     return render(
