@@ -33,7 +33,14 @@ Clip = dataclasses.make_dataclass("Clip", (
     "label", "confidence", "probs"))
 Video = dataclasses.make_dataclass("Video", (
     "uri", "duration_s", "label", "confidence", "probs", "coverage", "reason", "num_tracks",
-    "clips", "model_id"))
+    "clips", "segments", "model_id"))
+Run = dataclasses.make_dataclass("Run", (
+    "track_id", "identity_id", "start_s", "stop_s", "label", "confidence", "second_label",
+    "margin"))
+
+RUNS = (
+    Run(0, 0, 0.0, 4.5, "happy", 0.6, "sad", 0.25), Run(0, 0, 4.5, 8.0, "angry", 0.7, None, 0.7),
+    Run(1, 1, 2.0, 8.0, "fear", 0.5, "neutral", 0.1))
 
 @dataclasses.dataclass(frozen=True)
 class Package:
@@ -57,7 +64,7 @@ class Scorer:
                     probs))
         probs = dict(zip(LABELS, (0.1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1)))
         return Video(
-            str(path), 8.0, "happy", 0.4, probs, 0.875, None, 2, tuple(clips), "m0")
+            str(path), 8.0, "happy", 0.4, probs, 0.875, None, 2, tuple(clips), RUNS, "m0")
 
 web = create_web(
     Scorer(), limits=Limits(max_bytes=5_000_000, max_duration_s=60), prefixes=(), max_waiting=2)
@@ -138,17 +145,31 @@ def test_an_upload_draws_its_timeline(
     assert browser.find_element(By.ID, "overall-label").text == "happy"
     charts = browser.find_elements(By.CSS_SELECTOR, "#timeline svg")
     assert [chart.get_attribute("aria-label") for chart in charts] == [
-        "Face 1: happy, sad, angry, surprise",
-        "Face 2: fear, disgust, neutral",
+        "Face 1: happy, angry",
+        "Face 2: fear",
     ]
     assert len(browser.find_elements(By.CSS_SELECTOR, "#timeline [data-clip]")) == 7
     assert len(browser.find_elements(By.CSS_SELECTOR, "#timeline rect[data-label]")) == 7 * 7
+    bands = browser.find_elements(By.CSS_SELECTOR, "#timeline [data-band]")
+    assert [band.get_attribute("data-band") for band in bands] == ["happy", "angry", "fear"]
+    runs = browser.find_elements(By.CSS_SELECTOR, "#runs tbody tr")
+    texts = [
+        "0:00.0–0:04.5 1 happy 60%",
+        "0:02.0–0:08.0 2 fear 50%",
+        "0:04.5–0:08.0 1 angry 70%",
+    ]
+    next_best = [" sad 35%", " neutral 40%", ""] if width > 736 else [""] * 3
+    assert [run.text for run in runs] == [a + b for a, b in zip(texts, next_best, strict=True)]
     legend = [item.text for item in browser.find_elements(By.CSS_SELECTOR, "#legend li")]
     assert legend == ["neutral", "happy", "sad", "angry", "surprise", "fear", "disgust"]
     rows = browser.find_elements(By.CSS_SELECTOR, "#clips tbody tr")
     assert rows[0].text.startswith("0:00.0") and len(rows) == 7
     wide = browser.execute_script("return document.documentElement.scrollWidth")
     assert wide <= browser.execute_script("return innerWidth")
+    script = (
+        "const t = document.getElementById('runs'); return t.scrollWidth - t.parentNode.clientWidth"
+    )
+    assert browser.execute_script(script) <= 0  # no column is out of sight
 
     rows[2].find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     WebDriverWait(browser, 10).until(
@@ -157,8 +178,22 @@ def test_an_upload_draws_its_timeline(
     WebDriverWait(browser, 10).until(
         lambda b: len(b.find_elements(By.CSS_SELECTOR, "#boxes g")) == 2
     )
+    runs[2].find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    WebDriverWait(browser, 10).until(
+        lambda b: b.execute_script("return document.getElementById('video').currentTime") == 4.5
+    )
+    current = browser.find_elements(By.CSS_SELECTOR, "#runs tr[aria-current]")
+    assert [row.text for row in current] == [runs[1].text, runs[2].text]
     screenshot(browser, f"result-{width}")
     assert console(browser) == []
+
+
+def test_clips_that_overlap_do_not_cover_each_other(browser: webdriver.Chrome, url: str) -> None:
+    """Each is drawn between the middles of its neighbours; clips apart keep their own ends."""
+    browser.get(url)
+    script = """return columns([[0, 2], [1, 3], [2, 4], [6, 8]].map(
+        ([start_s, stop_s]) => ({start_s, stop_s}))).map(({start, stop}) => [start, stop])"""
+    assert browser.execute_script(script) == [[0, 1.5], [1.5, 2.5], [2.5, 4], [6, 8]]
 
 
 def test_a_click_in_the_timeline_seeks(browser: webdriver.Chrome, url: str, video: Path) -> None:
