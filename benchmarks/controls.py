@@ -115,7 +115,7 @@ def held_out_videos(dataset: str) -> list[Video]:
     """
     columns = ["video_id", "uri", "subject_id", "label", "reason", "split"]
     rows = storage.read_tables(storage.join(dataset, "videos"), columns=columns).to_pylist()
-    found = [Video(fold=row.pop("split"), **row) for row in rows if row["split"] == "test"]
+    found = [Video(fold=row["split"], **row) for row in rows if row["split"] == "test"]
     if not found:
         raise InputError(f"--dataset {dataset} has no video in its test split")
     return found
