@@ -150,8 +150,6 @@ class ExportShard:
         drawn = folder / "overlay.mp4"
         if {"overlay", "report"} & set(forms):
             overlay(path, drawn, tracks)
-        if "overlay" in forms:
-            yield "overlay", drawn
         if "blurred" in forms:
             blurred = folder / "blurred.mp4"
             overlay(path, blurred, tracks, blur_faces=True)
@@ -168,6 +166,8 @@ class ExportShard:
             made = folder / "report.html"
             made.write_text(page, encoding="utf-8")
             yield "report", made
+        if "overlay" in forms:
+            yield "overlay", drawn  # last: who stores a file may move it
 
 
 def file_uri(out: str, form: str, uri: str) -> str:

@@ -22,6 +22,11 @@ def parts(out: str, shards: list[str]) -> dict[str, str]:
     return found
 
 
+def attempts(out: str) -> list[str]:
+    """The marks of shards that workers have taken in hand."""
+    return [file.uri for file in storage.list_files(storage.join(out, "_ledger", "attempts"))]
+
+
 def kill_driver(running: Job, _: Proxy | None) -> None:
     running.process.kill()
 
@@ -58,8 +63,11 @@ def hurt(
     after: int,
     wait_s: float,
     proxy: Proxy | None = None,
+    begun: bool = False,
 ) -> int:
     """Break a run some time after its ``after``-th shard; run again until it is whole.
+
+    With ``begun`` also not before a worker has a shard in hand.
 
     Args:
         start: begins the job, with the address of its storage or None.
@@ -74,7 +82,12 @@ def hurt(
     """
     endpoint = proxy.url if proxy else None
     with start(endpoint) as running:
-        wait_for(lambda: len(done_shards(out)) >= after or running.process.poll() is not None)
+        wait_for(
+            lambda: (
+                (len(done_shards(out)) >= after and (attempts(out) or not begun))
+                or running.process.poll() is not None
+            )
+        )
         time.sleep(wait_s)
         FAULTS[fault](running, proxy)
         code = running.wait()
