@@ -80,6 +80,20 @@ def try_commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
         return {"fault": line}
 
 
+class Committer:
+    """Commits shard after shard; runs as an actor.
+
+    As tasks commits cost a new process each: Ray ends processes that have been idle for a second.
+    """
+
+    def __init__(self, told: Commit) -> None:
+        self._told = told
+
+    def commit(self, opened: OpenShard, ref: ShardRef) -> Row:
+        """See ``try_commit``."""
+        return try_commit(self._told, opened, ref)
+
+
 def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
     """Write one shard's parts, then its ledger entry; returns the entry."""
     end, shard_id = opened.end or {}, ref.shard_id

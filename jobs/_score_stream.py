@@ -5,12 +5,13 @@
     readers (CPU)  --clips, 16 JPEGs each-->  models (GPU share or CPU)  --probabilities-->  commits
 
 A reader takes a shard, a model takes batches of clips across shards, and as soon as a shard's last
-clip is scored a task commits it. Ray Data bounds what lies between the stages: readers wait when
+clip is scored an actor commits it. Ray Data bounds what lies between the stages: readers wait when
 models are behind. Long videos are seen in segments by all readers first, then joined by one.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from emotion.errors import EmotionError
 from emotion.predict.predictor import Engine, Predictor
 from jobs import _ray
 from jobs._progress import Progress
-from jobs._score_commit import Commit, OpenShard, try_commit
+from jobs._score_commit import Commit, Committer, OpenShard
 from jobs._score_metrics import LiveCounts
 from jobs._score_read import ReadClips, ReadVideos, SeeSegment
 from jobs._segments import finished_segments, segment_name
@@ -36,6 +37,7 @@ from schemas.tables import FLOATS
 BLOCK_BYTES = 4 * 2**20
 """Some 60 clips: what a reader hands on at a time. Ray's own 128 MB would be minutes of video."""
 MAX_COMMITS = 64
+MAX_COMMITTERS = 4
 
 
 @dataclass(frozen=True)
@@ -213,11 +215,18 @@ def _check(fault: str) -> None:
 
 
 class _Commits:
-    """Commits that run as tasks somewhere in the cluster, and the progress that they report."""
+    """Actors somewhere in the cluster that commit, and the progress that they report."""
 
     def __init__(self, refs: Sequence[ShardRef], told: Commit, done: Streamed) -> None:
-        remote: Any = ray.remote(num_cpus=0, runtime_env={"env_vars": _ray.WORKER_ENV})
-        self._task, self._told, self._done = remote(try_commit), told, done
+        actor: Any = ray.remote(
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=-1,  # a commit that was cut off is made again, with the same rows
+            runtime_env={"env_vars": _ray.WORKER_ENV},
+        )(Committer)
+        num = max(1, min(MAX_COMMITTERS, _ray.cluster_cpus() // 2))
+        self._actors = itertools.cycle([actor.remote(told) for _ in range(num)])
+        self._done = done
         self._refs = {ref.shard_id: ref for ref in refs}
         self._waiting: list[Any] = []
         total = round(sum(ref.video_s for ref in refs))
@@ -232,7 +241,7 @@ class _Commits:
 
     def begin(self, shard_id: str, opened: OpenShard) -> None:
         """Commit a shard that is complete."""
-        self._waiting.append(self._task.remote(self._told, opened, self._refs[shard_id]))
+        self._waiting.append(next(self._actors).commit.remote(opened, self._refs[shard_id]))
 
     def take(self, *, wait: bool = False) -> None:
         """Count what is committed; with ``wait``, or where too many are under way, wait for it.
