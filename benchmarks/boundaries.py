@@ -9,8 +9,6 @@ segment of the true label counts. Beside it what a single segment over the whole
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any, Literal
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.label_table import LabelRow, read_label_table
 from emotion.learn.splits import assign_split
 from jobs._cli import one_line_errors, parse
 
@@ -34,7 +33,7 @@ class Config:
     labels: str
     """The label table with onset_s and offset_s."""
     split: Literal["train", "val", "test", "all"] = "test"
-    """The people whose videos count, by the hash of their names."""
+    """Whose videos count: the table's split, else that of the hash of the people's names."""
     split_seed: int = 0
     """Of that hash."""
 
@@ -56,24 +55,27 @@ class Found:
     whole: list[float]
 
 
-def distances(videos: Sequence[Row], segments: Sequence[Row], truth: Mapping[str, Row]) -> Found:
+def distances(
+    videos: Sequence[Row], segments: Sequence[Row], truth: Mapping[str, LabelRow]
+) -> Found:
     """Compare the longest segment of the true label with the truth.
 
     >>> runs = [{"uri": "a", "label": "sad", "start_s": 1.0, "stop_s": 2.5}]
-    >>> told = {"a": {"label": "sad", "onset_s": "0.75", "offset_s": "3.0"}}
+    >>> times = {"onset_s": "0.75", "offset_s": "3.0"}
+    >>> told = {"a": LabelRow("a", "s0", "sad", None, None, None, times)}
     >>> distances([{"uri": "a", "duration_s": 4.0}], runs, told)
     Found(videos=1, onsets=[0.25], offsets=[0.5], whole=[0.75, 1.0])
     """
     onsets, offsets, whole, count = list[float](), list[float](), list[float](), 0
     for video in videos:
         told = truth.get(video["uri"])
-        if told is None or told["label"] == NEUTRAL:
+        if told is None or told.label == NEUTRAL:
             continue
         count += 1
-        onset_s, offset_s = float(told["onset_s"]), float(told["offset_s"])
+        onset_s, offset_s = float(told.extra["onset_s"]), float(told.extra["offset_s"])
         whole += [onset_s, abs(video["duration_s"] - offset_s)]
         mine = [
-            row for row in segments if row["uri"] == video["uri"] and row["label"] == told["label"]
+            row for row in segments if row["uri"] == video["uri"] and row["label"] == told.label
         ]
         if mine:
             longest = max(mine, key=lambda row: float(row["stop_s"] - row["start_s"]))
@@ -86,15 +88,15 @@ def distances(videos: Sequence[Row], segments: Sequence[Row], truth: Mapping[str
 def main(argv: Sequence[str] | None = None) -> int:
     """Print medians and means."""
     config = parse(Config, argv, doc=__doc__)
-    text = storage.read_bytes(storage.absolute(config.labels)).decode()
-    table = {row["uri"]: row for row in csv.DictReader(io.StringIO(text))}
-    truth = {
-        uri: row
-        for uri, row in table.items()
-        if config.split == "all"
-        or assign_split(row["subject_id"], seed=config.split_seed) == config.split
-    }
     scores = storage.absolute(config.scores)
+    root = str(storage.read_json(storage.join(scores, "config.json"))["videos_root"])
+    table = read_label_table(storage.absolute(config.labels), videos_root=root)
+    truth = {
+        row.uri: row
+        for row in table.rows
+        if config.split
+        in ("all", row.split or assign_split(row.subject_id, seed=config.split_seed))
+    }
     videos, segments = (
         storage.read_tables(storage.join(scores, name)).to_pylist()
         for name in ("videos", "segments")

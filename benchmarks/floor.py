@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -142,22 +141,20 @@ def floor_s(paths: Sequence[str], config: Config, *, clips: int) -> tuple[float,
 
 def job_s(videos: str, labels: str, config: Config) -> tuple[float, int]:
     """Seconds of one job in a process of its own, into a folder that is thrown away, and clips."""
-    out = tempfile.mkdtemp()
     if config.package:
         command = [sys.executable, "-m", "jobs.score", "--package", config.package]
-        command += ["--videos", videos, "--out", f"{out}/out"]
     else:
         command = [sys.executable, "-m", "jobs.build_dataset", "--labels", labels]
-        command += ["--videos", videos, "--out", f"{out}/out", "--detector", "yunet"]
-        command += ["--sample-fps", str(config.sample_fps)]
-    began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
-    if done.returncode != 0:
-        raise RuntimeError(f"the job failed: {done.stdout}{done.stderr}")
-    scores = [pq.read_metadata(part) for part in Path(out).glob("out/scores/*.parquet")]
-    shutil.rmtree(out)
-    return seconds, sum(part.num_rows for part in scores)
+        command += ["--detector", "yunet", "--sample-fps", str(config.sample_fps)]
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["--videos", videos, "--out", f"{folder}/out"]
+        began = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - began
+        if done.returncode != 0:
+            raise RuntimeError(f"the job failed: {done.stdout}{done.stderr}")
+        scores = Path(folder).glob("out/scores/*.parquet")
+        return seconds, sum(pq.read_metadata(part).num_rows for part in scores)
 
 
 def tiny_archive(folder: str) -> tuple[str, str]:

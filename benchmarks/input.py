@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +29,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import input_threads
-from emotion.learn.batches import Batch
+from emotion.learn.batches import Batch, num_decoders
 from emotion.learn.learner import Learner, autocast_dtype, make_learner
 from emotion.learn.loop import train_epoch
 from emotion.learn.models import build_model, model_args
@@ -91,7 +90,7 @@ def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clip-len", type=int, default=16, help="of drawn clips")
     parser.add_argument("--crop-px", type=int, default=112, help="of drawn clips")
     parser.add_argument("--clips", type=int, default=256, help="how many to draw")
-    parser.add_argument("--decoders", type=int, default=min(4, len(os.sched_getaffinity(0))))
+    parser.add_argument("--decoders", type=int, default=num_decoders())
     parser.add_argument("--peak-tflops", type=float, help="of the device; known for H100, A100")
     return parser.parse_args(argv)
 

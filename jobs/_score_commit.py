@@ -69,17 +69,6 @@ class OpenShard:
         return here == sum(wanted.values())
 
 
-def try_commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
-    """``commit``; a storage that fails for longer than it is waited for gives ``fault``, a line."""
-    try:
-        return commit(told, opened, ref) | {"fault": ""}
-    except expected_errors() as err:
-        line = expected_line(err)
-        if line is None:
-            raise
-        return {"fault": line}
-
-
 class Committer:
     """Commits shard after shard; runs as an actor.
 
@@ -90,8 +79,14 @@ class Committer:
         self._told = told
 
     def commit(self, opened: OpenShard, ref: ShardRef) -> Row:
-        """See ``try_commit``."""
-        return try_commit(self._told, opened, ref)
+        """``commit``; a storage that fails for longer than it is waited for gives a ``fault``."""
+        try:
+            return commit(self._told, opened, ref) | {"fault": ""}
+        except expected_errors() as err:
+            line = expected_line(err)
+            if line is None:
+                raise
+            return {"fault": line}
 
 
 def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:

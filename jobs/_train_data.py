@@ -7,7 +7,6 @@ in Ray's tasks took 3.3 instead of 2.5 ms of CPU a clip, for copies of 12 times 
 from __future__ import annotations
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +24,7 @@ from ray.data import TaskPoolStrategy
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import class_index
-from emotion.learn.batches import Batch
+from emotion.learn.batches import Batch, num_decoders
 from emotion.learn.recipe import Balance
 from emotion.learn.sampling import epoch_order
 from emotion.learn.transforms import decode_crops
@@ -39,9 +38,6 @@ PREFETCH = 2
 """Batches that Ray Data holds ready while a worker computes."""
 AHEAD = 2
 """Batches that a worker's threads decode before they are asked for."""
-MOST_DECODERS = 4
-"""Threads that decode: one does some 650 clips/s, and each more of them lets the thread that drives
-the model wait longer for Python's lock. Sixteen brought a GPU fewer clips than two would."""
 PAD = "pad"
 Columns = dict[str, NDArray[Any]]
 
@@ -103,7 +99,7 @@ class Share:
 
     def __init__(self, source: ray.data.DataIterator, *, keep: bool, batch_size: int) -> None:
         self._source, self._batch_size = source, batch_size
-        self._pool = ThreadPoolExecutor(min(MOST_DECODERS, len(os.sched_getaffinity(0))))
+        self._pool = ThreadPoolExecutor(num_decoders())
         self._kept: Batch | None = self._load() if keep else None
 
     def _load(self) -> Batch | None:

@@ -146,6 +146,18 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def scores(
+    corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
+) -> Path:
+    """A score set of the corpus by the package."""
+    from tests.test_score_job import score
+
+    out = tmp_path_factory.mktemp("scored") / "scores"
+    assert score(corpus, package, out) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A headless Chromium driven by Selenium, which keeps what its console says.
 

@@ -14,15 +14,6 @@ from tests.test_score_job import rows, score
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
-@pytest.fixture(scope="module")
-def scores(
-    corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
-    out = tmp_path_factory.mktemp("scored") / "scores"
-    assert score(corpus, package, out) == 0
-    return out
-
-
 FORMATS = ["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
 
 

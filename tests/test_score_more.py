@@ -24,15 +24,6 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 @pytest.fixture(scope="module")
-def scores(
-    corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
-    out = tmp_path_factory.mktemp("scored") / "scores"
-    assert score(corpus, package, out) == 0
-    return out
-
-
-@pytest.fixture(scope="module")
 def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
     """The same videos as a dataset, in other shards."""
     out = tmp_path_factory.mktemp("built") / "dataset"

@@ -157,11 +157,10 @@ class Looker:
     def __call__(self, jpeg: bytes) -> Vector | None:
         """The embedding of one crop; None if it is no picture."""
         data = np.frombuffer(jpeg, np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
         if pixels is None:
             return None
-        crop = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-        return np.asarray(self._embed([crop])[0], np.float32)
+        return np.asarray(self._embed([np.asarray(pixels, np.uint8)])[0], np.float32)
 
 
 def is_good(face: SeenFace) -> bool:

@@ -263,7 +263,8 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) ->
                 continue
             truth = batch.targets[real]
             with enough_memory(batch):
-                logits_BK = model(to_input(batch.clips[real].to(device))).float().cpu()
+                clips = batch.clips.to(device, non_blocking=True)[real.to(device)]
+                logits_BK = model(to_input(clips)).float().cpu()
             total += float(functional.cross_entropy(logits_BK, truth, reduction="sum"))
             if not math.isfinite(total):
                 raise LossError(
