@@ -64,16 +64,51 @@ def test_look_of_other_models_is_the_clip() -> None:
     assert look(build_model("mc3_18", 2, {}), clips) is clips
 
 
+VIDEO_NETWORKS = ("r3d_18", "mc3_18", "r2plus1d_18", "swin3d_t")
+
+
+@pytest.mark.parametrize("name", VIDEO_NETWORKS)
+def test_view_motion_has_logits_and_gradients(name: str) -> None:
+    args: dict[str, ModelArg] = {"view": "motion", "input_px": 32, "frame_step": 2}
+    forward_and_backward(name, args, torch.randn(2, 3, 8, 64, 64))
+
+
+@pytest.mark.parametrize("input_px, seen_px", [(0, 44), (32, 32), (56, 44)], ids=str)
+def test_view_motion_is_the_grey_inner_face(input_px: int, seen_px: int) -> None:
+    """Of 64 px, 0.68 are 44 px: from row 17 to 60 and column 10 to 53; larger is made inside."""
+    args: dict[str, ModelArg] = {"view": "motion", "input_px": input_px, "frame_step": 2}
+    model = build_model("r3d_18", 2, args).eval()
+    clips = torch.randn(2, 3, 8, 64, 64)
+    with torch.inference_mode():
+        seen, logits = look(model, clips), model(clips)
+        assert seen.shape == (2, 1, 4, seen_px, seen_px)
+        assert torch.equal(model(seen), logits)
+        framed = clips.clone()
+        framed[..., :17, :] = framed[..., 61:, :] = 9.0
+        framed[..., :10] = framed[..., 54:] = 9.0
+        assert torch.equal(model(framed), logits)
+        brighter = 1.5 * clips + 1
+        assert model(brighter).allclose(logits, atol=0.1)  # zero mean, unit spread
+        assert not build_model("r3d_18", 2, {}).eval()(framed).allclose(logits, atol=0.1)
+
+
+def test_view_motion_keeps_the_names_of_pretrained_weights() -> None:
+    plain, motion = build_model("r3d_18", 2, {}), build_model("r3d_18", 2, {"view": "motion"})
+    shapes = [{k: v.shape for k, v in m.state_dict().items()} for m in (plain, motion)]
+    assert shapes[0] == shapes[1]
+
+
 @pytest.mark.parametrize(
     "name, num_classes, args, says",
     [
         ("resnet", 2, {}, "model 'resnet' is unknown; take one of r3d_lite"),
         ("r3d_lite", 1, {}, "2 or more labels"),
         ("r3d_lite", 2, {"depth": 3}, "cannot be built with"),
+        ("r3d_18", 2, {"view": "left"}, "view 'left' is unknown; take one of crop, motion"),
     ],
-    ids=["name", "labels", "argument"],
+    ids=["name", "labels", "argument", "view"],
 )
-def test_refuses(name: str, num_classes: int, args: dict[str, int], says: str) -> None:
+def test_refuses(name: str, num_classes: int, args: dict[str, ModelArg], says: str) -> None:
     with pytest.raises(InputError, match=says):
         build_model(name, num_classes, args)
 

@@ -4,55 +4,88 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import video
 
 from emotion.errors import InputError
 from emotion.learn.frame_cnn import FrameCNN
-from emotion.learn.r3d import R3DLite
+from emotion.learn.r3d import R3DLite, inner_face, still_and_moving
 from emotion.learn.transforms import resize_frames
 
 ModelArg = int | float | str | bool
 ModelArgs = Mapping[str, ModelArg]
 Builder = Callable[..., nn.Module]
+VIEWS = ("crop", "motion")
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """How one of torchvision's video networks sees a clip: ``view``, and at what size.
+
+    A hook before the network, so that the weights keep torchvision's names.
+
+    ``crop`` is the clip in colour, for weights that were trained elsewhere. ``motion`` is
+    ``r3d_lite``'s look, grey inner face and twice its difference from the mean frame, for a start
+    from random weights: from few clips in colour, of which hair and background are the larger
+    part, r3d_18 learnt nothing at all (docs/training.md).
+    """
+
+    view: str
+    input_px: int
+    frames: int
+    frame_step: int
+
+    def look(self, x_BCTHW: Tensor) -> Tensor:
+        """What training augments."""
+        if self.view == "crop":
+            return x_BCTHW
+        x_B1THW = inner_face(x_BCTHW[:, :, :: self.frame_step])
+        smaller = 0 < self.input_px < x_B1THW.shape[-2]
+        return resize_frames(x_B1THW, self.input_px) if smaller else x_B1THW
+
+    def __call__(self, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        x_BCTHW = inputs[0]
+        if self.view == "crop":
+            return (self._sized(x_BCTHW[:, :, :: self.frame_step]),)
+        x_BCTHW = still_and_moving(self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW)
+        return (self._sized(torch.cat([x_BCTHW, x_BCTHW[:, 1:]], dim=1)),)
+
+    def _sized(self, x_BCTHW: Tensor) -> Tensor:
+        t, h, w = x_BCTHW.shape[2:]
+        size = (self.frames or t, self.input_px or h, self.input_px or w)
+        if size == (t, h, w):
+            return x_BCTHW
+        if size[0] == t and size[1] < h:  # smaller: by areas, without aliasing
+            return resize_frames(x_BCTHW, self.input_px)
+        return functional.interpolate(x_BCTHW, size, mode="trilinear", align_corners=False)
 
 
 def _video(
-    name: str, num_classes: int, *, input_px: int = 0, frames: int = 0, frame_step: int = 1
+    name: str, num_classes: int, *, view: str, input_px: int, frames: int = 0, frame_step: int = 1
 ) -> nn.Module:
-    """One of torchvision's; clips are brought to the size that it shall work at first.
+    if view not in VIEWS:
+        raise InputError(f"view {view!r} is unknown; take one of {', '.join(VIEWS)}")
+    from torchvision.models import video  # 1.3 s and 100 MB, which other models do without
 
-    A hook, so that the weights keep torchvision's names.
-    """
-    model: nn.Module = getattr(video, name)(num_classes=num_classes)
-    if input_px or frames or frame_step > 1:
-        size = partial(_resize, input_px=input_px, frames=frames, frame_step=frame_step)
-        model.register_forward_pre_hook(size)
-    return model
-
-
-def _resize(
-    _: nn.Module, inputs: tuple[Tensor], *, input_px: int, frames: int, frame_step: int
-) -> tuple[Tensor]:
-    x_BCTHW = inputs[0][:, :, ::frame_step]
-    t, h, w = x_BCTHW.shape[2:]
-    size = (frames or t, input_px or h, input_px or w)
-    if size == (t, h, w):
-        return (x_BCTHW,)
-    if size[0] == t and size[1] < h:  # smaller: by areas, without aliasing
-        return (resize_frames(x_BCTHW, input_px),)
-    return (functional.interpolate(x_BCTHW, size, mode="trilinear", align_corners=False),)
+    model: Any = getattr(video, name)(num_classes=num_classes)
+    model.sight = _Sight(view, input_px, frames, frame_step)
+    model.register_forward_pre_hook(model.sight)
+    return cast(nn.Module, model)
 
 
-def _own_size(name: str, num_classes: int, *, input_px: int = 0, frame_step: int = 1) -> nn.Module:
-    return _video(name, num_classes, input_px=input_px, frame_step=frame_step)
+def _own_size(
+    name: str, num_classes: int, *, input_px: int = 0, frame_step: int = 1, view: str = "crop"
+) -> nn.Module:
+    return _video(name, num_classes, input_px=input_px, frame_step=frame_step, view=view)
 
 
-def _fixed(name: str, num_classes: int, *, frames: int = 0) -> nn.Module:
-    return _video(name, num_classes, input_px=224, frames=frames)
+def _fixed(name: str, num_classes: int, *, frames: int = 0, view: str = "crop") -> nn.Module:
+    return _video(name, num_classes, input_px=224, frames=frames, view=view)
 
 
 MODELS: dict[str, Builder] = {
@@ -152,8 +185,9 @@ def look(model: nn.Module, x_BCTHW: Tensor) -> Tensor:
 
     Training augments this: it is the smaller of the two.
     """
-    inner = getattr(model, "module", model)  # DistributedDataParallel wraps it
-    return inner.look(x_BCTHW) if isinstance(inner, R3DLite | FrameCNN) else x_BCTHW
+    inner: Any = getattr(model, "module", model)  # DistributedDataParallel wraps it
+    looks: R3DLite | FrameCNN | _Sight = getattr(inner, "sight", inner)
+    return looks.look(x_BCTHW)
 
 
 def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
