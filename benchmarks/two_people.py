@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.predict.answer import ClipPrediction, VideoPrediction
-from emotion.predict.predictor import pool_clips
+from emotion.predict.mixture import pool_clips
 from emotion.predict.video import load_video_predictor
 
 FPS, HEIGHT = 24, 360

@@ -17,7 +17,8 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.calibration import retemper
 from emotion.learn.outcome import Outcome
-from emotion.predict.predictor import BATCH_SIZE, Predictor, pool_clips
+from emotion.predict.mixture import pool_clips
+from emotion.predict.predictor import BATCH_SIZE, Predictor
 from jobs import train
 
 MIN_FOLDS = 3  # one to test on, one to choose weights on, one to learn from

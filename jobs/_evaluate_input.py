@@ -110,7 +110,7 @@ def read_temperature(scores: ScoreSet, package: str | None) -> float | None:
 def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
     """The videos' probabilities without the temperature: per clip, then pooled over the clips.
 
-    Pooled as ``emotion.predict.predictor.pool_clips`` does, by the clips' own faces. Empty where
+    Pooled as ``emotion.predict.mixture.pool_clips`` does, by the clips' own faces. Empty where
     the score set has no clips.
     """
     clips = storage.join(scores.uri, "scores")

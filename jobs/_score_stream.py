@@ -162,7 +162,7 @@ def score_rows(refs: Sequence[ShardRef], stages: Stages) -> tuple[Dataset, int]:
     read = source.flat_map(
         reader,
         fn_constructor_args=told,
-        compute=ActorPoolStrategy(min_size=1, max_size=min(cpus, len(items))),
+        compute=_pool(min(cpus, len(items)), len(items)),
         num_cpus=1 if gpus else 0.5,
         runtime_env=env,
     )
@@ -172,12 +172,21 @@ def score_rows(refs: Sequence[ShardRef], stages: Stages) -> tuple[Dataset, int]:
         fn_constructor_args=(stages.package, "cuda" if gpus else "cpu", stages.engine),
         batch_size=stages.batch_size,
         batch_format="pyarrow",
-        compute=ActorPoolStrategy(min_size=1, max_size=models),
+        compute=_pool(models, len(items)),
         num_gpus=stages.gpu_share if gpus else None,
         num_cpus=None if gpus else 0.5,
         runtime_env=env,
     )
     return scored, models
+
+
+def _pool(size: int, num_shards: int) -> ActorPoolStrategy:
+    """Up to ``size`` actors, for each shard one at once.
+
+    Ray Data adds the others singly, each after the one before it has loaded. Where the cluster has
+    not room for all, the job begins with one.
+    """
+    return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_shards))
 
 
 def stream(refs: Sequence[ShardRef], stages: Stages, told: Commit) -> Streamed:

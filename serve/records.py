@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from emotion import storage
 from emotion.predict.answer import by_label, top
-from emotion.predict.predictor import pool_clips
+from emotion.predict.mixture import pool_clips
 from schemas.api import ErrorDetail, RecordAnswer, RecordRequest, VideoAnswer
 from serve.errors import RequestError
 from serve.scoring import Worker

@@ -16,7 +16,7 @@ from emotion.learn.calibration import retemper
 from emotion.learn.models import build_model, default_args
 from emotion.learn.outcome import Outcome
 from emotion.learn.package import ModelPackage, save_package, weights_bytes
-from emotion.predict.predictor import pool_clips
+from emotion.predict.mixture import pool_clips
 from emotion.report.mistakes import MAX_CROPS, SIDE_PX, make_strip, surest_mistakes
 from jobs._evaluate_input import dataset_facts, read_scores, uncalibrated_probs
 from jobs.evaluate import main

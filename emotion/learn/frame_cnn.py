@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torchvision import models as vision
 
 from emotion.errors import InputError
 from emotion.learn.r3d import inner_face, still_and_moving
@@ -68,6 +67,8 @@ class Block2d(nn.Module):
 
 def _vision(name: str) -> tuple[nn.Module, int]:
     """A torchvision image network without its classifier, and how many features it gives."""
+    from torchvision import models as vision  # 1.3 s and 100 MB, which ``lite`` does without
+
     model: Any = getattr(vision, name)(weights=None)
     head: Any = model.fc if name.startswith("resnet") else model.classifier[-1]
     features = int(head.in_features)

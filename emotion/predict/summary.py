@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion.predict.answer import ClipPrediction
-from emotion.predict.predictor import pool_clips
+from emotion.predict.mixture import pool_clips
 from emotion.predict.segments import Run, SegmentRule, runs
 from emotion.predict.timeline import Evidence, Row, TrackFaces, mixed, nobody, seconds, smooth
 
