@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -140,16 +141,19 @@ class Folder:
 
 
 def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Folder]:
-    """Labels by the first folder of each video's address, the largest first.
+    """Labels by the first folder in which the videos' addresses differ, the largest first.
 
-    >>> videos = [{"uri": "a/1.mp4", "label": "glad"}, {"uri": "a/b/2.mp4", "label": None}]
-    >>> folders(videos, ["glad"])
-    [Folder(name='a', num_videos=2, parts=(('glad', 1, 1.0, '#f0e442'),))]
+    >>> videos = [{"uri": "v/a/1.mp4", "label": "glad"}, {"uri": "v/a/b/2.mp4", "label": None}]
+    >>> folders([*videos, {"uri": "v/c/3.mp4", "label": None}], ["glad"])[0]
+    Folder(name='v/a', num_videos=2, parts=(('glad', 1, 1.0, '#f0e442'),))
+    >>> folders([*videos, {"uri": "4.mp4", "label": None}], ["glad"])[0].name
+    'v'
     """
+    inside = [str(row["uri"]).split("/")[:-1] for row in rows]
+    depth = len(os.path.commonprefix(inside)) + 1  # of lists: it compares item by item
     counts: dict[str, Counter[str | None]] = {}
-    for row in rows:
-        first, _, rest = str(row["uri"]).partition("/")
-        counts.setdefault(first if rest else ".", Counter())[row["label"]] += 1
+    for row, parents in zip(rows, inside, strict=True):
+        counts.setdefault("/".join(parents[:depth]) or ".", Counter())[row["label"]] += 1
     found = []
     for name, of_labels in counts.items():
         answered = sum(of_labels[label] for label in labels)
