@@ -74,6 +74,15 @@ def test_two_trials_at_once(
     assert tune.main(flags(dataset, out, "--trials", "3", "--seed", "1")) == 2
     assert "was begun with seed 0, now 1; name a new --out" in capfd.readouterr().err
 
+    assert tune.main(flags(dataset, out, "--trials", "3")) == 0
+    assert "going on: 2 of 3 trials are done" in capfd.readouterr().out
+    for name, files in before.items():
+        assert files_of(out / "trials" / name) == files
+    more = json.loads((out / "trials.json").read_text())["trials"]
+    assert more[:2] == trials["trials"]
+    assert more[2]["status"] in ("finished", "stopped")
+    assert more[2]["parameters"] not in [trial["parameters"] for trial in more[:2]]
+
 
 @pytest.mark.slow
 def test_a_killed_search_goes_on(dataset: Path, tmp_path: Path) -> None:
