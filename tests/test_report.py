@@ -92,6 +92,15 @@ def test_a_scores_page_shows_500_rows_and_says_so() -> None:
     assert "499.mp4" in page.text and "500.mp4" not in page.text
 
 
+def test_a_scores_page_shows_40_folders_and_says_so() -> None:
+    """Of one folder, by the level in which they differ; equal ones by name."""
+    names = [f"v/{n:02d}/a.mp4" for n in range(41)]
+    videos = scored(*[ANSWER | {"uri": name, "label": "happy"} for name in names])
+    page = parsed(scores_page(videos, labels=LABELS, facts={}, title="many"))
+    assert "The 40 largest of 41 folders." in page.text
+    assert "v/39 1" in page.text and "v/40 1" not in page.text
+
+
 def test_an_empty_score_set_has_a_page() -> None:
     assert "0 videos" in parsed(scores_page(scored(), labels=LABELS, facts={}, title="none")).text
 

@@ -99,6 +99,7 @@ def scores_page(
     answered = [row for row in rows if row["label"] is not None]
     failed = failures(rows, rejects.to_pylist() if rejects is not None else [])
     found = Counter(row["label"] for row in answered)
+    by_folder = folders(rows, labels)
     return render(
         "scores.html",
         title=title,
@@ -110,7 +111,8 @@ def scores_page(
         labels=bars([(label, found[label]) for label in labels]),
         shown=bars([(label, round((shown_s or {}).get(label, 0.0))) for label in labels]),
         legend=[(label, colour(label, labels)) for label in labels],
-        folders=folders(rows, labels),
+        folders=by_folder[:MAX_FOLDERS],
+        num_folders=len(by_folder),
         slowest=slowest,
         drifts=[(one, _shifts(one)) for one in drifts],
         reasons=bars(Counter(row["reason"] for row in failed).most_common()),
@@ -163,7 +165,7 @@ def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Fo
             if of_labels[label]
         )
         found.append(Folder(name, of_labels.total(), parts))
-    return sorted(found, key=lambda folder: (-folder.num_videos, folder.name))[:MAX_FOLDERS]
+    return sorted(found, key=lambda folder: (-folder.num_videos, folder.name))
 
 
 def _shifts(drift: Drift) -> list[str]:
