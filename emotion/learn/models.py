@@ -186,8 +186,8 @@ def look(model: nn.Module, x_BCTHW: Tensor) -> Tensor:
     Training augments this: it is the smaller of the two.
     """
     inner: Any = getattr(model, "module", model)  # DistributedDataParallel wraps it
-    looks: R3DLite | FrameCNN | _Sight = getattr(inner, "sight", inner)
-    return looks.look(x_BCTHW)
+    sees = getattr(inner, "sight", inner)
+    return sees.look(x_BCTHW) if isinstance(sees, R3DLite | FrameCNN | _Sight) else x_BCTHW
 
 
 def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
