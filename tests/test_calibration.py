@@ -74,13 +74,23 @@ def test_a_planted_temperature_is_found(planted: float) -> None:
 
 
 def test_a_temperature_by_hand() -> None:
-    """Right 9 times of 10 with a logit gap of 1: best where 1 / T = log 9."""
+    """Right 9 times of 10, 10 of 12 with the two beside, by a logit gap of 1: 1 / T = log 5."""
     targets = [0] * 9 + [1]
-    assert fit_temperature([[1.0, 0.0]] * 10, targets) == pytest.approx(1 / np.log(9), rel=1e-5)
+    assert fit_temperature([[1.0, 0.0]] * 10, targets) == pytest.approx(1 / np.log(5), rel=1e-5)
+
+
+@pytest.mark.parametrize("num_labels", [2, 3, 7])
+def test_clips_that_are_all_right_do_not_make_it_certain(num_labels: int) -> None:
+    """Of 38 right ones and no wrong one: sure to 39 in 40, whatever the logits' size."""
+    logits = np.zeros((38, num_labels))
+    logits[:, 1] = 5.0
+    fitted = fit_temperature(logits, [1] * 38)
+    assert softmax(logits[:1] / fitted)[0, 1] == pytest.approx(39 / 40, rel=1e-5)
 
 
 def test_temperatures_are_bounded() -> None:
-    assert fit_temperature([[1.0, 0.0]], [0]) == pytest.approx(TEMPERATURES[0], rel=1e-4)
+    many = [[0.01, 0.0]] * 1_000
+    assert fit_temperature(many, [0] * 1_000) == pytest.approx(TEMPERATURES[0], rel=1e-4)
     assert fit_temperature([[1.0, 0.0]], [1]) == pytest.approx(TEMPERATURES[1], rel=1e-4)
     assert fit_temperature(np.empty((0, 3)), []) == 1.0
 
