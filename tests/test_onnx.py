@@ -70,6 +70,7 @@ def some_clips(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     "name, args",
     [
         *SMALL.items(),
+        ("r3d_18", {"view": "motion", "input_px": 16, "frame_step": 2}),
         *(pytest.param(name, args, marks=pytest.mark.slow) for name, args in LARGE),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
