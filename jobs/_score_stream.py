@@ -132,7 +132,7 @@ def see_segments(refs: Sequence[ShardRef], stages: Stages) -> None:
     rows = from_items(items, override_num_blocks=len(items)).map(
         SeeSegment,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(stages.reading, stages.yunet_model),
-        compute=ActorPoolStrategy(min_size=1, max_size=min(_ray.cluster_cpus(), len(items))),
+        compute=_pool(min(_ray.cluster_cpus(), len(items)), len(items)),
         num_cpus=1,
         runtime_env={"env_vars": _ray.WORKER_ENV},
     )
@@ -180,13 +180,13 @@ def score_rows(refs: Sequence[ShardRef], stages: Stages) -> tuple[Dataset, int]:
     return scored, models
 
 
-def _pool(size: int, num_shards: int) -> ActorPoolStrategy:
-    """Up to ``size`` actors, for each shard one at once.
+def _pool(size: int, num_items: int) -> ActorPoolStrategy:
+    """Up to ``size`` actors, for each item one at once.
 
     Ray Data adds the others singly, each after the one before it has loaded. Where the cluster has
     not room for all, the job begins with one.
     """
-    return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_shards))
+    return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_items))
 
 
 def stream(refs: Sequence[ShardRef], stages: Stages, told: Commit) -> Streamed:

@@ -146,14 +146,20 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def archive(corpus: Path) -> Path:
+    """What ``scores`` scores; a module may have its own."""
+    return corpus
+
+
+@pytest.fixture(scope="module")
 def scores(
-    corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
+    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
 ) -> Path:
-    """A score set of the corpus by the package."""
+    """A score set of the archive by the package."""
     from tests.test_score_job import score
 
     out = tmp_path_factory.mktemp("scored") / "scores"
-    assert score(corpus, package, out) == 0
+    assert score(archive, package, out) == 0
     return out
 
 

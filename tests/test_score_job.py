@@ -54,15 +54,6 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scores(
-    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
-    out = tmp_path_factory.mktemp("scored") / "scores"
-    assert score(archive, package, out) == 0
-    return out
-
-
-@pytest.fixture(scope="module")
 def predictor(package: Path) -> VideoPredictor:
     return load_video_predictor(str(package), device="cpu")
 
