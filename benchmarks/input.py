@@ -32,8 +32,8 @@ from benchmarks import input_threads
 from emotion.learn.batches import Batch, num_decoders
 from emotion.learn.learner import Learner, autocast_dtype, make_learner
 from emotion.learn.loop import train_epoch
-from emotion.learn.models import build_model, model_args
 from emotion.learn.recipe import Recipe
+from emotion.models.registry import build_model, model_args
 
 WANTED = 1.05
 NUM_CLASSES = 7

@@ -20,8 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from emotion.learn.batches import Batch
 from emotion.learn.learner import Learner, autocast_dtype
-from emotion.learn.models import ModelArg, build_model
-from emotion.learn.transforms import decode_crops
+from emotion.models.registry import ModelArg, build_model
+from emotion.models.transforms import decode_crops
 
 AHEAD = 3
 """Batches that are decoded before they are asked for."""

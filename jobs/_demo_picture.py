@@ -8,7 +8,7 @@ from typing import Any
 from emotion.errors import InputError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from emotion.learn.transforms import decode_crops
+from emotion.models.transforms import decode_crops
 from emotion.predict.predictor import Predictor
 from emotion.predict.video import detector_weights
 from emotion.report.timeline import Known, Moment, timeline_png

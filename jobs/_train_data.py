@@ -27,7 +27,7 @@ from emotion.labels import class_index
 from emotion.learn.batches import Batch, num_decoders
 from emotion.learn.recipe import Balance
 from emotion.learn.sampling import epoch_order
-from emotion.learn.transforms import decode_crops
+from emotion.models.transforms import decode_crops
 from jobs._ray import cluster_cpus
 
 INGEST_CPUS = 0.25

@@ -26,9 +26,9 @@ from emotion.learn.learner import Learner, make_learner
 from emotion.learn.loop import Totals, evaluate, train_epoch
 from emotion.learn.losses import loss_weights
 from emotion.learn.metrics import scores
-from emotion.learn.models import ModelArg, build_model
 from emotion.learn.recipe import Recipe, lr_share
 from emotion.learn.state import EpochRow, RunState, ValClips, read_state, save_state
+from emotion.models.registry import ModelArg, build_model
 from jobs._train_data import Share
 
 

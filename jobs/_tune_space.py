@@ -12,9 +12,9 @@ import torch
 from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.augment import Augment
-from emotion.learn.models import build_model, default_args, model_args
 from emotion.learn.space import Dimension, parse_space
 from emotion.learn.trial import Parameters, Value
+from emotion.models.registry import build_model, default_args, model_args
 from jobs import train
 from jobs._cli import parse
 from jobs._train_input import TrainInput

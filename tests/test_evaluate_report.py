@@ -13,9 +13,9 @@ import pytest
 
 from emotion import storage
 from emotion.learn.calibration import retemper
-from emotion.learn.models import build_model, default_args
 from emotion.learn.outcome import Outcome
 from emotion.learn.package import ModelPackage, save_package, weights_bytes
+from emotion.models.registry import build_model, default_args
 from emotion.predict.mixture import pool_clips
 from emotion.report.mistakes import MAX_CROPS, SIDE_PX, make_strip, surest_mistakes
 from jobs._evaluate_input import dataset_facts, read_scores, uncalibrated_probs

@@ -14,10 +14,10 @@ from emotion.learn.batches import Batch
 from emotion.learn.learner import Ema, Learner, make_learner
 from emotion.learn.loop import LossError, enough_memory, evaluate, train_epoch
 from emotion.learn.losses import class_weights
-from emotion.learn.models import build_model
 from emotion.learn.recipe import Recipe
 from emotion.learn.state import EpochRow, RunState, read_state, save_state
-from emotion.learn.transforms import to_input
+from emotion.models.registry import build_model
+from emotion.models.transforms import to_input
 
 NOTHING = Augment(0, 0, 0, 0, 0, 0, 0, 0)
 RECIPE = Recipe(epochs=20, lr=0.01, augment=NOTHING)

@@ -14,7 +14,6 @@ import torch
 from emotion import storage
 from emotion.errors import PackageError
 from emotion.extract.spec import ExtractionSpec
-from emotion.learn.models import build_model
 from emotion.learn.package import (
     ModelPackage,
     load_package,
@@ -23,6 +22,7 @@ from emotion.learn.package import (
     versions,
     weights_bytes,
 )
+from emotion.models.registry import build_model
 
 SPEC = ExtractionSpec(
     detector="dlib",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from emotion.errors import InputError
-from emotion.learn.transforms import (
+from emotion.models.transforms import (
     MEAN,
     STD,
     decode_crops,

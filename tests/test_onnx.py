@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from emotion import storage
 from emotion.errors import InputError, PackageError
-from emotion.learn.models import MODELS, ModelArg, build_model
 from emotion.learn.onnx_export import OPSET, TOLERANCE, export_onnx, max_difference, probes, to_onnx
 from emotion.learn.onnx_file import OnnxModel, load_onnx
 from emotion.learn.package import ModelPackage, load_package, pack_tar, save_package, weights_bytes
-from emotion.learn.transforms import to_input
+from emotion.models.registry import MODELS, ModelArg, build_model
+from emotion.models.transforms import to_input
 from emotion.predict.predictor import Predictor
 from jobs.export_onnx import main
 from tests.test_learn_package import LABELS, SPEC, a_package

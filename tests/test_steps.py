@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from emotion.learn.models import MODELS, ModelArg, build_model
-from emotion.learn.steps import logits_and_steps
+from emotion.models.registry import MODELS, ModelArg, build_model
+from emotion.models.steps import logits_and_steps
 
 SMALL: dict[str, tuple[dict[str, ModelArg], int]] = {
     "r3d_lite": ({"input_px": 16, "width": 4}, 4),

@@ -7,7 +7,7 @@ import pytest
 
 from emotion.errors import InputError
 from emotion.learn.batches import Batch
-from emotion.learn.transforms import decode_crops
+from emotion.models.transforms import decode_crops
 from jobs._train_data import ReadClips, Share, clips_of
 from tests.drawn_dataset import LABELS, clip_row, write_dataset
 

@@ -20,7 +20,7 @@ from emotion import storage
 from emotion.learn.batches import Batch
 from emotion.learn.loop import evaluate
 from emotion.learn.package import load_package
-from emotion.learn.transforms import decode_crops
+from emotion.models.transforms import decode_crops
 from tests.drawn_dataset import LABELS, SPEC, run, write_dataset
 
 

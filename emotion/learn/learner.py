@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
-from emotion.learn.cpu_bf16 import avoid_small_maps
-from emotion.learn.models import parameter_groups, set_frozen
 from emotion.learn.recipe import Precision, Recipe
+from emotion.models.cpu_bf16 import avoid_small_maps
+from emotion.models.registry import parameter_groups, set_frozen
 
 
 class Ema:
@@ -184,7 +184,7 @@ def autocast_dtype(device: torch.device, precision: Precision = "auto") -> torch
     """What the forward pass of training multiplies in.
 
     ``auto`` is bfloat16 on GPUs that multiply it, else float32. On CPUs bfloat16 is for those who
-    ask: with AMX it is faster, and its gradients were wrong before (``emotion.learn.cpu_bf16``).
+    ask: with AMX it is faster, and its gradients were wrong before (``emotion.models.cpu_bf16``).
 
     Raises:
         InputError: on fp16 without a GPU.

@@ -23,9 +23,9 @@ from emotion.learn.batches import Batch, ahead
 from emotion.learn.learner import Learner, autocast_dtype
 from emotion.learn.losses import loss_sum, mix
 from emotion.learn.metrics import Confusion, confusion_counts
-from emotion.learn.models import look
 from emotion.learn.recipe import lr_share
-from emotion.learn.transforms import to_input
+from emotion.models.registry import look
+from emotion.models.transforms import to_input
 
 
 class LossError(InputError):

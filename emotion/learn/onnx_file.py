@@ -22,7 +22,7 @@ EXPORT = "run jobs.export_onnx"
 @dataclass(frozen=True)
 class OnnxModel:
     """A model as ONNX: float32 normalised clips (N, 3, T, H, W), any N, to (N, K) logits, and to
-    (N, S, K) logits of the clips' steps (emotion.learn.steps).
+    (N, S, K) logits of the clips' steps (emotion.models.steps).
 
     Attributes:
         model: bytes of a .onnx file.

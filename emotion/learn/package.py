@@ -29,7 +29,6 @@ from emotion import storage
 from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
 from emotion.learn.card import model_card, with_test
-from emotion.learn.models import ModelArg, build_model
 from emotion.learn.onnx_file import OnnxModel, find_onnx
 from emotion.learn.package_files import (
     CARD,
@@ -39,6 +38,7 @@ from emotion.learn.package_files import (
     read_files,
     write_files,
 )
+from emotion.models.registry import ModelArg, build_model
 from emotion.versions import installed
 from emotion.versions import versions as versions_of
 
@@ -64,7 +64,7 @@ class ModelPackage:
     """A trained model and what it was trained for.
 
     Attributes:
-        name: architecture, one of ``emotion.learn.models.MODELS``.
+        name: architecture, one of ``emotion.models.registry.MODELS``.
         args: what the architecture was built with.
         labels: in the order of the model's outputs.
         spec: how the clips that it knows were cut.

@@ -14,8 +14,8 @@ from torch import Tensor
 from emotion.errors import InputError, PackageError
 from emotion.learn.onnx_file import OnnxModel, load_onnx
 from emotion.learn.package import ModelPackage, load_package
-from emotion.learn.steps import logits_and_steps
-from emotion.learn.transforms import decode_crops, to_input
+from emotion.models.steps import logits_and_steps
+from emotion.models.transforms import decode_crops, to_input
 
 BATCH_SIZE = 16
 

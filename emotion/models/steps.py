@@ -23,7 +23,7 @@ def logits_and_steps(model: nn.Module, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]
     """One pass of a model.
 
     Args:
-        model: any of ``emotion.learn.models``, in eval mode.
+        model: any of ``emotion.models.registry``, in eval mode.
         x_BCTHW: normalised clips.
 
     Returns:

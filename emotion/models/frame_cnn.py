@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
-from emotion.learn.r3d import inner_face, still_and_moving
-from emotion.learn.transforms import MEAN, STD, resize_frames
+from emotion.models.r3d import inner_face, still_and_moving
+from emotion.models.transforms import MEAN, STD, resize_frames
 
 Temporal = Literal["mean", "lstm", "gru", "attention"]
 IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -150,7 +150,7 @@ class FrameCNN(nn.Module):
         return logits_BK
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``emotion.learn.steps``; every frame that is read is a step."""
+        """See ``emotion.models.steps``; every frame that is read is a step."""
         project, over_time = self.temporal
         assert isinstance(over_time, OverTime)
         out_BTD = over_time.outputs(project(self._features(x_BCTHW)))

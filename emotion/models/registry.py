@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emotion.errors import InputError
-from emotion.learn.frame_cnn import FrameCNN
-from emotion.learn.r3d import R3DLite, inner_face, still_and_moving
-from emotion.learn.transforms import resize_frames
+from emotion.models.frame_cnn import FrameCNN
+from emotion.models.r3d import R3DLite, inner_face, still_and_moving
+from emotion.models.transforms import resize_frames
 
 ModelArg = int | float | str | bool
 ModelArgs = Mapping[str, ModelArg]

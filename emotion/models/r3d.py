@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emotion.learn.transforms import resize_frames, shrink
+from emotion.models.transforms import resize_frames, shrink
 
 VIEW, VIEW_TOP = 0.68, 0.26
 """The inner face, as shares of a crop's side."""
@@ -108,7 +108,7 @@ class R3DLite(nn.Module):
         return self._pooled(self._features(x_BCTHW))
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``emotion.learn.steps``; there are half as many steps as frames that are read."""
+        """See ``emotion.models.steps``; there are half as many steps as frames that are read."""
         y_BCT = self._features(x_BCTHW)
         steps_BSK: Tensor = self.head(y_BCT.transpose(1, 2))
         return self._pooled(y_BCT), steps_BSK
