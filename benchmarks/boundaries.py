@@ -17,7 +17,7 @@ from typing import Any, Literal
 from emotion import storage
 from emotion.errors import InputError
 from emotion.label_table import LabelRow, read_label_table
-from emotion.learn.splits import assign_split
+from emotion.splits import assign_split
 from jobs._cli import one_line_errors, parse
 
 NEUTRAL = "neutral"

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.evaluation import Evaluation, evaluate
+from emotion.evaluate.evaluation import Evaluation, evaluate
 from emotion.predict.predictor import Predictor
 from jobs import _ray, train
 from jobs._cli import one_line_errors, parse

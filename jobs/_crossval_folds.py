@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.calibration import retemper
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.calibration import retemper
+from emotion.evaluate.outcome import Outcome
 from emotion.predict.mixture import pool_clips
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from jobs import train

@@ -7,8 +7,8 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.matrix import Cell, judge_cell, own_and_others
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.corpus_matrix import Cell, judge_cell, own_and_others
+from emotion.evaluate.outcome import Outcome
 from emotion.learn.plots import matrix_plot
 from emotion.predict.predictor import Predictor
 from emotion.report.crossval import matrix_report

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.evaluate.calibration import retemper
+from emotion.evaluate.metrics import uar
+from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
-from emotion.learn.calibration import retemper
-from emotion.learn.metrics import uar
-from emotion.learn.outcome import Outcome
 from emotion.learn.package import load_package
-from emotion.learn.splits import assign_split
+from emotion.splits import assign_split
 from schemas.scores import prob_column
 
 NOT_SCORED = "not_scored"

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from emotion import storage
 from emotion.errors import InputError, Reason
 from emotion.label_table import LabelRow, open_label_table
-from emotion.learn.splits import assign_split
+from emotion.splits import assign_split
 from emotion.storage import FileInfo
 from jobs._listing import stream_videos
 from jobs._plan_sql import batches, database, manifest_sql, quoted, reject_columns, rejects_sql

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from emotion import storage
-from emotion.learn.val_figures import ClipFacts
+from emotion.evaluate.val_figures import ClipFacts
 from jobs._evaluate_input import dataset_facts
 
 SLICED = ("corpus", "light", "face_px")

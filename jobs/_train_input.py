@@ -10,7 +10,7 @@ from typing import Any
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
-from emotion.learn.splits import SPLITS, assign_split
+from emotion.splits import SPLITS, assign_split
 
 
 @dataclass(frozen=True)

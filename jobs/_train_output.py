@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from emotion import storage
-from emotion.learn.calibration import fit_temperature
-from emotion.learn.metrics import scores
+from emotion.evaluate.calibration import fit_temperature
+from emotion.evaluate.metrics import scores
+from emotion.evaluate.val_figures import clip_outcomes, softmax, val_figures
 from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
 from emotion.learn.pretrained import Loaded
 from emotion.learn.state import EpochRow, RunState
-from emotion.learn.val_figures import clip_outcomes, softmax, val_figures
 from emotion.predict.drift import label_profile, measured_profile
 from jobs._profiles import face_profiles, stored
 from jobs._train_clips import SLICED, read_clips, read_corpora, split_videos

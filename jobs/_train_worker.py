@@ -22,10 +22,10 @@ from ray.util.queue import Queue
 from torch import nn
 
 from emotion.errors import EmotionError
+from emotion.evaluate.metrics import scores
 from emotion.learn.learner import Learner, make_learner
 from emotion.learn.loop import Totals, evaluate, train_epoch
 from emotion.learn.losses import loss_weights
-from emotion.learn.metrics import scores
 from emotion.learn.recipe import Recipe, lr_share
 from emotion.learn.state import EpochRow, RunState, ValClips, read_state, save_state
 from emotion.models.registry import ModelArg, build_model

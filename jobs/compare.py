@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.comparison import Difference, uar_difference
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.comparison import Difference, uar_difference
+from emotion.evaluate.outcome import Outcome
 from emotion.report.compare import COLUMNS, compare_report, markdown
 from emotion.report.page import name_of
 from jobs._cli import one_line_errors, parse

@@ -24,8 +24,8 @@ import numpy as np
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.evaluation import Evaluation, evaluate
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.outcome import Outcome
 from emotion.learn.plots import confusion_plot
 from emotion.report.crossval import crossval_report
 from emotion.report.page import name_of

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import LABELS
-from emotion.learn.splits import assign_split
+from emotion.splits import assign_split
 from emotion.synth.clip import subject_name
 from jobs._cli import one_line_errors, parse
 

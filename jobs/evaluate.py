@@ -14,9 +14,11 @@ from typing import Any, Literal
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.evaluate.curves import LabelCurves
+from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate
+from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
-from emotion.learn.curves import LabelCurves
-from emotion.learn.evaluation import Evaluation, curves_of, evaluate
 from emotion.learn.evaluation_plots import (
     learning_plot,
     pr_plot,
@@ -24,10 +26,8 @@ from emotion.learn.evaluation_plots import (
     roc_plot,
     slices_plot,
 )
-from emotion.learn.outcome import Outcome
 from emotion.learn.package import add_to_card
 from emotion.learn.plots import Plot, confusion_plot
-from emotion.learn.slices import Slices, slice_by
 from emotion.report.evaluation import evaluation_report
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of

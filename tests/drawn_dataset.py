@@ -9,7 +9,7 @@ import numpy as np
 
 from emotion import storage
 from emotion.extract.spec import ExtractionSpec
-from emotion.learn.splits import SPLITS
+from emotion.splits import SPLITS
 from jobs import train
 from schemas.tables import CLIPS, rows_table
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 
-from emotion.learn.calibration import (
+from emotion.evaluate.calibration import (
     TEMPERATURES,
     ece,
     fit_temperature,

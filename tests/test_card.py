@@ -12,13 +12,13 @@ import pytest
 
 from emotion import storage
 from emotion.errors import PackageError
-from emotion.learn.calibration import ece
+from emotion.evaluate.calibration import ece
+from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.val_figures import ClipFacts, clip_outcomes, val_figures
 from emotion.learn.card import model_card, with_test
-from emotion.learn.evaluation import evaluate
-from emotion.learn.outcome import Outcome
 from emotion.learn.package import ModelPackage, add_to_card, load_package, pack_tar, save_package
 from emotion.learn.recipe import Recipe
-from emotion.learn.val_figures import ClipFacts, clip_outcomes, val_figures
 from jobs import evaluate as job
 from tests.test_evaluate import LINES, write_labels, write_scores
 from tests.test_learn_package import LABELS, a_package

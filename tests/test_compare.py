@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion.errors import InputError
-from emotion.learn.comparison import uar_difference
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.comparison import uar_difference
+from emotion.evaluate.outcome import Outcome
 from jobs import compare
 
 LABELS = ("up", "down")

@@ -12,8 +12,8 @@ import pytest
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.evaluation import evaluate
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.outcome import Outcome
 from jobs._crossval_folds import fold_splits, read_folds, write_view
 from jobs.crossval import main, spread
 from tests.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of, write_dataset

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from emotion.learn.curve_intervals import area_intervals
-from emotion.learn.curves import MAX_POINTS, areas, label_curves, precision_recall, roc
-from emotion.learn.evaluation import evaluate, test_set_digest
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.curve_intervals import area_intervals
+from emotion.evaluate.curves import MAX_POINTS, areas, label_curves, precision_recall, roc
+from emotion.evaluate.evaluation import evaluate, test_set_digest
+from emotion.evaluate.outcome import Outcome
 
 LABELS = ("up", "down", "odd")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emotion.learn.splits import assign_split
+from emotion.splits import assign_split
 from emotion.synth.clip import subject_name
 from jobs import demo
 from jobs.demo import SPLIT_SEED, Config, closing_lines, step

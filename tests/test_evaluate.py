@@ -12,9 +12,9 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support, recall_sc
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.bootstrap import Tally, bootstrap
-from emotion.learn.evaluation import Outcome, evaluate
-from emotion.learn.splits import assign_split
+from emotion.evaluate.bootstrap import Tally, bootstrap
+from emotion.evaluate.evaluation import Outcome, evaluate
+from emotion.splits import assign_split
 from jobs.evaluate import main
 from schemas.scores import scored_videos_schema
 from schemas.tables import REJECTS, rows_table

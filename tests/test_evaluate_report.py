@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from emotion import storage
-from emotion.learn.calibration import retemper
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.calibration import retemper
+from emotion.evaluate.outcome import Outcome
 from emotion.learn.package import ModelPackage, save_package, weights_bytes
 from emotion.models.registry import build_model, default_args
 from emotion.predict.mixture import pool_clips

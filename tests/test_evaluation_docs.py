@@ -6,10 +6,10 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from emotion.learn.calibration import ReliabilityBin
-from emotion.learn.evaluation import Evaluation
-from emotion.learn.matrix import CELL_FIGURES
-from emotion.learn.slices import Group, Slices
+from emotion.evaluate.calibration import ReliabilityBin
+from emotion.evaluate.corpus_matrix import CELL_FIGURES
+from emotion.evaluate.evaluation import Evaluation
+from emotion.evaluate.slices import Group, Slices
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "evaluation.md").read_text()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from emotion.learn.metrics import confusion_counts, scores, uar
+from emotion.evaluate.metrics import confusion_counts, scores, uar
 
 LABELS = ("a", "b", "c")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from emotion import storage
-from emotion.learn.evaluation import evaluate
-from emotion.learn.matrix import Cell, among, judge_cell, own_and_others
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.corpus_matrix import Cell, among, judge_cell, own_and_others
+from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.outcome import Outcome
 from emotion.report.crossval import crossval_report, matrix_report
 from jobs._crossval_matrix import read_corpora
 from jobs.crossval import FIGURES, FOLD_FACTS, main, spread

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from emotion import storage
-from emotion.learn.evaluation import Outcome, evaluate
+from emotion.evaluate.evaluation import Outcome, evaluate
 from emotion.learn.plots import confusion_png
 from emotion.predict.drift import Profile, compare
 from emotion.report.charts import histogram

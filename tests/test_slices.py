@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emotion.errors import InputError
-from emotion.learn.evaluation import evaluate
-from emotion.learn.outcome import Outcome
-from emotion.learn.slices import MAX_GROUPS, group_names, slice_by
+from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.slices import MAX_GROUPS, group_names, slice_by
 
 LABELS = ("up", "down")
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from emotion.learn.splits import assign_split
+from emotion.splits import assign_split
 
 
 def test_is_the_same_for_ever() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from emotion.learn.calibration import ReliabilityBin
-from emotion.learn.curves import Curve
+from emotion.evaluate.calibration import ReliabilityBin
+from emotion.evaluate.curves import Curve
+from emotion.evaluate.slices import Slices
 from emotion.learn.plots import COLOURS, Plot, blank, finish, square, style
-from emotion.learn.slices import Slices
 
 
 def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emotion.errors import InputError
+from emotion.evaluate.metrics import Confusion, confusion_counts
 from emotion.learn.augment import augment, change_time
 from emotion.learn.batches import Batch, ahead
 from emotion.learn.learner import Learner, autocast_dtype
 from emotion.learn.losses import loss_sum, mix
-from emotion.learn.metrics import Confusion, confusion_counts
 from emotion.learn.recipe import lr_share
 from emotion.models.registry import look
 from emotion.models.transforms import to_input

@@ -18,7 +18,7 @@ def evaluation_report(
     plots: Mapping[str, bytes] | None = None,
     mistakes: Sequence[Mistake] = (),
 ) -> str:
-    """Render ``metrics.json``, as ``emotion.learn.evaluation.Evaluation.to_json`` gives it.
+    """Render ``metrics.json``, as ``emotion.evaluate.evaluation.Evaluation.to_json`` gives it.
 
     Args:
         metrics: the figures; may hold ``slices``, ``temperature`` and ``clips``.

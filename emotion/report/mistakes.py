@@ -10,7 +10,7 @@ import numpy as np
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.outcome import Outcome
 from emotion.report.page import data_uri
 from emotion.report.parts import read_group, read_groups
 from schemas.scores import prob_column

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotion.errors import InputError
-from emotion.learn.bootstrap import draws, figures, intervals, subject_names, tally
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.bootstrap import draws, figures, intervals, subject_names, tally
+from emotion.evaluate.outcome import Outcome
 
 NUM_RESAMPLES = 1000
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from emotion.errors import InputError
-from emotion.learn.bootstrap import CONFIDENCE, draws, figures, intervals, subject_names, tally
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.bootstrap import CONFIDENCE, draws, figures, intervals, subject_names, tally
+from emotion.evaluate.outcome import Outcome
 
 NUM_BINS = 4  # of a column of numbers with more values than these
 MAX_GROUPS = 20  # of a column of text; smaller ones are put together and left out of the gap

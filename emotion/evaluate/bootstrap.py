@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.learn.calibration import NUM_BINS, bin_of
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.calibration import NUM_BINS, bin_of
+from emotion.evaluate.outcome import Outcome
 
 CONFIDENCE = 0.95
 Floats = NDArray[np.float64]

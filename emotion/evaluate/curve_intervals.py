@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emotion.learn.bootstrap import draws, intervals, subject_names
-from emotion.learn.curves import Floats, areas
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.bootstrap import draws, intervals, subject_names
+from emotion.evaluate.curves import Floats, areas
+from emotion.evaluate.outcome import Outcome
 
 MAX_CELLS = 2_000_000  # of resamples by videos at a time: 16 MB an array
 

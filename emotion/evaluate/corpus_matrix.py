@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from emotion.learn.evaluation import Evaluation, evaluate
-from emotion.learn.outcome import Outcome
+from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.outcome import Outcome
 
 CELL_FIGURES = (
     "war",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emotion.learn.evaluation import evaluate
-from emotion.learn.outcome import Outcome
-from emotion.learn.slices import slice_by
+from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.slices import slice_by
 
 FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "ece", "ece_uncalibrated")
 

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from emotion.errors import InputError
-from emotion.learn.bootstrap import bootstrap, class_intervals, figures, subject_names, tally
-from emotion.learn.calibration import ReliabilityBin, reliability_bins
-from emotion.learn.curve_intervals import area_intervals
-from emotion.learn.curves import LabelCurves, label_curves
-from emotion.learn.metrics import ClassScore, scores
-from emotion.learn.outcome import Outcome as Outcome
+from emotion.evaluate.bootstrap import bootstrap, class_intervals, figures, subject_names, tally
+from emotion.evaluate.calibration import ReliabilityBin, reliability_bins
+from emotion.evaluate.curve_intervals import area_intervals
+from emotion.evaluate.curves import LabelCurves, label_curves
+from emotion.evaluate.metrics import ClassScore, scores
+from emotion.evaluate.outcome import Outcome as Outcome
 
 NO_PREDICTION = ""  # a column of its own; no label has this name
 

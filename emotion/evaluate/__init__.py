@@ -1,0 +1,1 @@
+"""Predictions and truth in, figures with intervals out; no torch."""

@@ -1,0 +1,1 @@
+"""The model package: weights, facts and card, on disk, on S3 or as ONNX."""

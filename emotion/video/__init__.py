@@ -1,0 +1,1 @@
+"""A video file in, decoded frames with their presentation times out."""
