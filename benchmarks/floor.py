@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from emotion.learn.package import load_package
+from emotion.package.model_package import load_package
 from emotion.predict.predictor import BATCH_SIZE
 from emotion.synth.clip import render_clip
 from emotion.weights import load_yunet

@@ -27,10 +27,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from emotion.errors import InputError
 from emotion.extract.inference import open_session
-from emotion.learn.onnx_export import INPUT, OUTPUT, to_onnx
 from emotion.models.cpu_bf16 import avoid_small_maps
 from emotion.models.frame_cnn import BACKBONES
 from emotion.models.registry import MODELS, build_model
+from emotion.package.onnx_export import INPUT, OUTPUT, to_onnx
 
 CLIP_SHAPE = (16, 112, 112)
 NUM_CLASSES = 7

@@ -26,8 +26,8 @@ from emotion.extract.extractor import Extractor
 from emotion.extract.spec import DetectorName
 from emotion.extract.walk import VideoSummary
 from emotion.labels import LABELS
-from emotion.learn.package import ModelPackage, weights_bytes
 from emotion.models.registry import build_model
+from emotion.package.model_package import ModelPackage, weights_bytes
 from emotion.predict.predictor import Predictor
 from emotion.synth.clip import render_clip
 

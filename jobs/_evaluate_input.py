@@ -17,7 +17,7 @@ from emotion.evaluate.calibration import retemper
 from emotion.evaluate.metrics import uar
 from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
-from emotion.learn.package import load_package
+from emotion.package.model_package import load_package
 from emotion.splits import assign_split
 from schemas.scores import prob_column
 

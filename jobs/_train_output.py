@@ -14,9 +14,9 @@ from emotion import storage
 from emotion.evaluate.calibration import fit_temperature
 from emotion.evaluate.metrics import scores
 from emotion.evaluate.val_figures import clip_outcomes, softmax, val_figures
-from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
 from emotion.learn.pretrained import Loaded
 from emotion.learn.state import EpochRow, RunState
+from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
 from emotion.predict.drift import label_profile, measured_profile
 from jobs._profiles import face_profiles, stored
 from jobs._train_clips import SLICED, read_clips, read_corpora, split_videos

@@ -26,8 +26,8 @@ from emotion.learn.evaluation_plots import (
     roc_plot,
     slices_plot,
 )
-from emotion.learn.package import add_to_card
 from emotion.learn.plots import Plot, confusion_plot
+from emotion.package.model_package import add_to_card
 from emotion.report.evaluation import evaluation_report
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of

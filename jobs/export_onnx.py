@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.onnx_export import export_onnx
-from emotion.learn.onnx_file import ONNX
-from emotion.learn.package import ModelPackage, load_package, save_package
-from emotion.learn.package_files import TAR_ENDINGS, write_files
+from emotion.package.files import TAR_ENDINGS, write_files
+from emotion.package.model_package import ModelPackage, load_package, save_package
+from emotion.package.onnx_export import export_onnx
+from emotion.package.onnx_file import ONNX
 from jobs._cli import one_line_errors, parse
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.decode import Limits
-from emotion.learn.package import ModelPackage
+from emotion.package.model_package import ModelPackage
 from emotion.predict.predictor import Engine, load_parts
 from emotion.predict.segments import SegmentRule
 from emotion.predict.video import detector_weights

@@ -123,8 +123,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from emotion.extract.detect import spec_for
     from emotion.labels import LABELS
-    from emotion.learn.package import ModelPackage, save_package, versions, weights_bytes
     from emotion.models.registry import build_model
+    from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
 
     torch.manual_seed(3)
     model = build_model("r3d_lite", len(LABELS), {})

@@ -14,8 +14,8 @@ import torch
 
 from emotion.extract.detect import spec_for
 from emotion.labels import LABELS
-from emotion.learn.package import ModelPackage, save_package, weights_bytes
 from emotion.models.registry import build_model
+from emotion.package.model_package import ModelPackage, save_package, weights_bytes
 from emotion.predict.answer import ClipPrediction, VideoPrediction
 from emotion.predict.video import load_video_predictor
 from emotion.synth.clip import render_clip

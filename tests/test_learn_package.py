@@ -14,7 +14,8 @@ import torch
 from emotion import storage
 from emotion.errors import PackageError
 from emotion.extract.spec import ExtractionSpec
-from emotion.learn.package import (
+from emotion.models.registry import build_model
+from emotion.package.model_package import (
     ModelPackage,
     load_package,
     pack_tar,
@@ -22,7 +23,6 @@ from emotion.learn.package import (
     versions,
     weights_bytes,
 )
-from emotion.models.registry import build_model
 
 SPEC = ExtractionSpec(
     detector="dlib",

@@ -17,11 +17,24 @@ from torch import Tensor, nn
 
 from emotion import storage
 from emotion.errors import InputError, PackageError
-from emotion.learn.onnx_export import OPSET, TOLERANCE, export_onnx, max_difference, probes, to_onnx
-from emotion.learn.onnx_file import OnnxModel, load_onnx
-from emotion.learn.package import ModelPackage, load_package, pack_tar, save_package, weights_bytes
 from emotion.models.registry import MODELS, ModelArg, build_model
 from emotion.models.transforms import to_input
+from emotion.package.model_package import (
+    ModelPackage,
+    load_package,
+    pack_tar,
+    save_package,
+    weights_bytes,
+)
+from emotion.package.onnx_export import (
+    OPSET,
+    TOLERANCE,
+    export_onnx,
+    max_difference,
+    probes,
+    to_onnx,
+)
+from emotion.package.onnx_file import OnnxModel, load_onnx
 from emotion.predict.predictor import Predictor
 from jobs.export_onnx import main
 from tests.test_learn_package import LABELS, SPEC, a_package

@@ -16,8 +16,8 @@ import torch
 
 from emotion.extract.spec import ExtractionSpec
 from emotion.labels import LABELS
-from emotion.learn.package import ModelPackage, save_package, weights_bytes
 from emotion.models.registry import build_model
+from emotion.package.model_package import ModelPackage, save_package, weights_bytes
 from emotion.predict.video import VideoPredictor, load_video_predictor
 from emotion.weights import DLIB_LANDMARKS
 from schemas.api import ClipAnswer, VideoAnswer

@@ -139,7 +139,7 @@ def test_a_removed_video_is_taken_out(
 def test_s3_and_a_tarball_give_the_same(
     scores: Path, archive: Path, package: Path, s3: str, tmp_path: Path
 ) -> None:
-    from emotion.learn.package import pack_tar
+    from emotion.package.model_package import pack_tar
 
     s3fs.S3FileSystem(skip_instance_cache=True).put(str(archive), f"{s3}/videos", recursive=True)
     pack_tar(str(package), f"{s3}/model.tar.gz")
@@ -210,7 +210,7 @@ def test_another_model_needs_another_output(
 ) -> None:
     import dataclasses
 
-    from emotion.learn.package import load_package, save_package
+    from emotion.package.model_package import load_package, save_package
 
     other = dataclasses.replace(load_package(str(package)), training={"seed": 2})
     save_package(str(tmp_path / "other"), other)
@@ -226,7 +226,7 @@ def test_a_spec_that_cannot_be_reproduced_is_refused(
 
     from emotion import weights
     from emotion.extract.detect import spec_for
-    from emotion.learn.package import load_package, save_package
+    from emotion.package.model_package import load_package, save_package
 
     yunet = dataclasses.replace(load_package(str(package)), spec=spec_for("yunet"))
     save_package(str(tmp_path / "yunet"), yunet)

@@ -14,7 +14,7 @@ import pytest
 import ray
 
 from emotion.labels import LABELS
-from emotion.learn.package import load_package
+from emotion.package.model_package import load_package
 from jobs import _ray, build_dataset, drift, train
 from jobs.score import main
 from schemas.scores import score_tables
@@ -75,7 +75,7 @@ def test_a_dataset_of_another_spec_is_refused(
 ) -> None:
     import dataclasses
 
-    from emotion.learn.package import save_package
+    from emotion.package.model_package import save_package
 
     known = load_package(str(package))
     other = dataclasses.replace(known, spec=dataclasses.replace(known.spec, jpeg_quality=80))

@@ -19,8 +19,8 @@ import torch
 from emotion import storage
 from emotion.learn.batches import Batch
 from emotion.learn.loop import evaluate
-from emotion.learn.package import load_package
 from emotion.models.transforms import decode_crops
+from emotion.package.model_package import load_package
 from tests.drawn_dataset import LABELS, SPEC, run, write_dataset
 
 

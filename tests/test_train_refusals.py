@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from emotion.learn.package import load_package
+from emotion.package.model_package import load_package
 from schemas.tables import CLIPS, rows_table
 from tests.drawn_dataset import SPEC, run, write_dataset
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
-from emotion.learn.package import load_package
+from emotion.package.model_package import load_package
 from jobs import tune
 from tests.drawn_dataset import LABELS, write_dataset
 from tests.faults import ROOT

@@ -13,13 +13,13 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from emotion.errors import InputError
 from emotion.learn.learner import make_learner
-from emotion.learn.package import load_package
 from emotion.learn.parallel_plot import UNUSED_AT, heights, parallel_plot, position
 from emotion.learn.recipe import Recipe
 from emotion.learn.space import Dimension, parse_space
 from emotion.learn.state import EpochRow, RunState, save_state
 from emotion.learn.trial import Trial, Value, ranked
 from emotion.models.registry import build_model
+from emotion.package.model_package import load_package
 from emotion.report.tuning import tuning_report
 from jobs import _ray
 from jobs._train_fit import Workers, scaling

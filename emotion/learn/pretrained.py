@@ -18,9 +18,9 @@ from torchvision.models import WeightsEnum, get_model_weights
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.package import load_package
 from emotion.models.frame_cnn import FrameCNN
 from emotion.models.registry import NEW_PARTS
+from emotion.package.model_package import load_package
 
 OWN_HEADS = ("fc.", "classifier.", "head.", "temporal.")
 """Where the networks that weights come from keep what is learnt anew on another task."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotion.errors import InputError, PackageError
-from emotion.learn.onnx_file import OnnxModel, load_onnx
-from emotion.learn.package import ModelPackage, load_package
 from emotion.models.steps import logits_and_steps
 from emotion.models.transforms import decode_crops, to_input
+from emotion.package.model_package import ModelPackage, load_package
+from emotion.package.onnx_file import OnnxModel, load_onnx
 
 BATCH_SIZE = 16
 

@@ -10,7 +10,7 @@ from emotion import weights
 from emotion.extract.decode import Limits
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from emotion.learn.package import ModelPackage
+from emotion.package.model_package import ModelPackage
 from emotion.predict.answer import VideoPrediction, clip_prediction, segment_prediction
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Engine, Predictor

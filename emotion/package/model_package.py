@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from emotion import storage
 from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
-from emotion.learn.card import model_card, with_test
-from emotion.learn.onnx_file import OnnxModel, find_onnx
-from emotion.learn.package_files import (
+from emotion.models.registry import ModelArg, build_model
+from emotion.package.card import model_card, with_test
+from emotion.package.files import (
     CARD,
     FACTS,
     TAR_ENDINGS,
@@ -38,7 +38,7 @@ from emotion.learn.package_files import (
     read_files,
     write_files,
 )
-from emotion.models.registry import ModelArg, build_model
+from emotion.package.onnx_file import OnnxModel, find_onnx
 from emotion.versions import installed
 from emotion.versions import versions as versions_of
 
@@ -142,7 +142,7 @@ def save_package(
     Args:
         uri: a folder, an s3:// prefix, or a ``.tar.gz``; equal input gives equal bytes.
         package: what to write.
-        onnx: its model as ``emotion.learn.onnx_export`` made it.
+        onnx: its model as ``emotion.package.onnx_export`` made it.
         card: its card.md; None writes it from the package's facts.
     """
     facts = _all_facts(package)

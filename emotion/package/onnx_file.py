@@ -13,7 +13,7 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import PackageError
-from emotion.learn.package_files import read_files
+from emotion.package.files import read_files
 
 ONNX, ONNX_FACTS = "model.onnx", "onnx.json"
 EXPORT = "run jobs.export_onnx"

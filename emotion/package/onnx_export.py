@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from emotion.errors import InputError
 from emotion.extract.inference import open_session
-from emotion.learn.onnx_file import OnnxModel
-from emotion.learn.package import ModelPackage
 from emotion.models.steps import WithSteps, logits_and_steps
 from emotion.models.transforms import to_input
+from emotion.package.model_package import ModelPackage
+from emotion.package.onnx_file import OnnxModel
 
 OPSET = 17
 """Of 2022: read by onnxruntime 1.12 and later. It has all that the models need."""

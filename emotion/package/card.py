@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emotion.learn.card_figures import figures, table
+from emotion.package.card_figures import figures, table
 
 Facts = Mapping[str, Any]
 
