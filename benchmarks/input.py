@@ -29,11 +29,11 @@ from pathlib import Path
 import torch
 
 from benchmarks import input_threads
-from emotion.learn.batches import Batch, num_decoders
-from emotion.learn.learner import Learner, autocast_dtype, make_learner
-from emotion.learn.loop import train_epoch
-from emotion.learn.recipe import Recipe
 from emotion.models.registry import build_model, model_args
+from emotion.train.batches import Batch, num_decoders
+from emotion.train.learner import Learner, autocast_dtype, make_learner
+from emotion.train.loop import train_epoch
+from emotion.train.recipe import Recipe
 
 WANTED = 1.05
 NUM_CLASSES = 7

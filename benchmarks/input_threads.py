@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from emotion.learn.batches import Batch
-from emotion.learn.learner import Learner, autocast_dtype
 from emotion.models.registry import ModelArg, build_model
 from emotion.models.transforms import decode_crops
+from emotion.train.batches import Batch
+from emotion.train.learner import Learner, autocast_dtype
 
 AHEAD = 3
 """Batches that are decoded before they are asked for."""

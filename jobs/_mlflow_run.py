@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from emotion import storage
-from emotion.learn.state import EpochRow
+from emotion.train.checkpoint import EpochRow
 from jobs._mlflow import connect, faults, flat, flat_numbers, masked, no_answer, send_file
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan

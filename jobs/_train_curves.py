@@ -14,7 +14,7 @@ from tensorboardX.event_file_writer import EventsWriter  # type: ignore[import-u
 from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
 from emotion import storage
-from emotion.learn.state import EpochRow
+from emotion.train.checkpoint import EpochRow
 
 FILE = "events.out.tfevents.run"
 SCALARS = ("train_loss", "val_loss", "val_war", "val_uar", "clips_per_s", "lr")

@@ -24,10 +24,10 @@ from ray.data import TaskPoolStrategy
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import class_index
-from emotion.learn.batches import Batch, num_decoders
-from emotion.learn.recipe import Balance
-from emotion.learn.sampling import epoch_order
 from emotion.models.transforms import decode_crops
+from emotion.train.batches import Batch, num_decoders
+from emotion.train.recipe import Balance
+from emotion.train.sampling import epoch_order
 from jobs._ray import cluster_cpus
 
 INGEST_CPUS = 0.25

@@ -19,8 +19,8 @@ from ray.util.queue import Queue
 from torch import Tensor
 
 from emotion.errors import InputError
-from emotion.learn.state import EpochRow, RunState, read_state
 from emotion.package.model_package import weights_bytes
+from emotion.train.checkpoint import EpochRow, RunState, read_state
 from jobs import _ray
 from jobs._train_data import ReadClips, clips_of
 from jobs._train_input import TrainInput

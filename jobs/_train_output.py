@@ -14,10 +14,10 @@ from emotion import storage
 from emotion.evaluate.calibration import fit_temperature
 from emotion.evaluate.metrics import scores
 from emotion.evaluate.val_figures import clip_outcomes, softmax, val_figures
-from emotion.learn.pretrained import Loaded
-from emotion.learn.state import EpochRow, RunState
 from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
 from emotion.predict.drift import label_profile, measured_profile
+from emotion.train.checkpoint import EpochRow, RunState
+from emotion.train.pretrained import Loaded
 from jobs._profiles import face_profiles, stored
 from jobs._train_clips import SLICED, read_clips, read_corpora, split_videos
 from jobs._train_input import TrainInput

@@ -23,12 +23,12 @@ from torch import nn
 
 from emotion.errors import EmotionError
 from emotion.evaluate.metrics import scores
-from emotion.learn.learner import Learner, make_learner
-from emotion.learn.loop import Totals, evaluate, train_epoch
-from emotion.learn.losses import loss_weights
-from emotion.learn.recipe import Recipe, lr_share
-from emotion.learn.state import EpochRow, RunState, ValClips, read_state, save_state
 from emotion.models.registry import ModelArg, build_model
+from emotion.train.checkpoint import EpochRow, RunState, ValClips, read_state, save_state
+from emotion.train.learner import Learner, make_learner
+from emotion.train.loop import Totals, evaluate, train_epoch
+from emotion.train.losses import loss_weights
+from emotion.train.recipe import Recipe, lr_share
 from jobs._train_data import Share
 
 

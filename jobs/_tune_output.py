@@ -11,9 +11,9 @@ import pyarrow as pa
 from emotion import storage
 from emotion.errors import InputError
 from emotion.learn.parallel_plot import parallel_plot
-from emotion.learn.trial import Trial, ranked
 from emotion.report.page import name_of
 from emotion.report.tuning import tuning_report
+from emotion.train.search_trial import Trial, ranked
 from jobs._train_input import TrainInput
 from jobs._tune_space import Space
 from jobs._tune_trial import Job, copy_package

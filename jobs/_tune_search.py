@@ -20,8 +20,8 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from emotion.learn.space import Dimension
-from emotion.learn.trial import Parameters, Trial
+from emotion.train.search_space import Dimension
+from emotion.train.search_trial import Parameters, Trial
 from jobs._tune_space import Space, ends
 
 Search = Literal["optuna", "random"]

@@ -11,10 +11,10 @@ import torch
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.augment import Augment
-from emotion.learn.space import Dimension, parse_space
-from emotion.learn.trial import Parameters, Value
 from emotion.models.registry import build_model, default_args, model_args
+from emotion.train.augment import Augment
+from emotion.train.search_space import Dimension, parse_space
+from emotion.train.search_trial import Parameters, Value
 from jobs import train
 from jobs._cli import parse
 from jobs._train_input import TrainInput

@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 
 from emotion import storage
 from emotion.errors import EmotionError
-from emotion.learn.state import FACTS, TENSORS, EpochRow, RunState, read_state
-from emotion.learn.trial import Parameters, Status, Trial
+from emotion.train.checkpoint import FACTS, TENSORS, EpochRow, RunState, read_state
+from emotion.train.search_trial import Parameters, Status, Trial
 from jobs import train
 from jobs._train_fit import OnEpoch
 from jobs._train_output import make_package, write_outputs

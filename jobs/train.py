@@ -18,11 +18,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import parse_labels
-from emotion.learn.augment import parse_augment
-from emotion.learn.pretrained import Loaded, load_pretrained
-from emotion.learn.recipe import Balance, Loss, Precision, Recipe
-from emotion.learn.state import EpochRow
 from emotion.models.registry import build_model, model_args
+from emotion.train.augment import parse_augment
+from emotion.train.checkpoint import EpochRow
+from emotion.train.pretrained import Loaded, load_pretrained
+from emotion.train.recipe import Balance, Loss, Precision, Recipe
 from jobs import _ray
 from jobs._cli import one_line_errors, pairs, parse
 from jobs._mlflow import masked

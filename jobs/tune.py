@@ -24,7 +24,7 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.trial import Trial, ranked
+from emotion.train.search_trial import Trial, ranked
 from jobs import _ray, train
 from jobs._cli import one_line_errors, parse
 from jobs._lock import held

@@ -16,7 +16,6 @@ from emotion.evaluate.calibration import ece
 from emotion.evaluate.evaluation import evaluate
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.val_figures import ClipFacts, clip_outcomes, val_figures
-from emotion.learn.recipe import Recipe
 from emotion.package.card import model_card, with_test
 from emotion.package.model_package import (
     ModelPackage,
@@ -25,6 +24,7 @@ from emotion.package.model_package import (
     pack_tar,
     save_package,
 )
+from emotion.train.recipe import Recipe
 from jobs import evaluate as job
 from tests.test_evaluate import LINES, write_labels, write_scores
 from tests.test_learn_package import LABELS, a_package

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from emotion.learn.learner import autocast_dtype, make_learner
-from emotion.learn.recipe import Recipe
 from emotion.models.cpu_bf16 import avoid_small_maps
 from emotion.models.registry import build_model
+from emotion.train.learner import autocast_dtype, make_learner
+from emotion.train.recipe import Recipe
 
 
 def poison() -> None:

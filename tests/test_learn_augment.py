@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emotion.learn.augment import Augment, augment, change_time
+from emotion.train.augment import Augment, augment, change_time
 
 NOTHING = Augment(0, 0, 0, 0, 0, 0, 0, 0)
 

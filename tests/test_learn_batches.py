@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from emotion.errors import InputError
-from emotion.learn.batches import Batch, ahead
-from emotion.learn.learner import lies_last
-from emotion.learn.loop import LossError, Losses
-from emotion.learn.recipe import Recipe
+from emotion.train.batches import Batch, ahead
+from emotion.train.learner import lies_last
+from emotion.train.loop import LossError, Losses
+from emotion.train.recipe import Recipe
 from tests.test_learn_loop import clips_of_two_kinds
 
 

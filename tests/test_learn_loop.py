@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
-from emotion.learn.augment import Augment
-from emotion.learn.batches import Batch
-from emotion.learn.learner import Ema, Learner, make_learner
-from emotion.learn.loop import LossError, enough_memory, evaluate, train_epoch
-from emotion.learn.losses import class_weights
-from emotion.learn.recipe import Recipe
-from emotion.learn.state import EpochRow, RunState, read_state, save_state
 from emotion.models.registry import build_model
 from emotion.models.transforms import to_input
+from emotion.train.augment import Augment
+from emotion.train.batches import Batch
+from emotion.train.checkpoint import EpochRow, RunState, read_state, save_state
+from emotion.train.learner import Ema, Learner, make_learner
+from emotion.train.loop import LossError, enough_memory, evaluate, train_epoch
+from emotion.train.losses import class_weights
+from emotion.train.recipe import Recipe
 
 NOTHING = Augment(0, 0, 0, 0, 0, 0, 0, 0)
 RECIPE = Recipe(epochs=20, lr=0.01, augment=NOTHING)

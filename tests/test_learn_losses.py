@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from emotion.learn.losses import loss_sum, loss_weights, mix
-from emotion.learn.recipe import Balance, Recipe
-from emotion.learn.sampling import epoch_order
+from emotion.train.losses import loss_sum, loss_weights, mix
+from emotion.train.recipe import Balance, Recipe
+from emotion.train.sampling import epoch_order
 
 ONES = torch.ones(2)
 LOGITS = torch.tensor([[math.log(3.0), 0.0]])  # probabilities 3/4 and 1/4

@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional
 
 from emotion.errors import InputError
-from emotion.learn.pretrained import load_pretrained
 from emotion.models.frame_cnn import BACKBONES
 from emotion.models.registry import MODELS, ModelArg, build_model, default_args, look
+from emotion.train.pretrained import load_pretrained
 
 FIXED_SIZE = ("s3d", "mvit_v2_s")  # 16 frames of 224 px inside, whatever comes
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from emotion.learn.state import EpochRow
+from emotion.train.checkpoint import EpochRow
 from jobs import evaluate
 from jobs._mlflow import connect, masked
 from jobs._mlflow_run import Target, Tracker, open_tracker

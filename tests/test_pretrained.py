@@ -15,10 +15,10 @@ from torchvision.models import video
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn import pretrained
-from emotion.learn.pretrained import Loaded, load_pretrained
 from emotion.models.registry import build_model
 from emotion.package.model_package import load_package, pack_tar, save_package, weights_bytes
+from emotion.train import pretrained
+from emotion.train.pretrained import Loaded, load_pretrained
 from tests.drawn_dataset import run, write_dataset
 from tests.test_learn_package import a_package
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
-from emotion.learn.state import EpochRow
+from emotion.train.checkpoint import EpochRow
 from jobs._train_curves import FILE, SCALARS, Curves
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emotion.errors import InputError
-from emotion.learn.batches import Batch
 from emotion.models.transforms import decode_crops
+from emotion.train.batches import Batch
 from jobs._train_data import ReadClips, Share, clips_of
 from tests.drawn_dataset import LABELS, clip_row, write_dataset
 

@@ -17,10 +17,10 @@ import safetensors.torch
 import torch
 
 from emotion import storage
-from emotion.learn.batches import Batch
-from emotion.learn.loop import evaluate
 from emotion.models.transforms import decode_crops
 from emotion.package.model_package import load_package
+from emotion.train.batches import Batch
+from emotion.train.loop import evaluate
 from tests.drawn_dataset import LABELS, SPEC, run, write_dataset
 
 

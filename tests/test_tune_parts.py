@@ -12,15 +12,15 @@ import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
 from emotion.errors import InputError
-from emotion.learn.learner import make_learner
 from emotion.learn.parallel_plot import UNUSED_AT, heights, parallel_plot, position
-from emotion.learn.recipe import Recipe
-from emotion.learn.space import Dimension, parse_space
-from emotion.learn.state import EpochRow, RunState, save_state
-from emotion.learn.trial import Trial, Value, ranked
 from emotion.models.registry import build_model
 from emotion.package.model_package import load_package
 from emotion.report.tuning import tuning_report
+from emotion.train.checkpoint import EpochRow, RunState, save_state
+from emotion.train.learner import make_learner
+from emotion.train.recipe import Recipe
+from emotion.train.search_space import Dimension, parse_space
+from emotion.train.search_trial import Trial, Value, ranked
 from jobs import _ray
 from jobs._train_fit import Workers, scaling
 from jobs._train_input import read_input

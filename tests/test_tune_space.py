@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from emotion.errors import InputError
-from emotion.learn.space import Dimension, parse_space
-from emotion.learn.trial import Value
+from emotion.train.search_space import Dimension, parse_space
+from emotion.train.search_trial import Value
 from jobs import train
 from jobs._train_input import TrainInput
 from jobs._tune_space import (

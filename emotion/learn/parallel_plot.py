@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from emotion.learn.plots import Plot, blank, finish
-from emotion.learn.space import Dimension
-from emotion.learn.trial import Trial, Value
+from emotion.train.search_space import Dimension
+from emotion.train.search_trial import Trial, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

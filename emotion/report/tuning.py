@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emotion.learn.space import Dimension
-from emotion.learn.trial import Trial, ranked
 from emotion.report.compare import cell
 from emotion.report.page import data_uri, hms, render
+from emotion.train.search_space import Dimension
+from emotion.train.search_trial import Trial, ranked
 
 
 def tuning_report(

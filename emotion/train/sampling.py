@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.learn.recipe import Balance
+from emotion.train.recipe import Balance
 
 
 def epoch_order(

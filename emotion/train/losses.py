@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from emotion.learn.recipe import Recipe
+from emotion.train.recipe import Recipe
 
 
 def class_weights(counts: Iterable[int]) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
-from emotion.learn.recipe import Precision, Recipe
 from emotion.models.cpu_bf16 import avoid_small_maps
 from emotion.models.registry import parameter_groups, set_frozen
+from emotion.train.recipe import Precision, Recipe
 
 
 class Ema:

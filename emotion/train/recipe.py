@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from emotion.errors import InputError
-from emotion.learn.augment import Augment
+from emotion.train.augment import Augment
 
 Loss = Literal["cross_entropy", "focal"]
 Balance = Literal["weights", "sampling", "none"]

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotion.learn.learner import Learner, below
+from emotion.train.learner import Learner, below
 
 TENSORS, FACTS = "state.safetensors", "state.json"
 

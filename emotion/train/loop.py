@@ -19,13 +19,13 @@ from torch.nn import functional
 
 from emotion.errors import InputError
 from emotion.evaluate.metrics import Confusion, confusion_counts
-from emotion.learn.augment import augment, change_time
-from emotion.learn.batches import Batch, ahead
-from emotion.learn.learner import Learner, autocast_dtype
-from emotion.learn.losses import loss_sum, mix
-from emotion.learn.recipe import lr_share
 from emotion.models.registry import look
 from emotion.models.transforms import to_input
+from emotion.train.augment import augment, change_time
+from emotion.train.batches import Batch, ahead
+from emotion.train.learner import Learner, autocast_dtype
+from emotion.train.losses import loss_sum, mix
+from emotion.train.recipe import lr_share
 
 
 class LossError(InputError):

@@ -1,0 +1,1 @@
+"""Stored clips in, trained weights out: recipe, augmentation, loop, checkpoints."""
