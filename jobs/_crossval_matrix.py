@@ -9,10 +9,10 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.corpus_matrix import Cell, judge_cell, own_and_others
 from emotion.evaluate.outcome import Outcome
-from emotion.learn.plots import matrix_plot
 from emotion.predict.predictor import Predictor
 from emotion.report.crossval import matrix_report
 from emotion.report.page import name_of
+from emotion.report.plots import matrix_plot
 from jobs._crossval_folds import Video, folder_of, predict_fold, read_folds, taught
 from jobs._evaluate_input import predictions_table
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.learn.parallel_plot import parallel_plot
 from emotion.report.page import name_of
+from emotion.report.parallel_plot import parallel_plot
 from emotion.report.tuning import tuning_report
 from emotion.train.search_trial import Trial, ranked
 from jobs._train_input import TrainInput

@@ -26,9 +26,9 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.evaluation import Evaluation, evaluate
 from emotion.evaluate.outcome import Outcome
-from emotion.learn.plots import confusion_plot
 from emotion.report.crossval import crossval_report
 from emotion.report.page import name_of
+from emotion.report.plots import confusion_plot
 from jobs import _ray
 from jobs._cli import one_line_errors, parse
 from jobs._crossval_folds import (

@@ -67,10 +67,10 @@ def step(job: str, **flags: object) -> None:
 
 def run(config: Config) -> None:
     """Every step, then the picture, then what was made."""
-    from jobs import (
-        _demo_picture,
-        _ray,
-    )  # the processes that render import this module: keep it light
+    from emotion.report import (
+        demo_picture,  # the processes that render import this module: keep it light
+    )
+    from jobs import _ray
 
     began = time.monotonic()
     subject = held_out_subject(config.subjects)
@@ -91,7 +91,7 @@ def run(config: Config) -> None:
         step("score", videos=corpus, package=package, out=scores)
     step("evaluate", scores=scores, labels=labels, out=out / "eval", split_seed=SPLIT_SEED)
     print("\ndrawing a timeline of one held-out person", flush=True)
-    _demo_picture.draw(out, package, seed=config.seed, subject=subject)
+    demo_picture.draw(out, package, seed=config.seed, subject=subject)
     print("\n".join(closing_lines(out, seconds=time.monotonic() - began)))
 
 

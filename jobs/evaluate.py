@@ -19,18 +19,18 @@ from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
-from emotion.learn.evaluation_plots import (
+from emotion.package.model_package import add_to_card
+from emotion.report.evaluation import evaluation_report
+from emotion.report.evaluation_plots import (
     learning_plot,
     pr_plot,
     reliability_plot,
     roc_plot,
     slices_plot,
 )
-from emotion.learn.plots import Plot, confusion_plot
-from emotion.package.model_package import add_to_card
-from emotion.report.evaluation import evaluation_report
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of
+from emotion.report.plots import Plot, confusion_plot
 from jobs._cli import one_line_errors, parse
 from jobs._evaluate_input import (
     ScoreSet,

@@ -11,10 +11,10 @@ import pytest
 
 from emotion import storage
 from emotion.evaluate.evaluation import Outcome, evaluate
-from emotion.learn.plots import confusion_png
 from emotion.predict.drift import Profile, compare
 from emotion.report.charts import histogram
 from emotion.report.evaluation import evaluation_report
+from emotion.report.plots import confusion_png
 from emotion.report.scores import scores_page, scores_report
 from emotion.report.validation import validation_report
 from schemas.scores import scored_videos_schema

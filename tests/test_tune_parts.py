@@ -12,9 +12,9 @@ import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
 from emotion.errors import InputError
-from emotion.learn.parallel_plot import UNUSED_AT, heights, parallel_plot, position
 from emotion.models.registry import build_model
 from emotion.package.model_package import load_package
+from emotion.report.parallel_plot import UNUSED_AT, heights, parallel_plot, position
 from emotion.report.tuning import tuning_report
 from emotion.train.checkpoint import EpochRow, RunState, save_state
 from emotion.train.learner import make_learner

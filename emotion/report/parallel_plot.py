@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from emotion.learn.plots import Plot, blank, finish
+from emotion.report.plots import Plot, blank, finish
 from emotion.train.search_space import Dimension
 from emotion.train.search_trial import Trial, Value
 

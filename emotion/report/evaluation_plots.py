@@ -8,7 +8,7 @@ from typing import Any
 from emotion.evaluate.calibration import ReliabilityBin
 from emotion.evaluate.curves import Curve
 from emotion.evaluate.slices import Slices
-from emotion.learn.plots import COLOURS, Plot, blank, finish, square, style
+from emotion.report.plots import COLOURS, Plot, blank, finish, square, style
 
 
 def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
