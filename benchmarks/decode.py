@@ -20,7 +20,7 @@ from typing import Annotated
 import av
 import tyro
 
-from emotion.extract.decode import SUFFIXES, Frame, Limits, VideoFacts, sample_frames
+from emotion.video.decode import SUFFIXES, Frame, Limits, VideoFacts, sample_frames
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any
 
 import av
 
-from emotion.extract.decode import Limits
 from emotion.extract.detect import spec_for
 from emotion.synth.clip import render_clip
+from emotion.video.decode import Limits
 from emotion.weights import load_yunet
 from jobs._cli import one_line_errors, parse
 from jobs._plan import plan_labelled

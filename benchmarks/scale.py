@@ -26,9 +26,9 @@ import psutil
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.extract.decode import SUFFIXES
 from emotion.labels import LABELS
 from emotion.synth.clip import render_clip
+from emotion.video.decode import SUFFIXES
 from jobs._cli import one_line_errors, parse
 
 POLL_S = 0.5

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.extract.detect import Detector
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 
 Kind = Literal["beside", "crossing", "turning", "leaving", "cut", "swap"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

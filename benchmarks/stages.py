@@ -20,7 +20,6 @@ import torch
 import tyro
 
 from emotion import weights
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.extract.detect import spec_for
 from emotion.extract.extractor import Extractor
 from emotion.extract.spec import DetectorName
@@ -30,6 +29,7 @@ from emotion.models.registry import build_model
 from emotion.package.model_package import ModelPackage, weights_bytes
 from emotion.predict.predictor import Predictor
 from emotion.synth.clip import render_clip
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.scenes import FPS, KINDS, Truth, cut_out, pairs, plan, render
-from emotion.extract.decode import VideoFacts
 from emotion.extract.detect import load_detector, spec_for
 from emotion.extract.embed import Embedder
 from emotion.extract.extractor import Extractor
 from emotion.extract.observe import Observation
 from emotion.extract.track import iou
 from emotion.extract.walk import VideoSummary, walk
+from emotion.video.decode import VideoFacts
 from emotion.weights import load_yunet
 
 _MIN_IOU = 0.5

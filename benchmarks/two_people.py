@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.predict.answer import ClipPrediction, VideoPrediction
 from emotion.predict.mixture import pool_clips
 from emotion.predict.video import load_video_predictor
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 
 FPS, HEIGHT = 24, 360
 

@@ -12,8 +12,8 @@ from botocore.config import Config
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.extract.decode import SUFFIXES
 from emotion.storage import FileInfo
+from emotion.video.decode import SUFFIXES
 
 
 def stream_videos(root: str) -> Iterator[FileInfo]:

@@ -15,7 +15,7 @@ from ray.data import ActorPoolStrategy, from_arrow_refs
 
 from emotion import storage
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, probe
+from emotion.video.decode import Limits, probe
 from jobs import _ray
 from jobs._cli import storage_errors
 from jobs._shards import PROBED

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.cuts import Signature
-from emotion.extract.decode import VideoFacts, join_facts
 from emotion.extract.observe import Observation, SeenFace
 from emotion.extract.walk import VideoSummary
+from emotion.video.decode import VideoFacts, join_facts
 from schemas.tables import SEGMENTS, rows_table
 
 _GROUP_ROWS = 256

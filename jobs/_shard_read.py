@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from emotion import storage
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, VideoFacts
 from emotion.extract.extractor import Extractor, until_broken
 from emotion.extract.observe import Observation
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary
+from emotion.video.decode import Limits, VideoFacts
 from jobs._segments import (
     join_segments,
     segment_name,

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, VideoFacts
 from emotion.extract.extractor import Extractor
 from emotion.extract.spec import ExtractionSpec
+from emotion.video.decode import Limits, VideoFacts
 
 
 class Trial:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from emotion import storage
 from emotion.errors import VideoError
-from emotion.extract.container import Source
 from emotion.extract.walk import VideoSummary
+from emotion.video.container import Source
 from jobs._plan import Row, reject
 
 SourceT = TypeVar("SourceT")

@@ -18,12 +18,12 @@ from typing import Any, Literal
 
 from emotion import storage, weights
 from emotion.errors import InputError
-from emotion.extract.decode import Limits
 from emotion.extract.detect import spec_for
 from emotion.extract.spec import ExtractionSpec
 from emotion.labels import LABELS, parse_labels
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
+from emotion.video.decode import Limits
 from jobs import _build_items, _lock, _output, _ray
 from jobs._cli import one_line_errors, parse
 from jobs._dry_run import print_estimate

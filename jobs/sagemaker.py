@@ -19,7 +19,7 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.extract.decode import SUFFIXES
+from emotion.video.decode import SUFFIXES
 from jobs._cli import one_line_errors
 from jobs._sagemaker_requests import (
     Call,

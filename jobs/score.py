@@ -18,13 +18,13 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.extract.decode import Limits
 from emotion.package.model_package import ModelPackage
 from emotion.predict.predictor import Engine, load_parts
 from emotion.predict.segments import SegmentRule
 from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
+from emotion.video.decode import Limits
 from jobs import _lock, _output, _ray
 from jobs._cli import one_line_errors, parse
 from jobs._plan import plan_archive

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emotion.errors import InputError
-from emotion.extract.decode import Limits
+from emotion.video.decode import Limits
 
 ENV_PREFIX = "VIDEO_EMOTION_"
 

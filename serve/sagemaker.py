@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotion.errors import EmotionError, InputError
-from emotion.extract.decode import Limits
+from emotion.video.decode import Limits
 from schemas.api import ExecutionParameters, RecordAnswer
 from serve.errors import RequestError, add_handlers
 from serve.records import answer_record, failed, json_lines, split_lines

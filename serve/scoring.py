@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import av
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, open_video
+from emotion.video.decode import Limits, open_video
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
 

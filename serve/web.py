@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits
+from emotion.video.decode import Limits
 from schemas.api import ErrorAnswer, InfoAnswer, UriRequest, VideoAnswer
 from serve.errors import RequestError, add_handlers, video_request_error
 from serve.scoring import VideoScorer, Worker

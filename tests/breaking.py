@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 from tests.drawing import Image, number_frame, read_number, write_video
 
 NUM_FRAMES = 100  # of 4 s

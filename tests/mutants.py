@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, VideoFacts, probe, sample_frames
+from emotion.video.decode import Limits, VideoFacts, probe, sample_frames
 
 LIMITS = Limits(max_bytes=64 * 2**20, max_pixels=1920 * 1080, max_duration_s=600, max_wall_s=20)
 

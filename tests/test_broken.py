@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, VideoFacts, probe, sample_frames
+from emotion.video.decode import Limits, VideoFacts, probe, sample_frames
 from tests.breaking import CODECS, NUM_FRAMES, Outcome, put, read, sound
 from tests.drawing import number_frame, number_video, write_video
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Frame, Limits, VideoFacts, sample_frames
+from emotion.video.decode import Frame, Limits, VideoFacts, sample_frames
 from tests.drawing import number_frame, number_video, read_number, write_video
 
 

@@ -10,8 +10,8 @@ import pytest
 from emotion import storage
 from emotion.corpora.archive import open_archive
 from emotion.corpora.importer import CORPORA, Corpus, import_corpus
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.label_table import LabelRow, read_label_table
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 from jobs.import_corpus import Config, main, options
 from tests.drawing import number_video, read_number
 

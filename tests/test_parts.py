@@ -8,7 +8,7 @@ import av
 import pytest
 from av.video.stream import VideoStream
 
-from emotion.extract.decode import (
+from emotion.video.decode import (
     Frame,
     Limits,
     VideoFacts,
@@ -17,7 +17,7 @@ from emotion.extract.decode import (
     probe,
     sample_frames,
 )
-from emotion.extract.timeline import Reader
+from emotion.video.packets import Reader
 from tests.drawing import read_number
 from tests.timed import SOUGHT, Case, same, sampled
 

@@ -14,7 +14,7 @@ import av
 import pytest
 
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits, probe
+from emotion.video.decode import Limits, probe
 from tests.breaking import put, read
 from tests.drawing import number_video
 

@@ -23,7 +23,7 @@ SERVER = """
 import dataclasses, sys
 from pathlib import Path
 import uvicorn
-from emotion.extract.decode import Limits
+from emotion.video.decode import Limits
 from serve.web import create_web
 
 LABELS = ("neutral", "happy", "sad", "angry", "surprise", "fear", "disgust")

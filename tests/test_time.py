@@ -17,8 +17,8 @@ import pytest
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from emotion.extract.decode import Frame, Limits, VideoFacts, sample_frames
-from emotion.extract.timeline import Reader
+from emotion.video.decode import Frame, Limits, VideoFacts, sample_frames
+from emotion.video.packets import Reader
 from tests.drawing import read_number
 from tests.timed import WHOLE, Case, expected, same, sampled
 

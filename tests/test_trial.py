@@ -12,8 +12,8 @@ import pytest
 from benchmarks.memory import repeat
 from emotion import storage
 from emotion.errors import VideoError
-from emotion.extract.decode import Limits
 from emotion.extract.detect import spec_for
+from emotion.video.decode import Limits
 from jobs._trial import Trial
 from jobs.build_dataset import main
 from tests.drawing import number_frame, write_video

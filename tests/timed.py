@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotion.extract.decode import Frame, Limits, VideoFacts, sample_frames
+from emotion.video.decode import Frame, Limits, VideoFacts, sample_frames
 from tests.drawing import number_frame, write_video
 
 STEADY = [n / 25 for n in range(40)]

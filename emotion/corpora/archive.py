@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from emotion import storage
 from emotion.corpora.table import Unused
 from emotion.errors import InputError
-from emotion.extract.decode import SUFFIXES
+from emotion.video.decode import SUFFIXES
 
 AUDIO_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg")
 SHOWN = 3

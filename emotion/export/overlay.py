@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from emotion.errors import VideoError
 from emotion.export.sound import Sound
 from emotion.export.spans import Span
-from emotion.extract.container import Limits, open_video
-from emotion.extract.picture import Converter
-from emotion.extract.timeline import Reader
+from emotion.video.container import Limits, open_video
+from emotion.video.packets import Reader
+from emotion.video.picture import Converter
 
 Image = NDArray[np.uint8]
 Box = NDArray[np.float64]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from emotion import weights
 from emotion.errors import InputError, VideoError
-from emotion.extract.container import Source
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.extract.detect import Detector, load_detector
 from emotion.extract.embed import Embedder
 from emotion.extract.observe import Observation, observe
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary, walk
+from emotion.video.container import Source
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 
 
 class Extractor:

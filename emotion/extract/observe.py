@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from emotion.extract.align import crop_face, head_angles
 from emotion.extract.cuts import Signature, signature
-from emotion.extract.decode import Frame
 from emotion.extract.detect import Detector, Faces
 from emotion.extract.quality import brightness_and_blur, thumbnail
 from emotion.extract.spec import ExtractionSpec
+from emotion.video.decode import Frame
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ import numpy as np
 from emotion.errors import VideoError
 from emotion.extract.clip import Clip, ClipBuilder, CropItem
 from emotion.extract.cuts import CutDetector
-from emotion.extract.decode import VideoFacts
 from emotion.extract.detect import Faces
 from emotion.extract.identity import Embed, Glance, Identities, Looker, Vector, is_good, look_well
 from emotion.extract.observe import Observation
@@ -26,6 +25,7 @@ from emotion.extract.rows import clip_row, face_row, frame_row
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.track import CONFIRM_HITS, Looks, Tracker
 from emotion.extract.watch import REJOIN_GAP_S, changed_s, is_due, must_wait
+from emotion.video.decode import VideoFacts
 
 Table = Literal["frames", "faces", "tracks", "clips"]
 

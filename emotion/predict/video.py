@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from emotion import weights
-from emotion.extract.decode import Limits
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from emotion.package.model_package import ModelPackage
@@ -15,6 +14,7 @@ from emotion.predict.answer import VideoPrediction, clip_prediction, segment_pre
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Engine, Predictor
 from emotion.predict.summary import ScoredClip, summarise
+from emotion.video.decode import Limits
 from schemas.scores import SCORED_FACES, prob_column
 from schemas.tables import rows_table
 

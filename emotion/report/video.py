@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from emotion.export.spans import person
-from emotion.extract.decode import Limits, VideoFacts, sample_frames
 from emotion.report.page import data_uri, name_of, render
 from emotion.report.timeline import colour
+from emotion.video.decode import Limits, VideoFacts, sample_frames
 from schemas.scores import prob_column, share_column
 
 MAX_FACES = 24

@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emotion.errors import VideoError
-from emotion.extract.clock import Clock
-from emotion.extract.container import (
+from emotion.video.clock import Clock
+from emotion.video.container import (
     FORMATS,
     SUFFIXES,
     Limits,
@@ -28,9 +28,9 @@ from emotion.extract.container import (
     open_video,
     probe,
 )
-from emotion.extract.facts import VideoFacts, join_facts
-from emotion.extract.picture import Converter, Frame, upright_hw
-from emotion.extract.timeline import Inexact, Moment, Reader
+from emotion.video.facts import VideoFacts, join_facts
+from emotion.video.packets import Inexact, Moment, Reader
+from emotion.video.picture import Converter, Frame, upright_hw
 
 __all__ = [
     "FORMATS", "SUFFIXES", "Frame", "Limits", "Probe", "Source", "VideoFacts", "can_seek",

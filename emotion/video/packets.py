@@ -28,8 +28,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emotion.extract.clock import Clock
-from emotion.extract.container import counts_frames
+from emotion.video.clock import Clock
+from emotion.video.container import counts_frames
 
 LOOK_AHEAD = 32
 """Packets read before they are decoded: more than any codec reorders."""
