@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emotion import storage
+from emotion.validate.result import Result, ValidationReport
+from emotion.validate.rules import Rule, Suite
 from schemas.expectations import expectation
-from schemas.rules import Rule, Suite
-from schemas.validation import Result, ValidationReport
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs._validation_crops import looked_at
-from schemas import validation
-from schemas.derived import STORED
-from schemas.footers import Footer, footer_of
-from schemas.suites import Declared
+from emotion.validate import result
+from emotion.validate.crops import looked_at
+from emotion.validate.derived import STORED
+from emotion.validate.footers import Footer, footer_of
+from emotion.validate.result import ValidationReport
+from emotion.validate.suites import Declared
 from schemas.tables import DATASETS
-from schemas.validation import ValidationReport
 
 GROUP_MB = 64
 MAX_ROWS = 200_000
@@ -114,7 +114,7 @@ def validate_group(
             found.append(expectations.validate_tables(tables, declared=declared))
         crops = looked_at(dataset_uri, sorted(parts["clips"]), crop_px=declared.crop_px)
         found.append(expectations.validate_crops(crops, crop_px=declared.crop_px))
-    return validation.merged(found), counts
+    return result.merged(found), counts
 
 
 def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) -> Iterator[Piece]:

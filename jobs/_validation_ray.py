@@ -8,9 +8,9 @@ from typing import Any
 
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
+from emotion.validate.suites import Declared
 from jobs import _ray
 from jobs._validation_groups import Parts, validate_group
-from schemas.suites import Declared
 
 
 class ValidateGroup:

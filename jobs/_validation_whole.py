@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.extract.embed import SAME_PERSON_DISTANCE
+from emotion.validate.lookalikes import SubjectStore
+from emotion.validate.queries import Query, all_queries
+from emotion.validate.result import EXAMPLES, Result, ValidationReport
+from emotion.validate.rules import Rule, Severity, Suite, no_note
 from jobs._shards import ledger_files
 from jobs._validation_groups import Parts
-from jobs._validation_queries import Query, all_queries
-from schemas.lookalikes import SubjectStore
-from schemas.rules import Rule, Severity, Suite, no_note
 from schemas.tables import DATASETS, MANIFEST
-from schemas.validation import EXAMPLES, Result, ValidationReport
 
 MEMORY = "512MB"
 LEAK_DISTANCE = 0.1

@@ -18,6 +18,10 @@ from emotion.errors import REASONS, InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.report.page import name_of
 from emotion.report.validation import validation_report
+from emotion.validate import suites
+from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
+from emotion.validate.rules import Suite, no_note
+from emotion.validate.suites import Declared
 from jobs._cli import one_line_errors, parse
 from jobs._validation_groups import (
     GROUP_MB,
@@ -28,11 +32,7 @@ from jobs._validation_groups import (
     validate_group,
 )
 from jobs._validation_whole import validate_whole, whole_rules
-from schemas import suites
-from schemas.rules import Suite, no_note
-from schemas.suites import Declared
 from schemas.tables import DATASETS
-from schemas.validation import EXAMPLES, Result, ValidationReport, from_json, merged
 
 MAX_REJECT_SHARE = 0.5
 PLAN_PART = "part-plan.parquet"  # rejects alone has it: what was left out before reading

@@ -15,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from schemas import derived, derived_tracks, suites
-from schemas.footers import Footer, columns_frame, crops_frame
-from schemas.notes import Tables, to_frame
-from schemas.rules import Rule, Suite
-from schemas.suites import Declared
-from schemas.validation import EXAMPLES, Result, ValidationReport
+from emotion.validate import derived, derived_tracks, suites
+from emotion.validate.footers import Footer, columns_frame, crops_frame
+from emotion.validate.notes import Tables, to_frame
+from emotion.validate.result import EXAMPLES, Result, ValidationReport
+from emotion.validate.rules import Rule, Suite
+from emotion.validate.suites import Declared
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 with warnings.catch_warnings():

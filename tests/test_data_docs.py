@@ -7,9 +7,9 @@ import re
 import pytest
 
 from emotion import storage
+from emotion.validate.result import Result, ValidationReport
+from emotion.validate.rules import no_note, present
 from jobs._validation_docs import write_docs
-from schemas.rules import no_note, present
-from schemas.validation import Result, ValidationReport
 from tests.tiny_dataset import clean, tables_of, write_dataset
 
 SUITES = {

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection
 import pytest
 
 from emotion.errors import REASONS
+from emotion.validate.result import EXAMPLES, ValidationReport
+from emotion.validate.suites import Declared
 from schemas.expectations import checks, run_checks, validate_tables
-from schemas.suites import Declared
 from schemas.tables import DATASETS
-from schemas.validation import EXAMPLES, ValidationReport
 from tests.planted import DEFECTS, both, boxed, put, repeat
 from tests.tiny_dataset import CLIP_LEN, LABELS, SPEC, Rows, a_video, add, clean, tables_of
 

@@ -12,12 +12,12 @@ import pytest
 
 from emotion import storage
 from emotion.errors import REASONS
-from jobs._validation_crops import crop_problem, looked_at
+from emotion.validate.crops import crop_problem, looked_at
+from emotion.validate.result import ValidationReport, from_json
+from emotion.validate.suites import Declared
 from jobs._validation_groups import cut_pieces, list_parts, read_footers, validate_group
 from jobs.validate_dataset import validate
-from schemas.suites import Declared
 from schemas.tables import DATASETS
-from schemas.validation import ValidationReport, from_json
 from tests.tiny_dataset import (
     CLIP_LEN,
     CROP,

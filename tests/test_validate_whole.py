@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 from emotion import storage
+from emotion.validate.lookalikes import SubjectStore
+from emotion.validate.result import Result
 from jobs._validation_groups import list_parts
 from jobs._validation_whole import validate_whole
-from schemas.lookalikes import SubjectStore
 from schemas.tables import DATASETS
-from schemas.validation import Result
 from tests.tiny_dataset import (
     LABELS,
     Rows,

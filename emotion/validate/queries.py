@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.rules import Severity
+from emotion.validate.rules import Severity
 
 MIN_EVEN_SHARE = 0.2
 """A label with a smaller part of its even share of the training clips is told as a warning."""

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.notes import EMBEDDING_LENGTH, lists
+from emotion.validate.notes import EMBEDDING_LENGTH, lists
 
 SUBJECT = np.dtype(
     [

@@ -1,12 +1,21 @@
-"""The rules of every table, on the frames of ``schemas.derived`` and ``schemas.footers``."""
+"""The rules of every table, on the frames of ``emotion.validate.derived`` and ``emotion.validate.footers``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.notes import BOX_TOLERANCE_PX, EMBEDDING_LENGTH
-from schemas.rules import Suite, between, matches, no_note, one_of, ordered, present, unique
+from emotion.validate.notes import BOX_TOLERANCE_PX, EMBEDDING_LENGTH
+from emotion.validate.rules import (
+    Suite,
+    between,
+    matches,
+    no_note,
+    one_of,
+    ordered,
+    present,
+    unique,
+)
 
 SPLITS = ("train", "val", "test")
 VIDEO_REASONS = ("no_face", "short_tracks")

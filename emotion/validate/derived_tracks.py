@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from schemas.notes import (
+from emotion.validate.notes import (
     EMBEDDING_LENGTH,
     Tables,
     boxes,
@@ -19,7 +19,7 @@ from schemas.notes import (
     to_frame,
     unknown_videos,
 )
-from schemas.suites import COPIED
+from emotion.validate.suites import COPIED
 
 TIME_TOLERANCE_S = 1e-6
 _UNIT_TOLERANCE = 1e-3

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.notes import notes
+from emotion.validate.notes import notes
 from schemas.tables import DATASETS
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from schemas.notes import (
+from emotion.validate.notes import (
     Tables,
     boxes,
     lengths,
