@@ -18,8 +18,8 @@ from emotion.errors import VideoError
 from emotion.export.annotations import elan, textgrid
 from emotion.export.drawn import drawn_tracks
 from emotion.export.overlay import overlay
-from emotion.export.spans import spans_of
 from emotion.export.subtitles import subtitles
+from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
 from jobs import _output
 from jobs._cli import expected_errors, expected_line

@@ -16,9 +16,9 @@ from emotion.evaluate.metrics import scores
 from emotion.evaluate.val_figures import clip_outcomes, softmax, val_figures
 from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
 from emotion.predict.drift import label_profile, measured_profile
+from emotion.predict.profiles import face_profiles, stored
 from emotion.train.checkpoint import EpochRow, RunState
 from emotion.train.pretrained import Loaded
-from jobs._profiles import face_profiles, stored
 from jobs._train_clips import SLICED, read_clips, read_corpora, split_videos
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan

@@ -11,8 +11,8 @@ import srt
 import webvtt
 
 from emotion.export.annotations import elan, textgrid
-from emotion.export.spans import Scene, Span, by_track, scenes, spans_of
 from emotion.export.subtitles import subtitles
+from emotion.predict.spans import Scene, Span, by_track, scenes, spans_of
 
 ALONE = [Span(0, 0, 0.5, 1.25, "calm", 0.8), Span(0, 0, 1.25, 3.0, "glad", 0.9)]
 TWO = [*ALONE, Span(1, 1, 1.0, 2.0, "sad", 0.61)]

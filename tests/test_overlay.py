@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emotion.errors import VideoError
 from emotion.export.overlay import DrawnTrack, overlay
-from emotion.export.spans import Span
+from emotion.predict.spans import Span
 
 GREY = 128
 BOX = (40.0, 30.0, 72.0, 62.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pympi
 
-from emotion.export.spans import Span, by_track
+from emotion.predict.spans import Span, by_track
 
 
 def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emotion.export.overlay import DrawnTrack
-from emotion.export.spans import person, spans_of
+from emotion.predict.spans import person, spans_of
 from emotion.report.timeline import colour
 from schemas.scores import prob_column
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from emotion.errors import VideoError
 from emotion.export.sound import Sound
-from emotion.export.spans import Span
+from emotion.predict.spans import Span
 from emotion.video.container import Limits, open_video
 from emotion.video.packets import Reader
 from emotion.video.picture import Converter

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pysubs2 import SSAEvent, SSAFile, make_time
 
-from emotion.export.spans import Span, person, scenes
+from emotion.predict.spans import Span, person, scenes
 
 
 def subtitles(spans: Sequence[Span], form: Literal["vtt", "srt"]) -> str:

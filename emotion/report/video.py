@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from emotion.export.spans import person
+from emotion.predict.spans import person
 from emotion.report.page import data_uri, name_of, render
 from emotion.report.timeline import colour
 from emotion.video.decode import Limits, VideoFacts, sample_frames
