@@ -18,7 +18,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.label_table import LabelRow, read_label_table
 from emotion.splits import assign_split
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 NEUTRAL = "neutral"
 Row = Mapping[str, Any]

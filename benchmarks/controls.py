@@ -25,9 +25,10 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.evaluation import Evaluation, evaluate
 from emotion.predict.predictor import Predictor
-from jobs import _ray, train
-from jobs._cli import one_line_errors, parse
+from jobs import train
 from jobs._crossval_folds import COPIED, Video, predict_fold
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
 
 Control = Literal["none", "labels", "time"]
 Row = dict[str, Any]
@@ -138,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the controls and print their table."""
     config = parse(Config, argv, doc=__doc__)
     lines = ["| control | test UAR | 95% | test WAR |", "|---|---|---|---|"]
-    with _ray.session(None):
+    with cluster.session(None):
         for control in config.controls:
             found = run_one(config, control)
             low, high = found.uar_interval or (found.uar, found.uar)

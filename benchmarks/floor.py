@@ -34,7 +34,7 @@ from emotion.package.model_package import load_package
 from emotion.predict.predictor import BATCH_SIZE
 from emotion.synth.clip import render_clip
 from emotion.weights import load_yunet
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 SIDE_PX = 320
 CROP_PX = 112

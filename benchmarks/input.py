@@ -180,14 +180,14 @@ def ray_feeds(
     flags: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[dict[str, Feed], int, int]:
     """jobs.train's own shares of the train split; batches in an epoch, and labels."""
-    from jobs import _ray
     from jobs._train_data import ReadClips, Share, clips_of
     from jobs._train_input import read_input
+    from jobs.common import cluster
 
     uri = str(Path(flags.dataset).resolve())
     data = read_input(uri, labels=None)
     batches = flags.batches or data.num_train // flags.batch_size
-    stack.enter_context(_ray.session(None))
+    stack.enter_context(cluster.session(None))
     read = ReadClips("train", data.labels, data.clip_shape)
     feeds = {"synthetic": synthetic(data.clip_shape, flags.batch_size, batches=batches)}
     for name, keep in (("kept", True), ("streamed", False)):

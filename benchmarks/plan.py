@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import Path
 
 from emotion.labels import LABELS
-from jobs import _ray
-from jobs._cli import one_line_errors, parse
 from jobs._plan import plan_labelled
 from jobs._probe import probe_durations
 from jobs._shards import extend_plan
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def make_archive(root: Path, count: int) -> Path:
 
 def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int, int]]) -> None:
     """Plan one archive; puts seconds before probing, seconds in all, peak MiB, videos, shards."""
-    with _ray.session(None), tempfile.TemporaryDirectory() as folder:
+    with cluster.session(None), tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         made = plan_labelled(
             str(root), str(root / "labels.csv"), LABELS, seed=0, folder=Path(folder)

@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 from av.video.frame import VideoFrame
 
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)

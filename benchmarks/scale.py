@@ -29,7 +29,7 @@ from emotion.errors import InputError
 from emotion.labels import LABELS
 from emotion.synth.clip import render_clip
 from emotion.video.decode import SUFFIXES
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 POLL_S = 0.5
 LINEAR = 1.05

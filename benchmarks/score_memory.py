@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.memory import repeat
 from benchmarks.scale import run
 from emotion.synth.clip import render_clip
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.errors import EmotionError
-from jobs import _ray
-from jobs._progress import Progress
 from jobs._segments import finished_segments, segment_name
 from jobs._shard_work import BuildWorker, Work
 from jobs._shards import ShardRef, to_do
+from jobs.common import cluster
+from jobs.common.progress import Progress
 
 Item = dict[str, Any]
 
@@ -70,11 +70,11 @@ def _item_s(item: Item) -> float:
 
 def worked(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
     """Items to their counts, lazily: a row per item; the actors write the parts."""
-    workers = max(1, min(_ray.cluster_cpus(), len(items)))
+    workers = max(1, min(cluster.cluster_cpus(), len(items)))
     return from_items(list(items), override_num_blocks=len(items)).map(
         BuildWorker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(work, yunet_model),
         compute=ActorPoolStrategy(min_size=1, max_size=workers),
         num_cpus=1,
-        runtime_env={"env_vars": _ray.WORKER_ENV},
+        runtime_env={"env_vars": cluster.WORKER_ENV},
     )

@@ -12,12 +12,12 @@ import duckdb
 from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from jobs import _ray
 from jobs._plan import Plan
 from jobs._plan_sql import batches, quoted
 from jobs._shard_work import Work
 from jobs._shards import ShardRef
 from jobs._videos import fetched
+from jobs.common import cluster
 
 TRIED_VIDEOS = 8
 TRIED_S = 15.0
@@ -43,8 +43,8 @@ def print_estimate(
     if not tried:
         print("estimate    none: no video could be read")
         return
-    with _ray.session(address):
-        workers = min(_ray.cluster_cpus(), max(1, len(refs)))
+    with cluster.session(address):
+        workers = min(cluster.cluster_cpus(), max(1, len(refs)))
     minutes = video_s / tried * wall_s / workers / 60
     print(f"estimate    {minutes:,.1f} minutes on {workers} workers ({tried / wall_s:.1f}x real")
     print(f"            time each, from {tried:.0f} s of video), start of Ray not counted")

@@ -22,10 +22,10 @@ from emotion.export.subtitles import subtitles
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
 from jobs import _output
-from jobs._cli import expected_errors, expected_line
 from jobs._parts import part_uri
 from jobs._shards import ShardRef, read_shard
 from jobs._videos import fetched
+from jobs.common.command import expected_errors, expected_line
 
 VIDEO_FORMATS = {
     "vtt": ".vtt",

@@ -13,7 +13,7 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs._cli import storage_errors
+from jobs.common.command import storage_errors
 
 ENV = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

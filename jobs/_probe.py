@@ -16,9 +16,9 @@ from ray.data import ActorPoolStrategy, from_arrow_refs
 from emotion import storage
 from emotion.errors import VideoError
 from emotion.video.decode import Limits, probe
-from jobs import _ray
-from jobs._cli import storage_errors
 from jobs._shards import PROBED
+from jobs.common import cluster
+from jobs.common.command import storage_errors
 
 HERE_AT_MOST = 2000
 """So many videos are looked at by the job itself; more are spread over the cluster."""
@@ -33,7 +33,7 @@ def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -
         root: the archive.
         fresh: Parquet file with video_id and uri.
         out: Parquet file to write; a video that cannot be read has nulls.
-        address: of the Ray cluster, see ``jobs._ray.session``.
+        address: of the Ray cluster, see ``jobs.common.cluster.session``.
     """
     file = pq.ParquetFile(fresh)
     columns = ["video_id", "uri"]
@@ -43,14 +43,14 @@ def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -
             for chunk in chunks:
                 writer.write_table(probe_chunk(pa.Table.from_batches([chunk]), root))
             return
-        with _ray.session(address):
+        with cluster.session(address):
             for table in _probe_on_cluster(chunks, root):
                 writer.write_table(table.cast(PROBED))
 
 
 def _probe_on_cluster(chunks: Iterator[pa.RecordBatch], root: str) -> Iterator[pa.Table]:
     refs: Any = [ray.put(pa.Table.from_batches([chunk])) for chunk in chunks]
-    pool = ActorPoolStrategy(min_size=1, max_size=min(_ray.cluster_cpus(), len(refs)))
+    pool = ActorPoolStrategy(min_size=1, max_size=min(cluster.cluster_cpus(), len(refs)))
     probed = from_arrow_refs(refs).map_batches(
         _Probe,
         fn_constructor_args=(root,),
@@ -58,7 +58,7 @@ def _probe_on_cluster(chunks: Iterator[pa.RecordBatch], root: str) -> Iterator[p
         batch_size=_CHUNK_ROWS,
         compute=pool,
         num_cpus=1,
-        runtime_env={"env_vars": _ray.WORKER_ENV},
+        runtime_env={"env_vars": cluster.WORKER_ENV},
     )
     yield from probed.iter_batches(batch_size=None, batch_format="pyarrow")
 

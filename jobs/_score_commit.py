@@ -19,11 +19,11 @@ from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
 from jobs import _output
-from jobs._cli import expected_errors, expected_line
 from jobs._parts import ShardWriter, part_uri
 from jobs._plan import Row
 from jobs._segments import forget_segments
 from jobs._shards import ShardRef
+from jobs.common.command import expected_errors, expected_line
 from schemas.scores import score_tables
 
 SLOWEST = 5

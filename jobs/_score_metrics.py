@@ -11,7 +11,7 @@ from ray.util.metrics import Counter as RayCounter
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs import _ray
+from jobs.common import cluster
 
 if TYPE_CHECKING:
     from jobs._score_stream import Streamed
@@ -89,7 +89,7 @@ def run_metrics(done: Streamed, *, prices: Mapping[str, float]) -> dict[str, Any
         "rejects": dict(sorted(done.rejects.items())),
     }
     if prices:
-        has = _ray.cluster_resources()
+        has = cluster.cluster_resources()
         unknown = sorted(set(prices) - set(has))
         cost = sum(price * has.get(name, 0.0) for name, price in prices.items()) * wall_s / 3600
         hours = found["video_hours"]

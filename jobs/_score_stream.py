@@ -24,14 +24,14 @@ from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.errors import EmotionError
 from emotion.predict.predictor import Engine, Predictor
-from jobs import _ray
-from jobs._progress import Progress
 from jobs._score_commit import Commit, Committer, OpenShard
 from jobs._score_metrics import LiveCounts
 from jobs._score_read import ReadClips, ReadVideos, SeeSegment
 from jobs._segments import finished_segments, segment_name
 from jobs._shard_read import Reading
 from jobs._shards import ShardRef
+from jobs.common import cluster
+from jobs.common.progress import Progress
 from schemas.tables import FLOATS
 
 BLOCK_BYTES = 4 * 2**20
@@ -132,9 +132,9 @@ def see_segments(refs: Sequence[ShardRef], stages: Stages) -> None:
     rows = from_items(items, override_num_blocks=len(items)).map(
         SeeSegment,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(stages.reading, stages.yunet_model),
-        compute=_pool(min(_ray.cluster_cpus(), len(items)), len(items)),
+        compute=_pool(min(cluster.cluster_cpus(), len(items)), len(items)),
         num_cpus=1,
-        runtime_env={"env_vars": _ray.WORKER_ENV},
+        runtime_env={"env_vars": cluster.WORKER_ENV},
     )
     with Progress("see", total=total, unit="s") as progress:
         done_s = 0.0
@@ -146,9 +146,9 @@ def see_segments(refs: Sequence[ShardRef], stages: Stages) -> None:
 
 def score_rows(refs: Sequence[ShardRef], stages: Stages) -> tuple[Dataset, int]:
     """Shards to scored rows, lazily and streaming; and how many models there are at most."""
-    cpus = _ray.cluster_cpus()
-    gpus = _ray.cluster_gpus() if stages.engine == "torch" else 0
-    env = {"env_vars": _ray.WORKER_ENV}
+    cpus = cluster.cluster_cpus()
+    gpus = cluster.cluster_gpus() if stages.engine == "torch" else 0
+    env = {"env_vars": cluster.WORKER_ENV}
     items = [ref.to_item("shard") for ref in refs]
     reader: Any = ReadClips if stages.dataset else ReadVideos
     told = (
@@ -231,9 +231,9 @@ class _Commits:
             num_cpus=0,
             max_restarts=-1,
             max_task_retries=-1,  # a commit that was cut off is made again, with the same rows
-            runtime_env={"env_vars": _ray.WORKER_ENV},
+            runtime_env={"env_vars": cluster.WORKER_ENV},
         )(Committer)
-        num = max(1, min(MAX_COMMITTERS, _ray.cluster_cpus() // 2))
+        num = max(1, min(MAX_COMMITTERS, cluster.cluster_cpus() // 2))
         self._actors = itertools.cycle([actor.remote(told) for _ in range(num)])
         self._done = done
         self._refs = {ref.shard_id: ref for ref in refs}

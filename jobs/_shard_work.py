@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs import _output
-from jobs._cli import expected_errors, expected_line
 from jobs._parts import ShardWriter
 from jobs._revise import revise_shard
 from jobs._segments import forget_segments
 from jobs._shard_read import End, Reading, ShardReader
 from jobs._shards import ShardRef
 from jobs._videos import reject_row, video_row
+from jobs.common.command import expected_errors, expected_line
 from schemas.tables import DATASETS, with_columns
 
 DATA_TABLES = ("frames", "faces", "tracks", "clips")

@@ -28,7 +28,7 @@ from emotion.models.transforms import decode_crops
 from emotion.train.batches import Batch, num_decoders
 from emotion.train.recipe import Balance
 from emotion.train.sampling import epoch_order
-from jobs._ray import cluster_cpus
+from jobs.common.cluster import cluster_cpus
 
 INGEST_CPUS = 0.25
 """Reserved per reading task: the training workers leave that much free even on one core."""

@@ -21,10 +21,10 @@ from torch import Tensor
 from emotion.errors import InputError
 from emotion.package.model_package import weights_bytes
 from emotion.train.checkpoint import EpochRow, RunState, read_state
-from jobs import _ray
 from jobs._train_data import ReadClips, clips_of
 from jobs._train_input import TrainInput
 from jobs._train_worker import WorkerPlan, train_worker
+from jobs.common import cluster
 
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait sleep: spinning ones took ten times as long on cores that others use too."""
@@ -62,7 +62,7 @@ class Workers:
         Workers(least=2, most=8, runs=1)
         """
         if text is None:
-            num = max(1, _ray.cluster_gpus() // runs)
+            num = max(1, cluster.cluster_gpus() // runs)
             return cls(num, num, runs)
         least, _, most = text.partition("-")
         if not least.isdecimal() or not (most or "1").isdecimal():
@@ -86,10 +86,10 @@ def scaling(workers: Workers) -> ray.train.ScalingConfig:
     Raises:
         InputError: if there are GPUs, but fewer than workers.
     """
-    gpus = _ray.cluster_gpus()
+    gpus = cluster.cluster_gpus()
     if 0 < gpus < workers.least:
         raise InputError(f"--workers {workers.least} need a GPU each, the cluster has {gpus}")
-    cpus = min(1.0, 0.5 * _ray.cluster_cpus() / (workers.most * workers.runs))
+    cpus = min(1.0, 0.5 * cluster.cluster_cpus() / (workers.most * workers.runs))
     sharing = -(-workers.runs // gpus) if gpus and workers.most == 1 else 1
     num: Any = workers.least if workers.least == workers.most else (workers.least, workers.most)
     return ray.train.ScalingConfig(

@@ -9,8 +9,8 @@ from typing import Any
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.validate.suites import Declared
-from jobs import _ray
 from jobs._validation_groups import Parts, validate_group
+from jobs.common import cluster
 
 
 class ValidateGroup:
@@ -39,5 +39,5 @@ def mapped(
         fn_constructor_args=(dataset_uri, declared),
         compute=pool,
         num_cpus=1,
-        runtime_env={"env_vars": _ray.WORKER_ENV},
+        runtime_env={"env_vars": cluster.WORKER_ENV},
     )

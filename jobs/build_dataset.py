@@ -24,8 +24,7 @@ from emotion.labels import LABELS, parse_labels
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
-from jobs import _build_items, _lock, _output, _ray
-from jobs._cli import one_line_errors, parse
+from jobs import _build_items, _lock, _output
 from jobs._dry_run import print_estimate
 from jobs._parts import part_uri
 from jobs._plan import Plan, plan_labelled
@@ -33,6 +32,8 @@ from jobs._probe import probe_durations
 from jobs._shard_read import Reading
 from jobs._shard_work import Work
 from jobs._shards import Change, ShardRef, extend_plan
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
 from jobs.validate_dataset import print_report, validate
 from schemas.tables import DATASETS
 
@@ -194,7 +195,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
         print(f"{config.out} is complete: nothing to do")
         return 0
     storage.remove(success)
-    with _ray.session(config.address):
+    with cluster.session(config.address):
         if first or joins:
             _build_items.do_items(first, joins, work, yunet_model)
         return finish(config, plan, work.reading.spec)

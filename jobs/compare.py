@@ -23,7 +23,7 @@ from emotion.evaluate.comparison import Difference, uar_difference
 from emotion.evaluate.outcome import Outcome
 from emotion.report.compare import COLUMNS, compare_report, markdown
 from emotion.report.page import name_of
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 Row = dict[str, Any]
 

@@ -29,8 +29,6 @@ from emotion.evaluate.outcome import Outcome
 from emotion.report.crossval import crossval_report
 from emotion.report.page import name_of
 from emotion.report.plots import confusion_plot
-from jobs import _ray
-from jobs._cli import one_line_errors, parse
 from jobs._crossval_folds import (
     fold_splits,
     folder_of,
@@ -42,6 +40,8 @@ from jobs._crossval_folds import (
 from jobs._crossval_matrix import print_matrix, read_corpora, run_matrix
 from jobs._evaluate_input import predictions_table
 from jobs._mlflow import masked
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
 
 FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "coverage")
 FOLD_FACTS = ("war_interval", "uar_interval", "n_videos", "n_subjects")
@@ -82,7 +82,7 @@ def run(config: Config) -> dict[str, Any]:
         return run_folds(config, flags)
     read_corpora(config.dataset, by=config.by)  # refused before the folder is taken
     _claim(config)
-    with _ray.session(config.address):
+    with cluster.session(config.address):
         return run_matrix(config.dataset, config.out, by=config.by, flags=flags, seed=config.seed)
 
 
@@ -91,7 +91,7 @@ def run_folds(config: Config, flags: Sequence[str]) -> dict[str, Any]:
     folds = read_folds(config.dataset, by=config.by)
     _claim(config)
     found: dict[str, tuple[Evaluation, list[Outcome], tuple[str, ...]]] = {}
-    with _ray.session(config.address):
+    with cluster.session(config.address):
         for name, videos in folds.items():
             home = storage.join(config.out, folder_of("fold", name))
             print(f"fold {name}: {len(videos)} videos to test on", flush=True)

@@ -23,7 +23,7 @@ from emotion.errors import InputError
 from emotion.labels import LABELS
 from emotion.splits import assign_split
 from emotion.synth.clip import subject_name
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 SPLIT_SEED = 6  # puts 16 subjects into splits of 11, 2 and 3, the nearest to 70/15/15 there is
 
@@ -70,7 +70,7 @@ def run(config: Config) -> None:
     from emotion.report import (
         demo_picture,  # the processes that render import this module: keep it light
     )
-    from jobs import _ray
+    from jobs.common import cluster
 
     began = time.monotonic()
     subject = held_out_subject(config.subjects)
@@ -78,7 +78,7 @@ def run(config: Config) -> None:
     corpus, scores, package = out / "corpus", out / "scores", out / "run" / "package"
     labels = corpus / "labels.csv"
     step("make_corpus", out=corpus, subjects=config.subjects, seed=config.seed)
-    with _ray.session("local"):
+    with cluster.session("local"):
         step(
             "build_dataset",
             videos=corpus,

@@ -31,7 +31,6 @@ from emotion.report.evaluation_plots import (
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of
 from emotion.report.plots import Plot, confusion_plot
-from jobs._cli import one_line_errors, parse
 from jobs._evaluate_input import (
     ScoreSet,
     clip_figures,
@@ -43,6 +42,7 @@ from jobs._evaluate_input import (
     uncalibrated_probs,
 )
 from jobs._mlflow import log_evaluation, masked
+from jobs.common.command import one_line_errors, parse
 
 MAX_MISTAKES = 60  # on one page, about 30 KB each
 

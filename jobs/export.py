@@ -20,12 +20,13 @@ from ray.data import ActorPoolStrategy, from_items
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
-from jobs import _lock, _output, _ray
-from jobs._cli import one_line_errors, parse
+from jobs import _lock, _output
 from jobs._export_tables import TABLE_FORMATS, export_tables
 from jobs._export_work import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
-from jobs._progress import Progress
 from jobs._shards import ShardRef, planned_shards, to_do
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
+from jobs.common.progress import Progress
 
 Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
 NEED_VIDEOS = frozenset({"overlay", "blurred", "report"})
@@ -98,7 +99,7 @@ def run(config: Config) -> int:
         if missing or stale or not storage.exists(storage.join(config.out, _output.SUCCESS)):
             storage.remove(storage.join(config.out, _output.SUCCESS))
             if work.formats and missing:
-                with _ray.session(config.address):
+                with cluster.session(config.address):
                     _export(missing, work)
             export_tables(config.scores, config.out, tables)
             return _finish(config)
@@ -107,14 +108,14 @@ def run(config: Config) -> int:
 
 
 def _export(refs: Sequence[ShardRef], work: ExportWork) -> None:
-    workers = max(1, min(_ray.cluster_cpus(), len(refs)))
+    workers = max(1, min(cluster.cluster_cpus(), len(refs)))
     items = [ref.to_item("export") for ref in refs]
     rows = from_items(items, override_num_blocks=len(items)).map(
         ExportShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(work,),
         compute=ActorPoolStrategy(min_size=1, max_size=workers),
         num_cpus=1,
-        runtime_env={"env_vars": _ray.WORKER_ENV},
+        runtime_env={"env_vars": cluster.WORKER_ENV},
     )
     total = sum(ref.num_rows - len(ref.retired) for ref in refs)
     with Progress("export", total=total, unit="video") as progress:

@@ -17,7 +17,7 @@ from emotion.package.files import TAR_ENDINGS, write_files
 from emotion.package.model_package import ModelPackage, load_package, save_package
 from emotion.package.onnx_export import export_onnx
 from emotion.package.onnx_file import ONNX
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)

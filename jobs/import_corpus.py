@@ -21,7 +21,7 @@ from emotion.corpora.importer import Corpus, Imported, Options, SplitRule, impor
 from emotion.corpora.table import WHYS, parse_map
 from emotion.errors import InputError
 from emotion.labels import LABELS, parse_labels
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)

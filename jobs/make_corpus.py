@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotion.synth.corpus import LABEL_TABLE, write_corpus
-from jobs._cli import one_line_errors, parse
+from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)

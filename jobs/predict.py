@@ -20,7 +20,7 @@ from emotion.errors import InputError, VideoError
 from emotion.predict.answer import ClipPrediction, VideoPrediction
 from emotion.predict.predictor import Engine
 from emotion.predict.video import load_video_predictor
-from jobs._cli import one_line_errors
+from jobs.common.command import one_line_errors
 
 BAR_WIDTH = 20
 

@@ -20,7 +20,6 @@ import tyro
 from emotion import storage
 from emotion.errors import InputError
 from emotion.video.decode import SUFFIXES
-from jobs._cli import one_line_errors
 from jobs._sagemaker_requests import (
     Call,
     Deploy,
@@ -32,6 +31,7 @@ from jobs._sagemaker_requests import (
     transform_calls,
 )
 from jobs._sagemaker_send import check_calls, send, wait
+from jobs.common.command import one_line_errors
 
 Verb = (
     Annotated[Train, tyro.conf.subcommand("train")]

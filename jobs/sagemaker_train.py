@@ -24,9 +24,10 @@ import ray
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
-from jobs import _hosts, _ray
-from jobs._cli import parse
+from jobs import _hosts
 from jobs._mlflow import masked
+from jobs.common import cluster
+from jobs.common.command import parse
 
 RESERVED = ("dataset", "out", "address")
 """Flags of ``jobs.train`` that the tree decides, not a hyperparameter."""
@@ -182,7 +183,7 @@ def train_here(tree: Tree, hosts: _hosts.Hosts, *, address: str | None) -> None:
     text = tree.hyperparameters.read_text() if tree.hyperparameters.is_file() else "{}"
     values = read_hyperparameters(text, known=known)
     out = values.pop(OUT, str(tree.run))
-    if len(hosts.names) > 1 and _ray.cluster_gpus() == 0:  # with GPUs it is one worker for each
+    if len(hosts.names) > 1 and cluster.cluster_gpus() == 0:  # with GPUs it is one worker for each
         values.setdefault("workers", str(len(hosts.names)))
     if len(hosts.names) > 1 and storage.is_local(out):
         raise InputError("several hosts need the hyperparameter out=s3://..., which all can write")

@@ -25,8 +25,7 @@ from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
-from jobs import _lock, _output, _ray
-from jobs._cli import one_line_errors, parse
+from jobs import _lock, _output
 from jobs._plan import plan_archive
 from jobs._probe import probe_durations
 from jobs._revise import revise_shard
@@ -36,6 +35,8 @@ from jobs._score_read import copy_plan_rejects
 from jobs._score_stream import Stages, stream
 from jobs._shard_read import Reading
 from jobs._shards import ShardRef, extend_plan, planned_shards, to_do
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
 from jobs.drift import drifts, read_baseline
 from schemas.scores import score_tables
 
@@ -195,7 +196,7 @@ def _score(
     metrics: dict[str, Any] = {}
     told = Commit(config.out, package.labels, package.spec, config.rule)
     if missing:
-        with _ray.session(config.address):
+        with cluster.session(config.address):
             done = stream(missing, stages, told)
             metrics = run_metrics(done, prices=prices)
     code = finish(config, package, num_videos, left_out)

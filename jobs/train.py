@@ -23,8 +23,6 @@ from emotion.train.augment import parse_augment
 from emotion.train.checkpoint import EpochRow
 from emotion.train.pretrained import Loaded, load_pretrained
 from emotion.train.recipe import Balance, Loss, Precision, Recipe
-from jobs import _ray
-from jobs._cli import one_line_errors, pairs, parse
 from jobs._mlflow import masked
 from jobs._mlflow_run import Tracker, begin_tracking
 from jobs._train_curves import Curves
@@ -32,6 +30,8 @@ from jobs._train_fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs._train_input import TrainInput, read_input
 from jobs._train_output import git_commit, make_package, write_outputs
 from jobs._train_worker import WorkerPlan
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, pairs, parse
 
 MLFLOW = ("mlflow_uri", "mlflow_experiment", "mlflow_model")
 MAY_CHANGE = ("out", "workers", "address", "max_minutes", "max_failures", "cache_gb", *MLFLOW)
@@ -251,7 +251,7 @@ def train(
 ) -> Fitted:
     """Run the workers, beside other ``runs``; write what the best epoch left, unless halted."""
     epochs = plan.recipe.epochs
-    with _ray.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
+    with cluster.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
 
         def on_epoch(row: EpochRow, best_epoch: int, fresh: bool) -> None:
             curves.add(row)
@@ -262,7 +262,7 @@ def train(
             heard(row, best_epoch, fresh)
 
         fitted = fit(
-            replace(plan, runs_here=-(-runs // _ray.cluster_nodes())),
+            replace(plan, runs_here=-(-runs // cluster.cluster_nodes())),
             data,
             workers=Workers.parse(config.workers, runs=runs),
             out=config.out,

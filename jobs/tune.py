@@ -25,8 +25,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from emotion import storage
 from emotion.errors import InputError
 from emotion.train.search_trial import Trial, ranked
-from jobs import _ray, train
-from jobs._cli import one_line_errors, parse
+from jobs import train
 from jobs._lock import held
 from jobs._train_input import TrainInput
 from jobs._tune_output import write_search
@@ -40,6 +39,8 @@ from jobs._tune_search import (
 )
 from jobs._tune_space import Space, base_config, check_space, models_of, read_space
 from jobs._tune_trial import FAILED, Job, TrialRun, end_trial, read_trials, settle, write_trial
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
 
 MAY_CHANGE = ("out", "trials", "concurrent", "address")
 """Flags that may differ when a search goes on."""
@@ -114,7 +115,7 @@ def run(config: Config) -> Trial:
             os.environ.setdefault(
                 "RAY_worker_maximum_startup_concurrency", str(4 * (config.concurrent + 1))
             )
-            with _ray.session(config.address):
+            with cluster.session(config.address):
                 _search(config, job, space)
             ended = [trial for trial in read_trials(config.out) if trial.status != "begun"]
         seen = {"search": config.search, "scheduler": config.scheduler, "seed": config.seed}

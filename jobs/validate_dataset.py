@@ -22,7 +22,6 @@ from emotion.validate import suites
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.rules import Suite, no_note
 from emotion.validate.suites import Declared
-from jobs._cli import one_line_errors, parse
 from jobs._validation_groups import (
     GROUP_MB,
     Parts,
@@ -32,6 +31,7 @@ from jobs._validation_groups import (
     validate_group,
 )
 from jobs._validation_whole import validate_whole, whole_rules
+from jobs.common.command import one_line_errors, parse
 from schemas.tables import DATASETS
 
 MAX_REJECT_SHARE = 0.5
@@ -75,7 +75,7 @@ def validate(
         dataset_uri: the dataset folder.
         max_reject_share: share of the labelled videos that may be left out.
         group_mb: size of a group: of its frames, faces and tracks on storage.
-        address: where several groups run, if no Ray is connected: see ``jobs._ray.session``.
+        address: where several groups run, if no Ray is connected: see ``jobs.common.cluster.session``.
 
     Raises:
         InputError: if there is no dataset at the address, or a part is not Parquet.
@@ -168,10 +168,11 @@ def _validate_groups(
     groups = [of_group(parts, group) for group in cut_groups(parts, max_mb=group_mb)]
     if len(groups) == 1:
         return validate_group(dataset_uri, groups[0], declared=declared)
-    from jobs import _ray, _validation_ray  # only where one process would be slow
+    from jobs import _validation_ray
+    from jobs.common import cluster  # only where one process would be slow
 
-    with _ray.session(address):
-        workers = _ray.cluster_cpus()
+    with cluster.session(address):
+        workers = cluster.cluster_cpus()
         rows = _validation_ray.mapped(dataset_uri, groups, declared, workers=workers)
         ended = {row["number"]: json.loads(row["found"]) for row in rows.iter_rows()}
     found = [ended[number] for number in range(len(groups))]  # in order: the same examples

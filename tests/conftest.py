@@ -85,9 +85,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="module")
 def local_ray(s3_server: str) -> Iterator[None]:
     """A local Ray for the tests of one module; its workers reach ``s3_server``."""
-    from jobs import _ray
+    from jobs.common import cluster
 
-    with _ray.session("local"):
+    with cluster.session("local"):
         yield
 
 

@@ -19,7 +19,7 @@ from emotion.package.model_package import ModelPackage, save_package, weights_by
 from emotion.predict.answer import ClipPrediction, VideoPrediction
 from emotion.predict.video import load_video_predictor
 from emotion.synth.clip import render_clip
-from jobs import cli
+from jobs.common import console
 from jobs.predict import summary_lines
 from tests.drawing import number_video
 from tests.test_imports import CLOUD, ROOT, run_without
@@ -46,14 +46,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--help"]) == 0
+    assert console.main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    for verb in [*cli.JOBS, "serve"]:
+    for verb in [*console.JOBS, "serve"]:
         assert [line for line in lines if line.startswith(f"  {verb} ")], verb
 
 
 def test_every_verb_has_its_module() -> None:
-    for verb in cli.JOBS:
+    for verb in console.JOBS:
         assert (ROOT / "jobs" / f"{verb.replace('-', '_')}.py").is_file(), verb
 
 
@@ -69,7 +69,7 @@ def test_every_verb_has_its_module() -> None:
 def test_an_unknown_verb_is_one_line(
     argv: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(argv) == 2
+    assert console.main(argv) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(error)
@@ -77,7 +77,7 @@ def test_an_unknown_verb_is_one_line(
 
 def test_serve_is_started_as_a_program() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "jobs.cli", "serve", "--help"],
+        [sys.executable, "-m", "jobs.common.console", "serve", "--help"],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -89,7 +89,7 @@ def test_predict_works_without_ray_aws_and_web(package: str, clip: Path) -> None
     argv = ["predict", str(clip), "--package", package, "--json"]
     code = f"""
 import contextlib, io, json
-from jobs.cli import main
+from jobs.common.console import main
 with contextlib.redirect_stdout(io.StringIO()) as out:
     assert main({argv!r}) == 0
 print(json.dumps(json.loads(out.getvalue())))
@@ -105,7 +105,7 @@ print(json.dumps(json.loads(out.getvalue())))
 def test_predict_prints_label_and_timeline(
     package: str, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["predict", str(clip), "--package", package]) == 0
+    assert console.main(["predict", str(clip), "--package", package]) == 0
     answer = load_video_predictor(package).predict(clip)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{clip}: {answer.label} {answer.confidence:.2f}"
@@ -116,9 +116,9 @@ def test_predict_by_onnxruntime_says_the_same(
     package: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "package")
-    assert cli.main(["export-onnx", "--package", package, "--out", out]) == 0
+    assert console.main(["export-onnx", "--package", package, "--out", out]) == 0
     capsys.readouterr()
-    assert cli.main(["predict", str(clip), "--package", out, "--engine", "onnx", "--json"]) == 0
+    assert console.main(["predict", str(clip), "--package", out, "--engine", "onnx", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     expected = load_video_predictor(package, device="cpu").predict(clip)
     assert found["model_id"] == expected.model_id
@@ -129,7 +129,7 @@ def test_a_video_without_a_face_is_an_answer(
     package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = number_video(tmp_path / "numbers.mp4", 30)
-    assert cli.main(["predict", str(path), "--package", package]) == 0
+    assert console.main(["predict", str(path), "--package", package]) == 0
     assert capsys.readouterr().out.splitlines()[0] == f"{path}: no label (no_face)"
 
 
@@ -140,14 +140,14 @@ def test_a_clip_that_cannot_be_used_is_one_line(
     path = tmp_path / "bad.mp4"
     if content is not None:
         path.write_bytes(content)
-    assert cli.main(["predict", str(path), "--package", package]) == 2
+    assert console.main(["predict", str(path), "--package", package]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(f"error: clip {path} ")
 
 
 def test_a_wrong_package_is_one_line(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["predict", str(clip), "--package", str(clip.parent)]) == 2
+    assert console.main(["predict", str(clip), "--package", str(clip.parent)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -169,7 +169,7 @@ def test_summary_is_as_worked_out_by_hand() -> None:
     ]
 
 
-@pytest.mark.parametrize("verb", [v for v in cli.JOBS if v != "sagemaker"])
+@pytest.mark.parametrize("verb", [v for v in console.JOBS if v != "sagemaker"])
 def test_every_job_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     module = importlib.import_module(f"jobs.{verb.replace('-', '_')}")
     with pytest.raises(SystemExit) as end:

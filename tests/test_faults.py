@@ -16,9 +16,9 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.detect import spec_for
 from jobs import _lock, _output
-from jobs._cli import expected_line
 from jobs._probe import probe_chunk
 from jobs.build_dataset import main
+from jobs.common.command import expected_line
 from tests.faults import (
     NUM_VIDEOS,
     Job,

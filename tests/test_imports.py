@@ -89,7 +89,7 @@ def _files(folder: str) -> list[Path]:
     [
         ("jobs/a.py", "from ray import serve", []),
         ("jobs/a.py", "from serve.app import app", ["serve"]),
-        ("serve/a.py", "def f():\n    import jobs._ray", ["jobs"]),
+        ("serve/a.py", "def f():\n    import jobs.common.cluster", ["jobs"]),
         ("emotion/a.py", "import ray.data", ["ray"]),
         ("emotion/learn/a.py", "import av", ["av"]),
         ("emotion/extract/a.py", "import av", []),

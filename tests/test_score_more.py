@@ -15,7 +15,8 @@ import ray
 
 from emotion.labels import LABELS
 from emotion.package.model_package import load_package
-from jobs import _ray, build_dataset, drift, train
+from jobs import build_dataset, drift, train
+from jobs.common import cluster
 from jobs.score import main
 from schemas.scores import score_tables
 from tests.test_score_job import assert_same, rows, score
@@ -132,7 +133,7 @@ def test_metrics_tell_work_and_cost(
     assert metrics["rejects"] == {"not_a_video": 1}
     assert metrics["frames"] == sum(r["num_frames"] for r in rows(tmp_path / "out", "videos"))
     assert 0 < metrics["model_busy"] <= 1
-    cpus = _ray.cluster_resources()["CPU"]
+    cpus = cluster.cluster_resources()["CPU"]
     assert metrics["cost_usd"] == pytest.approx(0.5 * cpus * metrics["wall_s"] / 3600)
     assert metrics["resources_without_use"] == ["moonlight"]
     text = (tmp_path / "out/metrics.prom").read_text()

@@ -1,0 +1,1 @@
+"""Command line, errors, cluster and progress: shared by every verb."""
