@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import Path
 
 from emotion.labels import LABELS
-from jobs._plan import plan_labelled
-from jobs._probe import probe_durations
-from jobs._shards import extend_plan
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
+from jobs.ledger.plan import plan_labelled
+from jobs.ledger.probe import probe_durations
+from jobs.ledger.shards import extend_plan
 
 
 @dataclass(frozen=True)

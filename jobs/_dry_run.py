@@ -12,12 +12,12 @@ import duckdb
 from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from jobs._plan import Plan
-from jobs._plan_sql import batches, quoted
 from jobs._shard_work import Work
-from jobs._shards import ShardRef
 from jobs._videos import fetched
 from jobs.common import cluster
+from jobs.ledger.plan import Plan
+from jobs.ledger.shards import ShardRef
+from jobs.ledger.sql import batches, quoted
 
 TRIED_VIDEOS = 8
 TRIED_S = 15.0

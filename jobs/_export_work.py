@@ -21,11 +21,11 @@ from emotion.export.overlay import overlay
 from emotion.export.subtitles import subtitles
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
-from jobs import _output
-from jobs._parts import part_uri
-from jobs._shards import ShardRef, read_shard
 from jobs._videos import fetched
 from jobs.common.command import expected_errors, expected_line
+from jobs.ledger import output
+from jobs.ledger.parts import part_uri
+from jobs.ledger.shards import ShardRef, read_shard
 
 VIDEO_FORMATS = {
     "vtt": ".vtt",
@@ -97,7 +97,7 @@ class ExportShard:
                 files += self._video(rows, planned[video["video_id"]])
             except VideoError as err:
                 failed[err.reason] += 1
-        _output.write_entry(
+        output.write_entry(
             self._work.out,
             ref.shard_id,
             {
@@ -189,8 +189,8 @@ def remove_gone(ref: ShardRef, work: ExportWork) -> None:
         if row["video_id"] not in live:
             for form in work.formats:
                 storage.remove(file_uri(work.out, form, str(row["uri"])))
-    entry = _output.read_entry(work.out, ref.shard_id)
-    _output.write_entry(work.out, ref.shard_id, entry | {"retired": len(ref.retired)})
+    entry = output.read_entry(work.out, ref.shard_id)
+    output.write_entry(work.out, ref.shard_id, entry | {"retired": len(ref.retired)})
 
 
 def _of_video(table: pa.Table, video_id: str) -> list[Row]:

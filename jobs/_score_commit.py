@@ -18,12 +18,12 @@ from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
-from jobs import _output
-from jobs._parts import ShardWriter, part_uri
-from jobs._plan import Row
 from jobs._segments import forget_segments
-from jobs._shards import ShardRef
 from jobs.common.command import expected_errors, expected_line
+from jobs.ledger import output
+from jobs.ledger.parts import ShardWriter, part_uri
+from jobs.ledger.plan import Row
+from jobs.ledger.shards import ShardRef
 from schemas.scores import score_tables
 
 SLOWEST = 5
@@ -118,7 +118,7 @@ def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
         "slowest": [{k: v[k] for k in ("uri", "wall_s", "duration_s")} for v in slow],
         "retired": len(ref.retired),
     }
-    _output.write_entry(told.out, shard_id, entry)
+    output.write_entry(told.out, shard_id, entry)
     forget_segments(told.out, shard_id, ref.num_segments)
     return entry
 

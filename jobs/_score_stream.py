@@ -29,9 +29,9 @@ from jobs._score_metrics import LiveCounts
 from jobs._score_read import ReadClips, ReadVideos, SeeSegment
 from jobs._segments import finished_segments, segment_name
 from jobs._shard_read import Reading
-from jobs._shards import ShardRef
 from jobs.common import cluster
 from jobs.common.progress import Progress
+from jobs.ledger.shards import ShardRef
 from schemas.tables import FLOATS
 
 BLOCK_BYTES = 4 * 2**20

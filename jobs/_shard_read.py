@@ -23,9 +23,9 @@ from jobs._segments import (
     segment_uris,
     write_segment,
 )
-from jobs._shards import ShardRef, read_shard
 from jobs._trial import Trial
 from jobs._videos import content_sha256, fetched, opened
+from jobs.ledger.shards import ShardRef, read_shard
 
 _HUNG_EXIT_CODE = 86
 

@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import _output
-from jobs._parts import ShardWriter
-from jobs._revise import revise_shard
 from jobs._segments import forget_segments
 from jobs._shard_read import End, Reading, ShardReader
-from jobs._shards import ShardRef
 from jobs._videos import reject_row, video_row
 from jobs.common.command import expected_errors, expected_line
+from jobs.ledger import output
+from jobs.ledger.parts import ShardWriter
+from jobs.ledger.revise import revise_shard
+from jobs.ledger.shards import ShardRef
 from schemas.tables import DATASETS, with_columns
 
 DATA_TABLES = ("frames", "faces", "tracks", "clips")
@@ -100,7 +100,7 @@ class BuildWorker:
                 "wall_s": time.monotonic() - began + walls_s,
                 "retired": len(ref.retired),
             }
-        _output.write_entry(self._out, ref.shard_id, entry)
+        output.write_entry(self._out, ref.shard_id, entry)
         forget_segments(self._out, ref.shard_id, ref.num_segments)
         return entry
 

@@ -12,7 +12,7 @@ from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.walk import VideoSummary
 from emotion.video.container import Source
-from jobs._plan import Row, reject
+from jobs.ledger.plan import Row, reject
 
 SourceT = TypeVar("SourceT")
 READ_AHEAD_BYTES = 4 * 2**20

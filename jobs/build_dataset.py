@@ -24,16 +24,17 @@ from emotion.labels import LABELS, parse_labels
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
-from jobs import _build_items, _lock, _output
+from jobs import _build_items
 from jobs._dry_run import print_estimate
-from jobs._parts import part_uri
-from jobs._plan import Plan, plan_labelled
-from jobs._probe import probe_durations
 from jobs._shard_read import Reading
 from jobs._shard_work import Work
-from jobs._shards import Change, ShardRef, extend_plan
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
+from jobs.ledger import lock, output
+from jobs.ledger.parts import part_uri
+from jobs.ledger.plan import Plan, plan_labelled
+from jobs.ledger.probe import probe_durations
+from jobs.ledger.shards import Change, ShardRef, extend_plan
 from jobs.validate_dataset import print_report, validate
 from schemas.tables import DATASETS
 
@@ -163,8 +164,8 @@ def run(config: Config) -> int:
             "on_partial": config.on_partial,
             "columns": list(plan.extra_columns),
         }
-        _output.claim(config.out, spec=spec, config=stored)
-        with _lock.held(config.out):
+        output.claim(config.out, spec=spec, config=stored)
+        with lock.held(config.out):
             return build(config, plan, work, yunet_model, folder)
 
 
@@ -189,7 +190,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
     storage.write_bytes(rejects, plan.rejects.read_bytes())
     first, joins = _build_items.build_items(refs, config.out)
     print(_plan_line(plan, change, refs, len(first) + len(joins)))
-    success = storage.join(config.out, _output.SUCCESS)
+    success = storage.join(config.out, output.SUCCESS)
     complete = storage.exists(success)
     if not first and not joins and complete and not (change.num_fresh or change.num_retired):
         print(f"{config.out} is complete: nothing to do")
@@ -213,11 +214,11 @@ def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: 
 
 def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
     """Validate the whole, write the report and the marker, print the summary."""
-    entries = _output.read_entries(config.out)
-    counts = _output.add_counts(entries, "counts")
+    entries = output.read_entries(config.out)
+    counts = output.add_counts(entries, "counts")
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
     reasons = Counter(plan.reasons)
-    reasons.update(_output.add_counts(entries, "rejects"))
+    reasons.update(output.add_counts(entries, "rejects"))
     report = validate(config.out)
     storage.write_bytes(
         storage.join(config.out, "report.html"),
@@ -234,7 +235,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
         "spec_digest": spec.digest,
         "versions": pipeline_versions(),
     }
-    storage.write_json(storage.join(config.out, _output.SUCCESS), success)
+    storage.write_json(storage.join(config.out, output.SUCCESS), success)
     return 0
 
 

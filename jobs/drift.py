@@ -18,8 +18,8 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.predict.drift import ALARM, WATCH, Drift, Profile, compare, read_profiles
 from emotion.predict.profiles import score_profiles
-from jobs._output import SUCCESS
 from jobs.common.command import one_line_errors, parse
+from jobs.ledger.output import SUCCESS
 
 
 @dataclass(frozen=True)

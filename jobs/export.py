@@ -20,13 +20,13 @@ from ray.data import ActorPoolStrategy, from_items
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
-from jobs import _lock, _output
 from jobs._export_tables import TABLE_FORMATS, export_tables
 from jobs._export_work import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
-from jobs._shards import ShardRef, planned_shards, to_do
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.common.progress import Progress
+from jobs.ledger import lock, output
+from jobs.ledger.shards import ShardRef, planned_shards, to_do
 
 Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
 NEED_VIDEOS = frozenset({"overlay", "blurred", "report"})
@@ -63,7 +63,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Export what is missing; 0 also where single videos could not be read again."""
-    if not storage.exists(storage.join(config.scores, _output.SUCCESS)):
+    if not storage.exists(storage.join(config.scores, output.SUCCESS)):
         raise InputError(f"--scores {config.scores} is not complete; run jobs.score again")
     facts = storage.read_json(storage.join(config.scores, "config.json"))
     videos = config.videos or facts["videos_root"]
@@ -72,14 +72,14 @@ def run(config: Config) -> int:
             f"--scores {config.scores} was made from a dataset's clips: name the folder of the "
             "videos by --videos"
         )
-    spec = _output.read_spec(config.scores)
+    spec = output.read_spec(config.scores)
     stored = {
         "scores": config.scores,
         "formats": sorted(config.formats),
         "model_id": facts["model_id"],
         "videos_root": videos,
     }
-    _output.claim(config.out, spec=spec, config=stored)
+    output.claim(config.out, spec=spec, config=stored)
     work = ExportWork(
         scores=config.scores,
         out=config.out,
@@ -89,15 +89,15 @@ def run(config: Config) -> int:
         fps=spec.sample_fps,
         embed_bytes=round(config.embed_mb * 2**20),
     )
-    with _lock.held(config.out), TemporaryDirectory(prefix="video-emotion-plan-") as name:
+    with lock.held(config.out), TemporaryDirectory(prefix="video-emotion-plan-") as name:
         source = facts.get("dataset") or config.scores
         refs = planned_shards(source, Path(name))
         missing, stale = to_do(refs, config.out)
         for ref in stale:
             remove_gone(ref, work)
         tables = [form for form in TABLE_FORMATS if form in config.formats]
-        if missing or stale or not storage.exists(storage.join(config.out, _output.SUCCESS)):
-            storage.remove(storage.join(config.out, _output.SUCCESS))
+        if missing or stale or not storage.exists(storage.join(config.out, output.SUCCESS)):
+            storage.remove(storage.join(config.out, output.SUCCESS))
             if work.formats and missing:
                 with cluster.session(config.address):
                     _export(missing, work)
@@ -126,11 +126,11 @@ def _export(refs: Sequence[ShardRef], work: ExportWork) -> None:
 
 
 def _finish(config: Config) -> int:
-    entries = _output.read_entries(config.out)
-    failed = Counter(_output.add_counts(entries, "failed"))
-    counts = _output.add_counts(entries, "counts")
+    entries = output.read_entries(config.out)
+    failed = Counter(output.add_counts(entries, "failed"))
+    counts = output.add_counts(entries, "counts")
     storage.write_json(
-        storage.join(config.out, _output.SUCCESS), {"counts": counts, "failed": dict(failed)}
+        storage.join(config.out, output.SUCCESS), {"counts": counts, "failed": dict(failed)}
     )
     print(f"exported {config.out}: {counts.get('files', 0):,} files of single videos")
     for reason, count in sorted(failed.items()):

@@ -25,19 +25,19 @@ from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
-from jobs import _lock, _output
-from jobs._plan import plan_archive
-from jobs._probe import probe_durations
-from jobs._revise import revise_shard
 from jobs._score_commit import Commit
 from jobs._score_metrics import prometheus, read_prices, run_metrics
 from jobs._score_read import copy_plan_rejects
 from jobs._score_stream import Stages, stream
 from jobs._shard_read import Reading
-from jobs._shards import ShardRef, extend_plan, planned_shards, to_do
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.drift import drifts, read_baseline
+from jobs.ledger import lock, output
+from jobs.ledger.plan import plan_archive
+from jobs.ledger.probe import probe_durations
+from jobs.ledger.revise import revise_shard
+from jobs.ledger.shards import ShardRef, extend_plan, planned_shards, to_do
 from schemas.scores import score_tables
 
 
@@ -140,8 +140,8 @@ def run(config: Config) -> int:
         return _run_from_dataset(config, package, stages, stored)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         plan = plan_archive(stages.reading.root, Path(name))
-        _output.claim(config.out, spec=package.spec, config=stored)
-        with _lock.held(config.out):
+        output.claim(config.out, spec=package.spec, config=stored)
+        with lock.held(config.out):
             refs, _ = extend_plan(
                 config.out,
                 plan,
@@ -158,17 +158,17 @@ def _run_from_dataset(
 ) -> int:
     """The dataset's shards are this job's: what it built, changed or took out since is noticed."""
     dataset = stages.dataset
-    if not storage.exists(storage.join(dataset, _output.SUCCESS)):
+    if not storage.exists(storage.join(dataset, output.SUCCESS)):
         raise InputError(f"--from-dataset {dataset} is not complete; run jobs.build_dataset")
-    spec = _output.read_spec(dataset)
+    spec = output.read_spec(dataset)
     if spec.digest != package.spec.digest:
         raise InputError(
             f"--from-dataset {dataset} was made with another extraction spec than the package "
             f"({spec.difference(package.spec)}); score the videos, or build the dataset by the "
             "package's spec"
         )
-    _output.claim(config.out, spec=package.spec, config=stored)
-    with _lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+    output.claim(config.out, spec=package.spec, config=stored)
+    with lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         refs = planned_shards(dataset, Path(name))
         left_out = copy_plan_rejects(dataset, config.out)
         return _score(config, package, stages, refs, left_out=left_out)
@@ -185,7 +185,7 @@ def _score(
     missing, revise = to_do(refs, config.out)
     num_videos = sum(ref.num_rows - len(ref.retired) for ref in refs)
     print(f"plan: {num_videos} videos in {len(refs)} shards, {len(missing)} shards to do")
-    success = storage.join(config.out, _output.SUCCESS)
+    success = storage.join(config.out, output.SUCCESS)
     if not missing and not revise and storage.exists(success):
         print(f"{config.out} is complete: nothing to do")
         return 0
@@ -209,10 +209,10 @@ def _score(
 
 def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> int:
     """Write the report and the marker; print the summary."""
-    entries = _output.read_entries(config.out)
-    counts = _output.add_counts(entries, "counts")
+    entries = output.read_entries(config.out)
+    counts = output.add_counts(entries, "counts")
     counts["rejects"] = counts.get("rejects", 0) + left_out.total()
-    reasons = left_out + Counter(_output.add_counts(entries, "rejects"))
+    reasons = left_out + Counter(output.add_counts(entries, "rejects"))
     slow = sorted((v for e in entries for v in e.get("slowest", ())), key=lambda v: -v["wall_s"])
     baseline = read_baseline(package.training)
     page = scores_report(
@@ -229,7 +229,7 @@ def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Cou
         "spec_digest": package.spec.digest,
         "versions": pipeline_versions(),
     }
-    storage.write_json(storage.join(config.out, _output.SUCCESS), success)
+    storage.write_json(storage.join(config.out, output.SUCCESS), success)
     print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
     print(
         f"  {counts['scores']:,} clips scored by model {package.model_id}; "

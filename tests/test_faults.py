@@ -15,10 +15,10 @@ from botocore.exceptions import EndpointConnectionError
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.detect import spec_for
-from jobs import _lock, _output
-from jobs._probe import probe_chunk
 from jobs.build_dataset import main
 from jobs.common.command import expected_line
+from jobs.ledger import lock, output
+from jobs.ledger.probe import probe_chunk
 from tests.faults import (
     NUM_VIDEOS,
     Job,
@@ -170,7 +170,7 @@ def test_a_fault_in_a_worker_is_one_line(
     archive: Path, tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    _output.claim(str(out), spec=spec_for("dlib"), config={})
+    output.claim(str(out), spec=spec_for("dlib"), config={})
     (out / "clips").write_text("where a folder must be")
     assert main(build_arguments(str(archive), str(out))) == 2
     error = capsys.readouterr().err.splitlines()[-1]
@@ -183,6 +183,6 @@ def test_a_lock_whose_answer_was_lost_is_held(tmp_path: Path) -> None:
     """The storage wrote it and the answer did not come: the client writes again, and is refused."""
     uri = str(tmp_path / "lock.json")
     mine = {"run": "r", "host": "h", "boot": "b", "pid": os.getpid(), "started": "1", "beat": 0}
-    _lock._take(uri, mine, str(tmp_path))
-    _lock._take(uri, mine, str(tmp_path))
+    lock._take(uri, mine, str(tmp_path))
+    lock._take(uri, mine, str(tmp_path))
     assert storage.read_json(uri) == mine

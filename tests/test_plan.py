@@ -14,10 +14,10 @@ import pytest
 from emotion import storage
 from emotion.errors import InputError
 from emotion.storage import FileInfo
-from jobs import _lock
-from jobs._listing import stream_videos
-from jobs._plan import Plan, plan_archive, plan_labelled
-from jobs._shards import PROBED, Change, ShardRef, cut_shards, extend_plan, read_shard
+from jobs.ledger import lock
+from jobs.ledger.listing import stream_videos
+from jobs.ledger.plan import Plan, plan_archive, plan_labelled
+from jobs.ledger.shards import PROBED, Change, ShardRef, cut_shards, extend_plan, read_shard
 
 LABELS = ("happy", "sad")
 
@@ -208,12 +208,12 @@ def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
 
 def test_the_second_run_is_refused_and_the_third_is_not(store: str) -> None:
     with (
-        _lock.held(f"{store}/out"),
+        lock.held(f"{store}/out"),
         pytest.raises(InputError, match=f"process {os.getpid()} on .* is writing into"),
-        _lock.held(f"{store}/out"),
+        lock.held(f"{store}/out"),
     ):
         pass
-    with _lock.held(f"{store}/out"):
+    with lock.held(f"{store}/out"):
         pass
 
 
@@ -227,11 +227,11 @@ def test_the_lock_of_a_killed_run_is_taken_over_at_once(store: str) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=f"process {process.pid}"), _lock.held(f"{store}/out"):
+        with pytest.raises(InputError, match=f"process {process.pid}"), lock.held(f"{store}/out"):
             pass
         process.kill()
         process.wait()
-    with _lock.held(f"{store}/out"):
+    with lock.held(f"{store}/out"):
         pass
 
 
@@ -239,13 +239,13 @@ def test_the_lock_of_a_killed_run_is_taken_over_at_once(store: str) -> None:
 def test_a_lock_of_another_machine_is_watched(
     tmp_path: Path, alive: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_lock, "BEAT_S", 0.2)
-    monkeypatch.setattr(_lock, "STALE_S", 1.0)
+    monkeypatch.setattr(lock, "BEAT_S", 0.2)
+    monkeypatch.setattr(lock, "STALE_S", 1.0)
     uri = str(tmp_path / "_ledger/lock.json")
     holder = {"run": "r", "host": "h", "boot": "b", "pid": 1, "started": "1", "beat": 0}
     storage.write_json(uri, holder)
     if not alive:
-        with _lock.held(str(tmp_path)):
+        with lock.held(str(tmp_path)):
             assert storage.read_json(uri)["pid"] == os.getpid()
         return
     code = (
@@ -258,7 +258,7 @@ def test_a_lock_of_another_machine_is_watched(
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(InputError, match="process 1 on h"), _lock.held(str(tmp_path)):
+        with pytest.raises(InputError, match="process 1 on h"), lock.held(str(tmp_path)):
             pass
         process.kill()
     assert json.loads(Path(uri).read_text())["host"] == "h"

@@ -22,8 +22,8 @@ from emotion.errors import InputError, Reason
 from emotion.label_table import LabelRow, open_label_table
 from emotion.splits import assign_split
 from emotion.storage import FileInfo
-from jobs._listing import stream_videos
-from jobs._plan_sql import batches, database, manifest_sql, quoted, reject_columns, rejects_sql
+from jobs.ledger.listing import stream_videos
+from jobs.ledger.sql import batches, database, manifest_sql, quoted, reject_columns, rejects_sql
 from schemas.tables import MANIFEST, REJECTS, VIDEOS, rows_table, with_columns
 
 Row = dict[str, object]
@@ -104,7 +104,7 @@ def plan_archive(root: str, folder: Path) -> Plan:
         folder: a local folder for the plan's files.
 
     Raises:
-        InputError: see ``jobs._listing.stream_videos``.
+        InputError: see ``jobs.ledger.listing.stream_videos``.
     """
     write_rows(folder / "listing.parquet", _listing_rows(stream_videos(root)), LISTING)
     with database(folder) as db:
@@ -141,7 +141,7 @@ def plan_labelled(
         folder: a local folder for the plan's files.
 
     Raises:
-        InputError: see ``jobs._listing.stream_videos`` and ``emotion.label_table``; also if the
+        InputError: see ``jobs.ledger.listing.stream_videos`` and ``emotion.label_table``; also if the
             table has no rows or gives one subject two splits.
     """
     with open_label_table(labels_uri, videos_root=root) as (names, rows):

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs import _output
-from jobs._plan import Plan, Row, write_rows
-from jobs._plan_sql import batches, database, quoted
+from jobs.ledger import output
+from jobs.ledger.plan import Plan, Row, write_rows
+from jobs.ledger.sql import batches, database, quoted
 from schemas.tables import MANIFEST, with_columns
 
 NUM_SHARDS = 32
@@ -159,7 +159,7 @@ def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[Shar
     """
     done = {
         entry["shard_id"]: entry["retired"]
-        for entry in _output.read_entries(out)
+        for entry in output.read_entries(out)
         if "storage_error" not in entry["rejects"]
     }
     wanted = [r for r in refs if r.shard_id not in done and len(r.retired) < r.num_rows]

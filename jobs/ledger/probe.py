@@ -16,9 +16,9 @@ from ray.data import ActorPoolStrategy, from_arrow_refs
 from emotion import storage
 from emotion.errors import VideoError
 from emotion.video.decode import Limits, probe
-from jobs._shards import PROBED
 from jobs.common import cluster
 from jobs.common.command import storage_errors
+from jobs.ledger.shards import PROBED
 
 HERE_AT_MOST = 2000
 """So many videos are looked at by the job itself; more are spread over the cluster."""

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs import _output
-from jobs._parts import part_uri, without_videos
-from jobs._shards import ShardRef
+from jobs.ledger import output
+from jobs.ledger.parts import part_uri, without_videos
+from jobs.ledger.shards import ShardRef
 
 
 def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> dict[str, Any]:
@@ -23,8 +23,8 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> dict[
     The old entry goes first: a revision that is cut short leaves a shard that is not done, and is
     made again from its videos.
     """
-    entry = _output.read_entry(out, ref.shard_id)
-    _output.remove_entry(out, ref.shard_id)
+    entry = output.read_entry(out, ref.shard_id)
+    output.remove_entry(out, ref.shard_id)
     counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
     with storage.local_copy(part_uri(out, "rejects", ref.shard_id)) as path:
         reasons = Counter(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
@@ -32,7 +32,7 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> dict[
         video_s = pc.sum(pq.read_table(path, columns=["duration_s"])["duration_s"]).as_py()
     entry |= {"counts": counts, "rejects": dict(reasons), "video_s": float(video_s or 0.0)}
     entry["retired"] = len(ref.retired)
-    _output.write_entry(out, ref.shard_id, entry)
+    output.write_entry(out, ref.shard_id, entry)
     return entry
 
 
