@@ -23,12 +23,12 @@ from emotion.extract.detect import spec_for
 from emotion.synth.clip import render_clip
 from emotion.video.decode import Limits
 from emotion.weights import load_yunet
-from jobs._shard_read import Reading
 from jobs._shard_work import BuildWorker, Work
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.plan import plan_labelled
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.shards import extend_plan
+from jobs.reading.shard_reader import Reading
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.errors import EmotionError
-from jobs._segments import finished_segments, segment_name
 from jobs._shard_work import BuildWorker, Work
 from jobs.common import cluster
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef, to_do
+from jobs.reading.chunks import finished_segments, segment_name
 
 Item = dict[str, Any]
 

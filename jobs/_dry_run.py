@@ -13,11 +13,11 @@ from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from jobs._shard_work import Work
-from jobs._videos import fetched
 from jobs.common import cluster
 from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef
 from jobs.ledger.sql import batches, quoted
+from jobs.reading.videos import fetched
 
 TRIED_VIDEOS = 8
 TRIED_S = 15.0

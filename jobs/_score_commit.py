@@ -18,12 +18,12 @@ from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
-from jobs._segments import forget_segments
 from jobs.common.command import expected_errors, expected_line
 from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
+from jobs.reading.chunks import forget_segments
 from schemas.scores import score_tables
 
 SLOWEST = 5

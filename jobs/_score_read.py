@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs._shard_read import End, Reading, ShardReader
-from jobs._videos import reject_row
 from jobs.common.command import expected_errors, expected_line
 from jobs.ledger.parts import ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
+from jobs.reading.shard_reader import End, Reading, ShardReader
+from jobs.reading.videos import reject_row
 from schemas.scores import SCORED_FACES
 from schemas.tables import REJECTS
 

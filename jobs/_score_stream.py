@@ -27,11 +27,11 @@ from emotion.predict.predictor import Engine, Predictor
 from jobs._score_commit import Commit, Committer, OpenShard
 from jobs._score_metrics import LiveCounts
 from jobs._score_read import ReadClips, ReadVideos, SeeSegment
-from jobs._segments import finished_segments, segment_name
-from jobs._shard_read import Reading
 from jobs.common import cluster
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef
+from jobs.reading.chunks import finished_segments, segment_name
+from jobs.reading.shard_reader import Reading
 from schemas.tables import FLOATS
 
 BLOCK_BYTES = 4 * 2**20

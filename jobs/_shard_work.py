@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from jobs._segments import forget_segments
-from jobs._shard_read import End, Reading, ShardReader
-from jobs._videos import reject_row, video_row
 from jobs.common.command import expected_errors, expected_line
 from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef
+from jobs.reading.chunks import forget_segments
+from jobs.reading.shard_reader import End, Reading, ShardReader
+from jobs.reading.videos import reject_row, video_row
 from schemas.tables import DATASETS, with_columns
 
 DATA_TABLES = ("frames", "faces", "tracks", "clips")

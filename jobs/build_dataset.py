@@ -26,7 +26,6 @@ from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs import _build_items
 from jobs._dry_run import print_estimate
-from jobs._shard_read import Reading
 from jobs._shard_work import Work
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
@@ -35,6 +34,7 @@ from jobs.ledger.parts import part_uri
 from jobs.ledger.plan import Plan, plan_labelled
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.shards import Change, ShardRef, extend_plan
+from jobs.reading.shard_reader import Reading
 from jobs.validate_dataset import print_report, validate
 from schemas.tables import DATASETS
 

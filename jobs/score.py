@@ -29,7 +29,6 @@ from jobs._score_commit import Commit
 from jobs._score_metrics import prometheus, read_prices, run_metrics
 from jobs._score_read import copy_plan_rejects
 from jobs._score_stream import Stages, stream
-from jobs._shard_read import Reading
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.drift import drifts, read_baseline
@@ -38,6 +37,7 @@ from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef, extend_plan, planned_shards, to_do
+from jobs.reading.shard_reader import Reading
 from schemas.scores import score_tables
 
 

@@ -14,8 +14,8 @@ from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.detect import spec_for
 from emotion.video.decode import Limits
-from jobs._trial import Trial
 from jobs.build_dataset import main
+from jobs.reading.first_look import Trial
 from tests.drawing import number_frame, write_video
 from tests.faults import Job, build_arguments, command, kill_one, wait_for
 

@@ -1,6 +1,6 @@
 """A first look at a video in another process, for shards whose worker died on the way.
 
-    python -m jobs._trial SPEC.json [YUNET]
+    python -m jobs.reading.first_look SPEC.json [YUNET]
 
 Reads lines ``[path, start, stop]`` and answers each with a line once the samples were extracted. A
 file that ends this process, or keeps it for ever, costs a reject and not the job.
@@ -31,7 +31,7 @@ class Trial:
         self._limits = limits
         folder = Path(self._folder.name)
         (folder / "spec.json").write_text(json.dumps(spec.to_json()))
-        self._command = [sys.executable, "-m", "jobs._trial", str(folder / "spec.json")]
+        self._command = [sys.executable, "-m", "jobs.reading.first_look", str(folder / "spec.json")]
         if yunet_model is not None:
             (folder / "yunet").write_bytes(yunet_model)
             self._command.append(str(folder / "yunet"))

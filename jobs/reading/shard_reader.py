@@ -15,7 +15,8 @@ from emotion.extract.observe import Observation
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary
 from emotion.video.decode import Limits, VideoFacts
-from jobs._segments import (
+from jobs.ledger.shards import ShardRef, read_shard
+from jobs.reading.chunks import (
     join_segments,
     segment_name,
     segment_samples,
@@ -23,9 +24,8 @@ from jobs._segments import (
     segment_uris,
     write_segment,
 )
-from jobs._trial import Trial
-from jobs._videos import content_sha256, fetched, opened
-from jobs.ledger.shards import ShardRef, read_shard
+from jobs.reading.first_look import Trial
+from jobs.reading.videos import content_sha256, fetched, opened
 
 _HUNG_EXIT_CODE = 86
 
