@@ -23,7 +23,7 @@ from emotion.extract.detect import spec_for
 from emotion.synth.clip import render_clip
 from emotion.video.decode import Limits
 from emotion.weights import load_yunet
-from jobs._shard_work import BuildWorker, Work
+from jobs.building.worker import BuildWorker, Work
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.plan import plan_labelled
 from jobs.ledger.probe import probe_durations

@@ -24,9 +24,9 @@ from emotion.labels import LABELS, parse_labels
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
-from jobs import _build_items
-from jobs._dry_run import print_estimate
-from jobs._shard_work import Work
+from jobs.building import items
+from jobs.building.estimate import print_estimate
+from jobs.building.worker import Work
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger import lock, output
@@ -188,7 +188,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
     refs, change = plan_shards(config, plan, folder, out=config.out)
     rejects = part_uri(config.out, "rejects", "plan")
     storage.write_bytes(rejects, plan.rejects.read_bytes())
-    first, joins = _build_items.build_items(refs, config.out)
+    first, joins = items.build_items(refs, config.out)
     print(_plan_line(plan, change, refs, len(first) + len(joins)))
     success = storage.join(config.out, output.SUCCESS)
     complete = storage.exists(success)
@@ -198,7 +198,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
     storage.remove(success)
     with cluster.session(config.address):
         if first or joins:
-            _build_items.do_items(first, joins, work, yunet_model)
+            items.do_items(first, joins, work, yunet_model)
         return finish(config, plan, work.reading.spec)
 
 

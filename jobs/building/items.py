@@ -8,7 +8,7 @@ from typing import Any
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.errors import EmotionError
-from jobs._shard_work import BuildWorker, Work
+from jobs.building.worker import BuildWorker, Work
 from jobs.common import cluster
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef, to_do

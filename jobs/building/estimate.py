@@ -12,7 +12,7 @@ import duckdb
 from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from jobs._shard_work import Work
+from jobs.building.worker import Work
 from jobs.common import cluster
 from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef

@@ -1,0 +1,1 @@
+"""Shards of videos in, parts of a dataset out."""
