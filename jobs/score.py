@@ -25,10 +25,6 @@ from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
-from jobs._score_commit import Commit
-from jobs._score_metrics import prometheus, read_prices, run_metrics
-from jobs._score_read import copy_plan_rejects
-from jobs._score_stream import Stages, stream
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.drift import drifts, read_baseline
@@ -38,6 +34,10 @@ from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef, extend_plan, planned_shards, to_do
 from jobs.reading.shard_reader import Reading
+from jobs.scoring.commit import Commit
+from jobs.scoring.metrics import prometheus, read_prices, run_metrics
+from jobs.scoring.read import copy_plan_rejects
+from jobs.scoring.stream import Stages, stream
 from schemas.scores import score_tables
 
 

@@ -24,14 +24,14 @@ from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.errors import EmotionError
 from emotion.predict.predictor import Engine, Predictor
-from jobs._score_commit import Commit, Committer, OpenShard
-from jobs._score_metrics import LiveCounts
-from jobs._score_read import ReadClips, ReadVideos, SeeSegment
 from jobs.common import cluster
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import finished_segments, segment_name
 from jobs.reading.shard_reader import Reading
+from jobs.scoring.commit import Commit, Committer, OpenShard
+from jobs.scoring.metrics import LiveCounts
+from jobs.scoring.read import ReadClips, ReadVideos, SeeSegment
 from schemas.tables import FLOATS
 
 BLOCK_BYTES = 4 * 2**20

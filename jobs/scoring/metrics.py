@@ -14,7 +14,7 @@ from emotion.errors import InputError
 from jobs.common import cluster
 
 if TYPE_CHECKING:
-    from jobs._score_stream import Streamed
+    from jobs.scoring.stream import Streamed
 
 PREFIX = "video_emotion_score"
 

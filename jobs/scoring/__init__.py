@@ -1,0 +1,1 @@
+"""Shards of videos or stored clips in, parts of a score set out."""
