@@ -20,11 +20,11 @@ from ray.data import ActorPoolStrategy, from_items
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
-from jobs._export_tables import TABLE_FORMATS, export_tables
-from jobs._export_work import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.common.progress import Progress
+from jobs.exporting.tables import TABLE_FORMATS, export_tables
+from jobs.exporting.worker import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
 from jobs.ledger import lock, output
 from jobs.ledger.shards import ShardRef, planned_shards, to_do
 
