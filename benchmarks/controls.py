@@ -26,9 +26,9 @@ from emotion.errors import InputError
 from emotion.evaluate.evaluation import Evaluation, evaluate
 from emotion.predict.predictor import Predictor
 from jobs import train
-from jobs._crossval_folds import COPIED, Video, predict_fold
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
+from jobs.folds.folds import COPIED, Video, predict_fold
 
 Control = Literal["none", "labels", "time"]
 Row = dict[str, Any]

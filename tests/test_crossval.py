@@ -14,8 +14,8 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.evaluation import evaluate
 from emotion.evaluate.outcome import Outcome
-from jobs._crossval_folds import fold_splits, read_folds, write_view
 from jobs.crossval import main, spread
+from jobs.folds.folds import fold_splits, read_folds, write_view
 from tests.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of, write_dataset
 
 

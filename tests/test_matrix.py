@@ -14,8 +14,8 @@ from emotion.evaluate.corpus_matrix import Cell, among, judge_cell, own_and_othe
 from emotion.evaluate.evaluation import evaluate
 from emotion.evaluate.outcome import Outcome
 from emotion.report.crossval import crossval_report, matrix_report
-from jobs._crossval_matrix import read_corpora
 from jobs.crossval import FIGURES, FOLD_FACTS, main, spread
+from jobs.folds.corpus_matrix import read_corpora
 from tests.pages import parsed
 from tests.test_crossval import write
 from tests.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of

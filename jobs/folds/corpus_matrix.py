@@ -13,8 +13,8 @@ from emotion.predict.predictor import Predictor
 from emotion.report.crossval import matrix_report
 from emotion.report.page import name_of
 from emotion.report.plots import matrix_plot
-from jobs._crossval_folds import Video, folder_of, predict_fold, read_folds, taught
 from jobs._evaluate_input import predictions_table
+from jobs.folds.folds import Video, folder_of, predict_fold, read_folds, taught
 
 MIN_CORPORA = 2
 

@@ -1,0 +1,1 @@
+"""Training and testing once per fold, or from each corpus to each."""
