@@ -180,9 +180,9 @@ def ray_feeds(
     flags: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[dict[str, Feed], int, int]:
     """jobs.train's own shares of the train split; batches in an epoch, and labels."""
-    from jobs._train_data import ReadClips, Share, clips_of
-    from jobs._train_input import read_input
     from jobs.common import cluster
+    from jobs.training.ingest import ReadClips, Share, clips_of
+    from jobs.training.input import read_input
 
     uri = str(Path(flags.dataset).resolve())
     data = read_input(uri, labels=None)

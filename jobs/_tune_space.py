@@ -16,8 +16,8 @@ from emotion.train.augment import Augment
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Parameters, Value
 from jobs import train
-from jobs._train_input import TrainInput
 from jobs.common.command import parse
+from jobs.training.input import TrainInput
 
 FIXED = (
     "dataset",

@@ -25,9 +25,9 @@ import ray
 from emotion import storage
 from emotion.errors import EmotionError, InputError
 from jobs import _hosts
-from jobs._mlflow import masked
 from jobs.common import cluster
 from jobs.common.command import parse
+from jobs.training.mlflow_client import masked
 
 RESERVED = ("dataset", "out", "address")
 """Flags of ``jobs.train`` that the tree decides, not a hyperparameter."""

@@ -23,15 +23,15 @@ from emotion.train.augment import parse_augment
 from emotion.train.checkpoint import EpochRow
 from emotion.train.pretrained import Loaded, load_pretrained
 from emotion.train.recipe import Balance, Loss, Precision, Recipe
-from jobs._mlflow import masked
-from jobs._mlflow_run import Tracker, begin_tracking
-from jobs._train_curves import Curves
-from jobs._train_fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
-from jobs._train_input import TrainInput, read_input
-from jobs._train_output import git_commit, make_package, write_outputs
-from jobs._train_worker import WorkerPlan
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, pairs, parse
+from jobs.training.fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
+from jobs.training.input import TrainInput, read_input
+from jobs.training.mlflow_client import masked
+from jobs.training.mlflow_run import Tracker, begin_tracking
+from jobs.training.output import git_commit, make_package, write_outputs
+from jobs.training.tensorboard import Curves
+from jobs.training.worker import WorkerPlan
 
 MLFLOW = ("mlflow_uri", "mlflow_experiment", "mlflow_model")
 MAY_CHANGE = ("out", "workers", "address", "max_minutes", "max_failures", "cache_gb", *MLFLOW)

@@ -26,7 +26,6 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.train.search_trial import Trial, ranked
 from jobs import train
-from jobs._train_input import TrainInput
 from jobs._tune_output import write_search
 from jobs._tune_search import (
     Scheduler,
@@ -41,6 +40,7 @@ from jobs._tune_trial import FAILED, Job, TrialRun, end_trial, read_trials, sett
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.lock import held
+from jobs.training.input import TrainInput
 
 MAY_CHANGE = ("out", "trials", "concurrent", "address")
 """Flags that may differ when a search goes on."""

@@ -15,8 +15,8 @@ from mlflow import MlflowClient
 
 from emotion.train.checkpoint import EpochRow
 from jobs import evaluate
-from jobs._mlflow import connect, masked
-from jobs._mlflow_run import Target, Tracker, open_tracker
+from jobs.training.mlflow_client import connect, masked
+from jobs.training.mlflow_run import Target, Tracker, open_tracker
 from tests.drawn_dataset import run, write_dataset
 from tests.test_evaluate import LINES, write_labels, write_scores
 from tests.test_imports import run_without
@@ -175,7 +175,7 @@ def test_a_server_that_does_not_answer_is_one_line(
 
 def test_without_mlflow_the_message_says_what_to_install() -> None:
     code = """
-from jobs._mlflow import connect
+from jobs.training.mlflow_client import connect
 from emotion.errors import InputError
 try:
     connect("http://127.0.0.1:1")
@@ -213,7 +213,7 @@ def test_what_a_server_missed_is_told_and_sent_later(
     capsys: pytest.CaptureFixture[str],
     comes_back: bool,
 ) -> None:
-    monkeypatch.setattr("jobs._mlflow_run.RETRY_S", 0.0)
+    monkeypatch.setattr("jobs.training.mlflow_run.RETRY_S", 0.0)
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "run/mlflow.json").unlink()
     target = Target(mlflow_uri, "faces", f"moody-{comes_back}")

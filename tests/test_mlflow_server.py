@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs._mlflow import connect
+from jobs.training.mlflow_client import connect
 from tests.drawn_dataset import run, write_dataset
 from tests.ports import free_port
 

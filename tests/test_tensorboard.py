@@ -11,7 +11,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
 from emotion.train.checkpoint import EpochRow
-from jobs._train_curves import FILE, SCALARS, Curves
+from jobs.training.tensorboard import FILE, SCALARS, Curves
 
 
 def crc32c(data: bytes) -> int:

@@ -8,7 +8,7 @@ import pytest
 from emotion.errors import InputError
 from emotion.models.transforms import decode_crops
 from emotion.train.batches import Batch
-from jobs._train_data import ReadClips, Share, clips_of
+from jobs.training.ingest import ReadClips, Share, clips_of
 from tests.drawn_dataset import LABELS, clip_row, write_dataset
 
 SHAPE = (4, 32, 32, 3)

@@ -19,9 +19,9 @@ from emotion.predict.drift import label_profile, measured_profile
 from emotion.predict.profiles import face_profiles, stored
 from emotion.train.checkpoint import EpochRow, RunState
 from emotion.train.pretrained import Loaded
-from jobs._train_clips import SLICED, read_clips, read_corpora, split_videos
-from jobs._train_input import TrainInput
-from jobs._train_worker import WorkerPlan
+from jobs.training.input import TrainInput
+from jobs.training.val_clips import SLICED, read_clips, read_corpora, split_videos
+from jobs.training.worker import WorkerPlan
 
 
 def make_package(

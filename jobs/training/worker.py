@@ -29,7 +29,7 @@ from emotion.train.learner import Learner, make_learner
 from emotion.train.loop import Totals, evaluate, train_epoch
 from emotion.train.losses import loss_weights
 from emotion.train.recipe import Recipe, lr_share
-from jobs._train_data import Share
+from jobs.training.ingest import Share
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,17 @@ from typing import Any
 
 from emotion import storage
 from emotion.train.checkpoint import EpochRow
-from jobs._mlflow import connect, faults, flat, flat_numbers, masked, no_answer, send_file
-from jobs._train_input import TrainInput
-from jobs._train_worker import WorkerPlan
+from jobs.training.input import TrainInput
+from jobs.training.mlflow_client import (
+    connect,
+    faults,
+    flat,
+    flat_numbers,
+    masked,
+    no_answer,
+    send_file,
+)
+from jobs.training.worker import WorkerPlan
 
 RETRY_S = 60.0
 """A server that did not answer is left alone for so long, so that epochs are told in time."""

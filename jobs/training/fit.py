@@ -21,10 +21,10 @@ from torch import Tensor
 from emotion.errors import InputError
 from emotion.package.model_package import weights_bytes
 from emotion.train.checkpoint import EpochRow, RunState, read_state
-from jobs._train_data import ReadClips, clips_of
-from jobs._train_input import TrainInput
-from jobs._train_worker import WorkerPlan, train_worker
 from jobs.common import cluster
+from jobs.training.ingest import ReadClips, clips_of
+from jobs.training.input import TrainInput
+from jobs.training.worker import WorkerPlan, train_worker
 
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait sleep: spinning ones took ten times as long on cores that others use too."""

@@ -1,0 +1,1 @@
+"""Clips of a dataset in, a run with its package out, on Ray Train."""
