@@ -26,8 +26,12 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.train.search_trial import Trial, ranked
 from jobs import train
-from jobs._tune_output import write_search
-from jobs._tune_search import (
+from jobs.common import cluster
+from jobs.common.command import one_line_errors, parse
+from jobs.ledger.lock import held
+from jobs.training.input import TrainInput
+from jobs.tuning.output import write_search
+from jobs.tuning.search import (
     Scheduler,
     Search,
     make_scheduler,
@@ -35,12 +39,8 @@ from jobs._tune_search import (
     max_epochs,
     parameters_text,
 )
-from jobs._tune_space import Space, base_config, check_space, models_of, read_space
-from jobs._tune_trial import FAILED, Job, TrialRun, end_trial, read_trials, settle, write_trial
-from jobs.common import cluster
-from jobs.common.command import one_line_errors, parse
-from jobs.ledger.lock import held
-from jobs.training.input import TrainInput
+from jobs.tuning.space import Space, base_config, check_space, models_of, read_space
+from jobs.tuning.trial import FAILED, Job, TrialRun, end_trial, read_trials, settle, write_trial
 
 MAY_CHANGE = ("out", "trials", "concurrent", "address")
 """Flags that may differ when a search goes on."""

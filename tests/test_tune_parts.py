@@ -21,13 +21,13 @@ from emotion.train.learner import make_learner
 from emotion.train.recipe import Recipe
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Trial, Value, ranked
-from jobs._tune_output import trials_table, write_search
-from jobs._tune_search import EPOCH, METRIC, make_scheduler, make_search, max_epochs
-from jobs._tune_space import base_config
-from jobs._tune_trial import Job, end_trial, last_state, read_trials, write_trial
 from jobs.common import cluster
 from jobs.training.fit import Workers, scaling
 from jobs.training.input import read_input
+from jobs.tuning.output import trials_table, write_search
+from jobs.tuning.search import EPOCH, METRIC, make_scheduler, make_search, max_epochs
+from jobs.tuning.space import base_config
+from jobs.tuning.trial import Job, end_trial, last_state, read_trials, write_trial
 from tests.drawn_dataset import write_dataset
 
 SPACE = parse_space(["lr=log:1e-4:1e-2", "model=choice:r3d_lite,cnn_gru", "epochs=int:4:12"])

@@ -11,7 +11,8 @@ from emotion.errors import InputError
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Value
 from jobs import train
-from jobs._tune_space import (
+from jobs.training.input import TrainInput
+from jobs.tuning.space import (
     FIXED,
     base_config,
     check_space,
@@ -21,7 +22,6 @@ from jobs._tune_space import (
     tunable,
     unused,
 )
-from jobs.training.input import TrainInput
 from tests.drawn_dataset import LABELS, SPEC
 
 COUNTS = ((7, 7, 7), (3, 3, 3), 21, 9, 7, 3, (1, 1, 1), 1)

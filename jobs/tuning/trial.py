@@ -21,10 +21,10 @@ from emotion.errors import EmotionError
 from emotion.train.checkpoint import FACTS, TENSORS, EpochRow, RunState, read_state
 from emotion.train.search_trial import Parameters, Status, Trial
 from jobs import train
-from jobs._tune_search import EPOCH, METRIC
-from jobs._tune_space import command_of, trial_config, unused
 from jobs.training.fit import OnEpoch
 from jobs.training.output import make_package, write_outputs
+from jobs.tuning.search import EPOCH, METRIC
+from jobs.tuning.space import command_of, trial_config, unused
 
 FAILED, DONE = "failed", "done"
 Report = dict[str, Any]

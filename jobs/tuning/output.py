@@ -14,9 +14,9 @@ from emotion.report.page import name_of
 from emotion.report.parallel_plot import parallel_plot
 from emotion.report.tuning import tuning_report
 from emotion.train.search_trial import Trial, ranked
-from jobs._tune_space import Space
-from jobs._tune_trial import Job, copy_package
 from jobs.training.input import TrainInput
+from jobs.tuning.space import Space
+from jobs.tuning.trial import Job, copy_package
 
 
 def write_search(

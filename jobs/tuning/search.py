@@ -22,7 +22,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from emotion.train.search_space import Dimension
 from emotion.train.search_trial import Parameters, Trial
-from jobs._tune_space import Space, ends
+from jobs.tuning.space import Space, ends
 
 Search = Literal["optuna", "random"]
 Scheduler = Literal["asha", "none"]

@@ -1,0 +1,1 @@
+"""A search over recipes on Ray Tune."""
