@@ -22,7 +22,8 @@ from emotion.validate import suites
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.rules import Suite, no_note
 from emotion.validate.suites import Declared
-from jobs._validation_groups import (
+from jobs.common.command import one_line_errors, parse
+from jobs.validating.groups import (
     GROUP_MB,
     Parts,
     cut_groups,
@@ -30,8 +31,7 @@ from jobs._validation_groups import (
     of_group,
     validate_group,
 )
-from jobs._validation_whole import validate_whole, whole_rules
-from jobs.common.command import one_line_errors, parse
+from jobs.validating.whole import validate_whole, whole_rules
 from schemas.tables import DATASETS
 
 MAX_REJECT_SHARE = 0.5
@@ -168,12 +168,12 @@ def _validate_groups(
     groups = [of_group(parts, group) for group in cut_groups(parts, max_mb=group_mb)]
     if len(groups) == 1:
         return validate_group(dataset_uri, groups[0], declared=declared)
-    from jobs import _validation_ray
     from jobs.common import cluster  # only where one process would be slow
+    from jobs.validating import on_ray
 
     with cluster.session(address):
         workers = cluster.cluster_cpus()
-        rows = _validation_ray.mapped(dataset_uri, groups, declared, workers=workers)
+        rows = on_ray.mapped(dataset_uri, groups, declared, workers=workers)
         ended = {row["number"]: json.loads(row["found"]) for row in rows.iter_rows()}
     found = [ended[number] for number in range(len(groups))]  # in order: the same examples
     counts: Counter[str] = Counter()
@@ -190,7 +190,7 @@ def _write(
     counts: dict[str, int],
     rules: dict[str, Suite],
 ) -> None:
-    from jobs._validation_docs import write_docs  # imports Great Expectations: seconds
+    from jobs.validating.data_docs import write_docs  # imports Great Expectations: seconds
 
     folder, title = storage.join(dataset_uri, "validation"), name_of(dataset_uri)
     docs = write_docs(storage.join(folder, "data_docs"), report, suites=rules, title=title)

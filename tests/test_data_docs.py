@@ -9,7 +9,7 @@ import pytest
 from emotion import storage
 from emotion.validate.result import Result, ValidationReport
 from emotion.validate.rules import no_note, present
-from jobs._validation_docs import write_docs
+from jobs.validating.data_docs import write_docs
 from tests.tiny_dataset import clean, tables_of, write_dataset
 
 SUITES = {

@@ -10,7 +10,7 @@ import pytest
 from emotion.errors import REASONS
 from emotion.validate.result import EXAMPLES, ValidationReport
 from emotion.validate.suites import Declared
-from schemas.expectations import checks, run_checks, validate_tables
+from jobs.validating.expectations import checks, run_checks, validate_tables
 from schemas.tables import DATASETS
 from tests.planted import DEFECTS, both, boxed, put, repeat
 from tests.tiny_dataset import CLIP_LEN, LABELS, SPEC, Rows, a_video, add, clean, tables_of

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion import storage
-from jobs._validation_groups import read_footers
 from jobs.validate_dataset import main, validate
+from jobs.validating.groups import read_footers
 from schemas.tables import DATASETS
 from tests.tiny_dataset import CROP, SPEC, a_video, add, clean, tables_of, write_dataset
 

@@ -14,8 +14,8 @@ import pytest
 from emotion import storage
 from emotion.validate.lookalikes import SubjectStore
 from emotion.validate.result import Result
-from jobs._validation_groups import list_parts
-from jobs._validation_whole import validate_whole
+from jobs.validating.groups import list_parts
+from jobs.validating.whole import validate_whole
 from schemas.tables import DATASETS
 from tests.tiny_dataset import (
     LABELS,

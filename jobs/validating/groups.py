@@ -103,7 +103,7 @@ def validate_group(
     Returns:
         The report, and the number of rows of each table.
     """
-    from schemas import expectations  # imports Great Expectations: seconds
+    from jobs.validating import expectations  # imports Great Expectations: seconds
 
     footers = read_footers(dataset_uri, parts)
     counts = {name: sum(f.num_rows for f in footers if f.dataset == name) for name in DATASETS}

@@ -9,8 +9,8 @@ from typing import Any
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.validate.suites import Declared
-from jobs._validation_groups import Parts, validate_group
 from jobs.common import cluster
+from jobs.validating.groups import Parts, validate_group
 
 
 class ValidateGroup:

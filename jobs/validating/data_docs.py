@@ -16,7 +16,7 @@ from typing import Any
 from emotion import storage
 from emotion.validate.result import Result, ValidationReport
 from emotion.validate.rules import Rule, Suite
-from schemas.expectations import expectation
+from jobs.validating.expectations import expectation
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -1,0 +1,1 @@
+"""Datasets in, a validation report out, on Ray and Great Expectations."""
