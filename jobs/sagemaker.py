@@ -20,7 +20,7 @@ import tyro
 from emotion import storage
 from emotion.errors import InputError
 from emotion.video.decode import SUFFIXES
-from jobs._sagemaker_requests import (
+from jobs.aws.requests import (
     Call,
     Deploy,
     Train,
@@ -30,7 +30,7 @@ from jobs._sagemaker_requests import (
     train_calls,
     transform_calls,
 )
-from jobs._sagemaker_send import check_calls, send, wait
+from jobs.aws.send import check_calls, send, wait
 from jobs.common.command import one_line_errors
 
 Verb = (

@@ -24,7 +24,7 @@ import ray
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
-from jobs import _hosts
+from jobs.aws import hosts
 from jobs.common import cluster
 from jobs.common.command import parse
 from jobs.training.mlflow_client import masked
@@ -171,7 +171,7 @@ def copy_package(uri: str, folder: Path) -> None:
         storage.write_bytes(str(target), storage.read_bytes(file.uri))
 
 
-def train_here(tree: Tree, hosts: _hosts.Hosts, *, address: str | None) -> None:
+def train_here(tree: Tree, hosts: hosts.Hosts, *, address: str | None) -> None:
     """Train on the Ray at ``address`` (None: one of its own) and leave the package in model/.
 
     Raises:
@@ -201,22 +201,22 @@ def train_here(tree: Tree, hosts: _hosts.Hosts, *, address: str | None) -> None:
 
 def run(tree: Tree) -> None:
     """This host's part of the job."""
-    hosts = _hosts.read_hosts(tree.hosts)
+    hosts = hosts.read_hosts(tree.hosts)
     if len(hosts.names) == 1:
         train_here(tree, hosts, address=None)
     elif hosts.is_head:
-        address = _hosts.start_head(hosts)
+        address = hosts.start_head(hosts)
         try:
             ray.init(address=address)
-            _hosts.wait_for_nodes(len(hosts.names))
+            hosts.wait_for_nodes(len(hosts.names))
             train_here(tree, hosts, address=address)
         finally:
             ray.shutdown()
-            _hosts.ray_command("stop")
+            hosts.ray_command("stop")
     else:
-        _hosts.join_head(hosts)
-        _hosts.wait_until_gone(hosts)
-        _hosts.ray_command("stop")
+        hosts.join_head(hosts)
+        hosts.wait_until_gone(hosts)
+        hosts.ray_command("stop")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

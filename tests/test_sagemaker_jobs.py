@@ -12,8 +12,8 @@ from moto.server import ThreadedMotoServer
 
 from emotion.errors import InputError
 from jobs import sagemaker
-from jobs._sagemaker_requests import Call, manifest_parts, record_id
-from jobs._sagemaker_send import check_calls, send
+from jobs.aws.requests import Call, manifest_parts, record_id
+from jobs.aws.send import check_calls, send
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/video-emotion:1"
 ROLE = "arn:aws:iam::123456789012:role/video-emotion"

@@ -11,7 +11,7 @@ import pytest
 
 from emotion.errors import InputError
 from jobs import sagemaker_train
-from jobs._hosts import (
+from jobs.aws.hosts import (
     Hosts,
     join_head,
     parse_hosts,

@@ -15,7 +15,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
 from emotion.errors import InputError
-from jobs._sagemaker_requests import Call
+from jobs.aws.requests import Call
 
 WAITERS = {
     "CreateTrainingJob": ("training_job_completed_or_stopped", "TrainingJobName"),

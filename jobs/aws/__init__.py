@@ -1,0 +1,1 @@
+"""Requests to SageMaker, and the hosts of a training job."""
