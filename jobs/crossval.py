@@ -31,7 +31,7 @@ from emotion.report.page import name_of
 from emotion.report.plots import confusion_plot
 from jobs._evaluate_input import predictions_table
 from jobs.common import cluster
-from jobs.common.command import one_line_errors, parse
+from jobs.common.command import masked, one_line_errors, parse
 from jobs.folds.corpus_matrix import print_matrix, read_corpora, run_matrix
 from jobs.folds.folds import (
     fold_splits,
@@ -41,7 +41,6 @@ from jobs.folds.folds import (
     taught,
     val_fold,
 )
-from jobs.training.mlflow_client import masked
 
 FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "coverage")
 FOLD_FACTS = ("war_interval", "uar_interval", "n_videos", "n_subjects")

@@ -41,8 +41,8 @@ from jobs._evaluate_input import (
     read_temperature,
     uncalibrated_probs,
 )
-from jobs.common.command import one_line_errors, parse
-from jobs.training.mlflow_client import log_evaluation, masked
+from jobs.common.command import masked, one_line_errors, parse
+from jobs.training.mlflow_client import log_evaluation
 
 MAX_MISTAKES = 60  # on one page, about 30 KB each
 

@@ -24,10 +24,9 @@ import ray
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
-from jobs.aws import hosts
+from jobs.aws import hosts as aws_hosts
 from jobs.common import cluster
-from jobs.common.command import parse
-from jobs.training.mlflow_client import masked
+from jobs.common.command import masked, parse
 
 RESERVED = ("dataset", "out", "address")
 """Flags of ``jobs.train`` that the tree decides, not a hyperparameter."""
@@ -201,7 +200,7 @@ def train_here(tree: Tree, hosts: hosts.Hosts, *, address: str | None) -> None:
 
 def run(tree: Tree) -> None:
     """This host's part of the job."""
-    hosts = hosts.read_hosts(tree.hosts)
+    hosts = aws_hosts.read_hosts(tree.hosts)
     if len(hosts.names) == 1:
         train_here(tree, hosts, address=None)
     elif hosts.is_head:

@@ -24,10 +24,9 @@ from emotion.train.checkpoint import EpochRow
 from emotion.train.pretrained import Loaded, load_pretrained
 from emotion.train.recipe import Balance, Loss, Precision, Recipe
 from jobs.common import cluster
-from jobs.common.command import one_line_errors, pairs, parse
+from jobs.common.command import masked, one_line_errors, pairs, parse
 from jobs.training.fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs.training.input import TrainInput, read_input
-from jobs.training.mlflow_client import masked
 from jobs.training.mlflow_run import Tracker, begin_tracking
 from jobs.training.output import git_commit, make_package, write_outputs
 from jobs.training.tensorboard import Curves

@@ -16,7 +16,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.detect import spec_for
 from jobs.build_dataset import main
-from jobs.common.command import expected_line
+from jobs.common.faults import expected_line
 from jobs.ledger import lock, output
 from jobs.ledger.probe import probe_chunk
 from tests.faults import (

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 
 from emotion.train.checkpoint import EpochRow
 from jobs import evaluate
-from jobs.training.mlflow_client import connect, masked
+from jobs.common.command import masked
+from jobs.training.mlflow_client import connect
 from jobs.training.mlflow_run import Target, Tracker, open_tracker
 from tests.drawn_dataset import run, write_dataset
 from tests.test_evaluate import LINES, write_labels, write_scores

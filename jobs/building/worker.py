@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.common.command import expected_errors, expected_line
+from jobs.common.faults import expected_errors, expected_line
 from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import functools
+import re
 import sys
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import tyro
 
-from emotion.errors import EmotionError, InputError
+from emotion.errors import InputError
+from jobs.common.faults import expected_errors, expected_line
 
 ConfigT = TypeVar("ConfigT")
-_FAULTS = (
-    errno.EIO,
-    errno.EBUSY,  # S3's SlowDown and ServiceUnavailable, after s3fs gave up
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.ESTALE,
-    errno.ENETUNREACH,
-    errno.EHOSTUNREACH,
-)
 
 
 class Main(Protocol):
@@ -83,38 +74,13 @@ def one_line_errors(main: Main) -> Main:
     return run
 
 
-def expected_errors() -> tuple[type[Exception], ...]:
-    """What may be nobody's bug; ``expected_line`` tells."""
-    return (EmotionError, *storage_errors())
+_SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(password|token|key)=[^&\s]+", re.IGNORECASE)
 
 
-def expected_line(err: BaseException) -> str | None:
-    """One line for an error that is nobody's bug; None for any other.
+def masked(text: str) -> str:
+    """``text`` without the user and password of the addresses in it.
 
-    >>> expected_line(ConnectionRefusedError(111, "Connection refused"))
-    '[Errno 111] Connection refused'
-    >>> expected_line(KeyError("a")) is None
-    True
+    >>> masked("http://me:secret@host:5000/x and postgresql://h/db?password=secret")
+    'http://***@host:5000/x and postgresql://h/db?***'
     """
-    if isinstance(err, EmotionError):
-        return str(err)
-    if isinstance(err, OSError) and not _is_storage_fault(err):
-        return None
-    if isinstance(err, storage_errors()):
-        return " ".join(str(err).split()) or type(err).__name__
-    return None
-
-
-def _is_storage_fault(err: OSError) -> bool:
-    """Whether the disk or the network failed; a file that is not where it must be is a bug."""
-    away = (ConnectionError, TimeoutError, PermissionError)
-    return isinstance(err, away) or err.errno in _FAULTS
-
-
-def storage_errors() -> tuple[type[Exception], ...]:
-    """What a storage that fails raises; boto's errors are no ``OSError``."""
-    try:
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError:
-        return (OSError,)
-    return (OSError, BotoCoreError, ClientError)
+    return _SECRET.sub("***", text)

@@ -21,7 +21,7 @@ from emotion.export.overlay import overlay
 from emotion.export.subtitles import subtitles
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
-from jobs.common.command import expected_errors, expected_line
+from jobs.common.faults import expected_errors, expected_line
 from jobs.ledger import output
 from jobs.ledger.parts import part_uri
 from jobs.ledger.shards import ShardRef, read_shard

@@ -20,7 +20,7 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.common.command import storage_errors
+from jobs.common.faults import storage_errors
 
 BEAT_S = 5.0
 STALE_S = 60.0

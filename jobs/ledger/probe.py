@@ -17,7 +17,7 @@ from emotion import storage
 from emotion.errors import VideoError
 from emotion.video.decode import Limits, probe
 from jobs.common import cluster
-from jobs.common.command import storage_errors
+from jobs.common.faults import storage_errors
 from jobs.ledger.shards import PROBED
 
 HERE_AT_MOST = 2000

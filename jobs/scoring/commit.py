@@ -18,7 +18,7 @@ from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
-from jobs.common.command import expected_errors, expected_line
+from jobs.common.faults import expected_errors, expected_line
 from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.plan import Row

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs.common.command import expected_errors, expected_line
+from jobs.common.faults import expected_errors, expected_line
 from jobs.ledger.parts import ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,8 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.common.command import storage_errors
+from jobs.common.command import masked
+from jobs.common.faults import storage_errors
 
 ENV = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -21,17 +21,6 @@ ENV = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with the password, if it has one
 }
-
-_SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(password|token|key)=[^&\s]+", re.IGNORECASE)
-
-
-def masked(text: str) -> str:
-    """``text`` without the user and password of the addresses in it.
-
-    >>> masked("http://me:secret@host:5000/x and postgresql://h/db?password=secret")
-    'http://***@host:5000/x and postgresql://h/db?***'
-    """
-    return _SECRET.sub("***", text)
 
 
 def connect(uri: str) -> Any:

@@ -15,16 +15,9 @@ from typing import Any
 
 from emotion import storage
 from emotion.train.checkpoint import EpochRow
+from jobs.common.command import masked
 from jobs.training.input import TrainInput
-from jobs.training.mlflow_client import (
-    connect,
-    faults,
-    flat,
-    flat_numbers,
-    masked,
-    no_answer,
-    send_file,
-)
+from jobs.training.mlflow_client import connect, faults, flat, flat_numbers, no_answer, send_file
 from jobs.training.worker import WorkerPlan
 
 RETRY_S = 60.0
