@@ -12,9 +12,29 @@ from ray.util.metrics import Counter as RayCounter
 from emotion import storage
 from emotion.errors import InputError
 from jobs.common import cluster
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, Dataset, from_items
+from emotion.errors import EmotionError
+from emotion.predict.predictor import Engine, Predictor
+from jobs.common import cluster
+from jobs.common.progress import Progress
+from jobs.ledger.shards import ShardRef
+from jobs.reading.chunks import finished_segments, segment_name
+from jobs.reading.shard_reader import Reading
+from jobs.scoring.commit import Commit, Committer, OpenShard
+from jobs.scoring.metrics import LiveCounts
+from jobs.scoring.read import ReadClips, ReadVideos, SeeSegment
+from schemas.tables import FLOATS
 
 if TYPE_CHECKING:
-    from jobs.scoring.stream import Streamed
+    
 
 PREFIX = "video_emotion_score"
 
@@ -113,3 +133,26 @@ def prometheus(metrics: Mapping[str, Any]) -> bytes:
     for reason, count in metrics["rejects"].items():
         rejects.labels(reason).set(count)
     return bytes(generate_latest(registry))
+
+
+@dataclass
+class Streamed:
+    """What was done, for the run's metrics.
+
+    Attributes:
+        counts: rows by table.
+        rejects: videos by reason.
+        frames: sampled frames.
+        video_s: seconds of video.
+        model_busy_s: seconds in which models computed, over all of them.
+        num_models: models that ran at most.
+        wall_s: of the whole.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+    frames: int = 0
+    video_s: float = 0.0
+    model_busy_s: float = 0.0
+    num_models: int = 0
+    wall_s: float = 0.0

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +29,7 @@ from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import finished_segments, segment_name
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import Commit, Committer, OpenShard
-from jobs.scoring.metrics import LiveCounts
+from jobs.scoring.metrics import LiveCounts, Streamed
 from jobs.scoring.read import ReadClips, ReadVideos, SeeSegment
 from schemas.tables import FLOATS
 
@@ -61,29 +60,6 @@ class Stages:
     yunet_model: bytes | None
     batch_size: int
     gpu_share: float
-
-
-@dataclass
-class Streamed:
-    """What was done, for the run's metrics.
-
-    Attributes:
-        counts: rows by table.
-        rejects: videos by reason.
-        frames: sampled frames.
-        video_s: seconds of video.
-        model_busy_s: seconds in which models computed, over all of them.
-        num_models: models that ran at most.
-        wall_s: of the whole.
-    """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    rejects: Counter[str] = field(default_factory=Counter)
-    frames: int = 0
-    video_s: float = 0.0
-    model_busy_s: float = 0.0
-    num_models: int = 0
-    wall_s: float = 0.0
 
 
 class ScoreClips:
