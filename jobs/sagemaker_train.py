@@ -170,7 +170,7 @@ def copy_package(uri: str, folder: Path) -> None:
         storage.write_bytes(str(target), storage.read_bytes(file.uri))
 
 
-def train_here(tree: Tree, hosts: hosts.Hosts, *, address: str | None) -> None:
+def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> None:
     """Train on the Ray at ``address`` (None: one of its own) and leave the package in model/.
 
     Raises:

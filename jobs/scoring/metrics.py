@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from ray.util.metrics import Counter as RayCounter
@@ -12,29 +14,6 @@ from ray.util.metrics import Counter as RayCounter
 from emotion import storage
 from emotion.errors import InputError
 from jobs.common import cluster
-import itertools
-import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-import pyarrow as pa
-import ray
-from ray.data import ActorPoolStrategy, Dataset, from_items
-from emotion.errors import EmotionError
-from emotion.predict.predictor import Engine, Predictor
-from jobs.common import cluster
-from jobs.common.progress import Progress
-from jobs.ledger.shards import ShardRef
-from jobs.reading.chunks import finished_segments, segment_name
-from jobs.reading.shard_reader import Reading
-from jobs.scoring.commit import Commit, Committer, OpenShard
-from jobs.scoring.metrics import LiveCounts
-from jobs.scoring.read import ReadClips, ReadVideos, SeeSegment
-from schemas.tables import FLOATS
-
-if TYPE_CHECKING:
-    
 
 PREFIX = "video_emotion_score"
 
