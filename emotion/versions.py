@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
+import subprocess
+from pathlib import Path
+
+from emotion.package.model_package import versions
 
 
 def versions(*names: str) -> dict[str, str]:
@@ -49,3 +53,20 @@ def pipeline_versions() -> dict[str, str]:
         "torch",
     )
     return versions(*names)
+
+
+def git_commit() -> str | None:
+    """Of the checkout that this code runs from, ``-dirty`` where files differ from it.
+
+    None where it was installed otherwise.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty"]
+    command.append("--exclude=*")  # never by a tag's name
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):  # no git here, or the checkout is another user's
+        return None
+    return found.stdout.strip()

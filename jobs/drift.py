@@ -10,14 +10,14 @@ set's. Drift says that something is different, not that it is wrong: look before
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.predict.drift import ALARM, WATCH, Drift, Profile, compare, read_profiles
-from emotion.predict.profiles import score_profiles
+from emotion.predict.drift import ALARM, WATCH
+from emotion.predict.profiles import drifts, read_baseline, score_profiles
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.output import SUCCESS
 
@@ -48,28 +48,6 @@ class Config:
             raise InputError(f"--watch {self.watch} must be above 0 and at most --alarm")
         if self.least < 1:
             raise InputError(f"--least is {self.least}, it must be 1 or more")
-
-
-def drifts(
-    scores: str,
-    baseline: Mapping[str, Profile],
-    *,
-    labels: Sequence[str],
-    watch: float = WATCH,
-    alarm: float = ALARM,
-    least: int = 50,
-) -> list[Drift]:
-    """Each variable of a score set against its baseline."""
-    now = score_profiles(scores, labels)
-    return [
-        compare(baseline.get(name), profile, watch=watch, alarm=alarm, least=least)
-        for name, profile in now.items()
-    ]
-
-
-def read_baseline(training: Mapping[str, Any]) -> dict[str, Profile]:
-    """What a package's facts of its training say of the data; empty: nothing."""
-    return read_profiles(training.get("baseline") or {})
 
 
 def run(config: Config) -> int:

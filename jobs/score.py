@@ -20,6 +20,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.package.model_package import ModelPackage
 from emotion.predict.predictor import Engine, load_parts
+from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.segments import SegmentRule
 from emotion.predict.video import detector_weights
 from emotion.report.scores import scores_report
@@ -27,7 +28,6 @@ from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
-from jobs.drift import drifts, read_baseline
 from jobs.ledger import lock, output
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations

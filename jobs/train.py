@@ -23,12 +23,13 @@ from emotion.train.augment import parse_augment
 from emotion.train.checkpoint import EpochRow
 from emotion.train.pretrained import Loaded, load_pretrained
 from emotion.train.recipe import Balance, Loss, Precision, Recipe
+from emotion.versions import git_commit
 from jobs.common import cluster
 from jobs.common.command import masked, one_line_errors, pairs, parse
 from jobs.training.fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs.training.input import TrainInput, read_input
 from jobs.training.mlflow_run import Tracker, begin_tracking
-from jobs.training.output import git_commit, make_package, write_outputs
+from jobs.training.output import make_package, write_outputs
 from jobs.training.tensorboard import Curves
 from jobs.training.worker import WorkerPlan
 

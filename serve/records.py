@@ -18,7 +18,7 @@ from emotion.predict.mixture import pool_clips
 from schemas.api import ErrorDetail, RecordAnswer, RecordRequest, VideoAnswer
 from serve.errors import RequestError
 from serve.scoring import Worker
-from serve.web import fetched_async
+from serve.sources import fetched_async
 
 
 def parse_record(line: bytes) -> RecordRequest:

@@ -7,12 +7,15 @@ no prefix allowed, only uploads are answered.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
 
 from emotion import storage
 from emotion.errors import VideoError
-from serve.errors import RequestError
+from serve.errors import RequestError, video_request_error
+from serve.sources import fetched
 
 # fsspec chains filesystems at "::" and takes versions and options after "?" and "#".
 _FORBIDDEN = ("::", "?", "#", "\\", "\0", "%")
@@ -79,4 +82,22 @@ def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Pa
             raise VideoError("missing", f"there is no {uri!r}") from err
         except OSError as err:
             raise VideoError("storage_error", f"{uri!r} could not be read: {err}") from err
+        yield path
+
+
+@contextlib.asynccontextmanager
+async def fetched_async(
+    uri: str, prefixes: tuple[str, ...], *, max_bytes: int
+) -> AsyncIterator[Path]:
+    """``serve.sources.fetched`` off the event loop.
+
+    Raises:
+        RequestError: 403 not allowed, 404 missing, 413 too large, 502 storage trouble.
+    """
+    with contextlib.ExitStack() as stack:
+        source = fetched(uri, prefixes, max_bytes=max_bytes)
+        try:
+            path = await run_in_threadpool(stack.enter_context, source)
+        except VideoError as err:
+            raise video_request_error(err) from err
         yield path

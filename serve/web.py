@@ -13,14 +13,12 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 
-from emotion.errors import VideoError
 from emotion.video.decode import Limits
 from schemas.api import ErrorAnswer, InfoAnswer, UriRequest, VideoAnswer
-from serve.errors import RequestError, add_handlers, video_request_error
+from serve.errors import RequestError, add_handlers
 from serve.scoring import VideoScorer, Worker
-from serve.sources import fetched
+from serve.sources import fetched_async
 from serve.uploads import read_small, received_form
 
 _BODIES = {
@@ -124,24 +122,6 @@ def parse_uri(body: bytes) -> str:
         where = ".".join(str(part) for part in first["loc"]) or "body"
         reason = "missing_field" if first["type"] == "missing" else "bad_json"
         raise RequestError(400, reason, f"{where}: {first['msg']}") from err
-
-
-@contextlib.asynccontextmanager
-async def fetched_async(
-    uri: str, prefixes: tuple[str, ...], *, max_bytes: int
-) -> AsyncIterator[Path]:
-    """``serve.sources.fetched`` off the event loop.
-
-    Raises:
-        RequestError: 403 not allowed, 404 missing, 413 too large, 502 storage trouble.
-    """
-    with contextlib.ExitStack() as stack:
-        source = fetched(uri, prefixes, max_bytes=max_bytes)
-        try:
-            path = await run_in_threadpool(stack.enter_context, source)
-        except VideoError as err:
-            raise video_request_error(err) from err
-        yield path
 
 
 def _page() -> tuple[str, dict[str, str]]:

@@ -177,3 +177,15 @@ def ece(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS) 
     whole = sum(b.count for b in bins)
     gaps = sum(b.count * abs(b.confidence - b.accuracy) for b in bins)
     return round(float(gaps / whole), 12) if whole else 0.0
+
+
+def softmax(logits: ArrayLike, *, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities of (N, K) logits that are divided by ``temperature`` first.
+
+    >>> softmax([[0.0, 0.0]])
+    array([[0.5, 0.5]])
+    """
+    scaled_NK = np.asarray(logits, np.float64) / temperature
+    raised_NK = np.exp(scaled_NK - scaled_NK.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = raised_NK / raised_NK.sum(axis=1, keepdims=True)
+    return shares

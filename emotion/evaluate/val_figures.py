@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from emotion.evaluate.calibration import softmax
 from emotion.evaluate.evaluation import evaluate
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.slices import slice_by
@@ -27,18 +28,6 @@ class ClipFacts:
 
     subject_id: str
     columns: Mapping[str, str]
-
-
-def softmax(logits: ArrayLike, *, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Probabilities of (N, K) logits that are divided by ``temperature`` first.
-
-    >>> softmax([[0.0, 0.0]])
-    array([[0.5, 0.5]])
-    """
-    scaled_NK = np.asarray(logits, np.float64) / temperature
-    raised_NK = np.exp(scaled_NK - scaled_NK.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = raised_NK / raised_NK.sum(axis=1, keepdims=True)
-    return shares
 
 
 def clip_outcomes(

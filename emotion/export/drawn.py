@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from emotion.colours import colour
 from emotion.export.overlay import DrawnTrack
 from emotion.predict.spans import person, spans_of
-from emotion.report.timeline import colour
 from schemas.scores import prob_column
 
 Rows = Iterable[Mapping[str, Any]]

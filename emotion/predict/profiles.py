@@ -11,7 +11,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
-from emotion.predict.drift import EDGES, Profile, label_profile, measured_profile
+from emotion.predict.drift import (
+    ALARM,
+    EDGES,
+    WATCH,
+    Drift,
+    Profile,
+    compare,
+    label_profile,
+    measured_profile,
+    read_profiles,
+)
+from emotion.predict.profiles import score_profiles
 
 OF_FACES = {"face_px": "size_px", "brightness": "brightness"}
 """Variables that the faces table tells, by column."""
@@ -58,3 +69,25 @@ def _parts(uri: str, columns: list[str]) -> Iterator[pa.Table]:
     for file in storage.list_files(uri, suffixes=(".parquet",)):
         with storage.local_copy(file.uri) as path:
             yield pq.read_table(path, columns=columns)
+
+
+def drifts(
+    scores: str,
+    baseline: Mapping[str, Profile],
+    *,
+    labels: Sequence[str],
+    watch: float = WATCH,
+    alarm: float = ALARM,
+    least: int = 50,
+) -> list[Drift]:
+    """Each variable of a score set against its baseline."""
+    now = score_profiles(scores, labels)
+    return [
+        compare(baseline.get(name), profile, watch=watch, alarm=alarm, least=least)
+        for name, profile in now.items()
+    ]
+
+
+def read_baseline(training: Mapping[str, Any]) -> dict[str, Profile]:
+    """What a package's facts of its training say of the data; empty: nothing."""
+    return read_profiles(training.get("baseline") or {})

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
+from emotion.colours import colour
 from emotion.predict.drift import Drift
 from emotion.report.charts import bars, histogram
 from emotion.report.page import name_of, render
-from emotion.report.timeline import colour
 
 MAX_ROWS = 500
 MAX_FOLDERS = 40

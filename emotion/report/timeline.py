@@ -10,20 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.colours import colour
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, told apart by colour-blind eyes too; the web page has the same.
-COLOURS = {
-    "neutral": "#9aa0a6",
-    "happy": "#e69f00",
-    "sad": "#0072b2",
-    "angry": "#d55e00",
-    "surprise": "#56b4e9",
-    "fear": "#cc79a7",
-    "disgust": "#009e73",
-}
-_SPARE = ("#f0e442", "#332288", "#882255", "#44aa99", "#117733", "#aa4499")
 _INCHES = (12.0, 4.4)
 
 
@@ -84,15 +75,6 @@ def timeline_png(
     sink = io.BytesIO()
     figure.savefig(sink, format="png")
     return sink.getvalue()
-
-
-def colour(label: str, labels: Sequence[str]) -> str:
-    """The colour of a label: its own, or one by its place in the set.
-
-    >>> colour("happy", ["happy"]), colour("tense", ["calm", "tense"])
-    ('#e69f00', '#332288')
-    """
-    return COLOURS.get(label, _SPARE[list(labels).index(label) % len(_SPARE)])
 
 
 def _draw_crops(axes: Axes, moments: Sequence[Moment], *, count: int = 14) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from emotion.colours import colour
 from emotion.predict.spans import person
 from emotion.report.page import data_uri, name_of, render
-from emotion.report.timeline import colour
 from emotion.video.decode import Limits, VideoFacts, sample_frames
 from schemas.scores import prob_column, share_column
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emotion import storage
-from emotion.evaluate.calibration import fit_temperature
+from emotion.evaluate.calibration import fit_temperature, softmax
 from emotion.evaluate.metrics import scores
-from emotion.evaluate.val_figures import clip_outcomes, softmax, val_figures
+from emotion.evaluate.val_figures import clip_outcomes, val_figures
 from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
 from emotion.predict.drift import label_profile, measured_profile
 from emotion.predict.profiles import face_profiles, stored
@@ -116,23 +114,6 @@ def total_gpu_s(rows: Sequence[EpochRow]) -> float | None:
     """Of all epochs; None where none had a GPU."""
     held = [row.gpu_s for row in rows if row.gpu_s is not None]
     return round(sum(held), 1) if held else None
-
-
-def git_commit() -> str | None:
-    """Of the checkout that this code runs from, ``-dirty`` where files differ from it.
-
-    None where it was installed otherwise.
-    """
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty"]
-    command.append("--exclude=*")  # never by a tag's name
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):  # no git here, or the checkout is another user's
-        return None
-    return found.stdout.strip()
 
 
 def write_outputs(out: str, state: RunState, package: ModelPackage, *, fault: str | None) -> None:
