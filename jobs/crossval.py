@@ -26,10 +26,10 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.evaluation import Evaluation, evaluate
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.score_set import predictions_table
 from emotion.report.crossval import crossval_report
 from emotion.report.page import name_of
 from emotion.report.plots import confusion_plot
-from jobs._evaluate_input import predictions_table
 from jobs.common import cluster
 from jobs.common.command import masked, one_line_errors, parse
 from jobs.folds.corpus_matrix import print_matrix, read_corpora, run_matrix

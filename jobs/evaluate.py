@@ -15,11 +15,20 @@ from typing import Any, Literal
 from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.curves import LabelCurves
+from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.score_set import (
+    ScoreSet,
+    clip_figures,
+    join_labels,
+    predictions_table,
+    read_scores,
+    uncalibrated_probs,
+)
 from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
-from emotion.package.model_package import add_to_card
+from emotion.package.model_package import add_to_card, load_package
 from emotion.report.evaluation import evaluation_report
 from emotion.report.evaluation_plots import (
     learning_plot,
@@ -31,16 +40,6 @@ from emotion.report.evaluation_plots import (
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of
 from emotion.report.plots import Plot, confusion_plot
-from jobs._evaluate_input import (
-    ScoreSet,
-    clip_figures,
-    dataset_facts,
-    join_labels,
-    predictions_table,
-    read_scores,
-    read_temperature,
-    uncalibrated_probs,
-)
 from jobs.common.command import masked, one_line_errors, parse
 from jobs.training.mlflow_client import log_evaluation
 
@@ -289,3 +288,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     raise SystemExit(main())
+
+
+def read_temperature(scores: ScoreSet, package: str | None) -> float | None:
+    """What the package divided its logits by; None where neither address says it.
+
+    Args:
+        scores: its config.json may say.
+        package: ``--package``, the package that made it; asked where the score set does not say.
+
+    Raises:
+        InputError: if the package is another than the one that made the scores.
+        PackageError: if there is no such package.
+    """
+    if package is not None:
+        found = load_package(package)
+        if found.model_id != scores.config.get("model_id"):
+            raise InputError(
+                f"--package {package} is model {found.model_id}, --scores {scores.uri} was made "
+                f"with {scores.config.get('model_id')}; name that model's package"
+            )
+        return found.temperature
+    stored = scores.config.get("temperature")
+    return None if stored is None else float(stored)

@@ -9,8 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from emotion.evaluate.curve_intervals import area_intervals
-from emotion.evaluate.curves import MAX_POINTS, areas, label_curves, precision_recall, roc
+from emotion.evaluate.curves import (
+    MAX_POINTS,
+    area_intervals,
+    areas,
+    label_curves,
+    precision_recall,
+    roc,
+)
 from emotion.evaluate.evaluation import evaluate, test_set_digest
 from emotion.evaluate.outcome import Outcome
 

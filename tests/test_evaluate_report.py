@@ -13,12 +13,13 @@ import pytest
 
 from emotion import storage
 from emotion.evaluate.calibration import retemper
+from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.score_set import read_scores, uncalibrated_probs
 from emotion.models.registry import build_model, default_args
 from emotion.package.model_package import ModelPackage, save_package, weights_bytes
 from emotion.predict.mixture import pool_clips
 from emotion.report.mistakes import MAX_CROPS, SIDE_PX, make_strip, surest_mistakes
-from jobs._evaluate_input import dataset_facts, read_scores, uncalibrated_probs
 from jobs.evaluate import main
 from schemas.scores import prob_column, scored_videos_schema, scores_schema
 from schemas.tables import rows_table

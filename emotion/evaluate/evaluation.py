@@ -19,8 +19,7 @@ import numpy as np
 from emotion.errors import InputError
 from emotion.evaluate.bootstrap import bootstrap, class_intervals, figures, subject_names, tally
 from emotion.evaluate.calibration import ReliabilityBin, reliability_bins
-from emotion.evaluate.curve_intervals import area_intervals
-from emotion.evaluate.curves import LabelCurves, label_curves
+from emotion.evaluate.curves import LabelCurves, area_intervals, label_curves
 from emotion.evaluate.metrics import ClassScore, scores
 from emotion.evaluate.outcome import Outcome as Outcome
 

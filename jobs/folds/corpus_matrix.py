@@ -9,11 +9,11 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.corpus_matrix import Cell, judge_cell, own_and_others
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.score_set import predictions_table
 from emotion.predict.predictor import Predictor
 from emotion.report.crossval import matrix_report
 from emotion.report.page import name_of
 from emotion.report.plots import matrix_plot
-from jobs._evaluate_input import predictions_table
 from jobs.folds.folds import Video, folder_of, predict_fold, read_folds, taught
 
 MIN_CORPORA = 2

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from emotion import storage
+from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.val_figures import ClipFacts
-from jobs._evaluate_input import dataset_facts
 
 SLICED = ("corpus", "light", "face_px")
 """Columns that a package tells its val figures by, where the dataset has them."""

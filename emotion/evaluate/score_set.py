@@ -17,7 +17,6 @@ from emotion.evaluate.calibration import retemper
 from emotion.evaluate.metrics import uar
 from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
-from emotion.package.model_package import load_package
 from emotion.splits import assign_split
 from schemas.scores import prob_column
 
@@ -82,29 +81,6 @@ def read_scores(scores_uri: str) -> ScoreSet:
             if all(row[name] is not None for name in names)
         },
     )
-
-
-def read_temperature(scores: ScoreSet, package: str | None) -> float | None:
-    """What the package divided its logits by; None where neither address says it.
-
-    Args:
-        scores: its config.json may say.
-        package: ``--package``, the package that made it; asked where the score set does not say.
-
-    Raises:
-        InputError: if the package is another than the one that made the scores.
-        PackageError: if there is no such package.
-    """
-    if package is not None:
-        found = load_package(package)
-        if found.model_id != scores.config.get("model_id"):
-            raise InputError(
-                f"--package {package} is model {found.model_id}, --scores {scores.uri} was made "
-                f"with {scores.config.get('model_id')}; name that model's package"
-            )
-        return found.temperature
-    stored = scores.config.get("temperature")
-    return None if stored is None else float(stored)
 
 
 def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
@@ -232,44 +208,6 @@ def join_labels(
 def _facts(row: LabelRow) -> dict[str, str]:
     own = {"corpus": row.corpus or "", "fold": row.fold or "", "label": row.label}
     return {**row.extra, **{name: text for name, text in own.items() if text}}
-
-
-def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
-    """Columns to slice by that a dataset measured, by the video's uri.
-
-    They are ``video_fps``, ``video_height``, ``video_codec``, ``face_px`` (mean size of the tracked
-    faces) and ``light`` (mean luma of the sampled frames, 0 to 255).
-
-    Raises:
-        InputError: if there is no dataset.
-    """
-    videos = storage.read_tables(
-        storage.join(dataset_uri, "videos"),
-        columns=["video_id", "uri", "fps", "height", "codec"],
-    ).to_pylist()
-    light = _means(dataset_uri, "frames", "brightness")
-    sizes = _means(dataset_uri, "tracks", "mean_size_px")
-    found = {}
-    for row in videos:
-        facts = {
-            "video_fps": row["fps"] and f"{row['fps']:.3f}",
-            "video_height": row["height"],
-            "video_codec": row["codec"],
-            "light": light.get(row["video_id"]),
-            "face_px": sizes.get(row["video_id"]),
-        }
-        found[row["uri"]] = {name: "" if v is None else str(v) for name, v in facts.items()}
-    return found
-
-
-def _means(dataset_uri: str, table: str, column: str) -> dict[str, str]:
-    uri = storage.join(dataset_uri, table)
-    if not storage.list_files(uri, suffixes=(".parquet",)):
-        return {}
-    rows = storage.read_tables(uri, columns=["video_id", column])
-    means = rows.group_by("video_id").aggregate([(column, "mean")])
-    pairs = zip(means["video_id"].to_pylist(), means[f"{column}_mean"].to_pylist(), strict=True)
-    return {str(name): f"{value:.2f}" for name, value in pairs if value is not None}
 
 
 def predictions_table(outcomes: Sequence[Outcome], labels: Sequence[str]) -> pa.Table:

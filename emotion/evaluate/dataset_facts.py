@@ -1,0 +1,43 @@
+"""Columns to slice an evaluation by that a dataset measured."""
+
+from __future__ import annotations
+
+from emotion import storage
+
+
+def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
+    """Columns to slice by that a dataset measured, by the video's uri.
+
+    They are ``video_fps``, ``video_height``, ``video_codec``, ``face_px`` (mean size of the tracked
+    faces) and ``light`` (mean luma of the sampled frames, 0 to 255).
+
+    Raises:
+        InputError: if there is no dataset.
+    """
+    videos = storage.read_tables(
+        storage.join(dataset_uri, "videos"),
+        columns=["video_id", "uri", "fps", "height", "codec"],
+    ).to_pylist()
+    light = _means(dataset_uri, "frames", "brightness")
+    sizes = _means(dataset_uri, "tracks", "mean_size_px")
+    found = {}
+    for row in videos:
+        facts = {
+            "video_fps": row["fps"] and f"{row['fps']:.3f}",
+            "video_height": row["height"],
+            "video_codec": row["codec"],
+            "light": light.get(row["video_id"]),
+            "face_px": sizes.get(row["video_id"]),
+        }
+        found[row["uri"]] = {name: "" if v is None else str(v) for name, v in facts.items()}
+    return found
+
+
+def _means(dataset_uri: str, table: str, column: str) -> dict[str, str]:
+    uri = storage.join(dataset_uri, table)
+    if not storage.list_files(uri, suffixes=(".parquet",)):
+        return {}
+    rows = storage.read_tables(uri, columns=["video_id", column])
+    means = rows.group_by("video_id").aggregate([(column, "mean")])
+    pairs = zip(means["video_id"].to_pylist(), means[f"{column}_mean"].to_pylist(), strict=True)
+    return {str(name): f"{value:.2f}" for name, value in pairs if value is not None}
