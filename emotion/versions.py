@@ -8,8 +8,6 @@ import platform
 import subprocess
 from pathlib import Path
 
-from emotion.package.model_package import versions
-
 
 def versions(*names: str) -> dict[str, str]:
     """Python's version and those of the named packages; ``source`` for one that is not installed.

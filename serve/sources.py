@@ -15,7 +15,6 @@ from starlette.concurrency import run_in_threadpool
 from emotion import storage
 from emotion.errors import VideoError
 from serve.errors import RequestError, video_request_error
-from serve.sources import fetched
 
 # fsspec chains filesystems at "::" and takes versions and options after "?" and "#".
 _FORBIDDEN = ("::", "?", "#", "\\", "\0", "%")

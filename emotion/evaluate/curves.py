@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotion.evaluate.bootstrap import draws, intervals, subject_names
-from emotion.evaluate.curves import Floats, areas
 from emotion.evaluate.outcome import Outcome
 
 Floats = NDArray[np.float64]

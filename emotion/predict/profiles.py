@@ -22,7 +22,6 @@ from emotion.predict.drift import (
     measured_profile,
     read_profiles,
 )
-from emotion.predict.profiles import score_profiles
 
 OF_FACES = {"face_px": "size_px", "brightness": "brightness"}
 """Variables that the faces table tells, by column."""
