@@ -35,7 +35,7 @@ from jobs.ledger.plan import Plan, plan_labelled
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.shards import Change, ShardRef, extend_plan
 from jobs.reading.shard_reader import Reading
-from jobs.validate_dataset import print_report, validate
+from jobs.validating.validate import print_report, validate
 from schemas.tables import DATASETS
 
 

@@ -64,7 +64,7 @@ def test_pages_link_only_to_what_is_there(store: str) -> None:
 
 @pytest.mark.parametrize("quality, links", [(0.9, 0), (3.0, 1)], ids=["valid", "not valid"])
 def test_our_own_page_needs_nothing_from_elsewhere(store: str, quality: float, links: int) -> None:
-    from jobs.validate_dataset import validate
+    from jobs.validating.validate import validate
 
     rows = clean()
     rows["clips"][0]["quality"] = quality

@@ -15,8 +15,8 @@ from emotion.errors import REASONS
 from emotion.validate.crops import crop_problem, looked_at
 from emotion.validate.result import ValidationReport, from_json
 from emotion.validate.suites import Declared
-from jobs.validate_dataset import validate
 from jobs.validating.groups import cut_pieces, list_parts, read_footers, validate_group
+from jobs.validating.validate import validate
 from schemas.tables import DATASETS
 from tests.tiny_dataset import (
     CLIP_LEN,

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion import storage
-from jobs.validate_dataset import main, validate
+from jobs.validate_dataset import main
 from jobs.validating.groups import read_footers
+from jobs.validating.validate import validate
 from schemas.tables import DATASETS
 from tests.tiny_dataset import CROP, SPEC, a_video, add, clean, tables_of, write_dataset
 

@@ -1,0 +1,192 @@
+"""Validate a dataset: every group of shards, and the whole."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from emotion import storage
+from emotion.errors import REASONS, InputError
+from emotion.extract.spec import ExtractionSpec
+from emotion.report.page import name_of
+from emotion.report.validation import validation_report
+from emotion.validate import suites
+from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
+from emotion.validate.rules import Suite, no_note
+from emotion.validate.suites import Declared
+from jobs.validating.groups import (
+    GROUP_MB,
+    Parts,
+    cut_groups,
+    list_parts,
+    of_group,
+    validate_group,
+)
+from jobs.validating.whole import validate_whole, whole_rules
+from schemas.tables import DATASETS
+
+MAX_REJECT_SHARE = 0.5
+
+
+PLAN_PART = "part-plan.parquet"  # rejects alone has it: what was left out before reading
+
+
+_EVERY_PART = "every shard has a part in each table"
+
+
+def validate(
+    dataset_uri: str,
+    *,
+    max_reject_share: float = MAX_REJECT_SHARE,
+    group_mb: float = GROUP_MB,
+    address: str | None = None,
+) -> ValidationReport:
+    """Check every part and row of a dataset and write ``validation/`` beside them.
+
+    Rules on rows and videos run on groups of shards: one group here, several in Ray's workers.
+    Rules across the whole follow. When a part is missing or has wrong columns, rows are not read.
+
+    Args:
+        dataset_uri: the dataset folder.
+        max_reject_share: share of the labelled videos that may be left out.
+        group_mb: size of a group: of its frames, faces and tracks on storage.
+        address: where several groups run, if no Ray is connected: see ``jobs.common.cluster.session``.
+
+    Raises:
+        InputError: if there is no dataset at the address, or a part is not Parquet.
+    """
+    spec, declared = _declared(dataset_uri)
+    parts = list_parts(dataset_uri)
+    report, counts = _parts_report(parts), dict.fromkeys(DATASETS, 0)
+    if report.success:
+        found, counts = _validate_groups(dataset_uri, parts, declared, group_mb, address)
+        report = merged([report, found])
+    if all(result.success for result in report.results if result.dataset in ("parts", "columns")):
+        whole = validate_whole(
+            dataset_uri, parts, labels=declared.labels, max_reject_share=max_reject_share
+        )
+        report = merged([report, whole])
+    _write(
+        dataset_uri,
+        report,
+        spec=spec,
+        counts=counts,
+        rules=all_rules(declared, max_reject_share=max_reject_share),
+    )
+    return report
+
+
+def all_rules(declared: Declared, *, max_reject_share: float) -> dict[str, Suite]:
+    """Every rule that a report may tell of, by dataset."""
+    labels, clip_len = declared.labels, declared.clip_len
+    found = {
+        "parts": (no_note("note", _EVERY_PART), *suites.parts_suite(clip_len)),
+        "columns": suites.columns_suite(),
+        "videos": suites.videos_suite(labels),
+        "frames": suites.frames_suite(),
+        "faces": suites.faces_suite(),
+        "tracks": suites.tracks_suite(labels),
+        "clips": suites.clips_suite(labels, clip_len),
+        "rejects": suites.rejects_suite(declared.reject_reasons),
+        "crops": suites.crops_suite(declared.crop_px),
+    }
+    for name, rules in whole_rules(max_reject_share=max_reject_share).items():
+        found[name] = found.get(name, ()) + rules
+    return found
+
+
+def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
+    try:
+        spec = ExtractionSpec.from_json(storage.read_json(storage.join(dataset_uri, "spec.json")))
+        config = storage.read_json(storage.join(dataset_uri, "config.json"))
+    except FileNotFoundError as err:
+        raise InputError(
+            f"{dataset_uri} is not a dataset: it has no spec.json and config.json; "
+            "make one with jobs.build_dataset"
+        ) from err
+    labels = config.get("labels")
+    if not isinstance(labels, list) or not labels:
+        raise InputError(
+            f"{dataset_uri}/config.json declares labels {labels!r}, not a list of names"
+        )
+    declared = Declared(
+        labels=tuple(str(label) for label in labels),
+        clip_len=spec.clip_len,
+        clip_stride=spec.clip_stride,
+        crop_px=spec.crop_px,
+        reject_reasons=REASONS,
+    )
+    return spec, declared
+
+
+def _parts_report(parts: Parts) -> ValidationReport:
+    """Whether every shard has its part in each table; nothing is read."""
+    shards = {part for files in parts.values() for part in files} - {PLAN_PART}
+    missing = [f"{name}/{part}" for name in DATASETS for part in sorted(shards - set(parts[name]))]
+    notes = [f"{where} is missing" for where in missing]
+    if not shards:
+        notes = ["videos/ holds no Parquet part"]
+    result = Result(
+        "parts",
+        _EVERY_PART,
+        success=not notes,
+        unexpected=len(notes),
+        examples=tuple(notes[:EXAMPLES]),
+        elements=len(shards) * len(DATASETS),
+    )
+    return ValidationReport((result,))
+
+
+def _validate_groups(
+    dataset_uri: str, parts: Parts, declared: Declared, group_mb: float, address: str | None
+) -> tuple[ValidationReport, dict[str, int]]:
+    groups = [of_group(parts, group) for group in cut_groups(parts, max_mb=group_mb)]
+    if len(groups) == 1:
+        return validate_group(dataset_uri, groups[0], declared=declared)
+    from jobs.common import cluster  # only where one process would be slow
+    from jobs.validating import on_ray
+
+    with cluster.session(address):
+        workers = cluster.cluster_cpus()
+        rows = on_ray.mapped(dataset_uri, groups, declared, workers=workers)
+        ended = {row["number"]: json.loads(row["found"]) for row in rows.iter_rows()}
+    found = [ended[number] for number in range(len(groups))]  # in order: the same examples
+    counts: Counter[str] = Counter()
+    for one in found:
+        counts.update(one["counts"])
+    return merged(from_json(one["report"]) for one in found), dict(counts)
+
+
+def _write(
+    dataset_uri: str,
+    report: ValidationReport,
+    *,
+    spec: ExtractionSpec,
+    counts: dict[str, int],
+    rules: dict[str, Suite],
+) -> None:
+    from jobs.validating.data_docs import write_docs  # imports Great Expectations: seconds
+
+    folder, title = storage.join(dataset_uri, "validation"), name_of(dataset_uri)
+    docs = write_docs(storage.join(folder, "data_docs"), report, suites=rules, title=title)
+    links = {"all": "data_docs/index.html"} | {n: f"data_docs/{page}" for n, page in docs.items()}
+    value = report.to_json() | {"spec_digest": spec.digest, "counts": counts}
+    page = validation_report(value, title=title, docs_uris=links)
+    storage.write_bytes(storage.join(folder, "index.html"), page.encode())
+    storage.write_json(storage.join(folder, "report.json"), value)
+
+
+def print_report(report: ValidationReport) -> None:
+    """Print a line per dataset, then each expectation that is not kept with examples."""
+    total = Counter(result.dataset for result in report.results)
+    failed = Counter(result.dataset for result in report.failed)
+    warned = Counter(result.dataset for result in report.warnings)
+    print(f"{'validation':<12}{'expectations':>14}{'failed':>9}{'warnings':>10}")
+    for name, count in total.items():
+        print(f"{name:<12}{count:>14}{failed[name]:>9}{warned[name]:>10}")
+    for word, results in (("FAILED", report.failed), ("WARNING", report.warnings)):
+        for result in results:
+            print(f"{word} {result.dataset}: {result.expectation}; {result.unexpected} do not")
+            for example in result.examples:
+                print(f"    {example}")
+    print("dataset is valid" if report.success else f"{len(report.failed)} expectations failed")
