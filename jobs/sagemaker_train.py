@@ -176,9 +176,7 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     Raises:
         InputError: on wrong input, from here or from ``jobs.train``.
     """
-    from jobs import train
-
-    known = {f.name for f in dataclasses.fields(train.Config)} - set(RESERVED) | {OUT}
+    known = {f.name for f in dataclasses.fields(training.Config)} - set(RESERVED) | {OUT}
     text = tree.hyperparameters.read_text() if tree.hyperparameters.is_file() else "{}"
     values = read_hyperparameters(text, known=known)
     out = values.pop(OUT, str(tree.run))
@@ -204,18 +202,18 @@ def run(tree: Tree) -> None:
     if len(hosts.names) == 1:
         train_here(tree, hosts, address=None)
     elif hosts.is_head:
-        address = hosts.start_head(hosts)
+        address = aws_hosts.start_head(hosts)
         try:
             ray.init(address=address)
-            hosts.wait_for_nodes(len(hosts.names))
+            aws_hosts.wait_for_nodes(len(hosts.names))
             train_here(tree, hosts, address=address)
         finally:
             ray.shutdown()
-            hosts.ray_command("stop")
+            aws_hosts.ray_command("stop")
     else:
-        hosts.join_head(hosts)
-        hosts.wait_until_gone(hosts)
-        hosts.ray_command("stop")
+        aws_hosts.join_head(hosts)
+        aws_hosts.wait_until_gone(hosts)
+        aws_hosts.ray_command("stop")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

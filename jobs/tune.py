@@ -25,10 +25,10 @@ from ray.tune.experiment import Trial as TuneTrial
 from emotion import storage
 from emotion.errors import InputError
 from emotion.train.search_trial import Trial, ranked
-from jobs import train
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.lock import held
+from jobs.training import run as training
 from jobs.training.input import TrainInput
 from jobs.tuning.output import write_search
 from jobs.tuning.search import (
@@ -101,7 +101,7 @@ def run(config: Config) -> Trial:
         InputError: if something given is not what it must be, or no trial has a model.
     """
     base = base_config(config.train, dataset=config.dataset)
-    space, data = read_space(config.space), train.read_dataset(base)
+    space, data = read_space(config.space), training.read_dataset(base)
     check_space(space, base, data, flags=config.train)
     _check_size(config, space, base)
     _claim(config, space, data)
@@ -122,7 +122,7 @@ def run(config: Config) -> Trial:
         return write_search(job, space, ended, data, seen=seen)
 
 
-def _check_size(config: Config, space: Space, base: train.Config) -> None:
+def _check_size(config: Config, space: Space, base: training.Config) -> None:
     size = 1.0
     for dimension in space:
         size *= dimension.num_values

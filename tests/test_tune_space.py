@@ -10,7 +10,7 @@ import pytest
 from emotion.errors import InputError
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Value
-from jobs import train
+from jobs.training import run as training
 from jobs.training.input import TrainInput
 from jobs.tuning.space import (
     FIXED,
@@ -79,7 +79,7 @@ def test_every_flag_can_be_varied_or_is_fixed() -> None:
     assert tunable()["batch_size"] is int
     assert (tunable()["loss"], tunable()["compile"]) == (str, bool)
     assert not set(FIXED) & set(tunable())
-    assert set(FIXED) | set(tunable()) == set(train.Config.__dataclass_fields__)
+    assert set(FIXED) | set(tunable()) == set(training.Config.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(

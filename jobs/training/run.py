@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass, fields, replace
 
 from emotion import storage
@@ -19,7 +20,7 @@ from jobs.common import cluster
 from jobs.common.command import masked, pairs
 from jobs.training.fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs.training.input import TrainInput, read_input
-from jobs.training.mlflow_run import Tracker
+from jobs.training.mlflow_run import Tracker, begin_tracking
 from jobs.training.output import make_package, write_outputs
 from jobs.training.tensorboard import Curves
 from jobs.training.worker import WorkerPlan
@@ -247,3 +248,33 @@ def train(
         f"model {package.model_id}: {config.out}/package"
     )
     return fitted
+
+
+def run(config: Config) -> int:
+    """Train, or go on, or say that there is nothing left to do."""
+    data = read_dataset(config)
+    plan = plan_worker(config, data)
+    done = storage.exists(storage.join(config.out, "metrics.json"))
+    loaded = starting_weights(replace(plan, pretrained="none") if done else plan)
+    claim(config, data)
+    tracker = begin_tracking(vars(config), data, plan, may_change=MAY_CHANGE)
+    if done:
+        print(f"{config.out} is finished: nothing to do; its model is {config.out}/package")
+        if tracker:
+            tracker.finish(config.out)
+        return 0
+    if loaded.taken:
+        print(loaded)
+    print(
+        f"training {config.model} on {data.num_train} clips of {data.train_subjects} subjects, "
+        f"choosing on {data.num_val} clips of {data.val_subjects}"
+    )
+    if data.missing_in_val:
+        missing = ", ".join(data.missing_in_val)
+        print(f"warning: val has no clip of {missing}: val UAR is over the other labels")
+    fitted = train(config, data, plan, loaded, tracker=tracker)
+    if fitted.fault is None:
+        return 0
+    kept = f"the best of {len(fitted.state.history)} epochs is kept in {config.out}/package"
+    print(f"error: {fitted.fault}; {kept}", file=sys.stderr)
+    return 2

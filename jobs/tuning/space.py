@@ -15,8 +15,8 @@ from emotion.models.registry import build_model, default_args, model_args
 from emotion.train.augment import Augment
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Parameters, Value
-from jobs import train
 from jobs.common.command import parse
+from jobs.training import run as training
 from jobs.training.input import TrainInput
 
 FIXED = (
@@ -40,7 +40,7 @@ BOOLS = {"true": True, "false": False}
 def tunable() -> dict[str, Type]:
     """The flags that a space may name, by the type of their values."""
     found: dict[str, Type] = {}
-    for name, hint in get_type_hints(train.Config).items():
+    for name, hint in get_type_hints(training.Config).items():
         if name not in FIXED:
             found[name] = str if get_origin(hint) is Literal else hint
     return found
@@ -64,7 +64,7 @@ def read_space(given: Sequence[str]) -> Space:
     return parse_space([f"{name}={form}" for name, form in forms.items()])
 
 
-def base_config(flags: str, *, dataset: str) -> train.Config:
+def base_config(flags: str, *, dataset: str) -> training.Config:
     """The training that every trial varies.
 
     Raises:
@@ -75,7 +75,7 @@ def base_config(flags: str, *, dataset: str) -> train.Config:
     own = {"--dataset", "--out", "--address"} & set(_named(words))
     if own:
         raise InputError(f"--train may not hold {', '.join(sorted(own))}: each trial has its own")
-    return parse(train.Config, ["--dataset", dataset, "--out", "", *words], doc=train.__doc__)
+    return parse(training.Config, ["--dataset", dataset, "--out", "", *words], doc=training.__doc__)
 
 
 def _words(flags: str) -> list[str]:
@@ -118,14 +118,14 @@ def type_of(dimension: Dimension, models: Sequence[str]) -> Type:
     return flags[name]
 
 
-def models_of(space: Space, base: train.Config) -> tuple[str, ...]:
+def models_of(space: Space, base: training.Config) -> tuple[str, ...]:
     """The models that trials may have."""
     return next((d.choices for d in space if d.name == "model"), (base.model,))
 
 
 def literals(name: str) -> tuple[str, ...]:
     """The values that a flag may have; empty where any text will do."""
-    hint = get_type_hints(train.Config).get(name)
+    hint = get_type_hints(training.Config).get(name)
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
@@ -168,7 +168,7 @@ def value_of(name: str, text: str, kind: Type) -> Value:
         raise InputError(f"--space {name}: choice {text!r} must be {wanted}") from None
 
 
-def check_space(space: Space, base: train.Config, data: TrainInput, *, flags: str = "") -> None:
+def check_space(space: Space, base: training.Config, data: TrainInput, *, flags: str = "") -> None:
     """Whether every dimension is one, and jobs.train takes its ends and choices.
 
     Args:
@@ -204,23 +204,25 @@ def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
     return dimension.low, dimension.high
 
 
-def _check(base: train.Config, chosen: Parameters, data: TrainInput, *, what: str) -> None:
+def _check(base: training.Config, chosen: Parameters, data: TrainInput, *, what: str) -> None:
     try:
-        plan = train.plan_worker(trial_config(base, chosen), data)
+        plan = training.plan_worker(trial_config(base, chosen), data)
         with torch.device("meta"):  # shapes without memory
             build_model(plan.model, len(data.labels), plan.args)
     except InputError as err:
         raise InputError(f"--space {what}: {err}") from err
 
 
-def unused(base: train.Config, parameters: Parameters) -> tuple[str, ...]:
+def unused(base: training.Config, parameters: Parameters) -> tuple[str, ...]:
     """The ``model_args`` that the chosen model does not take."""
     has = model_args(str(parameters.get("model", base.model)), {})
     heads = [name for name in parameters if name.startswith("model_args.")]
     return tuple(name for name in heads if name.partition(".")[2] not in has)
 
 
-def trial_config(base: train.Config, parameters: Parameters, *, out: str = "") -> train.Config:
+def trial_config(
+    base: training.Config, parameters: Parameters, *, out: str = ""
+) -> training.Config:
     """The training that some values mean.
 
     Raises:
@@ -239,10 +241,10 @@ def trial_config(base: train.Config, parameters: Parameters, *, out: str = "") -
     return replace(base, **changed, out=out)
 
 
-def command_of(config: train.Config) -> str:
+def command_of(config: training.Config) -> str:
     """The flags of jobs.train that differ from its defaults, without --dataset and --out."""
     words: list[str] = []
-    for item in fields(train.Config):
+    for item in fields(training.Config):
         value = getattr(config, item.name)
         if item.name in ("dataset", "out", "address") or value == item.default:
             continue

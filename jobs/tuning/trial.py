@@ -20,7 +20,7 @@ from emotion import storage
 from emotion.errors import EmotionError
 from emotion.train.checkpoint import FACTS, TENSORS, EpochRow, RunState, read_state
 from emotion.train.search_trial import Parameters, Status, Trial
-from jobs import train
+from jobs.training import run as training
 from jobs.training.fit import OnEpoch
 from jobs.training.output import make_package, write_outputs
 from jobs.tuning.search import EPOCH, METRIC
@@ -41,7 +41,7 @@ class Job:
         concurrent: trials at a time.
     """
 
-    base: train.Config
+    base: training.Config
     out: str
     concurrent: int
 
@@ -49,7 +49,7 @@ class Job:
         """A trial's folder."""
         return storage.join(self.out, "trials", trial.name)
 
-    def config(self, trial: Trial) -> train.Config:
+    def config(self, trial: Trial) -> training.Config:
         """A trial's training."""
         run = storage.join(self.home(trial), "run")
         return trial_config(self.base, trial.parameters, out=run)
@@ -109,15 +109,15 @@ def train_trial(job: Job, trial: Trial, *, halt: Queue, report: Callable[[Report
     return found | {FAILED: fault, DONE: True}
 
 
-def _train(config: train.Config, concurrent: int, *, halt: Queue, heard: OnEpoch) -> str | None:
+def _train(config: training.Config, concurrent: int, *, halt: Queue, heard: OnEpoch) -> str | None:
     """Train to the end; the line that it stopped with before, if any."""
-    data = train.read_dataset(config)
-    plan = replace(train.plan_worker(config, data), halt=halt)
-    train.claim(config, data)
+    data = training.read_dataset(config)
+    plan = replace(training.plan_worker(config, data), halt=halt)
+    training.claim(config, data)
     if is_finished(config.out):
         return None
-    loaded = train.starting_weights(plan)
-    return train.train(config, data, plan, loaded, runs=concurrent, heard=heard).fault
+    loaded = training.starting_weights(plan)
+    return training.train(config, data, plan, loaded, runs=concurrent, heard=heard).fault
 
 
 def is_finished(run: str) -> bool:
@@ -195,13 +195,13 @@ def settle(job: Job) -> None:
             end_trial(job, trial.number, trial.parameters, error=None)
 
 
-def _package_id(config: train.Config, state: RunState) -> str:
+def _package_id(config: training.Config, state: RunState) -> str:
     """Of the package that a finished run left, or that one is left here of what there is."""
     if is_finished(config.out):
         return str(storage.read_json(storage.join(config.out, "metrics.json"))["model_id"])
-    data = train.read_dataset(config)
-    plan = train.plan_worker(config, data)
-    loaded = train.starting_weights(plan)
+    data = training.read_dataset(config)
+    plan = training.plan_worker(config, data)
+    loaded = training.starting_weights(plan)
     package = make_package(state, data, plan, workers=config.workers or "auto", loaded=loaded)
     write_outputs(config.out, state, package, fault="stopped by the search")
     return package.model_id
