@@ -11,7 +11,6 @@ checkpoints/, the package in model/, and the reason of a failure in output/failu
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import os
 import sys
@@ -27,6 +26,7 @@ from emotion.errors import EmotionError, InputError
 from jobs.aws import hosts as aws_hosts
 from jobs.common import cluster
 from jobs.common.command import masked, parse
+from jobs.training import run as training
 
 RESERVED = ("dataset", "out", "address")
 """Flags of ``jobs.train`` that the tree decides, not a hyperparameter."""
@@ -146,12 +146,12 @@ def find_dataset(tree: Tree, *, num_hosts: int) -> str:
         raise InputError(f"no channel 'dataset' and no channel 'videos' in {ready.parent}")
     if num_hosts > 1:
         raise InputError("the channel 'videos' is for one host; build the dataset first")
-    from jobs import build_dataset
+    from jobs.building import run as building
 
     out = str(tree.root / "checkpoints/dataset")  # kept with the checkpoints: a spot loss goes on
     labels = str(videos / "labels.csv")
     flags = ["--videos", str(videos), "--labels", labels, "--out", out]
-    if code := inspect.unwrap(build_dataset.main)(flags):
+    if code := building.run(parse(building.Config, flags, doc=None)):
         raise InputError(f"jobs.build_dataset ended with code {code}; see the log")
     return out
 
@@ -187,10 +187,11 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     dataset = find_dataset(tree, num_hosts=len(hosts.names))
     flags = train_flags(values, dataset=dataset, out=out, address=address)
     try:
-        code = inspect.unwrap(train.main)(flags)  # unwrapped: the error itself, not exit code 2
+        chosen = parse(training.Config, flags, doc=None)
     except SystemExit as err:
         shown = masked(" ".join(flags))
         raise InputError(f"jobs.train does not take {shown}; see the log") from err
+    code = training.run(chosen)
     if code:
         raise InputError(f"jobs.train ended with code {code}; see the log")
     copy_package(storage.join(out, "package"), tree.model)

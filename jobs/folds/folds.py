@@ -19,6 +19,7 @@ from emotion.evaluate.calibration import retemper
 from emotion.evaluate.outcome import Outcome
 from emotion.predict.mixture import pool_clips
 from emotion.predict.predictor import BATCH_SIZE, Predictor
+from jobs.common.command import parse
 
 MIN_FOLDS = 3  # one to test on, one to choose weights on, one to learn from
 COPIED = ("spec.json", "config.json", "validation/report.json")
@@ -163,7 +164,8 @@ def taught(
     """
     view, out = storage.join(home, "view"), storage.join(home, "run")
     write_view(dataset_uri, view, split_of=split_of, facts=facts)
-    if train.main(["--dataset", view, "--out", out, *flags]) != 0:
+    config = parse(training.Config, ["--dataset", view, "--out", out, *flags], doc=None)
+    if training.run(config) != 0:
         raise InputError(f"training in {home} failed, see above; run the same command again")
     return Predictor.load(storage.join(out, "package"))
 

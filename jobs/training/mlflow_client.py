@@ -68,6 +68,7 @@ def _check_database(uri: str) -> None:
 
 
 def no_answer(uri: str, err: BaseException) -> InputError:
+    """Return the error for a server that gave no answer of MLflow's."""
     said = masked(" ".join(str(err).split()))
     return InputError(f"--mlflow-uri {masked(uri)} does not answer as MLflow does: {said}")
 

@@ -1,0 +1,247 @@
+"""A build: its options, its plan, its shards, its report and marker."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from emotion import storage, weights
+from emotion.errors import InputError
+from emotion.extract.detect import spec_for
+from emotion.extract.spec import ExtractionSpec
+from emotion.labels import LABELS, parse_labels
+from emotion.report.dataset import dataset_report
+from emotion.versions import pipeline_versions
+from emotion.video.decode import Limits
+from jobs.building import items
+from jobs.building.estimate import print_estimate
+from jobs.building.worker import Work
+from jobs.common import cluster
+from jobs.ledger import lock, output
+from jobs.ledger.parts import part_uri
+from jobs.ledger.plan import Plan, plan_labelled
+from jobs.ledger.probe import probe_durations
+from jobs.ledger.shards import Change, ShardRef, extend_plan
+from jobs.reading.shard_reader import Reading
+from jobs.validating.validate import print_report, validate
+from schemas.tables import DATASETS
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to build from what.
+
+    Attributes:
+        videos: Folder of videos, searched with its sub-folders.
+        labels: CSV with columns uri, subject_id, label, optional split, fold, corpus; others kept.
+        out: Folder for the datasets; new, or begun by the same command.
+        detector: yunet, dlib, or auto: yunet if its weights can be had, else dlib.
+        yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
+        label_set: The labels that may occur, in the model's order, between commas.
+        sample_fps: Samples per second of presentation time.
+        clip_len: Crops per clip.
+        clip_stride: Crops from one clip's start to the next's; default: --clip-len, each crop once.
+            Fewer: clips overlap, more to learn from and to store.
+        crop_px: Side of the aligned crops.
+        split_seed: Seed of the 70/15/15 split by subject where the label table has none.
+        on_partial: What becomes of a video that breaks off: reject leaves it out, keep keeps what
+            decoded before the break; rejects names it either way.
+        segment_minutes: Longer videos are read in segments of this length by different workers.
+        shard_minutes: Video time per shard, the unit of work and of resume; default: by the
+            archive, from half a minute to an hour.
+        max_gb: Limit on the size of one video's file.
+        max_megapixels: Limit on the size of its frames.
+        max_hours: Limit on its duration.
+        max_wall_s: Limit on the time that reading it, or a segment of it, may take.
+        dry_run: Print the plan and an estimate of time and size, and write nothing.
+        address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
+    """
+
+    videos: str
+    labels: str
+    out: str
+    detector: Literal["auto", "yunet", "dlib"] = "auto"
+    yunet: str | None = None
+    label_set: str = ",".join(LABELS)
+    sample_fps: float = 8.0
+    clip_len: int = 16
+    clip_stride: int | None = None
+    crop_px: int = 112
+    split_seed: int = 0
+    on_partial: Literal["reject", "keep"] = "reject"
+    segment_minutes: float = 5.0
+    shard_minutes: float | None = None
+    max_gb: float = 16.0
+    max_megapixels: float = 36.0
+    max_hours: float = 12.0
+    max_wall_s: float = 3600.0
+    dry_run: bool = False
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("segment_minutes", "shard_minutes", "max_gb", "max_megapixels", "max_hours"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InputError(f"--{name.replace('_', '-')} is {value}, it must be above 0")
+
+    @property
+    def limits(self) -> Limits:
+        """What one video may cost."""
+        return Limits(
+            max_bytes=round(self.max_gb * 2**30),
+            max_pixels=round(self.max_megapixels * 1e6),
+            max_duration_s=3600 * self.max_hours,
+            max_wall_s=self.max_wall_s,
+        )
+
+
+def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
+    """Decide once, before any worker starts, and say so.
+
+    Raises:
+        InputError: if yunet is asked for and its weights cannot be had.
+    """
+    model: bytes | None = None
+    name: Literal["yunet", "dlib"] = "dlib"
+    if config.detector != "dlib":
+        try:
+            model, name = weights.load_yunet(config.yunet), "yunet"
+        except InputError as err:
+            if config.detector == "yunet" or config.yunet:
+                raise
+            print(f"detector: dlib, since {err}")
+    if config.detector != "auto" or model is not None:
+        print(f"detector: {name}")
+    clip_len = config.clip_len
+    options = {
+        "sample_fps": config.sample_fps,
+        "crop_px": config.crop_px,
+        "clip_len": clip_len,
+        "clip_stride": clip_len if config.clip_stride is None else config.clip_stride,
+        "min_clip_faces": max(1, clip_len // 2),
+    }
+    return spec_for(name, **options), model
+
+
+def run(config: Config) -> int:
+    """Plan, extract what is missing, validate, report, mark as complete."""
+    labels = parse_labels(config.label_set)
+    spec, yunet_model = choose_detector(config)
+    with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        folder = Path(name)
+        plan = plan_labelled(
+            config.videos, config.labels, labels, seed=config.split_seed, folder=folder
+        )
+        reading = Reading(
+            root=config.videos,
+            out=config.out,
+            spec=spec,
+            limits=config.limits,
+            keep_partial=config.on_partial == "keep",
+            segment_s=60 * config.segment_minutes,
+        )
+        work = Work(reading, plan.extra_columns)
+        if config.dry_run:
+            refs, _ = plan_shards(config, plan, folder, out="")
+            print_estimate(plan, refs, work, yunet_model, address=config.address)
+            return 0
+        stored = {
+            "videos_root": config.videos,
+            "labels": list(labels),
+            "split_seed": config.split_seed,
+            "on_partial": config.on_partial,
+            "columns": list(plan.extra_columns),
+        }
+        output.claim(config.out, spec=spec, config=stored)
+        with lock.held(config.out):
+            return build(config, plan, work, yunet_model, folder)
+
+
+def plan_shards(
+    config: Config, plan: Plan, folder: Path, *, out: str
+) -> tuple[list[ShardRef], Change]:
+    """Every shard of the output, and what is new since the runs before."""
+    return extend_plan(
+        out,
+        plan,
+        durations=partial(probe_durations, config.videos, address=config.address),
+        shard_s=60 * config.shard_minutes if config.shard_minutes else None,
+        segment_s=60 * config.segment_minutes,
+        folder=folder,
+    )
+
+
+def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, folder: Path) -> int:
+    """Do what is to do in a claimed and locked output."""
+    refs, change = plan_shards(config, plan, folder, out=config.out)
+    rejects = part_uri(config.out, "rejects", "plan")
+    storage.write_bytes(rejects, plan.rejects.read_bytes())
+    first, joins = items.build_items(refs, config.out)
+    print(_plan_line(plan, change, refs, len(first) + len(joins)))
+    success = storage.join(config.out, output.SUCCESS)
+    complete = storage.exists(success)
+    if not first and not joins and complete and not (change.num_fresh or change.num_retired):
+        print(f"{config.out} is complete: nothing to do")
+        return 0
+    storage.remove(success)
+    with cluster.session(config.address):
+        if first or joins:
+            items.do_items(first, joins, work, yunet_model)
+        return finish(config, plan, work.reading.spec)
+
+
+def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: int) -> str:
+    minutes = sum(ref.video_s for ref in refs) / 60
+    left_out = sum(plan.reasons.values())
+    return (
+        f"plan: {plan.num_videos:,} videos, {minutes:,.1f} minutes in {len(refs):,} shards; "
+        f"{change.num_fresh:,} new, {change.num_retired:,} gone or changed; {num_items:,} pieces "
+        f"of work to do; {left_out:,} left out before reading"
+    )
+
+
+def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
+    """Validate the whole, write the report and the marker, print the summary."""
+    entries = output.read_entries(config.out)
+    counts = output.add_counts(entries, "counts")
+    counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
+    reasons = Counter(plan.reasons)
+    reasons.update(output.add_counts(entries, "rejects"))
+    report = validate(config.out)
+    storage.write_bytes(
+        storage.join(config.out, "report.html"),
+        dataset_report(config.out, entries=entries).encode(),
+    )
+    print_summary(config.out, counts, reasons, entries)
+    if not report.success:
+        print_report(report)
+        return 1
+    success = {
+        "counts": counts,
+        "rejects": dict(reasons),
+        "labels": list(parse_labels(config.label_set)),
+        "spec_digest": spec.digest,
+        "versions": pipeline_versions(),
+    }
+    storage.write_json(storage.join(config.out, output.SUCCESS), success)
+    return 0
+
+
+def print_summary(
+    out: str, counts: dict[str, int], reasons: Counter[str], entries: Sequence[dict[str, Any]]
+) -> None:
+    """Counts per stage, and what was left out and why."""
+    video_s = sum(float(e["video_s"]) for e in entries)
+    cpu_s = sum(float(e["wall_s"]) for e in entries)
+    print(f"built {out}")
+    for name in DATASETS:
+        print(f"  {name:8} {counts.get(name, 0):>9,}")
+    for reason, count in sorted(reasons.items()):
+        print(f"  left out: {reason} {count:,}")
+    if cpu_s > 0:
+        print(f"  {video_s / 60:.1f} minutes of video, {video_s / cpu_s:.1f}x real time per worker")
