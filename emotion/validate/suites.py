@@ -1,4 +1,4 @@
-"""The rules of every table, on the frames of ``emotion.validate.derived`` and ``emotion.validate.footers``."""
+"""The rules of every table, on the frames of ``derived`` and ``footers``."""
 
 from __future__ import annotations
 

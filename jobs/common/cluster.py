@@ -59,7 +59,7 @@ def session(address: str | None) -> Iterator[None]:
 
 
 def quiet_data() -> None:
-    """Ray Data's own progress off: a job prints one bar that counts videos (jobs.common.progress)."""
+    """Turn Ray Data's own progress off: a job prints one bar of its own (common.progress)."""
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that it is off

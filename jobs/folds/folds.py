@@ -20,6 +20,7 @@ from emotion.evaluate.outcome import Outcome
 from emotion.predict.mixture import pool_clips
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from jobs.common.command import parse
+from jobs.training import run as training
 
 MIN_FOLDS = 3  # one to test on, one to choose weights on, one to learn from
 COPIED = ("spec.json", "config.json", "validation/report.json")
@@ -102,7 +103,7 @@ def folder_of(kind: str, fold: str) -> str:
 
 
 def fold_splits(folds: Mapping[str, Sequence[Video]], test: str) -> dict[str, str]:
-    """The split of each video outside the test fold: the fold after it is val, the others training."""
+    """Return each video's split outside the test fold: val is the fold after it, train the rest."""
     val = val_fold(tuple(folds), test)
     return {
         video.video_id: "val" if name == val else "train"

@@ -1,1 +1,1 @@
-"""The plan of an output folder, its shards, parts, entries and lock: what is to do and what is done."""
+"""An output folder: its plan, shards, parts, ledger entries and lock."""

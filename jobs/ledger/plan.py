@@ -141,8 +141,8 @@ def plan_labelled(
         folder: a local folder for the plan's files.
 
     Raises:
-        InputError: see ``jobs.ledger.listing.stream_videos`` and ``emotion.label_table``; also if the
-            table has no rows or gives one subject two splits.
+        InputError: see ``listing.stream_videos`` and ``emotion.label_table``; also if the table has
+            no rows or gives one subject two splits.
     """
     with open_label_table(labels_uri, videos_root=root) as (names, rows):
         columns = extra_column_names(names)

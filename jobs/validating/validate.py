@@ -50,7 +50,7 @@ def validate(
         dataset_uri: the dataset folder.
         max_reject_share: share of the labelled videos that may be left out.
         group_mb: size of a group: of its frames, faces and tracks on storage.
-        address: where several groups run, if no Ray is connected: see ``jobs.common.cluster.session``.
+        address: where several groups run, if no Ray is connected: see ``cluster.session``.
 
     Raises:
         InputError: if there is no dataset at the address, or a part is not Parquet.
