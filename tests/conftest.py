@@ -13,7 +13,7 @@ import boto3
 import pytest
 from s3fs import S3FileSystem
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from tests.helpers.paths import SHARED
 
 MOTO_ENV = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -156,7 +156,7 @@ def scores(
     archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
 ) -> Path:
     """A score set of the archive by the package."""
-    from tests.test_score_job import score
+    from tests.jobs.scoring.test_score import score
 
     out = tmp_path_factory.mktemp("scored") / "scores"
     assert score(archive, package, out) == 0

@@ -1,8 +1,8 @@
 """Rules on the stored tables, as plain values: what is expected, of which columns, how badly.
 
 A suite is a tuple of rules. ``jobs.validating.expectations`` turns a rule into an expectation of
-Great Expectations and runs it; reading a suite needs no such library. The text of a rule is its name: a
-suite has each text once, and results of several groups of rows are added up by it.
+Great Expectations and runs it; reading a suite needs no such library. The text of a rule is its
+name: a suite has each text once, and results of several groups of rows are added up by it.
 """
 
 from __future__ import annotations

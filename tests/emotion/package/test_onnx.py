@@ -1,0 +1,307 @@
+"""Models as ONNX: equal answers; a model.onnx that is not its package's is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from emotion import storage
+from emotion.errors import InputError, PackageError
+from emotion.models.registry import MODELS, ModelArg, build_model
+from emotion.models.transforms import to_input
+from emotion.package.model_package import (
+    ModelPackage,
+    load_package,
+    pack_tar,
+    save_package,
+    weights_bytes,
+)
+from emotion.package.onnx_export import (
+    OPSET,
+    TOLERANCE,
+    export_onnx,
+    max_difference,
+    probes,
+    to_onnx,
+)
+from emotion.package.onnx_file import OnnxModel, load_onnx
+from emotion.predict.predictor import Predictor
+from jobs.export_onnx import main
+from tests.emotion.package.test_package import LABELS, SPEC, a_package
+
+SMALL: dict[str, dict[str, ModelArg]] = {
+    "r3d_lite": {},  # of a black clip its first means were 1e-4 off
+    "r3d_18": {},
+    "mc3_18": {},
+    "r2plus1d_18": {},
+    "swin3d_t": {},
+    "cnn_mean": {"backbone": "efficientnet_b0"},
+    "cnn_lstm": {"backbone": "lite", "width": 8, "layers": 2, "hidden": 32},
+    "cnn_gru": {"backbone": "resnet18", "input_px": 16, "frame_step": 2},
+    "cnn_attention": {"backbone": "convnext_tiny"},
+}
+LARGE: list[tuple[str, dict[str, ModelArg]]] = [
+    ("s3d", {"frames": 16}),
+    ("mvit_v2_s", {}),
+    ("cnn_attention", {"backbone": "resnet50"}),
+]
+
+
+def packaged(name: str, args: dict[str, ModelArg]) -> ModelPackage:
+    """With random weights, and norms of the clips that it will see.
+
+    Without these a deep one answers all clips alike; with norms of other clips float32 itself is
+    too coarse for it (efficientnet_b0 in torch was 0.1 away from float64).
+    """
+    torch.manual_seed(0)
+    model = build_model(name, 3, args).train()
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d | nn.BatchNorm3d):
+            part.momentum = 1.0
+    with torch.no_grad():
+        model(torch.cat([*probes((4, 32, 32)), to_input(torch.from_numpy(some_clips(3)))]))
+    weights = weights_bytes(model.state_dict())
+    return ModelPackage(name, args, LABELS, SPEC, weights, {}, {}, {}, temperature=1.7)
+
+
+def some_clips(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    values = np.random.default_rng(1).integers(0, 256, (count, 4, 32, 32, 3))
+    return values.astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "name, args",
+    [
+        *SMALL.items(),
+        ("r3d_18", {"view": "motion", "input_px": 16, "frame_step": 2}),
+        *(pytest.param(name, args, marks=pytest.mark.slow) for name, args in LARGE),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_both_engines_give_the_same(name: str, args: dict[str, ModelArg]) -> None:
+    package = packaged(name, args)
+    exported = export_onnx(package)
+    assert exported.max_difference <= TOLERANCE
+    assert exported.model_id == package.model_id
+    torch_probs = Predictor(package, device="cpu").probs(some_clips(3))
+    found = Predictor(package, onnx=exported).probs(some_clips(3))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, torch_probs, atol=1e-4)
+    assert np.ptp(found[:, 0]) > 1e-3  # the model does look at the clips
+
+
+def test_every_architecture_is_compared() -> None:
+    assert {*SMALL, *(name for name, _ in LARGE)} == set(MODELS)
+
+
+@pytest.mark.parametrize("clip_len, px", [(1, 32), (10, 33), (5, 50)], ids=str)
+def test_sizes_that_do_not_divide(clip_len: int, px: int) -> None:
+    """Adaptive pooling in the shortcuts of r3d_lite is of areas that overlap."""
+    model = build_model("r3d_lite", 3, {"width": 4, "input_px": 22, "frame_step": 1}).eval()
+    shape = (clip_len, px, px)
+    assert max_difference(model, to_onnx(model, shape, name="r3d_lite"), shape) <= TOLERANCE
+
+
+def test_any_number_of_clips_and_none(tmp_path: Path) -> None:
+    package = a_package()
+    predictor = Predictor(package, onnx=export_onnx(package))
+    assert predictor.probs(some_clips(0)).shape == (0, 3)
+    assert predictor.probs(some_clips(17)).shape == (17, 3)
+
+
+def test_the_file_is_plain_onnx() -> None:
+    """What another program sees: names, types, an open batch size; logits, not probabilities."""
+    exported = export_onnx(a_package())
+    graph = onnx.load_from_string(exported.model)
+    assert graph.opset_import[0].version == exported.opset == OPSET
+    session = onnxruntime.InferenceSession(exported.model, providers=["CPUExecutionProvider"])
+    (clips,), (logits, steps) = session.get_inputs(), session.get_outputs()
+    assert (clips.name, clips.type, clips.shape) == (
+        "clips", "tensor(float)", ["N", 3, 4, 32, 32],
+    )  # fmt: skip
+    assert (logits.name, logits.type, logits.shape[0]) == ("logits", "tensor(float)", "N")
+    assert (steps.name, steps.type, steps.shape[0]) == ("steps", "tensor(float)", "N")
+
+
+class Branches(nn.Module):
+    """A trace follows one branch: on clips that are not zero it is wrong by 1."""
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        mean_BC = x_BCTHW.mean(dim=(2, 3, 4))
+        return mean_BC if mean_BC.abs().sum() == 0 else mean_BC + 1
+
+
+class NoOperator(nn.Module):
+    """ONNX has no eigenvalues."""
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        values_B2: Tensor = torch.linalg.eigvalsh(x_BCTHW[:, 0, 0, :2, :2])
+        return values_B2
+
+
+def test_a_model_that_comes_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "r3d_lite", lambda num_classes: Branches())
+    package = ModelPackage("r3d_lite", {}, LABELS, SPEC, weights_bytes({}), {}, {}, {})
+    with pytest.raises(InputError, match=r"r3d_lite as ONNX differs from torch by 1 in a logit"):
+        export_onnx(package)
+
+
+def test_a_model_that_torch_cannot_export_is_one_line() -> None:
+    with pytest.raises(InputError, match="model m cannot be exported to ONNX: .*eigvalsh") as told:
+        to_onnx(NoOperator(), (4, 8, 8), name="m")
+    assert "\n" not in str(told.value)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with its ONNX model, as the verb leaves it."""
+    folder = tmp_path_factory.mktemp("exported") / "package"
+    save_package(str(folder), replace(a_package(), temperature=1.7))
+    assert main(["--package", str(folder)]) == 0
+    return folder
+
+
+def test_the_verb_adds_two_files_and_changes_none(
+    exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {p.name: p.read_bytes() for p in exported.iterdir()}
+    assert set(before) == {
+        "weights.safetensors",
+        "card.md",
+        "model.json",
+        "model.onnx",
+        "onnx.json",
+    }
+    assert main(["--package", str(exported)]) == 0  # again
+    assert {p.name: p.read_bytes() for p in exported.iterdir()} == before
+    package = load_package(str(exported))
+    assert package == replace(a_package(), temperature=1.7)
+    facts = json.loads(before["onnx.json"])
+    assert facts.pop("max_difference") <= 1e-4
+    assert facts == {
+        "model_id": package.model_id,
+        "sha256": hashlib.sha256(before["model.onnx"]).hexdigest(),
+        "opset": 17,
+    }
+    assert package.model_id in capsys.readouterr().out
+
+
+def test_copies_and_archives_carry_it(exported: Path, store: str, tmp_path: Path) -> None:
+    """A folder or bucket, a .tar.gz that was packed, and one that the verb wrote from that one."""
+    copy, packed = storage.join(store, "copy"), storage.join(store, "model.tar.gz")
+    bare, again = tmp_path / "bare", storage.join(store, "again.tar.gz")
+    save_package(str(bare), load_package(str(exported)))
+    assert main(["--package", str(bare), "--out", copy]) == 0
+    assert not (bare / "model.onnx").exists()
+    pack_tar(copy, packed)
+    assert main(["--package", packed, "--out", again]) == 0
+    expected = Predictor.load(str(exported), device="cpu").probs(some_clips(2))
+    for uri in (copy, packed, again):
+        found = Predictor.load(uri, engine="onnx").probs(some_clips(2))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert storage.read_bytes(packed) == storage.read_bytes(again)
+
+
+def test_a_package_without_it_packs_as_before(tmp_path: Path) -> None:
+    save_package(str(tmp_path / "package"), a_package())
+    pack_tar(str(tmp_path / "package"), str(tmp_path / "model.tar.gz"))
+    uri = str(tmp_path / "model.tar.gz")
+    assert load_package(uri) == a_package()
+    with pytest.raises(PackageError, match=r"has no model.onnx.*run jobs.export_onnx"):
+        Predictor.load(uri, engine="onnx")
+
+
+def changed_by_a_byte(folder: Path) -> None:
+    data = bytearray((folder / "model.onnx").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.onnx").write_bytes(bytes(data))
+
+
+def trained_again(folder: Path) -> None:
+    save_package(str(folder), replace(a_package(), training={"seed": 2}))
+
+
+def without_facts(folder: Path) -> None:
+    (folder / "onnx.json").unlink()
+
+
+def without_model(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+
+
+def not_json(folder: Path) -> None:
+    (folder / "onnx.json").write_text("onnx")
+
+
+def no_opset(folder: Path) -> None:
+    facts = json.loads((folder / "onnx.json").read_text())
+    (folder / "onnx.json").write_text(json.dumps(facts | {"opset": None}))
+
+
+def test_the_verb_again_puts_it_right(exported: Path, tmp_path: Path) -> None:
+    save_package(str(tmp_path), load_package(str(exported)))
+    (tmp_path / "model.onnx").write_bytes(b"of another time")
+    assert main(["--package", str(tmp_path)]) == 0
+    assert load_onnx(str(tmp_path), load_package(str(tmp_path)).model_id).opset == OPSET
+
+
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        (changed_by_a_byte, "model.onnx has SHA-256 .* it was changed"),
+        (trained_again, "model.onnx is of model .* trained again"),
+        (without_facts, "has no onnx.json beside"),
+        (without_model, "has no model.onnx beside"),
+        (not_json, "onnx.json is not JSON"),
+        (no_opset, "lacks opset"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_does_not_belong_is_refused(
+    damage: Callable[[Path], None], says: str, exported: Path, tmp_path: Path
+) -> None:
+    """By the engine that wants it and by the archive that would carry it; torch runs on."""
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    damage(tmp_path)
+    for read in (
+        lambda uri: Predictor.load(uri, engine="onnx"),
+        lambda uri: pack_tar(uri, str(tmp_path / "model.tar.gz")),
+    ):
+        with pytest.raises(PackageError, match=says) as told:
+            read(str(tmp_path))
+        assert "\n" not in str(told.value)
+    assert Predictor.load(str(tmp_path), device="cpu").probs(some_clips(1)).shape == (1, 3)
+
+
+def test_the_engine_runs_on_no_gpu() -> None:
+    package = a_package()
+    with pytest.raises(InputError, match="engine onnx runs on the CPU, device is 'cuda:1'"):
+        Predictor(package, device="cuda:1", onnx=OnnxModel(b"", package.model_id, OPSET, 0.0))
+
+
+def test_where_the_verb_refuses_to_write(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, archive = tmp_path / "other", tmp_path / "model.tar.gz"
+    save_package(str(other), a_package())
+    pack_tar(str(exported), str(archive))
+    for argv, says in (
+        (["--package", str(archive)], "is an archive, to which nothing can be added"),
+        (["--package", str(exported), "--out", str(other)], "is another model's package"),
+        (["--package", str(exported), "--out", str(tmp_path)], "has no model.json"),
+        (["--package", str(tmp_path / "gone")], "has no model.json"),
+    ):
+        assert main(argv) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ") and says in line

@@ -1,0 +1,133 @@
+"""Time is right: drawn videos whose pixels tell the frame number, in every codec and container.
+
+What is expected is worked out from the times that were written. Where pixels are compared, the
+other side is PyAV decoding every frame with nothing of this project in between.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from emotion.video.decode import Frame, Limits, VideoFacts, sample_frames
+from emotion.video.packets import Reader
+from tests.helpers.drawing import read_number
+from tests.helpers.timed import WHOLE, Case, expected, same, sampled
+
+
+@pytest.mark.parametrize(
+    "pts_s, fps, samples",
+    [
+        ([0.0], 5, [(0, 0)]),
+        ([0.0, 0.1, 0.2], 10, [(0, 0), (1, 1), (2, 2)]),
+        ([7.0, 7.3, 7.4], 5, [(0, 0), (2, 2)]),
+        ([0.0, 0.5], 10, [(0, 0), (5, 1)]),
+    ],
+    ids=["one frame", "as many", "from 7 s", "a long frame"],
+)
+def test_what_is_expected(pts_s: list[float], fps: float, samples: list[tuple[int, int]]) -> None:
+    assert expected(pts_s, fps) == samples
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.name)
+def test_each_sample_is_the_frame_shown_then(tmp_path: Path, case: Case) -> None:
+    path = case.draw(tmp_path)
+    for fps in (25.0, 5.0):
+        facts = VideoFacts()
+        frames = list(sample_frames(path, sample_fps=fps, limits=Limits(), facts=facts))
+        seen = [(f.index, read_number(f.image)) for f in frames]
+        assert seen == expected(case.pts_s, fps)
+        for frame, (_, number) in zip(frames, seen, strict=True):
+            at = case.pts_s[number] - case.pts_s[0]
+            assert frame.pts_s == pytest.approx(at, abs=0.002)  # Matroska keeps milliseconds
+            assert frame.hw == frame.image.shape[:2] == case.hw
+        assert facts.num_decoded == len(case.pts_s)
+        assert (facts.height, facts.width) == case.hw
+        length = case.pts_s[-1] - case.pts_s[0]
+        assert length < facts.duration_s <= length + 0.09
+
+
+def decoded_by_pyav(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
+    """(seconds from the first frame, pixels as coded) of every frame."""
+    with av.open(str(path)) as container:
+        frames = [
+            (float(f.pts * f.time_base), np.asarray(f.to_ndarray(format="rgb24"), np.uint8))
+            for f in container.decode(video=0)
+            if f.pts is not None and f.time_base is not None
+        ]
+    return [(pts_s - frames[0][0], image) for pts_s, image in frames]
+
+
+def left_out(path: Path, fps: float, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], int]:
+    """The frames, and how many packets were held not to be needed."""
+    count = 0
+    leave_out = Reader._leave_out
+
+    def counting(self: Reader, packet: av.Packet[VideoStream]) -> bool:
+        nonlocal count
+        done = leave_out(self, packet)
+        count += done
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "_leave_out", counting)
+        return sampled(path, fps), count
+
+
+@pytest.mark.parametrize(
+    "case",
+    [c for c in WHOLE if not c.rotation and not c.interlaced and c.suffix != ".avi"],
+    ids=lambda case: case.name,
+)
+def test_leaving_out_frames_changes_no_pixel(
+    tmp_path: Path, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = case.draw(tmp_path)
+    frames, count = left_out(path, 5.0, monkeypatch)
+    whole = decoded_by_pyav(path)
+    assert [round(f.pts_s, 6) for f in frames] == [
+        round(whole[number][0], 6) for _, number in expected(case.pts_s, 5.0)
+    ]
+    for frame, (_, number) in zip(frames, expected(case.pts_s, 5.0), strict=True):
+        np.testing.assert_array_equal(frame.image, whole[number][1])
+    assert count > 0
+
+
+def test_real_videos_have_no_sample_changed(shared: Path) -> None:
+    """Left out or not, in parts or not: the same pixels as PyAV decodes, on real recordings."""
+    paths = sorted((shared / "data/real").glob("*.m[op][v4]"))
+    assert paths
+    for path in paths:
+        shown = shown_by_pyav(path, fps=5)
+        frames = sampled(path, 5)
+        assert [(f.index, f.pts_s, zlib.crc32(f.image.tobytes())) for f in frames] == shown, (
+            path.name
+        )
+        cut = frames[-1].index // 2
+        assert same(sampled(path, 5, stop=cut) + sampled(path, 5, start=cut), frames), path.name
+
+
+def shown_by_pyav(path: Path, *, fps: int) -> list[tuple[int, float, int]]:
+    """(sample, seconds from the first frame, checksum of the upright pixels), all decoded."""
+    found: list[tuple[int, float, int]] = []
+    with av.open(str(path)) as container:
+        first: Fraction | None = None
+        for frame in container.decode(video=0):
+            assert frame.pts is not None and frame.time_base is not None
+            at = frame.pts * frame.time_base
+            first = at if first is None else first
+            k = math.ceil((at - first) * fps)
+            if found and found[-1][0] == k:
+                found.pop()  # the frame before was gone when this sample came
+            image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+            found.append((k, float(at - first), zlib.crc32(image.tobytes())))
+            stop = at - first + frame.duration * frame.time_base
+    return found if Fraction(found[-1][0], fps) < stop else found[:-1]

@@ -1,0 +1,285 @@
+"""Ways to break a running build, and to see what became of it.
+
+Processes are ended by id; a proxy before a server can be cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import psutil
+
+from emotion import storage
+from schemas.tables import DATASETS
+from tests.helpers.paths import ROOT
+
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no time: closing resets the connection."""
+NUM_VIDEOS = 12
+IDS = ("video_id", "track_id", "face_id", "clip_id")
+Tables = dict[str, list[dict[str, Any]]]
+T = TypeVar("T")
+
+
+class Proxy:
+    """A TCP proxy on loopback before the server at ``url``; while it is cut, nothing gets through.
+
+    Cutting resets what is open and refuses what is new, at the same port until it is mended.
+    """
+
+    def __init__(self, url: str) -> None:
+        target = urlsplit(url)
+        self._target = (target.hostname, target.port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        self.mend()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+        self._call(self._rest())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def cut(self) -> None:
+        """Reset every connection and refuse new ones."""
+        self._call(self._cut())
+
+    def mend(self) -> None:
+        """Let everything through."""
+        self._call(self._listen())
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in list(self._writers):
+            reset(writer)
+
+    async def _rest(self) -> None:
+        """Wait for what still runs on the loop."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # accepted in the moment of the cut
+            reset(writer)
+            return
+        self._writers.add(writer)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            self._writers.discard(writer)
+            reset(writer)
+            return
+        self._writers.add(far_writer)
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        for each in (writer, far_writer):
+            self._writers.discard(each)
+            each.close()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End one connection as a dead machine would, without a farewell."""
+    sock = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    writer.transport.abort()
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy bytes until one end closes or breaks."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+class Job:
+    """A job in a process of its own, with its own local Ray; killed as a whole at the end.
+
+    Every process of the job is in one session, which tells them from all others.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short, for the paths of sockets
+        self._log = self._folder / "job.log"
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+        with self._log.open("w") as sink:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=ROOT,
+                env=kept | {"RAY_TMPDIR": str(self._folder), **(env or {})},
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        return self._log.read_text()
+
+    def wait(self, timeout_s: float = 300.0) -> int:
+        """Its exit code.
+
+        Raises:
+            AssertionError: if it has not ended in time; with what it printed.
+        """
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout_s} s: {self.log}") from None
+
+    def processes(self) -> list[psutil.Process]:
+        """All that it consists of, children of children included, whoever their parent is now."""
+        return [p for p in psutil.process_iter() if session_of(p.pid) == self.process.pid]
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that build."""
+        return [p for p in self.processes() if "MapWorker" in command(p)]
+
+    def raylets(self) -> list[psutil.Process]:
+        """Ray's process per node."""
+        return [p for p in self.processes() if command(p).split(" ")[0].endswith("/raylet")]
+
+    def end(self) -> None:
+        """Kill what is left of it, and see it gone."""
+        deadline = time.monotonic() + 10
+        while left := [p for p in self.processes() if command(p)]:
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            if self.process.poll() is None:
+                self.process.wait(10)
+            assert time.monotonic() < deadline, f"cannot end {left}"
+            time.sleep(0.05)
+        self.process.wait(10)
+
+
+def session_of(pid: int) -> int | None:
+    """The session of a process; None if it has gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def command(process: psutil.Process) -> str:
+    """Its command line; empty if it has gone."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def kill(process: psutil.Process) -> None:
+    """SIGKILL by id."""
+    process.send_signal(signal.SIGKILL)
+
+
+def kill_one(running: Job, find: Callable[[], list[psutil.Process]]) -> None:
+    """Kill the first of what is found; a job that ends before there is one was not hurt."""
+    found = wait_for(lambda: find() or running.process.poll() is not None)
+    if isinstance(found, list):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            kill(found[0])
+
+
+def wait_for(found: Callable[[], T], *, timeout_s: float = 180.0) -> T:
+    """Ask again until the answer is something.
+
+    Raises:
+        AssertionError: if it is not in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"nothing after {timeout_s} s"
+        time.sleep(0.05)
+    return answer
+
+
+def write_archive(corpus: Path, root: Path) -> Path:
+    """The six videos of the fixture ``corpus`` under two names each, and their label table."""
+    table = (corpus / "labels.csv").read_text().splitlines()
+    lines = [table[0]]
+    for copy in range(2):
+        shutil.copytree(corpus / "videos", root / f"{copy}/videos")
+        lines += [f"{copy}/{line}" for line in table[1:]]
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def build_arguments(archive: str, out: str, *options: str) -> list[str]:
+    """Of the build job: a shard per video, and a detector that needs no weights."""
+    return [
+        "--videos", archive, "--labels", f"{archive}/labels.csv", "--out", out,
+        "--detector", "dlib", "--shard-minutes", "0.02", *options,
+    ]  # fmt: skip
+
+
+def done_shards(out: str) -> list[str]:
+    """Shards with a ledger entry."""
+    files = storage.list_files(f"{out}/_ledger/done")
+    return [file.uri.rsplit("/", 1)[-1].removesuffix(".json") for file in files]
+
+
+def read_dataset(out: str, names: Iterable[str] = DATASETS) -> Tables:
+    """Every row of the tables, in an order of their own, with a video's uri as its id.
+
+    So that two storages compare, ``etag`` is left out; everything else is kept.
+    """
+    tables = {name: storage.read_tables(f"{out}/{name}").to_pylist() for name in names}
+    uris = {row["video_id"]: row["uri"] for row in tables["videos"] + tables["rejects"]}
+    for rows in tables.values():
+        for row in rows:
+            row.pop("etag", None)
+            for key in IDS:
+                if isinstance(value := row.get(key), str):
+                    video_id, slash, rest = value.partition("/")
+                    row[key] = uris[video_id] + slash + rest
+        rows.sort(key=repr)
+    return tables

@@ -1,0 +1,8 @@
+"""Where this checkout lies, and the data for tests beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"

@@ -1,0 +1,188 @@
+"""A build that is killed or cut off: the same command again ends in the same tables."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.extract.detect import spec_for
+from jobs.build_dataset import main
+from jobs.common.faults import expected_line
+from jobs.ledger import lock, output
+from jobs.ledger.probe import probe_chunk
+from tests.helpers.faults import (
+    NUM_VIDEOS,
+    Job,
+    Proxy,
+    Tables,
+    build_arguments,
+    done_shards,
+    read_dataset,
+    wait_for,
+    write_archive,
+)
+from tests.helpers.hurting import hurt
+
+
+@pytest.fixture(scope="module")
+def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_archive(corpus, tmp_path_factory.mktemp("archive"))
+
+
+def job(archive: str, out: str, endpoint: str | None = None, *, options: Sequence[str] = ()) -> Job:
+    env = {"AWS_ENDPOINT_URL": endpoint} if endpoint else None
+    return Job(["jobs.build_dataset", *build_arguments(archive, out, *options)], env=env)
+
+
+@pytest.fixture(scope="module")
+def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Tables:
+    """The tables of a run that nothing disturbed."""
+    out = str(tmp_path_factory.mktemp("expected") / "out")
+    assert main(build_arguments(str(archive), out)) == 0
+    tables = read_dataset(out)
+    assert len(tables["videos"]) == NUM_VIDEOS
+    assert len(tables["clips"]) >= NUM_VIDEOS
+    return tables
+
+
+@pytest.mark.parametrize("fault", ["driver", "worker", "raylet"])
+def test_killed_and_run_again(archive: Path, expected: Tables, tmp_path: Path, fault: str) -> None:
+    out = str(tmp_path / "out")
+    runs = hurt(partial(job, str(archive), out), out, fault, after=2, wait_s=0.2)
+    assert runs == (1 if fault == "worker" else 2)  # Ray replaces a worker by itself
+    assert read_dataset(out) == expected
+
+
+@pytest.fixture
+def bucket(archive: Path, s3: str) -> str:
+    """A bucket that holds the archive."""
+    for path in archive.rglob("*.*"):
+        storage.write_bytes(f"{s3}/videos/{path.relative_to(archive)}", path.read_bytes())
+    return s3
+
+
+def test_storage_that_is_away_for_a_while_is_waited_for(
+    bucket: str, s3_server: str, expected: Tables
+) -> None:
+    with Proxy(s3_server) as proxy:
+        start = partial(job, f"{bucket}/videos", f"{bucket}/out")
+        runs = hurt(start, f"{bucket}/out", "blink", after=1, wait_s=0.1, proxy=proxy)
+    assert runs == 1
+    assert read_dataset(f"{bucket}/out") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20))
+def test_twenty_random_moments(
+    archive: Path, bucket: str, s3_server: str, expected: Tables, tmp_path: Path, number: int
+) -> None:
+    """Every fault on videos whole and in segments, in a folder and, after eight rounds, on S3."""
+    rng = random.Random(number)
+    fault = ("driver", "worker", "raylet", "storage")[number // 2 % 4]
+    on_s3 = fault == "storage" or number // 8 % 2 == 1
+    root, out = (f"{bucket}/videos", f"{bucket}/out") if on_s3 else (str(archive), f"{tmp_path}/o")
+    # Every video is a long one where that begins at 1.8 s.
+    options = ("--segment-minutes", "0.02") if number % 2 else ()
+    after, wait_s = rng.randrange(NUM_VIDEOS), rng.choice((0.0, rng.uniform(0, 3)))
+    with Proxy(s3_server) as proxy:
+        start = partial(job, root, out, options=options)
+        hurt(start, out, fault, after=after, wait_s=wait_s, proxy=proxy if on_s3 else None)
+    assert read_dataset(out) == expected
+
+
+@pytest.mark.slow
+def test_storage_that_does_not_come_back(
+    bucket: str, s3_server: str, expected: Tables, tmp_path: Path
+) -> None:
+    """One line within the time that a storage is waited for; no video is blamed."""
+    out = f"{bucket}/out"
+    with Proxy(s3_server) as proxy:
+        with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
+            wait_for(lambda: done_shards(out))
+            proxy.cut()
+            assert running.wait(150) == 2
+            errors = [line for line in running.log.splitlines() if "rror" in line]
+            assert "Traceback" not in running.log
+        proxy.mend()
+        assert errors[-1].startswith("error: Could not connect to the endpoint URL")
+        with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
+            assert running.wait() == 0, running.log
+    assert read_dataset(out) == expected
+
+
+@pytest.mark.slow
+def test_a_probe_without_storage_blames_no_video(
+    bucket: str, s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker meets the fault again, and stops for it; the plan is made without the time."""
+    with Proxy(s3_server) as proxy:
+        proxy.cut()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        asked = pa.table({"video_id": ["v"], "uri": ["a.mp4"]})
+        found = probe_chunk(asked, f"{bucket}/videos").to_pylist()
+    assert found == [{"video_id": "v", "duration_s": None, "seekable": None}]
+
+
+def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    with job(str(archive), out) as first:
+        wait_for((tmp_path / "out/_ledger/lock.json").exists)
+        with job(str(archive), out) as second:
+            assert second.wait() == 2
+            last = second.log.splitlines()[-1]
+        assert last.startswith(f"error: another run (process {first.process.pid} on ")
+        assert first.wait() == 0
+    assert read_dataset(out) == expected
+
+
+# What is said of a fault
+
+
+@pytest.mark.parametrize(
+    "raised, line",
+    [
+        (KeyError("a"), None),
+        (FileNotFoundError(2, "gone"), None),
+        (InputError("--out is full"), "--out is full"),
+        (ConnectionResetError(104, "reset"), "[Errno 104] reset"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (
+            EndpointConnectionError(endpoint_url="http://s3"),
+            'Could not connect to the endpoint URL: "http://s3"',
+        ),
+    ],
+    ids=["bug", "bug with a file", "input", "connection", "disk", "S3"],
+)
+def test_what_is_a_fault_and_what_a_bug(raised: Exception, line: str | None) -> None:
+    assert expected_line(raised) == line
+
+
+def test_a_fault_in_a_worker_is_one_line(
+    archive: Path, tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    output.claim(str(out), spec=spec_for("dlib"), config={})
+    (out / "clips").write_text("where a folder must be")
+    assert main(build_arguments(str(archive), str(out))) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: cannot write into {out}/clips: ")
+    assert error.endswith("; the same command again does what is left")
+    assert done_shards(str(out)) == []
+
+
+def test_a_lock_whose_answer_was_lost_is_held(tmp_path: Path) -> None:
+    """The storage wrote it and the answer did not come: the client writes again, and is refused."""
+    uri = str(tmp_path / "lock.json")
+    mine = {"run": "r", "host": "h", "boot": "b", "pid": os.getpid(), "started": "1", "beat": 0}
+    lock._take(uri, mine, str(tmp_path))
+    lock._take(uri, mine, str(tmp_path))
+    assert storage.read_json(uri) == mine

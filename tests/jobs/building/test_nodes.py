@@ -1,0 +1,96 @@
+"""A build on several Ray nodes, one of which dies in the middle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emotion.labels import LABELS
+from schemas.scores import score_tables
+from tests.helpers.faults import (
+    NUM_VIDEOS,
+    Job,
+    build_arguments,
+    done_shards,
+    read_dataset,
+    wait_for,
+    write_archive,
+)
+from tests.jobs.scoring.test_score import assert_same, rows
+
+ENV = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+class Nodes:
+    """Ray nodes of a process of their own: what other tests told Ray here is not told to them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.address = self._answer()
+
+    def tell(self, word: str) -> None:
+        """Have a worker node killed or added, and wait until that is done."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+        assert self._answer() == word
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("nodes: "):
+                return line.removeprefix("nodes: ").strip()
+        raise AssertionError("the nodes' process has ended")
+
+
+@pytest.fixture
+def nodes() -> Iterator[Nodes]:
+    """A head without CPUs, as in ray_cluster.yaml, and two workers of one CPU."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | ENV
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.helpers.nodes"],
+        env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield Nodes(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()  # the nodes end at the end of their input
+            process.wait(60)
+
+
+def test_a_node_dies_and_another_joins(nodes: Nodes, corpus: Path, tmp_path: Path) -> None:
+    archive, out = str(write_archive(corpus, tmp_path / "archive")), str(tmp_path / "out")
+    options = ("--address", nodes.address)
+    with Job(["jobs.build_dataset", *build_arguments(archive, out, *options)], env=ENV) as running:
+        wait_for(lambda: done_shards(out) or running.process.poll() is not None)
+        assert running.process.poll() is None, running.log
+        nodes.tell("kill")
+        assert len(done_shards(out)) < NUM_VIDEOS
+        nodes.tell("add")
+        assert running.wait() == 0, running.log
+    alone = str(tmp_path / "alone")
+    with Job(["jobs.build_dataset", *build_arguments(archive, alone)]) as local:
+        assert local.wait() == 0, local.log
+    found = read_dataset(out)
+    assert len(found["videos"]) == NUM_VIDEOS
+    assert found == read_dataset(alone)
+
+
+def test_scores_are_the_same_on_several_nodes(
+    nodes: Nodes, corpus: Path, package: Path, tmp_path: Path
+) -> None:
+    """Two readers and two models on two nodes, or those of this machine's cores."""
+    nodes.tell("add")
+    given = ["jobs.score", "--videos", str(corpus), "--package", str(package)]
+    given += ["--shard-minutes", "0.05"]
+    for name, address in (("many", ["--address", nodes.address]), ("alone", [])):
+        with Job([*given, "--out", str(tmp_path / name), *address], env=ENV) as running:
+            assert running.wait() == 0, running.log
+    for table in score_tables(LABELS):
+        assert_same(rows(tmp_path / "many", table), rows(tmp_path / "alone", table))

@@ -1,0 +1,178 @@
+"""The console command: its verbs, and ``predict`` on a machine without Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from emotion.extract.detect import spec_for
+from emotion.labels import LABELS
+from emotion.models.registry import build_model
+from emotion.package.model_package import ModelPackage, save_package, weights_bytes
+from emotion.predict.answer import ClipPrediction, VideoPrediction
+from emotion.predict.video import load_video_predictor
+from emotion.synth.clip import render_clip
+from jobs.common import console
+from jobs.predict import summary_lines
+from tests.helpers.drawing import number_video
+from tests.repository.test_imports import CLOUD, ROOT, run_without
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A package with random weights and dlib's detector, which needs no file."""
+    torch.manual_seed(0)
+    uri = str(tmp_path_factory.mktemp("package"))
+    state = build_model("r3d_lite", len(LABELS), {}).state_dict()
+    save_package(
+        uri,
+        ModelPackage("r3d_lite", {}, LABELS, spec_for("dlib"), weights_bytes(state), {}, {}, {}),
+    )
+    return uri
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "happy.mp4"
+    render_clip(path, seed=1, subject=0, label="happy")
+    return path
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert console.main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for verb in [*console.JOBS, "serve"]:
+        assert [line for line in lines if line.startswith(f"  {verb} ")], verb
+
+
+def test_every_verb_has_its_module() -> None:
+    for verb in console.JOBS:
+        assert (ROOT / "jobs" / f"{verb.replace('-', '_')}.py").is_file(), verb
+
+
+@pytest.mark.parametrize(
+    "argv, error",
+    [
+        ([], "error: no verb given; take one of"),
+        (["trian"], "error: no verb 'trian'; take one of"),
+        (["_ray"], "error: no verb '_ray'; take one of"),
+    ],
+    ids=["none", "misspelt", "not a verb"],
+)
+def test_an_unknown_verb_is_one_line(
+    argv: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.main(argv) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(error)
+
+
+def test_serve_is_started_as_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.common.console", "serve", "--help"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "--package" in done.stdout
+
+
+def test_predict_works_without_ray_aws_and_web(package: str, clip: Path) -> None:
+    """And its JSON is the answer that the library gives."""
+    argv = ["predict", str(clip), "--package", package, "--json"]
+    code = f"""
+import contextlib, io, json
+from jobs.common.console import main
+with contextlib.redirect_stdout(io.StringIO()) as out:
+    assert main({argv!r}) == 0
+print(json.dumps(json.loads(out.getvalue())))
+"""
+    found = json.loads(run_without(CLOUD | {"sagemaker"}, code))
+    expected = load_video_predictor(package).predict(clip)
+    assert expected.clips
+    assert found == json.loads(json.dumps(dataclasses.asdict(expected))) | {"uri": str(clip)}
+    assert list(found["probs"]) == list(LABELS)
+    assert sum(found["probs"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_predict_prints_label_and_timeline(
+    package: str, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console.main(["predict", str(clip), "--package", package]) == 0
+    answer = load_video_predictor(package).predict(clip)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{clip}: {answer.label} {answer.confidence:.2f}"
+    assert len(lines) == 4 + len(answer.clips)
+
+
+def test_predict_by_onnxruntime_says_the_same(
+    package: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "package")
+    assert console.main(["export-onnx", "--package", package, "--out", out]) == 0
+    capsys.readouterr()
+    assert console.main(["predict", str(clip), "--package", out, "--engine", "onnx", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = load_video_predictor(package, device="cpu").predict(clip)
+    assert found["model_id"] == expected.model_id
+    assert found["probs"] == pytest.approx(expected.probs, abs=1e-4)
+
+
+def test_a_video_without_a_face_is_an_answer(
+    package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = number_video(tmp_path / "numbers.mp4", 30)
+    assert console.main(["predict", str(path), "--package", package]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"{path}: no label (no_face)"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"just some text"], ids=["gone", "empty", "text"])
+def test_a_clip_that_cannot_be_used_is_one_line(
+    content: bytes | None, package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    assert console.main(["predict", str(path), "--package", package]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: clip {path} ")
+
+
+def test_a_wrong_package_is_one_line(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert console.main(["predict", str(clip), "--package", str(clip.parent)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_summary_is_as_worked_out_by_hand() -> None:
+    probs = {"calm": 0.25, "tense": 0.75}
+    box = (0.0, 0.0, 8.0, 8.0)
+    late = ClipPrediction("v/1", 1, 0, 2.0, 4.0, box, 16, 0.9, "tense", 0.75, probs)
+    early = dataclasses.replace(late, clip_id="v/0", track_id=0, start_s=0.0, stop_s=2.0)
+    answer = VideoPrediction(
+        "a.mp4", 4.0, "tense", 0.75, probs, 0.5, None, 2, (late, early), (), "abc"
+    )
+    assert summary_lines(answer) == [
+        "a.mp4: tense 0.75",
+        "  4.0 s, 2 faces, seen in 50% of the samples, model abc",
+        "",
+        "   start    stop  face  label",
+        "   0.00    2.00     0  tense     0.75 ###############      calm 0.25",
+        "   2.00    4.00     1  tense     0.75 ###############      calm 0.25",
+    ]
+
+
+@pytest.mark.parametrize("verb", [v for v in console.JOBS if v != "sagemaker"])
+def test_every_job_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module = importlib.import_module(f"jobs.{verb.replace('-', '_')}")
+    with pytest.raises(SystemExit) as end:
+        module.main(["--help"])
+    assert end.value.code == 0
+    assert f"python -m jobs.{verb.replace('-', '_')}" in capsys.readouterr().out

@@ -1,0 +1,119 @@
+"""Exports of a score set by the job, local and to S3."""
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import pytest
+
+from emotion import storage
+from jobs import export
+from tests.jobs.scoring.test_score import rows, score
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+
+FORMATS = ["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
+
+
+@pytest.fixture(scope="module")
+def exported(scores: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("exported") / "export"
+    given = ["--scores", str(scores), "--out", str(out), "--formats", *FORMATS]
+    assert export.main(given) == 0
+    return out
+
+
+def test_every_video_has_every_file(scores: Path, exported: Path) -> None:
+    ends = {"vtt": "vtt", "srt": "srt", "eaf": "eaf", "textgrid": "TextGrid", "overlay": "mp4",
+            "blurred": "mp4", "report": "html"}  # fmt: skip
+    for form, end in ends.items():
+        for video in rows(scores, "videos"):
+            assert (exported / form / f"{video['uri']}.{end}").stat().st_size > 0
+
+
+def test_tables_hold_every_row(scores: Path, exported: Path) -> None:
+    import csv
+
+    for table in ("videos", "tracks", "segments", "timeline", "scores"):
+        lines = (exported / f"jsonl/{table}.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == rows(scores, table)
+        with (exported / f"csv/{table}.csv").open() as file:
+            found = list(csv.DictReader(file))
+        assert len(found) == len(lines)
+    with (exported / "csv/scores.csv").open() as file:
+        first = next(csv.DictReader(file))
+    expected = rows(scores, "scores")[0]
+    corners = [float(first[f"box_{name}"]) for name in ("x1", "y1", "x2", "y2")]
+    assert corners == pytest.approx(expected["box"], rel=1e-5)
+    assert float(first["prob_happy"]) == pytest.approx(expected["prob_happy"], rel=1e-5)
+
+
+def test_the_overlay_has_the_sources_frames(scores: Path, corpus: Path, exported: Path) -> None:
+    for video in rows(scores, "videos"):
+        for form in ("overlay", "blurred"):
+            counts = []
+            for path in (corpus / video["uri"], exported / form / f"{video['uri']}.mp4"):
+                with av.open(str(path)) as container:
+                    counts.append(sum(1 for _ in container.decode(video=0)))
+            assert counts[0] == counts[1]
+
+
+def test_the_same_export_again_does_nothing(
+    scores: Path, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--scores", str(scores), "--out", str(exported), "--formats", *FORMATS]
+    assert export.main(given) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert export.main([*given[:4], "--formats", "vtt"]) == 2
+    assert "was made with formats" in capsys.readouterr().err
+
+
+def test_files_of_videos_that_are_gone_or_changed_follow(
+    corpus: Path, package: Path, tmp_path: Path
+) -> None:
+    videos, scores, out = tmp_path / "videos", tmp_path / "scores", tmp_path / "out"
+    shutil.copytree(corpus / "videos", videos)
+    given = ["--scores", str(scores), "--out", str(out), "--formats", "vtt", "jsonl"]
+    assert score(videos, package, scores) == 0
+    assert export.main(given) == 0
+    before = {path: path.stat().st_mtime_ns for path in (out / "vtt").rglob("*.vtt")}
+    assert len(before) == 6
+    (videos / "s0/happy.mp4").unlink()
+    shutil.copy(videos / "s1/happy.mp4", videos / "s0/surprise.mp4")
+    assert score(videos, package, scores) == 0
+    assert export.main(given) == 0
+    after = {path: path.stat().st_mtime_ns for path in (out / "vtt").rglob("*.vtt")}
+    assert before.keys() - after.keys() == {out / "vtt/s0/happy.mp4.vtt"}
+    changed, source = (out / f"vtt/{name}.mp4.vtt" for name in ("s0/surprise", "s1/happy"))
+    assert changed.read_text() == source.read_text()
+    assert {path for path, when in after.items() if when != before[path]} == {changed}
+    lines = (out / "jsonl/videos.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == rows(scores, "videos")
+
+
+def test_exports_reach_s3(scores: Path, exported: Path, s3: str) -> None:
+    forms = ["csv", "vtt", "blurred", "report"]
+    given = ["--scores", str(scores), "--out", f"{s3}/export", "--formats", *forms]
+    assert export.main(given) == 0
+    for form in forms:
+        local = {str(p.relative_to(exported)) for p in (exported / form).rglob("*.*")}
+        stored = storage.list_files(f"{s3}/export/{form}")
+        assert {file.uri.removeprefix(f"{s3}/export/") for file in stored} == local
+        for file in stored:
+            ours = storage.read_bytes(file.uri)
+            if form in ("csv", "vtt"):
+                assert ours == (exported / file.uri.removeprefix(f"{s3}/export/")).read_bytes()
+            assert ours
+
+
+def test_a_video_that_is_gone_is_counted(
+    scores: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fewer = tmp_path / "videos"
+    shutil.copytree(corpus, fewer)
+    next(fewer.rglob("happy.mp4")).unlink()
+    given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "overlay"]
+    assert export.main([*given, "--videos", str(fewer)]) == 0
+    assert "could not be read again" in capsys.readouterr().out

@@ -1,0 +1,264 @@
+"""What there is to do: listing joined with labels, shards, and what changed since."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.storage import FileInfo
+from jobs.ledger import lock
+from jobs.ledger.listing import stream_videos
+from jobs.ledger.plan import Plan, plan_archive, plan_labelled
+from jobs.ledger.shards import PROBED, Change, ShardRef, cut_shards, extend_plan, read_shard
+
+LABELS = ("happy", "sad")
+
+
+def put(root: str, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        storage.write_bytes(storage.join(root, name), data)
+
+
+def planned(root: str, table: str, folder: Path) -> Plan:
+    folder.mkdir(parents=True)
+    put(root, {"labels.csv": table.encode()})
+    return plan_labelled(root, f"{root}/labels.csv", LABELS, seed=0, folder=folder)
+
+
+def manifest(plan: Plan) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = pq.read_table(plan.manifest).to_pylist()
+    return rows
+
+
+def test_the_listing_is_the_same_on_every_storage(store: str) -> None:
+    root = f"{store}/videos"
+    put(root, {"b/2.MKV": b"22", "a.mp4": b"1", ".x/c.mp4": b"", "b/.d.mp4": b"", "t.txt": b""})
+    found = sorted((f.uri, f.size_bytes) for f in stream_videos(root))
+    assert found == [("a.mp4", 1), ("b/2.MKV", 2)]
+    versions = {f.uri: f.version for f in stream_videos(root)}
+    assert versions["a.mp4"] == storage.stat(f"{root}/a.mp4").version
+
+
+@pytest.mark.parametrize("files, message", [({}, "is not a folder"), ({"a.txt": b""}, "no file")])
+def test_nothing_to_list_is_one_line(store: str, files: dict[str, bytes], message: str) -> None:
+    put(f"{store}/none", files)
+    with pytest.raises(InputError, match=message):
+        list(stream_videos(f"{store}/none"))
+
+
+def test_what_does_not_fit_is_left_out_with_its_reason(store: str, tmp_path: Path) -> None:
+    root = f"{store}/videos"
+    names = ("a.mp4", "b.mp4", "twice.mp4", "odd.mp4", "nameless.mp4", "it's.mp4", "clip.flv")
+    put(root, dict.fromkeys(names, b"x"))
+    table = (
+        "uri,subject_id,label,fps\na.mp4,s,happy,25\nb.mp4,s,sad,\ntwice.mp4,s,sad,\n"
+        "twice.mp4,s,happy,\nodd.mp4,s,bored,\ngone.mp4,s,sad,\nit's.mp4,s,sad,\nclip.flv,s,sad,\n"
+    )
+    plan = planned(root, table, tmp_path / "plan")
+    assert [r["uri"] for r in manifest(plan)] == ["a.mp4", "b.mp4", "clip.flv", "it's.mp4"]
+    assert [r["label_fps"] for r in manifest(plan)] == ["25", "", "", ""]
+    assert plan.num_videos == 4
+    assert plan.size_bytes == 4
+    rejects = pq.read_table(plan.rejects).to_pylist()
+    assert [(r["uri"], r["reason"], r["detail"]) for r in rejects] == [
+        ("gone.mp4", "missing", f"not at {root}/gone.mp4"),
+        ("nameless.mp4", "unlabelled", "no row in the label table"),
+        ("odd.mp4", "unknown_label", "'bored' is not one of happy, sad"),
+        ("twice.mp4", "duplicate_uri", "the label table names it 2 times"),
+        ("twice.mp4", "duplicate_uri", "the label table names it 2 times"),
+    ]
+
+
+def test_an_absolute_address_elsewhere_is_found(tmp_path: Path) -> None:
+    put(str(tmp_path / "videos"), {"a.mp4": b"x"})
+    put(str(tmp_path / "other"), {"b.mp4": b"yy"})
+    other = tmp_path / "other/b.mp4"
+    table = f"uri,subject_id,label\na.mp4,s,happy\n{other},s,sad\n"
+    plan = planned(str(tmp_path / "videos"), table, tmp_path / "plan")
+    assert [(r["uri"], r["size_bytes"]) for r in manifest(plan)] == [(str(other), 2), ("a.mp4", 1)]
+
+
+@pytest.mark.parametrize(
+    "splits, message", [(("train", "val"), "into splits train and val"), (("", "val"), "none")]
+)
+def test_a_subject_in_two_splits_is_refused(
+    tmp_path: Path, splits: Sequence[str], message: str
+) -> None:
+    put(str(tmp_path / "videos"), {"a.mp4": b"x", "b.mp4": b"x"})
+    table = f"uri,subject_id,label,split\na.mp4,s,sad,{splits[0]}\nb.mp4,s,sad,{splits[1]}\n"
+    with pytest.raises(InputError, match=message):
+        planned(str(tmp_path / "videos"), table, tmp_path / "plan")
+
+
+def test_an_archive_without_labels(tmp_path: Path) -> None:
+    put(str(tmp_path / "videos"), {"b.mp4": b"x", "a.mp4": b"x"})
+    plan = plan_archive(str(tmp_path / "videos"), tmp_path)
+    assert [(r["uri"], r["label"]) for r in manifest(plan)] == [("a.mp4", None), ("b.mp4", None)]
+    assert plan.reasons == {}
+
+
+# Shards
+
+
+@pytest.mark.parametrize(
+    "seconds, expected",
+    [
+        ([], []),
+        ([4.0, 6.0, 1.0], [("p-000000", 1), ("p-000000", 1), ("p-000001", 1)]),
+        ([11.0, 1.0], [("p-000000", 1), ("p-000001", 1)]),
+        ([1.0, 31.0, 1.0], [("p-000000", 1), ("p-000001", 4), ("p-000002", 1)]),
+        ([12.0], [("p-000000", 1)]),  # exactly 1.5 segments is no long video yet
+        ([0.0] * 1001, [("p-000000", 1)] * 1000 + [("p-000001", 1)]),
+    ],
+    ids=["none", "by time", "one is too long", "segments", "not long enough", "by number"],
+)
+def test_cutting(seconds: list[float], expected: list[tuple[str, int]]) -> None:
+    rows: list[dict[str, object]] = [{"duration_s": s, "seekable": True} for s in seconds]
+    cut = cut_shards(iter(rows), prefix="p", shard_s=10.0, segment_s=8.0)
+    assert [(r["shard_id"], r["num_segments"]) for r in cut] == expected
+
+
+def test_what_cannot_be_sought_in_is_not_cut() -> None:
+    rows: list[dict[str, object]] = [{"duration_s": 99.0, "seekable": False}]
+    assert next(cut_shards(iter(rows), prefix="p", shard_s=10, segment_s=8))["num_segments"] == 1
+
+
+def one_second_each(fresh: Path, out: Path) -> None:
+    names = pq.read_table(fresh)["video_id"]
+    rows = [{"video_id": n.as_py(), "duration_s": 1.0, "seekable": True} for n in names]
+    pq.write_table(pa.Table.from_pylist(rows, schema=PROBED), out)
+
+
+def extended(out: str, plan: Plan, folder: Path) -> tuple[list[ShardRef], Change]:
+    return extend_plan(
+        out, plan, durations=one_second_each, shard_s=2.0, segment_s=None, folder=folder
+    )
+
+
+def uris(refs: Sequence[ShardRef]) -> list[list[str]]:
+    return [[str(row["uri"]) for row in read_shard(ref)] for ref in refs]
+
+
+def test_a_plan_is_kept_and_only_the_difference_is_planned(store: str, tmp_path: Path) -> None:
+    root, out = f"{store}/videos", f"{store}/out"
+    put(root, {name: b"1" for name in ("a.mp4", "b.mp4", "c.mp4")})
+    table = "uri,subject_id,label\na.mp4,s,sad\nb.mp4,s,sad\nc.mp4,s,sad\n"
+    refs, change = extended(out, planned(root, table, tmp_path / "1"), tmp_path / "1")
+    assert uris(refs) == [["a.mp4", "b.mp4"], ["c.mp4"]]
+    assert change == Change(num_fresh=3, num_retired=0)
+    refs, change = extended(out, planned(root, table, tmp_path / "2"), tmp_path / "2")
+    assert (uris(refs), change) == ([["a.mp4", "b.mp4"], ["c.mp4"]], Change(0, 0))
+    # One changed, one removed, one added, one labelled differently.
+    put(root, {"a.mp4": b"22", "d.mp4": b"1"})
+    storage.remove(f"{root}/b.mp4")
+    table = "uri,subject_id,label\na.mp4,s,sad\nc.mp4,s,happy\nd.mp4,s,sad\n"
+    refs, change = extended(out, planned(root, table, tmp_path / "3"), tmp_path / "3")
+    assert uris(refs) == [[], [], ["a.mp4", "c.mp4"], ["d.mp4"]]
+    assert change == Change(num_fresh=3, num_retired=3)
+    assert [r.shard_id for r in refs] == [
+        "0000-000000",
+        "0000-000001",
+        "0001-000000",
+        "0001-000001",
+    ]
+    refs, change = extended(out, planned(root, table, tmp_path / "4"), tmp_path / "4")
+    assert (uris(refs)[2:], change) == ([["a.mp4", "c.mp4"], ["d.mp4"]], Change(0, 0))
+
+
+def test_a_dry_run_keeps_nothing(tmp_path: Path) -> None:
+    root = str(tmp_path / "videos")
+    put(root, {"a.mp4": b"1"})
+    plan = planned(root, "uri,subject_id,label\na.mp4,s,sad\n", tmp_path / "plan")
+    before = sorted(str(p) for p in tmp_path.iterdir())
+    refs, _ = extended("", plan, tmp_path / "plan")
+    assert [ref.num_rows for ref in refs] == [1]
+    assert sorted(str(p) for p in tmp_path.iterdir()) == before
+
+
+def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
+    files = [FileInfo(f"{k:05d}.mp4", 1, "v") for k in range(9000)]
+    (tmp_path / "videos").mkdir()
+    for file in files:
+        (tmp_path / "videos" / file.uri).write_bytes(b"1")
+    lines = "".join(f"{file.uri},s,sad\n" for file in files)
+    table = f"uri,subject_id,label\n{lines}"
+    refs, _ = extend_plan(
+        str(tmp_path / "out"),
+        planned(str(tmp_path / "videos"), table, tmp_path / "plan"),
+        durations=one_second_each,
+        shard_s=1700.0,
+        segment_s=None,
+        folder=tmp_path / "plan",
+    )
+    found = [uri for shard in uris(refs) for uri in shard]
+    assert found == [file.uri for file in files]
+    assert {ref.num_rows for ref in refs} == {1000}
+
+
+# The lock
+
+
+def test_the_second_run_is_refused_and_the_third_is_not(store: str) -> None:
+    with (
+        lock.held(f"{store}/out"),
+        pytest.raises(InputError, match=f"process {os.getpid()} on .* is writing into"),
+        lock.held(f"{store}/out"),
+    ):
+        pass
+    with lock.held(f"{store}/out"):
+        pass
+
+
+HOLD = "from jobs.ledger import lock\nimport sys, time\nwith lock.held(sys.argv[1]):\n"
+
+
+def test_the_lock_of_a_killed_run_is_taken_over_at_once(store: str) -> None:
+    code = HOLD + "    print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, f"{store}/out"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=f"process {process.pid}"), lock.held(f"{store}/out"):
+            pass
+        process.kill()
+        process.wait()
+    with lock.held(f"{store}/out"):
+        pass
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_lock_of_another_machine_is_watched(
+    tmp_path: Path, alive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "BEAT_S", 0.2)
+    monkeypatch.setattr(lock, "STALE_S", 1.0)
+    uri = str(tmp_path / "_ledger/lock.json")
+    holder = {"run": "r", "host": "h", "boot": "b", "pid": 1, "started": "1", "beat": 0}
+    storage.write_json(uri, holder)
+    if not alive:
+        with lock.held(str(tmp_path)):
+            assert storage.read_json(uri)["pid"] == os.getpid()
+        return
+    code = (
+        "import sys, time\nfrom emotion import storage\nfor beat in range(100):\n    "
+        "storage.write_json(sys.argv[1], storage.read_json(sys.argv[1]) | {'beat': beat + 1})\n"
+        "    print(beat, flush=True); time.sleep(0.1)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(InputError, match="process 1 on h"), lock.held(str(tmp_path)):
+            pass
+        process.kill()
+    assert json.loads(Path(uri).read_text())["host"] == "h"

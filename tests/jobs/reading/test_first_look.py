@@ -1,0 +1,93 @@
+"""A video that costs more than itself: it ends its reader, or keeps it for ever."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.memory import repeat
+from emotion import storage
+from emotion.errors import VideoError
+from emotion.extract.detect import spec_for
+from emotion.video.decode import Limits
+from jobs.build_dataset import main
+from jobs.reading.first_look import Trial
+from tests.helpers.drawing import number_frame, write_video
+from tests.helpers.faults import Job, build_arguments, command, kill_one, wait_for
+
+
+def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path) -> None:
+    """A worker dies within a shard; the next one looks first, and there it dies again."""
+    out = tmp_path / "out"
+    arguments = build_arguments(str(corpus), str(out), "--shard-minutes", "1")
+    with Job(["jobs.build_dataset", *arguments]) as running:
+        wait_for(lambda: list(out.glob("_ledger/attempts/*")))
+        kill_one(running, running.workers)
+        kill_one(running, lambda: [p for p in running.processes() if "_trial" in command(p)])
+        assert running.wait() == 0, running.log
+    rejects = storage.read_tables(f"{out}/rejects").to_pylist()
+    assert [(r["uri"], r["reason"]) for r in rejects] == [("videos/s0/happy.mp4", "crashed")]
+    assert rejects[0]["detail"] == "reading it ended a process with exit code -9"
+    videos = storage.read_tables(f"{out}/videos").to_pylist()
+    assert sorted(r["uri"] for r in videos) == [
+        f"videos/{name}.mp4"
+        for name in ("s0/surprise", "s1/happy", "s1/surprise", "s2/happy", "s2/surprise")
+    ]
+    assert list(out.glob("_ledger/attempts/*")) == []
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that takes far longer to read than anybody waits for here."""
+    folder = tmp_path_factory.mktemp("endless")
+    short = write_video(folder / "short.mp4", [number_frame(0, hw=(720, 1280))] * 64, fps=8)
+    return repeat(short, folder / "endless.mp4", seconds=1200)
+
+
+def test_a_video_that_takes_too_long_costs_itself(
+    corpus: Path, endless: Path, tmp_path: Path, local_ray: None
+) -> None:
+    root = tmp_path / "videos"
+    shutil.copytree(corpus / "videos/s0", root)
+    shutil.copy(endless, root / "long.mp4")
+    (root / "labels.csv").write_text(
+        "uri,subject_id,label\nhappy.mp4,s,happy\nlong.mp4,s,happy\nsurprise.mp4,s,surprise\n"
+    )
+    out = str(tmp_path / "out")
+    assert main(build_arguments(str(root), out, "--max-wall-s", "6", "--shard-minutes", "9")) == 0
+    rejects = storage.read_tables(f"{out}/rejects").to_pylist()
+    assert [(r["uri"], r["reason"]) for r in rejects] == [("long.mp4", "timeout")]
+    videos = storage.read_tables(f"{out}/videos").to_pylist()
+    assert sorted(r["uri"] for r in videos) == ["happy.mp4", "surprise.mp4"]
+
+
+def test_a_trial_outlives_what_it_looks_at(corpus: Path, tmp_path: Path, endless: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    good = corpus / "videos/s0/happy.mp4"
+    with Trial(spec_for("dlib"), None, limits=Limits(max_wall_s=60)) as trial:
+        trial.look(tmp_path / "text.mp4")  # whatever is wrong with it, it can be looked at
+        trial.look(good)
+        first = trial.process
+        assert first is not None
+        threading.Timer(0.5, first.kill).start()
+        with pytest.raises(VideoError, match="exit code -9") as caught:
+            trial.look(endless)
+        assert caught.value.reason == "crashed"
+        trial.look(good, start=0, stop=4)
+        second = trial.process
+        assert second is not None
+    assert second.poll() is not None  # ended with the block
+
+
+def test_a_trial_of_an_endless_file_ends_in_time(endless: Path) -> None:
+    with Trial(spec_for("dlib"), None, limits=Limits(max_wall_s=1)) as trial:
+        began = time.monotonic()
+        with pytest.raises(VideoError, match="limit of 1 s") as caught:
+            trial.look(endless)
+        assert trial.process is None
+        assert 1 <= time.monotonic() - began < 10
+    assert caught.value.reason == "timeout"

@@ -1,0 +1,121 @@
+"""Scoring that is killed or cut off: the same command again ends in the same tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotion import storage
+from emotion.labels import LABELS
+from jobs.score import main
+from schemas.scores import score_tables
+from tests.helpers.faults import NUM_VIDEOS, Job, Proxy, Tables, read_dataset, write_archive
+from tests.helpers.hurting import hurt
+
+TABLES = score_tables(LABELS)
+ANSWERS = ("confidence", "margin", "entropy")
+
+
+def arguments(videos: str, package: str, out: str, *options: str) -> list[str]:
+    """A shard per video."""
+    given = ["--videos", videos, "--package", package, "--out", out, "--shard-minutes", "0.02"]
+    return [*given, *options]
+
+
+def job(
+    videos: str,
+    package: str,
+    out: str,
+    endpoint: str | None = None,
+    *,
+    options: Sequence[str] = (),
+) -> Job:
+    env = {"AWS_ENDPOINT_URL": endpoint} if endpoint else None
+    return Job(["jobs.score", *arguments(videos, package, out, *options)], env=env)
+
+
+@pytest.fixture(scope="module")
+def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve videos, and three files that are none: a fifth of the archive."""
+    root = write_archive(corpus, tmp_path_factory.mktemp("archive"))
+    for name in ("a.mp4", "1/b.mkv", "c.webm"):
+        (root / name).write_text("I am text")
+    return root
+
+
+@pytest.fixture(scope="module")
+def expected(
+    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
+) -> Tables:
+    """The tables of a run that nothing disturbed."""
+    out = str(tmp_path_factory.mktemp("expected") / "out")
+    assert main(arguments(str(archive), str(package), out)) == 0
+    return rounded(read_dataset(out, TABLES))
+
+
+def rounded(tables: Tables) -> Tables:
+    """Answers to five digits: their last bits depend on who shared a batch."""
+
+    def plain(name: str, value: Any) -> Any:
+        answer = name in ANSWERS or name.startswith(("prob_", "share_"))
+        return round(value, 5) if answer and value is not None else value
+
+    return {
+        table: [{name: plain(name, value) for name, value in row.items()} for row in rows]
+        for table, rows in tables.items()
+    }
+
+
+def test_a_fifth_of_the_archive_is_broken_and_every_file_is_accounted_for(
+    expected: Tables, archive: Path
+) -> None:
+    listed = {str(p.relative_to(archive)) for p in archive.rglob("*.*")} - {"labels.csv"}
+    read = [row["uri"] for row in expected["videos"]]
+    left_out = [row["uri"] for row in expected["rejects"]]
+    assert len(read) == NUM_VIDEOS
+    assert sorted([*read, *left_out]) == sorted(listed)
+    assert {row["reason"] for row in expected["rejects"]} == {"not_a_video"}
+
+
+@pytest.mark.parametrize(
+    "fault", ["driver", *(pytest.param(f, marks=pytest.mark.slow) for f in ("worker", "raylet"))]
+)
+def test_killed_and_run_again(
+    archive: Path, package: Path, expected: Tables, tmp_path: Path, fault: str
+) -> None:
+    out = str(tmp_path / "out")
+    start = partial(job, str(archive), str(package), out)
+    # A raylet is to be killed while there is work left, and all shards take a second or two.
+    early = fault == "raylet"
+    runs = hurt(start, out, fault, after=0 if early else 1, wait_s=0.0, begun=early)
+    assert runs == (1 if fault == "worker" else 2)  # Ray replaces a worker by itself
+    assert rounded(read_dataset(out, TABLES)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["driver", "worker"])
+def test_killed_while_long_videos_are_in_segments(
+    archive: Path, package: Path, expected: Tables, tmp_path: Path, fault: str
+) -> None:
+    out = str(tmp_path / "out")
+    options = ("--segment-minutes", "0.02")
+    start = partial(job, str(archive), str(package), out, options=options)
+    hurt(start, out, fault, after=1, wait_s=0.1)
+    assert rounded(read_dataset(out, TABLES)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["blink", "storage"])
+def test_storage_that_is_away(
+    archive: Path, package: Path, expected: Tables, s3: str, s3_server: str, fault: str
+) -> None:
+    for path in archive.rglob("*.*"):
+        storage.write_bytes(f"{s3}/videos/{path.relative_to(archive)}", path.read_bytes())
+    with Proxy(s3_server) as proxy:
+        start = partial(job, f"{s3}/videos", str(package), f"{s3}/out")
+        hurt(start, f"{s3}/out", fault, after=1, wait_s=0.1, proxy=proxy)
+    assert rounded(read_dataset(f"{s3}/out", TABLES)) == expected

@@ -1,0 +1,222 @@
+"""Score sets beyond the clips: from a dataset, in segments, two people, drift, metrics, exports."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+from emotion.labels import LABELS
+from emotion.package.model_package import load_package
+from jobs import build_dataset, drift, train
+from jobs.common import cluster
+from jobs.score import main
+from schemas.scores import score_tables
+from tests.jobs.scoring.test_score import assert_same, rows, score
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+
+@pytest.fixture(scope="module")
+def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
+    """The same videos as a dataset, in other shards."""
+    out = tmp_path_factory.mktemp("built") / "dataset"
+    given = ["--videos", str(corpus), "--labels", str(corpus / "labels.csv"), "--out", str(out)]
+    assert build_dataset.main([*given, "--detector", "dlib"]) == 0
+    return out
+
+
+def score_dataset(dataset: Path | str, package: Path, out: Path) -> int:
+    return main(["--from-dataset", str(dataset), "--package", str(package), "--out", str(out)])
+
+
+def comparable(out: Path, table: str) -> list[dict[str, Any]]:
+    """Rows by what names them in the video, whatever the shards."""
+    found = rows(out, table)
+    keys = ("uri", "video_id", "track_id", "start_s", "frame_index", "segment_index", "clip_id")
+    return sorted(found, key=lambda r: [str(r.get(k)) for k in keys])
+
+
+def test_stored_clips_give_what_the_videos_give(
+    scores: Path,
+    dataset: Path,
+    package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert score_dataset(dataset, package, out) == 0
+    assert len(rows(out, "videos")) == 6
+    for table in score_tables(LABELS):
+        assert_same(comparable(out, table), comparable(scores, table))
+    capsys.readouterr()
+    assert score_dataset(dataset, package, out) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("batch, minutes", [("1", "10"), ("3", "0.02"), ("64", "0.06")])
+def test_neither_batches_nor_shards_matter(
+    corpus: Path, package: Path, scores: Path, tmp_path: Path, batch: str, minutes: str
+) -> None:
+    given = ["--videos", str(corpus), "--package", str(package), "--out", str(tmp_path / "out")]
+    assert main([*given, "--batch-size", batch, "--shard-minutes", minutes]) == 0
+    for table in score_tables(LABELS):
+        assert_same(comparable(tmp_path / "out", table), comparable(scores, table))
+
+
+def test_a_dataset_of_another_spec_is_refused(
+    dataset: Path, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import dataclasses
+
+    from emotion.package.model_package import save_package
+
+    known = load_package(str(package))
+    other = dataclasses.replace(known, spec=dataclasses.replace(known.spec, jpeg_quality=80))
+    save_package(str(tmp_path / "other"), other)
+    assert score_dataset(dataset, tmp_path / "other", tmp_path / "out") == 2
+    assert "jpeg_quality" in capsys.readouterr().err
+
+
+def test_one_of_videos_and_dataset(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--package", str(package), "--out", str(tmp_path / "o")]) == 2
+    assert "one of --videos and --from-dataset" in capsys.readouterr().err
+
+
+def test_segments_change_nothing(corpus: Path, package: Path, scores: Path, tmp_path: Path) -> None:
+    """A video cut into four segments is scored as if it were whole."""
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    shutil.copy(corpus / "videos/s0/happy.mp4", videos / "long.mp4")
+    out = tmp_path / "out"
+    with av.open(str(videos / "long.mp4")) as container:
+        seconds = (container.duration or 0) / av.time_base
+    assert score(videos, package, out, "--segment-minutes", str(seconds / 60 / 3.9)) == 0
+    assert score(videos, package, tmp_path / "whole") == 0
+    plan = pq.read_table(out / "_ledger/plan-0000.parquet")
+    assert plan["num_segments"].to_pylist() == [4]
+    for table in score_tables(LABELS):
+        assert_same(comparable(out, table), comparable(tmp_path / "whole", table))
+    assert not list((out / "_ledger/segments").glob("*.parquet"))
+
+
+def test_every_second_of_every_video_has_a_row(scores: Path) -> None:
+    timeline = rows(scores, "timeline")
+    for video in rows(scores, "videos"):
+        mine = {int(r["start_s"]) for r in timeline if r["video_id"] == video["video_id"]}
+        assert mine >= set(range(int(video["duration_s"])))
+
+
+def test_metrics_tell_work_and_cost(
+    corpus: Path, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"CPU": 0.5, "moonlight": 1}')
+    videos = tmp_path / "videos"
+    shutil.copytree(corpus / "videos/s0", videos)
+    (videos / "text.mp4").write_text("I am text")
+    assert score(videos, package, tmp_path / "out", "--prices", str(prices)) == 0
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    metrics = json.loads(line)["metrics"]
+    assert metrics == json.loads((tmp_path / "out/metrics.json").read_text())
+    num = len(rows(tmp_path / "out", "videos"))
+    assert metrics["videos"] == num + 1
+    assert metrics["rejects"] == {"not_a_video": 1}
+    assert metrics["frames"] == sum(r["num_frames"] for r in rows(tmp_path / "out", "videos"))
+    assert 0 < metrics["model_busy"] <= 1
+    cpus = cluster.cluster_resources()["CPU"]
+    assert metrics["cost_usd"] == pytest.approx(0.5 * cpus * metrics["wall_s"] / 3600)
+    assert metrics["resources_without_use"] == ["moonlight"]
+    text = (tmp_path / "out/metrics.prom").read_text()
+    assert f"video_emotion_score_videos {num + 1}.0" in text
+    assert 'video_emotion_score_rejects{reason="not_a_video"} 1.0' in text
+
+
+def test_prometheus_can_read_along(scores: Path) -> None:
+    """Ray's agent serves the counters of this driver's runs."""
+    node = ray.nodes()[0]  # type: ignore[no-untyped-call]
+    address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    wanted, text, began = len(rows(scores, "videos")), "", time.monotonic()
+    while time.monotonic() - began < 60 and "video_emotion_score_videos" not in text:
+        time.sleep(1)
+        text = httpx.get(address, trust_env=False).text
+    counted = re.findall(r"^ray_video_emotion_score_videos\S* ([0-9.]+)", text, re.MULTILINE)
+    assert sum(map(float, counted)) >= wanted, text[:2000]
+
+
+def test_a_price_table_that_is_none(
+    corpus: Path, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prices.json").write_text("[1]")
+    given = ["--prices", str(tmp_path / "prices.json")]
+    assert score(corpus / "videos/s0", package, tmp_path / "out", *given) == 2
+    assert "dollars per hour" in capsys.readouterr().err
+
+
+def test_drift_against_another_set_and_exit_codes(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--scores", str(scores), "--baseline", str(scores), "--least", "1"]
+    assert drift.main([*given, "--out", str(tmp_path / "drift.json")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == json.loads((tmp_path / "drift.json").read_text())
+    assert {v["name"]: v["psi"] for v in answer["variables"]} == {
+        "label": 0.0, "confidence": 0.0, "face_px": 0.0, "brightness": 0.0,
+    }  # fmt: skip
+    assert drift.main(["--scores", str(tmp_path)]) == 2
+
+
+def darken(source: Path, target: Path) -> None:
+    """The same video at a third of its brightness."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        video = old.streams.video[0]
+        stream = new.add_stream("libx264", rate=video.average_rate, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        for frame in old.decode(video):
+            dark = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24") // 3, format="rgb24")
+            dark.pts, dark.time_base = frame.pts, frame.time_base
+            new.mux(stream.encode(dark))
+        new.mux(stream.encode())
+
+
+def test_drift_against_the_training_set(
+    corpus: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The package tells what it was trained on; the same faces are in order, dark ones drift."""
+    learnt = tmp_path / "run"
+    given = ["--dataset", str(dataset), "--out", str(learnt), "--epochs", "1", "--batch-size", "2"]
+    assert train.main([*given, "--model-args", "width=4", "input_px=16"]) == 0
+    told: Any = load_package(str(learnt / "package")).training["baseline"]
+    train_ids = {r["video_id"] for r in rows(dataset, "videos") if r["split"] == "train"}
+    faces = [r for r in rows(dataset, "faces") if r["track_id"] is not None]
+    mine = [face for face in faces if face["video_id"] in train_ids]
+    assert 0 < len(mine) < len(faces)
+    assert sum(told["brightness"]["counts"]) == len(mine)
+    same, dark = tmp_path / "same", tmp_path / "dark"
+    shutil.copytree(corpus / "videos/s0", same)
+    dark.mkdir()
+    for video in same.iterdir():
+        darken(video, dark / video.name)
+    found = {}
+    for videos in (same, dark):
+        out = tmp_path / f"scores of {videos.name}"
+        assert score(videos, learnt / "package", out) == 0
+        capsys.readouterr()
+        code = drift.main(["--scores", str(out), "--least", "10"])
+        answer = json.loads(capsys.readouterr().out)
+        assert answer["baseline"].startswith("training of model ")
+        assert code == int(answer["drift"])
+        found[videos.name] = {one["name"]: one for one in answer["variables"]}
+    assert (found["same"]["brightness"]["level"], found["same"]["brightness"]["psi"]) == ("ok", 0.0)
+    assert found["same"]["face_px"]["level"] == "ok"
+    assert found["dark"]["brightness"]["level"] == "drift"
+    assert found["dark"]["label"]["level"] == "unknown"  # val has too few clips to compare with

@@ -1,0 +1,166 @@
+"""What holds for the whole tree: no strays, pinned dependencies, documents that tell the truth."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from emotion.errors import REASONS
+from emotion.labels import LABELS
+from schemas.scores import prob_column, score_tables, share_column
+from schemas.tables import DATASETS
+from tests.helpers.paths import ROOT
+
+PACKAGES = ("schemas", "emotion", "jobs", "serve")
+TEXT = (".md", ".py", ".toml", ".txt", ".sh", ".yaml", ".yml", ".html", ".css", ".js", "")
+STRAYS = {
+    "a package registry": r"index-url|find-links|pypi\.org|pythonhosted|/simple/",
+    "a folder of one machine": r"(?<![\w./{}-])/(work|root|Users)/\w",
+}
+
+
+@functools.cache
+def tracked() -> tuple[Path, ...]:
+    """Files that are, or would be, in the repository."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return tuple(p for name in listed.stdout.splitlines() if (p := ROOT / name).is_file())
+
+
+def modules() -> list[Path]:
+    return [p for p in tracked() if p.suffix == ".py"]
+
+
+@pytest.mark.parametrize("what", STRAYS)
+def test_no_file_names(what: str) -> None:
+    texts = [p for p in tracked() if p.suffix in TEXT and p != Path(__file__).resolve()]
+    found = {str(p.relative_to(ROOT)): m for p in texts if (m := _search(STRAYS[what], p))}
+    assert len(texts) > 50
+    assert found == {}
+
+
+def _search(pattern: str, path: Path) -> str | None:
+    match = re.search(pattern, path.read_text(encoding="utf-8"))
+    return match[0] if match else None
+
+
+def test_no_file_is_large() -> None:
+    large = {str(p.relative_to(ROOT)) for p in tracked() if p.stat().st_size > 300_000}
+    assert large == set()
+
+
+def test_modules_are_short() -> None:
+    lines = {str(p.relative_to(ROOT)): p.read_text().count("\n") for p in modules()}
+    assert {name: count for name, count in lines.items() if count > 300} == {}
+
+
+def test_modules_say_what_they_are() -> None:
+    parts = [p for p in modules() if p.relative_to(ROOT).parts[0] in PACKAGES]
+    silent = [p for p in parts if not ast.get_docstring(ast.parse(p.read_text()))]
+    assert len(parts) > 50
+    assert silent == []
+
+
+@functools.cache
+def dependencies() -> tuple[Requirement, ...]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return tuple(Requirement(text) for group in groups for text in group)
+
+
+def test_constraints_pin_every_dependency_within_its_range() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    pinned = {canonicalize_name(name): version for name, version in pins.items()}
+    for dependency in dependencies():
+        version = pinned.get(canonicalize_name(dependency.name))
+        assert version is not None, f"constraints.txt lacks {dependency.name}"
+        assert dependency.specifier.contains(version), f"{dependency} but {version}"
+
+
+def test_design_gives_a_reason_for_every_dependency() -> None:
+    table = (ROOT / "docs" / "design.md").read_text().split("## Dependencies")[1]
+    named = " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| "))
+    names = set(re.findall(r"[\w-]+", named))
+    assert {d.name for d in dependencies()} - names == set()
+
+
+def test_documents_name_every_column() -> None:
+    datasets = (ROOT / "docs" / "datasets.md").read_text()
+    for table, schema in DATASETS.items():
+        section = datasets.split(f"\n## {table}: ")[1].split("\n## ")[0]
+        assert _missing(schema.names, section) == [], table
+    assert _missing(REASONS, datasets) == []
+    outputs = (ROOT / "docs" / "outputs.md").read_text()
+    columns = [
+        name
+        for table, schema in score_tables(LABELS).items()
+        for name in schema.names
+        if table != "rejects"  # as in datasets
+    ]
+    probs = {name(label) for label in LABELS for name in (prob_column, share_column)}
+    assert _missing([name for name in columns if name not in probs], outputs) == []
+
+
+def _missing(names: list[str] | tuple[str, ...], text: str) -> list[str]:
+    return [name for name in names if not re.search(rf"(?<!\w){name}(?!\w)", text)]
+
+
+def test_readme_shows_every_top_level_folder() -> None:
+    tree = (ROOT / "README.md").read_text().split("## The tree")[1].split("## ")[0]
+    folders = {p.relative_to(ROOT).parts[0] for p in tracked() if p.parent != ROOT}
+    assert {f for f in folders if not f.startswith(".") and f"{f}/" not in tree} == set()
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [p for p in tracked() if p.suffix == ".md"]:
+        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+        assert [link for link in links if not (page.parent / link).exists()] == [], page
+
+
+COMMAND = re.compile(r"python -m (jobs\.\w+|serve)\b(.*)")
+
+
+def commands() -> list[tuple[str, str]]:
+    """Module and arguments of every ``python -m`` in the README."""
+    text = (ROOT / "README.md").read_text()
+    return sorted({(m[1], m[2].split("`")[0]) for m in COMMAND.finditer(text)})
+
+
+def test_readme_has_the_commands() -> None:
+    assert {module for module, _ in commands()} >= {
+        "jobs.build_dataset",
+        "jobs.evaluate",
+        "jobs.sagemaker",
+        "jobs.score",
+        "jobs.train",
+        "serve",
+    }
+
+
+@pytest.mark.parametrize("module, arguments", commands())
+def test_readme_commands_have_these_flags(
+    module: str, arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = shlex.split(arguments)
+    verbs = [] if not words or words[0].startswith("-") else words[:1]
+    main = importlib.import_module("serve.__main__" if module == "serve" else module).main
+    with pytest.raises(SystemExit) as end:
+        main([*verbs, "--help"])
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    flags = [word for word in words if word.startswith("--")]
+    assert [flag for flag in flags if not re.search(rf"{flag}(?![\w-])", shown)] == []
