@@ -87,7 +87,7 @@ def distances(
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Print medians and means."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.boundaries", doc=__doc__)
     scores = storage.absolute(config.scores)
     root = str(storage.read_json(storage.join(scores, "config.json"))["videos_root"])
     table = read_label_table(storage.absolute(config.labels), videos_root=root)

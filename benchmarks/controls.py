@@ -137,7 +137,7 @@ def run_one(config: Config, control: Control) -> Evaluation:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the controls and print their table."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.controls", doc=__doc__)
     lines = ["| control | test UAR | 95% | test WAR |", "|---|---|---|---|"]
     with cluster.session(None):
         for control in config.controls:

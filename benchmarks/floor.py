@@ -168,7 +168,7 @@ def tiny_archive(folder: str) -> tuple[str, str]:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Take turns and print medians and the ratio."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.floor", doc=__doc__)
     root, labels = Path(config.videos), Path(config.labels)
     with labels.open() as text:
         paths = [str(root / row["uri"]) for row in csv.DictReader(text)]

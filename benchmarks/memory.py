@@ -79,13 +79,11 @@ def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, An
         spec=spec_for("yunet" if detector == "yunet" else "dlib"),
         limits=Limits(),
         keep_partial=False,
-        segment_s=300.0,
+        chunk_s=300.0,
     )
     work = Work(reading, ())
     durations = partial(probe_durations, root, address=None)
-    refs, _ = extend_plan(
-        out, plan, durations=durations, shard_s=None, segment_s=None, folder=folder
-    )
+    refs, _ = extend_plan(out, plan, durations=durations, shard_s=None, chunk_s=None, folder=folder)
     return work, refs[0].to_item("shard")
 
 
@@ -104,7 +102,7 @@ def measure(
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure both lengths and print the ratio."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.memory", doc=__doc__)
     context = multiprocessing.get_context("spawn")
     peaks = []
     with tempfile.TemporaryDirectory() as folder:

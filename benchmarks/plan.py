@@ -62,7 +62,7 @@ def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int
             made,
             durations=partial(probe_durations, str(root), address=None),
             shard_s=10.0,
-            segment_s=300.0,
+            chunk_s=300.0,
             folder=Path(folder),
         )
         all_s = time.monotonic() - began
@@ -73,7 +73,7 @@ def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a line per size."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.plan", doc=__doc__)
     context = multiprocessing.get_context("spawn")
     print(f"{'videos':>10} {'list, join s':>13} {'all s':>8} {'peak MiB':>9} {'shards':>8}")
     for size in config.sizes:

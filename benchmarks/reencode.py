@@ -61,7 +61,7 @@ def reencode(clip: str, out: Path, *, height: int, seconds: float) -> None:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Write every result and the label table."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.reencode", doc=__doc__)
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     lines = ["uri,subject_id,label"]

@@ -231,7 +231,7 @@ def lines(costs: Sequence[Cost]) -> Iterator[str]:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a line per size and a ratio per step; 1 if a step costs more than its share."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.scale", doc=__doc__)
     costs = []
     with tempfile.TemporaryDirectory(prefix="video-emotion-scale-") as folder:
         drawn = Path(folder) / "drawn"

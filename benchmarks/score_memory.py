@@ -35,7 +35,7 @@ class Config:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a line per length and the ratios to the first."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="benchmarks.score_memory", doc=__doc__)
     first = None
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(config.clip) if config.clip else Path(folder) / "clip.mp4"

@@ -9,9 +9,7 @@ or gone since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from emotion import storage
 from jobs.building.run import Config, run
 from jobs.common.command import one_line_errors, parse
 
@@ -19,15 +17,7 @@ from jobs.common.command import one_line_errors, parse
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when the datasets are complete and valid."""
-    config = parse(Config, argv, doc=__doc__)
-    return run(
-        replace(
-            config,
-            videos=storage.absolute(config.videos),
-            labels=storage.absolute(config.labels),
-            out=storage.absolute(config.out),
-        )
-    )
+    return run(parse(Config, argv, verb="jobs.build_dataset", doc=__doc__))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from emotion.evaluate.comparison import Difference, uar_difference
 from emotion.evaluate.outcome import Outcome
 from emotion.report.compare import COLUMNS, compare_report, markdown
 from emotion.report.page import name_of
-from jobs.common.command import one_line_errors, parse
+from jobs.common.command import Address, one_line_errors, parse
 
 Row = dict[str, Any]
 
@@ -39,8 +39,8 @@ class Config:
         seed: Of the bootstrap.
     """
 
-    evals: tuple[str, ...]
-    out: str
+    evals: tuple[Address, ...]
+    out: Address
     names: tuple[str, ...] = ()
     seed: int = 0
 
@@ -177,9 +177,7 @@ def _write(config: Config, rows: list[Row], first: Judged) -> None:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job."""
-    given = parse(Config, argv, doc=__doc__)
-    evals = tuple(storage.absolute(uri) for uri in given.evals)
-    config = replace(given, evals=evals, out=storage.absolute(given.out))
+    config = parse(Config, argv, verb="jobs.compare", doc=__doc__)
     print(markdown(run(config)))
     print(f"report: {storage.join(config.out, 'report.html')}")
     return 0

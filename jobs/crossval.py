@@ -8,7 +8,7 @@ jobs.train), OUT/FOLD/metrics.json, and over all folds metrics.json, predictions
 report.html and confusion.png. The same command again goes on. --by corpus leaves one corpus out at
 a time.
 
-    python -m jobs.crossval --dataset URI --out URI --by corpus --matrix True
+    python -m jobs.crossval --dataset URI --out URI --by corpus --matrix
 
 trains on each corpus and tests on the held-out people of each.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from emotion.report.crossval import crossval_report
 from emotion.report.page import name_of
 from emotion.report.plots import confusion_plot
 from jobs.common import cluster
-from jobs.common.command import masked, one_line_errors, parse
+from jobs.common.command import Address, masked, one_line_errors, parse
 from jobs.folds.corpus_matrix import print_matrix, read_corpora, run_matrix
 from jobs.folds.folds import (
     fold_splits,
@@ -61,8 +61,8 @@ class Config:
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    dataset: str
-    out: str
+    dataset: Address
+    out: Address
     by: str = "fold"
     train: str = ""
     matrix: bool = False
@@ -193,9 +193,7 @@ def print_folds(metrics: Mapping[str, Any]) -> None:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when every fold is trained and tested."""
-    given = parse(Config, argv, doc=__doc__)
-    where = {name: storage.absolute(getattr(given, name)) for name in ("dataset", "out")}
-    config = replace(given, dataset=where["dataset"], out=where["out"])
+    config = parse(Config, argv, verb="jobs.crossval", doc=__doc__)
     show = print_matrix if config.matrix else print_folds
     show(run(config))
     print(f"report: {storage.join(config.out, 'report.html')}")

@@ -161,7 +161,7 @@ def _figure(metrics: dict[str, Any], name: str) -> str:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when every step did."""
-    run(parse(Config, argv, doc=__doc__))
+    run(parse(Config, argv, verb="jobs.demo", doc=__doc__))
     return 0
 
 

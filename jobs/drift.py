@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
 from emotion.predict.drift import ALARM, WATCH
 from emotion.predict.profiles import drifts, read_baseline, score_profiles
-from jobs.common.command import one_line_errors, parse
+from emotion.ranges import at_least, check_ranges
+from jobs.common.command import Address, one_line_errors, parse
 from jobs.ledger.output import SUCCESS
 
 
@@ -36,18 +37,19 @@ class Config:
         least: With fewer values on a side nothing is said of a variable.
     """
 
-    scores: str
-    baseline: str | None = None
-    out: str | None = None
+    scores: Address
+    baseline: Address | None = None
+    out: Address | None = None
     watch: float = WATCH
     alarm: float = ALARM
     least: int = 50
 
     def __post_init__(self) -> None:
         if not 0 < self.watch <= self.alarm:
-            raise InputError(f"--watch {self.watch} must be above 0 and at most --alarm")
-        if self.least < 1:
-            raise InputError(f"--least is {self.least}, it must be 1 or more")
+            raise InputError(
+                f"--watch must be above 0 and at most --alarm ({self.alarm:g}), got {self.watch:g}"
+            )
+        check_ranges(self, least=at_least(1))
 
 
 def run(config: Config) -> int:
@@ -103,15 +105,7 @@ def _facts(scores: str) -> dict[str, Any]:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 in order, 1 drift."""
-    config = parse(Config, argv, doc=__doc__)
-    return run(
-        replace(
-            config,
-            scores=storage.absolute(config.scores),
-            baseline=storage.absolute(config.baseline) if config.baseline else None,
-            out=storage.absolute(config.out) if config.out else None,
-        )
-    )
+    return run(parse(Config, argv, verb="jobs.drift", doc=__doc__))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ video without a prediction counts as wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from emotion import storage
@@ -29,6 +29,7 @@ from emotion.evaluate.score_set import (
 from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
 from emotion.package.model_package import add_to_card, load_package
+from emotion.ranges import Range, check_ranges
 from emotion.report.evaluation import evaluation_report
 from emotion.report.evaluation_plots import (
     learning_plot,
@@ -40,7 +41,7 @@ from emotion.report.evaluation_plots import (
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of
 from emotion.report.plots import Plot, confusion_plot
-from jobs.common.command import masked, one_line_errors, parse
+from jobs.common.command import Address, masked, one_line_errors, parse
 from jobs.training.mlflow_client import log_evaluation
 
 MAX_MISTAKES = 60  # on one page, about 30 KB each
@@ -67,25 +68,24 @@ class Config:
         mlflow_uri: Add figures, page and plots to the run of this model in MLflow.
     """
 
-    scores: str
-    labels: str
-    out: str
+    scores: Address
+    labels: Address
+    out: Address
     split: Literal["test", "val", "train", "all"] = "test"
     split_seed: int = 0
     seed: int = 0
     slice_by: str | None = None
-    dataset: str | None = None
-    run: str | None = None
-    package: str | None = None
+    dataset: Address | None = None
+    run: Address | None = None
+    package: Address | None = None
     mistakes: int = 12
     update_card: bool = False
     mlflow_uri: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.mistakes <= MAX_MISTAKES:
-            raise InputError(f"--mistakes is {self.mistakes}, it must be 0 to {MAX_MISTAKES}")
+        check_ranges(self, mistakes=Range(0, MAX_MISTAKES))
         if self.update_card and not self.package:
-            raise InputError("--update-card True needs --package: the folder whose card it is")
+            raise InputError("--update-card needs --package: the folder whose card it is")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -274,10 +274,7 @@ def print_evaluation(found: Evaluation, *, split: str) -> None:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job."""
-    given = parse(Config, argv, doc=__doc__)
-    where = ("scores", "labels", "out", "dataset", "run", "package")
-    full: dict[str, Any] = {k: storage.absolute(v) for k in where if (v := getattr(given, k))}
-    config = replace(given, **full)
+    config = parse(Config, argv, verb="jobs.evaluate", doc=__doc__)
     judged, left_out = run(config)
     print_evaluation(judged, split=config.split)
     for label, count in left_out["unknown_labels"].items():

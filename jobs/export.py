@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -20,8 +20,9 @@ from ray.data import ActorPoolStrategy, from_items
 
 from emotion import storage
 from emotion.errors import EmotionError, InputError
+from emotion.ranges import at_least, check_ranges
 from jobs.common import cluster
-from jobs.common.command import one_line_errors, parse
+from jobs.common.command import Address, one_line_errors, parse
 from jobs.common.progress import Progress
 from jobs.exporting.tables import TABLE_FORMATS, export_tables
 from jobs.exporting.worker import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
@@ -47,18 +48,17 @@ class Config:
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    scores: str
-    out: str
+    scores: Address
+    out: Address
     formats: tuple[Format, ...]
-    videos: str | None = None
+    videos: Address | None = None
     embed_mb: float = 20.0
     address: str | None = None
 
     def __post_init__(self) -> None:
         if not self.formats:
             raise InputError("--formats names nothing; take some of csv, vtt, overlay, ...")
-        if self.embed_mb < 0:
-            raise InputError(f"--embed-mb is {self.embed_mb}, it must be 0 or more")
+        check_ranges(self, embed_mb=at_least(0))
 
 
 def run(config: Config) -> int:
@@ -141,15 +141,7 @@ def _finish(config: Config) -> int:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when everything that could be exported is."""
-    config = parse(Config, argv, doc=__doc__)
-    return run(
-        replace(
-            config,
-            scores=storage.absolute(config.scores),
-            out=storage.absolute(config.out),
-            videos=storage.absolute(config.videos) if config.videos else None,
-        )
-    )
+    return run(parse(Config, argv, verb="jobs.export", doc=__doc__))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from emotion.package.files import TAR_ENDINGS, write_files
 from emotion.package.model_package import ModelPackage, load_package, save_package
 from emotion.package.onnx_export import export_onnx
 from emotion.package.onnx_file import ONNX
-from jobs.common.command import one_line_errors, parse
+from jobs.common.command import Address, one_line_errors, parse
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Config:
             the package's own folder.
     """
 
-    package: str
-    out: str | None = None
+    package: Address
+    out: Address | None = None
 
 
 def run(config: Config) -> int:
@@ -76,9 +76,7 @@ def _check_out(config: Config, package: ModelPackage) -> None:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when the model was exported and answers as torch's does."""
-    config = parse(Config, argv, doc=__doc__)
-    out = None if config.out is None else storage.absolute(config.out)
-    return run(Config(storage.absolute(config.package), out))
+    return run(parse(Config, argv, verb="jobs.export_onnx", doc=__doc__))
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def summary_lines(imported: Imported, *, out: str) -> Iterator[str]:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the label table and say what is in it and what is not."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="jobs.import_corpus", doc=__doc__)
     archive = _archive(config.root, out=config.out)
     lists = _archive(config.lists, out=config.out) if config.lists else archive
     imported = import_corpus(config.corpus, archive, lists, options(config))

@@ -36,7 +36,7 @@ class Config:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Render the corpus and say what was made."""
-    config = parse(Config, argv, doc=__doc__)
+    config = parse(Config, argv, verb="jobs.make_corpus", doc=__doc__)
     done_before = (config.out / LABEL_TABLE).exists()
     started_s = time.perf_counter()
     table = write_corpus(

@@ -20,7 +20,7 @@ from emotion.errors import InputError, VideoError
 from emotion.predict.answer import ClipPrediction, VideoPrediction
 from emotion.predict.predictor import Engine
 from emotion.predict.video import load_video_predictor
-from jobs.common.command import one_line_errors
+from jobs.common.command import one_line_errors, parse
 
 BAR_WIDTH = 20
 
@@ -98,9 +98,7 @@ def _clip_line(clip: ClipPrediction) -> str:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the answer; 0 also where no face is found, 2 when the video cannot be used."""
-    config = tyro.cli(
-        Config, args=argv, description=__doc__, config=(tyro.conf.FlagCreatePairsOff,)
-    )
+    config = parse(Config, argv, verb="jobs.predict", doc=__doc__)
     answer = predict(config)
     if config.json:
         print(json.dumps(dataclasses.asdict(answer), indent=1, allow_nan=False))

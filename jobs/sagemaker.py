@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -31,7 +31,7 @@ from jobs.aws.requests import (
     transform_calls,
 )
 from jobs.aws.send import check_calls, send, wait
-from jobs.common.command import one_line_errors
+from jobs.common.command import one_line_errors, parse
 
 Verb = (
     Annotated[Train, tyro.conf.subcommand("train")]
@@ -67,11 +67,8 @@ def calls_for(config: Train | Deploy | Transform) -> list[Call]:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Print or send the requests; with --wait, 0 only after the job went well."""
-    config: Train | Deploy | Transform = tyro.cli(
-        Verb,
-        args=argv,
-        description=__doc__,
-    )
+    verb: Any = Verb  # a union, which parse's type does not know
+    config: Train | Deploy | Transform = parse(verb, argv, verb="jobs.sagemaker", doc=__doc__)
     calls = calls_for(config)
     check_calls(calls)
     if config.dry_run:

@@ -151,7 +151,7 @@ def find_dataset(tree: Tree, *, num_hosts: int) -> str:
     out = str(tree.root / "checkpoints/dataset")  # kept with the checkpoints: a spot loss goes on
     labels = str(videos / "labels.csv")
     flags = ["--videos", str(videos), "--labels", labels, "--out", out]
-    if code := building.run(parse(building.Config, flags, doc=None)):
+    if code := building.run(parse(building.Config, flags, verb="jobs.build_dataset", doc=None)):
         raise InputError(f"jobs.build_dataset ended with code {code}; see the log")
     return out
 
@@ -187,7 +187,7 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     dataset = find_dataset(tree, num_hosts=len(hosts.names))
     flags = train_flags(values, dataset=dataset, out=out, address=address)
     try:
-        chosen = parse(training.Config, flags, doc=None)
+        chosen = parse(training.Config, flags, verb="jobs.train", doc=None)
     except SystemExit as err:
         shown = masked(" ".join(flags))
         raise InputError(f"jobs.train does not take {shown}; see the log") from err
@@ -220,7 +220,12 @@ def run(tree: Tree) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 1 and output/failure when it fails, whatever the reason."""
     words = list(sys.argv[1:] if argv is None else argv)
-    config = parse(Config, words[1:] if words[:1] == ["train"] else words, doc=__doc__)
+    config = parse(
+        Config,
+        words[1:] if words[:1] == ["train"] else words,
+        verb="jobs.sagemaker_train",
+        doc=__doc__,
+    )
     tree = Tree(config.root)
     try:
         run(tree)

@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from emotion.predict.predictor import Engine, load_parts
 from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.segments import SegmentRule
 from emotion.predict.video import detector_weights
+from emotion.ranges import Range, above, at_least, check_ranges
 from emotion.report.scores import scores_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs.common import cluster
-from jobs.common.command import one_line_errors, parse
+from jobs.common.command import Address, one_line_errors, parse
 from jobs.ledger import lock, output
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
@@ -55,7 +56,7 @@ class Config:
         segment_enter: A label takes over once it leads the present one by this probability.
         segment_min_s: Shorter runs of a label go to their neighbours.
         segment_gap_s: A face that is away for longer ends the run.
-        segment_minutes: Longer videos are read in segments of this length by different workers.
+        chunk_minutes: Longer videos are read in chunks of this length by different workers.
         shard_minutes: Video time per shard, the unit of work and of resume; default: by the
             archive, from half a minute to an hour.
         engine: torch, or onnx: the package's model.onnx, on CPUs; jobs.export_onnx makes it.
@@ -66,15 +67,15 @@ class Config:
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    package: str
-    out: str
-    videos: str | None = None
-    from_dataset: str | None = None
+    package: Address
+    out: Address
+    videos: Address | None = None
+    from_dataset: Address | None = None
     yunet: str | None = None
     segment_enter: float = SegmentRule.enter
     segment_min_s: float = SegmentRule.min_s
     segment_gap_s: float = SegmentRule.max_gap_s
-    segment_minutes: float = 5.0
+    chunk_minutes: float = 5.0
     shard_minutes: float | None = None
     engine: Engine = "torch"
     batch_size: int = 16
@@ -85,19 +86,16 @@ class Config:
     def __post_init__(self) -> None:
         if (self.videos is None) == (self.from_dataset is None):
             raise InputError("give one of --videos and --from-dataset")
-        checks = {
-            "segment_enter": 0 <= self.segment_enter < 1,
-            "segment_min_s": self.segment_min_s >= 0,
-            "segment_gap_s": self.segment_gap_s >= 0,
-            "segment_minutes": self.segment_minutes > 0,
-            "shard_minutes": self.shard_minutes is None or self.shard_minutes > 0,
-            "batch_size": self.batch_size >= 1,
-            "gpu_share": 0 < self.gpu_share <= 1,
-        }
-        for name, good in checks.items():
-            if not good:
-                flag = name.replace("_", "-")
-                raise InputError(f"--{flag} is {getattr(self, name)}, out of range; see --help")
+        check_ranges(
+            self,
+            segment_enter=Range(0, 1, high_open=True),
+            segment_min_s=at_least(0),
+            segment_gap_s=at_least(0),
+            chunk_minutes=above(0),
+            shard_minutes=above(0),
+            batch_size=at_least(1),
+            gpu_share=Range(0, 1, low_open=True),
+        )
 
     @property
     def rule(self) -> SegmentRule:
@@ -116,7 +114,7 @@ def run(config: Config) -> int:
             spec=package.spec,
             limits=Limits(),
             keep_partial=False,
-            segment_s=60 * config.segment_minutes,
+            chunk_s=60 * config.chunk_minutes,
         ),
         dataset=config.from_dataset or "",
         package=config.package,
@@ -147,7 +145,7 @@ def run(config: Config) -> int:
                 plan,
                 durations=partial(probe_durations, stages.reading.root, address=config.address),
                 shard_s=60 * config.shard_minutes if config.shard_minutes else None,
-                segment_s=stages.reading.segment_s,
+                chunk_s=stages.reading.chunk_s,
                 folder=Path(name),
             )
             return _score(config, package, stages, refs, left_out=Counter())
@@ -243,16 +241,7 @@ def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Cou
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when every video is accounted for."""
-    config = parse(Config, argv, doc=__doc__)
-    return run(
-        replace(
-            config,
-            videos=storage.absolute(config.videos) if config.videos else None,
-            from_dataset=storage.absolute(config.from_dataset) if config.from_dataset else None,
-            package=storage.absolute(config.package),
-            out=storage.absolute(config.out),
-        )
-    )
+    return run(parse(Config, argv, verb="jobs.score", doc=__doc__))
 
 
 if __name__ == "__main__":

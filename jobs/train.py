@@ -10,9 +10,7 @@ is. Weights are chosen on the val split; the test split is never read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from emotion import storage
 from jobs.common.command import one_line_errors, parse
 from jobs.training.run import (
     Config,
@@ -23,10 +21,7 @@ from jobs.training.run import (
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when the package is written."""
-    config = parse(Config, argv, doc=__doc__)
-    return run(
-        replace(config, dataset=storage.absolute(config.dataset), out=storage.absolute(config.out))
-    )
+    return run(parse(Config, argv, verb="jobs.train", doc=__doc__))
 
 
 if __name__ == "__main__":

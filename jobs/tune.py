@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -24,9 +24,10 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.ranges import at_least, check_ranges
 from emotion.train.search_trial import Trial, ranked
 from jobs.common import cluster
-from jobs.common.command import one_line_errors, parse
+from jobs.common.command import Address, one_line_errors, parse
 from jobs.ledger.lock import held
 from jobs.training import run as training
 from jobs.training.input import TrainInput
@@ -75,8 +76,8 @@ class Config:
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    dataset: str
-    out: str
+    dataset: Address
+    out: Address
     space: tuple[str, ...]
     trials: int = 20
     concurrent: int = 1
@@ -88,10 +89,7 @@ class Config:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("trials", "concurrent", "grace_epochs"):
-            if getattr(self, name) < 1:
-                flag = name.replace("_", "-")
-                raise InputError(f"--{flag} is {getattr(self, name)}; it must be 1 or more")
+        check_ranges(self, trials=at_least(1), concurrent=at_least(1), grace_epochs=at_least(1))
 
 
 def run(config: Config) -> Trial:
@@ -234,9 +232,7 @@ def trial_line(trial: Trial, *, best: bool) -> str:
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when every trial has ended."""
-    given = parse(Config, argv, doc=__doc__)
-    where = {name: storage.absolute(getattr(given, name)) for name in ("dataset", "out")}
-    config = replace(given, dataset=where["dataset"], out=where["out"])
+    config = parse(Config, argv, verb="jobs.tune", doc=__doc__)
     best = run(config)
     print(
         f"best is trial {best.name}: val uar {best.val_uar:.3f} (clips), after epoch "

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotion import storage
-from emotion.errors import InputError
-from jobs.common.command import one_line_errors, parse
+from emotion.ranges import Range, check_ranges
+from jobs.common.command import Address, one_line_errors, parse
 from jobs.validating.validate import MAX_REJECT_SHARE, print_report, validate
 
 
@@ -28,23 +28,23 @@ class Config:
             $RAY_ADDRESS, else a local Ray.
     """
 
-    dataset: str
+    dataset: Address
     max_reject_share: float = MAX_REJECT_SHARE
     address: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_reject_share <= 1:
-            raise InputError(f"--max-reject-share is {self.max_reject_share}, it must be 0 to 1")
+        check_ranges(self, max_reject_share=Range(0, 1))
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job."""
-    config = parse(Config, argv, doc=__doc__)
-    dataset = storage.absolute(config.dataset)
-    report = validate(dataset, max_reject_share=config.max_reject_share, address=config.address)
+    config = parse(Config, argv, verb="jobs.validate_dataset", doc=__doc__)
+    report = validate(
+        config.dataset, max_reject_share=config.max_reject_share, address=config.address
+    )
     print_report(report)
-    print(f"report: {storage.join(dataset, 'validation', 'index.html')}")
+    print(f"report: {storage.join(config.dataset, 'validation', 'index.html')}")
     return 0 if report.success else 1
 
 

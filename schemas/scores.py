@@ -117,7 +117,7 @@ def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
         ("num_faces", pa.int32()),
         ("num_clips", pa.int32()),
         ("num_tracks", pa.int32()),
-        ("num_people", pa.int32()),  # identities
+        ("num_identities", pa.int32()),  # identities
         ("coverage", pa.float32()),  # share of sampled frames with a tracked face, 0 to 1
         ("reason", pa.string()),  # why there is no label, else null
         *_answer(labels),

@@ -27,12 +27,12 @@ MANIFEST = pa.schema(
         ("split", pa.string()),
         ("fold", pa.string()),
         ("duration_s", pa.float64()),  # by the header, else guessed from the size
-        ("num_segments", pa.int32()),  # parts that different workers read; 1: one reads it all
+        ("num_chunks", pa.int32()),  # parts that different workers read; 1: one reads it all
     ]
 )
 """What is known of a video before it is read; label-table columns follow as strings."""
 
-SEGMENTS = pa.schema(
+CHUNKS = pa.schema(
     [
         ("frame_index", pa.int32()),
         ("pts_s", pa.float64()),
@@ -59,7 +59,7 @@ SEGMENTS = pa.schema(
         ),
     ]
 )
-"""What was seen in one segment of a long video; lies in ``_ledger/segments`` until it is joined."""
+"""What was seen in one chunk of a long video; lies in ``_ledger/chunks`` until it is joined."""
 
 VIDEOS = pa.schema(
     [
@@ -93,7 +93,7 @@ FRAMES = pa.schema(
         ("video_id", pa.string()),
         ("frame_index", pa.int32()),  # k of the sample at first_pts + k / sample_fps
         ("pts_s", pa.float64()),
-        ("n_faces", pa.int32()),
+        ("num_faces", pa.int32()),
         ("brightness", pa.float32()),  # mean luma, 0 to 255
         ("blur", pa.float32()),  # variance of the Laplacian; small is blurred
     ]

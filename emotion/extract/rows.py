@@ -14,7 +14,7 @@ def frame_row(video_id: str, seen: Observation) -> Row:
         "video_id": video_id,
         "frame_index": seen.frame_index,
         "pts_s": seen.pts_s,
-        "n_faces": len(seen.faces),
+        "num_faces": len(seen.faces),
         "brightness": seen.brightness,
         "blur": seen.blur,
     }

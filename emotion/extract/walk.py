@@ -1,6 +1,6 @@
 """Observations of one video, in order, to its rows: tracks, identities and clips.
 
-The walk never sees a frame's pixels. So the segments of a long video can be observed by different
+The walk never sees a frame's pixels. So the chunks of a long video can be observed by different
 workers and walked by one, and its rows are the same as if one worker had done it all.
 """
 

@@ -2,8 +2,8 @@
 
 oneDNN's gradient of a 3D convolution's weights in bfloat16 reads memory that nobody wrote, or
 writes where it must not, where the map is small: 2 frames deep, or 1 pixel wide (torch 2.14.1, on
-an Intel CPU with AMX and on an AMD CPU with AVX512-BF16; ``tests/emotion/models/test_cpu_bf16.py`` looks for it).
-Such maps are few numbers: they are convolved in float32 instead.
+an Intel CPU with AMX and on an AMD CPU with AVX512-BF16; the tests of this
+module look for it). Such maps are few numbers: they are convolved in float32 instead.
 """
 
 from __future__ import annotations

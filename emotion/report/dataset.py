@@ -127,7 +127,7 @@ def dataset_page(
         people=bars(stepped(_by_number(tally, "num_identities"), last=4)),
         num_shared=sum(n for value, n in _by_number(tally, "num_identities") if value > 1),
         tracks=bars(stepped(_by_number(tally, "num_tracks"), last=6)),
-        faces=bars(stepped(_by_number(tally, "n_faces"), last=4)),
+        faces=bars(stepped(_by_number(tally, "num_faces"), last=4)),
         codecs=_kinds([(r["codec"] or "unknown", r["rows"]) for r in tally.codecs.largest(10**4)]),
         sizes=_kinds(
             [(f"{r['width']} × {r['height']}", r["rows"]) for r in tally.sizes.largest(10**4)]
@@ -204,7 +204,7 @@ def _by_number(tally: Tally, name: str) -> list[tuple[int, int]]:
     grouped = {
         "num_identities": tally.people,
         "num_tracks": tally.tracks,
-        "n_faces": tally.faces,
+        "num_faces": tally.faces,
     }
     return [(int(row[name] or 0), int(row["rows"])) for row in grouped[name].rows()]
 

@@ -21,7 +21,7 @@ from emotion.report.page import name_of, render
 MAX_ROWS = 500
 MAX_FOLDERS = 40
 COLUMNS = (
-    "uri", "duration_s", "num_clips", "num_tracks", "num_people", "coverage", "label",
+    "uri", "duration_s", "num_clips", "num_tracks", "num_identities", "coverage", "label",
     "confidence", "margin", "reason",
 )  # fmt: skip
 
@@ -107,7 +107,7 @@ def scores_page(
         num_answered=len(answered),
         num_clips=pc.sum(videos["num_clips"]).as_py() or 0,
         duration_s=pc.sum(videos["duration_s"]).as_py() or 0.0,
-        num_people=pc.sum(videos["num_people"]).as_py() or 0,
+        num_identities=pc.sum(videos["num_identities"]).as_py() or 0,
         labels=bars([(label, found[label]) for label in labels]),
         shown=bars([(label, round((shown_s or {}).get(label, 0.0))) for label in labels]),
         legend=[(label, colour(label, labels)) for label in labels],

@@ -35,7 +35,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "complete",
         "reason",
     ),
-    "frames": ("n_faces",),
+    "frames": ("num_faces",),
     "faces": ("size_px", "blur", "brightness", "yaw_deg"),
     "tracks": ("start_s", "stop_s"),
     "clips": (*CLIP_COLUMNS, "split"),
@@ -87,7 +87,7 @@ class Tally:
     no_clip: Grouped = field(default_factory=lambda: Grouped(["reason"]))
     people: Grouped = field(default_factory=lambda: Grouped(["num_identities"]))
     tracks: Grouped = field(default_factory=lambda: Grouped(["num_tracks"]))
-    faces: Grouped = field(default_factory=lambda: Grouped(["n_faces"]))
+    faces: Grouped = field(default_factory=lambda: Grouped(["num_faces"]))
     rejects: Grouped = field(default_factory=lambda: Grouped(["stage", "reason"], ["placed"]))
     examples: dict[str, tuple[str, str]] = field(default_factory=dict)
     below: Counter[float] = field(default_factory=Counter)

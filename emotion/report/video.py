@@ -80,7 +80,7 @@ def video_report(
         "video.html",
         title=name_of(str(video["uri"])),
         video=video,
-        people=video["num_people"],
+        people=video["num_identities"],
         source=source,
         shares=[
             (label, video[share_column(label)], colour(label, labels))

@@ -6,25 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from emotion.errors import InputError
+from emotion.ranges import Range, above, at_least, check_ranges
 from emotion.train.augment import Augment
 
 Loss = Literal["cross_entropy", "focal"]
 Balance = Literal["weights", "sampling", "none"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-
-AT_LEAST_0 = (
-    "weight_decay",
-    "warmup",
-    "label_smoothing",
-    "mixup",
-    "cutmix",
-    "focal_gamma",
-    "ema_decay",
-    "backbone_lr",
-    "freeze_epochs",
-    "patience",
-)
 
 
 @dataclass(frozen=True)
@@ -80,17 +67,24 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "lr", "max_grad_norm", "accumulate"):
-            self._check(name, getattr(self, name) > 0, "more than 0")
-        for name in AT_LEAST_0:
-            self._check(name, getattr(self, name) >= 0, "0 or more")
-        for name in ("warmup", "label_smoothing", "ema_decay"):
-            self._check(name, getattr(self, name) < 1, "less than 1")
-
-    def _check(self, name: str, good: bool, wanted: str) -> None:
-        if not good:
-            flag = name.replace("_", "-")
-            raise InputError(f"--{flag} is {getattr(self, name)}; it must be {wanted}")
+        share = Range(0, 1, high_open=True)
+        check_ranges(
+            self,
+            epochs=at_least(1),
+            accumulate=at_least(1),
+            lr=above(0),
+            max_grad_norm=above(0),
+            weight_decay=at_least(0),
+            warmup=share,
+            label_smoothing=share,
+            ema_decay=share,
+            mixup=at_least(0),
+            cutmix=at_least(0),
+            focal_gamma=at_least(0),
+            backbone_lr=at_least(0),
+            freeze_epochs=at_least(0),
+            patience=at_least(0),
+        )
 
 
 def lr_share(step: int, *, total_steps: int, warmup: float) -> float:

@@ -61,8 +61,8 @@ def frames_frame(tables: Tables) -> pd.DataFrame:
     keys = ["video_id", "frame_index"]
     faces = to_frame(tables["faces"], keys).groupby(keys).size().rename("rows").reset_index()
     frame["rows"] = looked_up(frame, faces, keys)["rows"].fillna(0).astype(int).to_numpy()
-    text = "{video_id} frame {frame_index}: n_faces is {n_faces}, faces has {rows}"
-    frame["wrong_n_faces"] = notes(frame, frame["n_faces"] != frame["rows"], text)
+    text = "{video_id} frame {frame_index}: num_faces is {num_faces}, faces has {rows}"
+    frame["wrong_num_faces"] = notes(frame, frame["num_faces"] != frame["rows"], text)
     frame["unknown_video"] = unknown_videos(frame, tables["videos"])
     frame = frame.drop(columns="rows").sort_values(keys, kind="stable")
     bad = frame.groupby("video_id")["pts_s"].diff() <= 0

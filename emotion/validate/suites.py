@@ -89,14 +89,14 @@ def videos_suite(labels: Sequence[str]) -> Suite:
 def frames_suite() -> Suite:
     """Rules on ``derived.frames_frame``."""
     return (
-        *present("video_id", "frame_index", "pts_s", "n_faces", "brightness", "blur"),
+        *present("video_id", "frame_index", "pts_s", "num_faces", "brightness", "blur"),
         unique("a frame_index is there once in a video", "video_id", "frame_index"),
         between("frame_index", 0),
         between("pts_s", 0),
         between("brightness", 0, 255),
         between("blur", 0),
         no_note("time_back", "pts_s grows strictly along a video"),
-        no_note("wrong_n_faces", "n_faces is the number of the frame's rows in faces"),
+        no_note("wrong_num_faces", "num_faces is the number of the frame's rows in faces"),
         no_note("unknown_video", "every frame's video is in videos"),
     )
 

@@ -33,10 +33,10 @@ def print_estimate(
 ) -> None:
     """Print the plan, and an estimate from extracting a few of its videos here."""
     video_s = sum(ref.video_s for ref in refs)
-    segmented = [ref for ref in refs if ref.num_segments > 1]
+    chunked = [ref for ref in refs if ref.num_chunks > 1]
     print(f"videos      {plan.num_videos:,}, {plan.size_bytes / 2**20:,.1f} MiB")
     print(f"video time  {video_s / 3600:,.2f} hours by the headers")
-    print(f"shards      {len(refs):,}; {len(segmented):,} are long videos read in segments")
+    print(f"shards      {len(refs):,}; {len(chunked):,} are long videos read in chunks")
     for reason, count in plan.reasons.items():
         print(f"left out    {reason} {count:,}")
     tried, wall_s, crop_bytes = _try(plan, work, yunet_model)

@@ -12,32 +12,32 @@ from jobs.building.worker import BuildWorker, Work
 from jobs.common import cluster
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef, to_do
-from jobs.reading.chunks import finished_segments, segment_name
+from jobs.reading.chunks import chunk_name, finished_chunks
 
 Item = dict[str, Any]
 
 
 def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
-    """What is to do, in two rounds: shards, segments and revisions; then joins of segments."""
+    """What is to do, in two rounds: shards, chunks and revisions; then joins of chunks."""
     wanted, stale = to_do(refs, out)
-    seen = finished_segments(out) if any(ref.num_segments > 1 for ref in wanted) else set()
+    seen = finished_chunks(out) if any(ref.num_chunks > 1 for ref in wanted) else set()
     first = [_item(ref, "revise") for ref in stale]
     joins: list[Item] = []
     for ref in wanted:
-        if ref.num_segments == 1:
+        if ref.num_chunks == 1:
             first.append(_item(ref, "shard"))
         else:
             first += [
-                _item(ref, "segment", number)
-                for number in range(ref.num_segments)
-                if segment_name(ref.shard_id, number) not in seen
+                _item(ref, "chunk", number)
+                for number in range(ref.num_chunks)
+                if chunk_name(ref.shard_id, number) not in seen
             ]
             joins.append(_item(ref, "shard"))
     return first, joins
 
 
-def _item(ref: ShardRef, task: str, segment: int = 0) -> Item:
-    return ref.to_item(task) | {"segment": segment}
+def _item(ref: ShardRef, task: str, chunk: int = 0) -> Item:
+    return ref.to_item(task) | {"chunk": chunk}
 
 
 def do_items(
@@ -65,7 +65,7 @@ def do_items(
 def _item_s(item: Item) -> float:
     if item["task"] == "revise":
         return 0.0
-    return float(item["video_s"]) / (item["num_segments"] if item["task"] == "segment" else 1)
+    return float(item["video_s"]) / (item["num_chunks"] if item["task"] == "chunk" else 1)
 
 
 def worked(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:

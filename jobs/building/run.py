@@ -15,6 +15,7 @@ from emotion.errors import InputError
 from emotion.extract.detect import spec_for
 from emotion.extract.spec import ExtractionSpec
 from emotion.labels import LABELS, parse_labels
+from emotion.ranges import above, check_ranges
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
@@ -22,6 +23,7 @@ from jobs.building import items
 from jobs.building.estimate import print_estimate
 from jobs.building.worker import Work
 from jobs.common import cluster
+from jobs.common.command import Address
 from jobs.ledger import lock, output
 from jobs.ledger.parts import part_uri
 from jobs.ledger.plan import Plan, plan_labelled
@@ -51,20 +53,20 @@ class Config:
         split_seed: Seed of the 70/15/15 split by subject where the label table has none.
         on_partial: What becomes of a video that breaks off: reject leaves it out, keep keeps what
             decoded before the break; rejects names it either way.
-        segment_minutes: Longer videos are read in segments of this length by different workers.
+        chunk_minutes: Longer videos are read in chunks of this length by different workers.
         shard_minutes: Video time per shard, the unit of work and of resume; default: by the
             archive, from half a minute to an hour.
         max_gb: Limit on the size of one video's file.
         max_megapixels: Limit on the size of its frames.
         max_hours: Limit on its duration.
-        max_wall_s: Limit on the time that reading it, or a segment of it, may take.
+        max_wall_s: Limit on the time that reading it, or a chunk of it, may take.
         dry_run: Print the plan and an estimate of time and size, and write nothing.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    videos: str
-    labels: str
-    out: str
+    videos: Address
+    labels: Address
+    out: Address
     detector: Literal["auto", "yunet", "dlib"] = "auto"
     yunet: str | None = None
     label_set: str = ",".join(LABELS)
@@ -74,7 +76,7 @@ class Config:
     crop_px: int = 112
     split_seed: int = 0
     on_partial: Literal["reject", "keep"] = "reject"
-    segment_minutes: float = 5.0
+    chunk_minutes: float = 5.0
     shard_minutes: float | None = None
     max_gb: float = 16.0
     max_megapixels: float = 36.0
@@ -84,10 +86,14 @@ class Config:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("segment_minutes", "shard_minutes", "max_gb", "max_megapixels", "max_hours"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise InputError(f"--{name.replace('_', '-')} is {value}, it must be above 0")
+        check_ranges(
+            self,
+            chunk_minutes=above(0),
+            shard_minutes=above(0),
+            max_gb=above(0),
+            max_megapixels=above(0),
+            max_hours=above(0),
+        )
 
     @property
     def limits(self) -> Limits:
@@ -143,7 +149,7 @@ def run(config: Config) -> int:
             spec=spec,
             limits=config.limits,
             keep_partial=config.on_partial == "keep",
-            segment_s=60 * config.segment_minutes,
+            chunk_s=60 * config.chunk_minutes,
         )
         work = Work(reading, plan.extra_columns)
         if config.dry_run:
@@ -171,7 +177,7 @@ def plan_shards(
         plan,
         durations=partial(probe_durations, config.videos, address=config.address),
         shard_s=60 * config.shard_minutes if config.shard_minutes else None,
-        segment_s=60 * config.segment_minutes,
+        chunk_s=60 * config.chunk_minutes,
         folder=folder,
     )
 

@@ -1,4 +1,4 @@
-"""What a build worker does: a shard, a segment of a long video, a join, or a revision."""
+"""What a build worker does: a shard, a chunk of a long video, a join, or a revision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef
-from jobs.reading.chunks import forget_segments
+from jobs.reading.chunks import forget_chunks
 from jobs.reading.shard_reader import End, Reading, ShardReader
 from jobs.reading.videos import reject_row, video_row
 from schemas.tables import DATASETS, with_columns
@@ -62,15 +62,15 @@ class BuildWorker:
 
     def _do(self, item: dict[str, Any]) -> dict[str, Any]:
         ref, task = ShardRef.from_item(item), item["task"]
-        if task == "segment":
-            counts = self._reader.segment(ref, int(item["segment"]))
-            video_s = ref.video_s / ref.num_segments if counts else 0.0
+        if task == "chunk":
+            counts = self._reader.chunk(ref, int(item["chunk"]))
+            video_s = ref.video_s / ref.num_chunks if counts else 0.0
             return _progress(video_s, {"faces": counts.get("faces", 0)})
         if task == "revise":
             revise_shard(self._out, ref, self._schemas)
             return _progress(0.0, {})
         counts = self._shard(ref)["counts"]
-        if ref.num_segments > 1:  # its time and faces were counted with its segments
+        if ref.num_chunks > 1:  # its time and faces were counted with its chunks
             return _progress(0.0, counts | {"faces": 0})
         return _progress(ref.video_s, counts)
 
@@ -101,7 +101,7 @@ class BuildWorker:
                 "retired": len(ref.retired),
             }
         output.write_entry(self._out, ref.shard_id, entry)
-        forget_segments(self._out, ref.shard_id, ref.num_segments)
+        forget_chunks(self._out, ref.shard_id, ref.num_chunks)
         return entry
 
     def _end(self, writer: ShardWriter, end: End) -> str:

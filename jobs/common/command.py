@@ -1,15 +1,17 @@
-"""What every verb's command line shares: parsing into a frozen Config, and one-line errors."""
+"""Command lines of all verbs: parsing into a frozen Config, and one-line errors."""
 
 from __future__ import annotations
 
 import functools
 import re
 import sys
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Protocol, TypeVar, cast, get_args, get_type_hints
 
 import tyro
 
+from emotion import storage
 from emotion.errors import InputError
 from jobs.common.faults import expected_errors, expected_line
 
@@ -24,22 +26,57 @@ class Main(Protocol):
         ...
 
 
-def parse(config: type[ConfigT], argv: Sequence[str] | None, *, doc: str | None) -> ConfigT:
-    """Read ``argv`` (None: the process's own) into a ``config``; ``doc`` heads ``--help``.
+Address = Annotated[str, "address"]
+"""A local path or s3:// address in a Config; ``parse`` makes local ones absolute."""
+RENAMED = {"--segment-minutes": "--chunk-minutes"}
+"""Flags of earlier versions, and their names today."""
+
+
+def parse(
+    config: Callable[..., ConfigT], argv: Sequence[str] | None, *, verb: str, doc: str | None
+) -> ConfigT:
+    """Read a command line into a ``config``; its fields of type ``Address`` become absolute.
+
+    Args:
+        config: a frozen dataclass, or a union of several, as tyro takes them.
+        argv: the arguments; None takes the process's own.
+        verb: name of the module behind ``python -m``, such as "jobs.train".
+        doc: heads ``--help``.
 
     Raises:
-        SystemExit: 2 with a message on a bad argument, 0 after ``--help``.
+        InputError: on a value that the Config refuses, or a flag that was renamed.
+        SystemExit: 2 with a message on any other bad argument, 0 after ``--help``.
     """
-    spec = sys.modules["__main__"].__spec__
-    name = spec.name if config.__module__ == "__main__" and spec else config.__module__
-    return tyro.cli(
-        config,
-        prog=f"python -m {name}",
-        args=argv,
-        description=doc,
-        config=(tyro.conf.FlagConversionOff,),
-        console_outputs=True,
+    for word in sys.argv[1:] if argv is None else argv:
+        flag = word.split("=")[0].replace("_", "-")
+        if flag in RENAMED:
+            raise InputError(f"{flag} is called {RENAMED[flag]} now")
+    chosen = tyro.cli(
+        config, prog=f"python -m {verb}", args=argv, description=doc, console_outputs=True
     )
+    return _with_absolute_addresses(chosen)
+
+
+def _with_absolute_addresses(config: ConfigT) -> ConfigT:
+    absolute: dict[str, Any] = {}
+    for name, hint in get_type_hints(type(config), include_extras=True).items():
+        if "address" in _annotations(hint):
+            value = getattr(config, name)
+            if isinstance(value, str):
+                absolute[name] = storage.absolute(value) if value else value
+            elif value is not None:
+                absolute[name] = tuple(storage.absolute(one) for one in value)
+    return replace(cast(Any, config), **absolute) if absolute else config
+
+
+def _annotations(hint: Any) -> set[Any]:
+    """Return what is annotated anywhere in a type hint.
+
+    >>> _annotations(tuple[Address, ...] | None)
+    {'address'}
+    """
+    own = getattr(hint, "__metadata__", ())
+    return set(own).union(*(_annotations(part) for part in get_args(hint)))
 
 
 def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:

@@ -165,7 +165,9 @@ def taught(
     """
     view, out = storage.join(home, "view"), storage.join(home, "run")
     write_view(dataset_uri, view, split_of=split_of, facts=facts)
-    config = parse(training.Config, ["--dataset", view, "--out", out, *flags], doc=None)
+    config = parse(
+        training.Config, ["--dataset", view, "--out", out, *flags], verb="jobs.train", doc=None
+    )
     if training.run(config) != 0:
         raise InputError(f"training in {home} failed, see above; run the same command again")
     return Predictor.load(storage.join(out, "package"))

@@ -51,7 +51,7 @@ class ShardRef:
         first_row: of its videos in that file.
         num_rows: its videos, retired ones included.
         video_s: their time.
-        num_segments: above 1 for a shard that is one long video.
+        num_chunks: above 1 for a shard that is one long video.
         retired: video_ids that are no longer wanted.
     """
 
@@ -60,7 +60,7 @@ class ShardRef:
     first_row: int
     num_rows: int
     video_s: float
-    num_segments: int
+    num_chunks: int
     retired: tuple[str, ...] = ()
 
     def to_item(self, task: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def extend_plan(
     *,
     durations: Durations,
     shard_s: float | None,
-    segment_s: float | None,
+    chunk_s: float | None,
     folder: Path,
 ) -> tuple[list[ShardRef], Change]:
     """Compare an archive with what earlier runs planned, and plan the difference.
@@ -113,7 +113,7 @@ def extend_plan(
         plan: the archive as it is.
         durations: finds out how long the fresh videos are.
         shard_s: video time per shard; None: by ``NUM_SHARDS`` and ``SHARD_S``.
-        segment_s: longer videos that can be cut are cut into segments of this time; None: none.
+        chunk_s: longer videos that can be cut are cut into chunks of this time; None: none.
         folder: a local folder for temporary files.
 
     Returns:
@@ -130,7 +130,7 @@ def extend_plan(
                 _fresh_rows(db, folder, plan),
                 prefix=f"{number:04d}",
                 shard_s=shard_s or _auto_shard_s(db, folder),
-                segment_s=segment_s,
+                chunk_s=chunk_s,
             )
             schema = with_columns(MANIFEST, plan.extra_columns)
             write_rows(folder / "cut.parquet", rows, schema, batch_rows=_GROUP_ROWS)
@@ -174,15 +174,15 @@ def ledger_files(out: str, kind: str) -> list[str]:
 
 
 def cut_shards(
-    rows: Iterator[Row], *, prefix: str, shard_s: float, segment_s: float | None
+    rows: Iterator[Row], *, prefix: str, shard_s: float, chunk_s: float | None
 ) -> Iterator[Row]:
-    """Add shard_id and num_segments to rows in order; shards hold about ``shard_s`` of video.
+    """Add shard_id and num_chunks to rows in order; shards hold about ``shard_s`` of video.
 
-    A video that is cut into segments is a shard of its own.
+    A video that is cut into chunks is a shard of its own.
 
     >>> videos = [{"duration_s": s, "seekable": True} for s in (4.0, 5.0, 2.0, 30.0, 1.0)]
-    >>> for row in cut_shards(iter(videos), prefix="0000", shard_s=10, segment_s=8):
-    ...     print(row["shard_id"], row["num_segments"], row["duration_s"])
+    >>> for row in cut_shards(iter(videos), prefix="0000", shard_s=10, chunk_s=8):
+    ...     print(row["shard_id"], row["num_chunks"], row["duration_s"])
     0000-000000 1 4.0
     0000-000000 1 5.0
     0000-000001 1 2.0
@@ -192,12 +192,12 @@ def cut_shards(
     number, filled_s, videos = -1, math.inf, 0
     for row in rows:
         seconds, seekable = float(str(row["duration_s"])), row.pop("seekable")
-        long = segment_s is not None and bool(seekable) and seconds > 1.5 * segment_s
-        parts = math.ceil(seconds / segment_s) if long and segment_s else 1
+        long = chunk_s is not None and bool(seekable) and seconds > 1.5 * chunk_s
+        parts = math.ceil(seconds / chunk_s) if long and chunk_s else 1
         if long or filled_s + seconds > shard_s or videos == SHARD_VIDEOS:
             number, filled_s, videos = number + 1, 0.0, 0
         filled_s, videos = math.inf if long else filled_s + seconds, videos + 1
-        yield row | {"shard_id": f"{prefix}-{number:06d}", "num_segments": parts}
+        yield row | {"shard_id": f"{prefix}-{number:06d}", "num_chunks": parts}
 
 
 def _keep(made: Path, name: Path, out: str) -> None:
@@ -235,7 +235,7 @@ def _open_planned(
 
 def _key_columns(plan: Plan) -> str:
     """The columns that make a planned video another one when they change."""
-    of_shards = ("shard_id", "duration_s", "num_segments")
+    of_shards = ("shard_id", "duration_s", "num_chunks")
     names = [n for n in (*MANIFEST.names, *plan.extra_columns) if n not in of_shards]
     return ", ".join(f'"{name}"' for name in names)
 
@@ -284,7 +284,7 @@ def _refs(db: duckdb.DuckDBPyConnection, out: str) -> list[ShardRef]:
         retired.setdefault(shard_id, []).append(video_id)
     rows = db.execute(
         "select shard_id, parse_filename(filename), min(file_row_number), count(*), "
-        "sum(duration_s), max(num_segments) from plans group by 1, 2 order by 1"
+        "sum(duration_s), max(num_chunks) from plans group by 1, 2 order by 1"
     ).fetchall()
     return [
         ShardRef(
@@ -293,8 +293,8 @@ def _refs(db: duckdb.DuckDBPyConnection, out: str) -> list[ShardRef]:
             first_row=first,
             num_rows=count,
             video_s=video_s,
-            num_segments=segments,
+            num_chunks=chunks,
             retired=tuple(sorted(retired.get(shard_id, []))),
         )
-        for shard_id, name, first, count, video_s, segments in rows
+        for shard_id, name, first, count, video_s, chunks in rows
     ]

@@ -1,7 +1,7 @@
-"""Segments of a long video: seen by different workers, kept aside, joined by one.
+"""Chunks of a long video: seen by different workers, kept aside, joined by one.
 
-A segment's observations are one Parquet file in ``_ledger/segments``; its metadata hold what the
-decoding told. The file is written in one step, so a segment whose file is there is done.
+A chunk's observations are one Parquet file in ``_ledger/chunks``; its metadata hold what the
+decoding told. The file is written in one step, so a chunk whose file is there is done.
 """
 
 from __future__ import annotations
@@ -23,51 +23,51 @@ from emotion.extract.cuts import Signature
 from emotion.extract.observe import Observation, SeenFace
 from emotion.extract.walk import VideoSummary
 from emotion.video.decode import VideoFacts, join_facts
-from schemas.tables import SEGMENTS, rows_table
+from schemas.tables import CHUNKS, rows_table
 
 _GROUP_ROWS = 256
 
 
-def segment_name(shard_id: str, number: int) -> str:
-    """Names one segment of the long video that is a shard of its own."""
+def chunk_name(shard_id: str, number: int) -> str:
+    """Names one chunk of the long video that is a shard of its own."""
     return f"{shard_id}-{number:05d}"
 
 
-def segment_uri(out: str, name: str) -> str:
-    """Where the observations of one segment lie."""
-    return storage.join(out, "_ledger", "segments", f"{name}.parquet")
+def chunk_uri(out: str, name: str) -> str:
+    """Where the observations of one chunk lie."""
+    return storage.join(out, "_ledger", "chunks", f"{name}.parquet")
 
 
-def segment_uris(out: str, shard_id: str, num_segments: int) -> list[str]:
-    """Where the segments of a long video lie, in order."""
-    return [segment_uri(out, segment_name(shard_id, k)) for k in range(num_segments)]
+def chunk_uris(out: str, shard_id: str, num_chunks: int) -> list[str]:
+    """Where the chunks of a long video lie, in order."""
+    return [chunk_uri(out, chunk_name(shard_id, k)) for k in range(num_chunks)]
 
 
-def forget_segments(out: str, shard_id: str, num_segments: int) -> None:
-    """Remove the segments of a long video whose rows are stored; one segment is none."""
-    if num_segments > 1:
-        for uri in segment_uris(out, shard_id, num_segments):
+def forget_chunks(out: str, shard_id: str, num_chunks: int) -> None:
+    """Remove the chunks of a long video whose rows are stored; one chunk is none."""
+    if num_chunks > 1:
+        for uri in chunk_uris(out, shard_id, num_chunks):
             storage.remove(uri)
 
 
-def finished_segments(out: str) -> set[str]:
-    """Names of the segments whose file is there."""
-    files = storage.list_files(storage.join(out, "_ledger", "segments"), suffixes=(".parquet",))
+def finished_chunks(out: str) -> set[str]:
+    """Names of the chunks whose file is there."""
+    files = storage.list_files(storage.join(out, "_ledger", "chunks"), suffixes=(".parquet",))
     return {file.uri.rsplit("/", 1)[-1].removesuffix(".parquet") for file in files}
 
 
-def segment_samples(number: int, *, num_segments: int, samples: int) -> tuple[int, int | None]:
-    """First sample and the one after the last; the last segment goes on to the end.
+def chunk_samples(number: int, *, num_chunks: int, samples: int) -> tuple[int, int | None]:
+    """First sample and the one after the last; the last chunk goes on to the end.
 
-    >>> [segment_samples(number, num_segments=2, samples=2400) for number in (0, 1)]
+    >>> [chunk_samples(number, num_chunks=2, samples=2400) for number in (0, 1)]
     [(0, 2400), (2400, None)]
     """
-    last = number == num_segments - 1
+    last = number == num_chunks - 1
     return number * samples, None if last else (number + 1) * samples
 
 
-def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dict[str, Any]:
-    """Write what is seen in one segment; a break ends it, and is kept for the join.
+def write_chunk(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dict[str, Any]:
+    """Write what is seen in one chunk; a break ends it, and is kept for the join.
 
     Returns:
         Counts: frames and faces.
@@ -75,9 +75,9 @@ def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> d
     began = time.monotonic()
     rows: list[dict[str, object]] = []
     counts = {"frames": 0, "faces": 0}
-    with tempfile.TemporaryDirectory(prefix="video-emotion-segment-") as folder:
-        path = Path(folder) / "segment.parquet"
-        with pq.ParquetWriter(path, SEGMENTS, compression="zstd") as writer:
+    with tempfile.TemporaryDirectory(prefix="video-emotion-chunk-") as folder:
+        path = Path(folder) / "chunk.parquet"
+        with pq.ParquetWriter(path, CHUNKS, compression="zstd") as writer:
             broken: dict[str, object] | None = None
             try:
                 for observation in seen:
@@ -85,11 +85,11 @@ def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> d
                     counts["frames"] += 1
                     counts["faces"] += len(observation.faces)
                     if len(rows) == _GROUP_ROWS:
-                        writer.write_table(rows_table(rows, SEGMENTS))
+                        writer.write_table(rows_table(rows, CHUNKS))
                         rows = []
             except VideoError as err:
                 broken = vars(err)
-            writer.write_table(rows_table(rows, SEGMENTS))
+            writer.write_table(rows_table(rows, CHUNKS))
             wall_s = time.monotonic() - began
             told = json.dumps({"facts": asdict(facts), "broken": broken, "wall_s": wall_s})
             writer.add_key_value_metadata({"video_emotion": told})
@@ -97,18 +97,18 @@ def write_segment(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> d
     return counts
 
 
-def join_segments(
+def join_chunks(
     uris: Sequence[str], summary: VideoSummary, walls_s: list[float]
 ) -> Iterator[Observation]:
     """What was seen in a whole video.
 
     Args:
-        uris: of its segments, in order.
+        uris: of its chunks, in order.
         summary: its ``facts`` are filled in.
-        walls_s: the seconds that each segment took are added.
+        walls_s: the seconds that each chunk took are added.
 
     Raises:
-        VideoError: where a segment broke, after what was seen before.
+        VideoError: where a chunk broke, after what was seen before.
     """
     parts = []
     for uri in uris:

@@ -1,4 +1,4 @@
-"""Reading one shard: its videos' rows as they come, or what is seen in a segment of a long one."""
+"""Reading one shard: its videos' rows as they come, or what is seen in a chunk of a long one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from emotion.extract.walk import Row, Table, VideoSummary
 from emotion.video.decode import Limits, VideoFacts
 from jobs.ledger.shards import ShardRef, read_shard
 from jobs.reading.chunks import (
-    join_segments,
-    segment_name,
-    segment_samples,
-    segment_uri,
-    segment_uris,
-    write_segment,
+    chunk_name,
+    chunk_samples,
+    chunk_uri,
+    chunk_uris,
+    join_chunks,
+    write_chunk,
 )
 from jobs.reading.first_look import Trial
 from jobs.reading.videos import content_sha256, fetched, opened
@@ -36,11 +36,11 @@ class Reading:
 
     Attributes:
         root: the archive.
-        out: the output, whose ledger keeps segments and attempts.
+        out: the output, whose ledger keeps chunks and attempts.
         spec: what is extracted, and how.
-        limits: what one video, or one segment of it, may cost.
+        limits: what one video, or one chunk of it, may cost.
         keep_partial: whether what decoded before a break is kept.
-        segment_s: length of a segment.
+        chunk_s: length of a chunk.
     """
 
     root: str
@@ -48,12 +48,12 @@ class Reading:
     spec: ExtractionSpec
     limits: Limits
     keep_partial: bool
-    segment_s: float
+    chunk_s: float
 
     @property
-    def segment_samples(self) -> int:
-        """Samples per segment."""
-        return max(1, round(self.segment_s * self.spec.sample_fps))
+    def chunk_samples(self) -> int:
+        """Samples per chunk."""
+        return max(1, round(self.chunk_s * self.spec.sample_fps))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class End:
         summary: counts; its ``broken`` tells of a break that was lived with.
         content_sha256: of its bytes; empty where it was left out.
         error: why it is left out, with every row before; None: it was read.
-        walls_s: seconds that other workers took for its segments.
+        walls_s: seconds that other workers took for its chunks.
     """
 
     video: Row
@@ -85,7 +85,7 @@ class End:
 
 
 class ShardReader:
-    """Reads shards and segments; one per worker."""
+    """Reads shards and chunks; one per worker."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._reading, self._yunet = reading, yunet_model
@@ -102,26 +102,24 @@ class ShardReader:
             for video in read_shard(ref):
                 summary = VideoSummary()
                 try:
-                    if ref.num_segments == 1:
+                    if ref.num_chunks == 1:
                         yield from self._whole(video, summary, trial)
                     else:
                         yield from self._joined(video, summary, ref)
                 except VideoError as err:
                     yield End(video, summary, error=err)
 
-    def segment(self, ref: ShardRef, number: int) -> dict[str, int]:
-        """See one segment of a long video, and keep that for the join; returns counts."""
+    def chunk(self, ref: ShardRef, number: int) -> dict[str, int]:
+        """See one chunk of a long video, and keep that for the join; returns counts."""
         rows = read_shard(ref)
         if not rows:
             return {}
-        name, out = segment_name(ref.shard_id, number), self._reading.out
-        span = segment_samples(
-            number, num_segments=ref.num_segments, samples=self._reading.segment_samples
-        )
+        name, out = chunk_name(ref.shard_id, number), self._reading.out
+        span = chunk_samples(number, num_chunks=ref.num_chunks, samples=self._reading.chunk_samples)
         facts = VideoFacts()
         with self._attempt(name) as trial:
             seen = self._seen(rows[0], span, facts, trial)
-            return write_segment(segment_uri(out, name), seen, facts)
+            return write_chunk(chunk_uri(out, name), seen, facts)
 
     def _seen(
         self, video: Row, span: tuple[int, int | None], facts: VideoFacts, trial: Trial | None
@@ -150,10 +148,10 @@ class ShardReader:
             yield End(video, summary, storage.sha256(str(path)))
 
     def _joined(self, video: Row, summary: VideoSummary, ref: ShardRef) -> Iterator[Found | End]:
-        """Walk through what the segments' workers saw."""
+        """Walk through what the chunks' workers saw."""
         walls_s: list[float] = []
-        uris = segment_uris(self._reading.out, ref.shard_id, ref.num_segments)
-        seen = join_segments(uris, summary, walls_s)
+        uris = chunk_uris(self._reading.out, ref.shard_id, ref.num_chunks)
+        seen = join_chunks(uris, summary, walls_s)
         if self._reading.keep_partial:
             seen = until_broken(seen, summary)
         rows = self._extractor.walk(seen, video_id=str(video["video_id"]), summary=summary)

@@ -101,7 +101,7 @@ def _noted(uri: str) -> Iterator[None]:
 def video_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
     """What the manifest knows and what the decoding told, as a row of ``videos``."""
     facts = summary.facts
-    of_plan = ("shard_id", "duration_s", "num_segments")
+    of_plan = ("shard_id", "duration_s", "num_chunks")
     return {name: value for name, value in video.items() if name not in of_plan} | {
         "content_sha256": content_sha256,
         "duration_s": facts.duration_s,

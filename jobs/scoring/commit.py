@@ -23,7 +23,7 @@ from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
-from jobs.reading.chunks import forget_segments
+from jobs.reading.chunks import forget_chunks
 from schemas.scores import score_tables
 
 SLOWEST = 5
@@ -119,7 +119,7 @@ def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
         "retired": len(ref.retired),
     }
     output.write_entry(told.out, shard_id, entry)
-    forget_segments(told.out, shard_id, ref.num_segments)
+    forget_chunks(told.out, shard_id, ref.num_chunks)
     return entry
 
 

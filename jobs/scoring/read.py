@@ -96,23 +96,23 @@ class ReadVideos:
         yield end_item(ref.shard_id, videos, rejects, ref.video_s)
 
 
-class SeeSegment:
-    """A segment of a long video to its file in the ledger; runs as an actor."""
+class SeeChunk:
+    """A chunk of a long video to its file in the ledger; runs as an actor."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._reader = ShardReader(reading, yunet_model)
 
     def __call__(self, item: Item) -> Item:
-        """See one segment; returns the seconds of video, and the line of a storage's fault."""
+        """See one chunk; returns the seconds of video, and the line of a storage's fault."""
         ref = ShardRef.from_item(item)
         try:
-            self._reader.segment(ref, int(item["segment"]))
+            self._reader.chunk(ref, int(item["chunk"]))
         except expected_errors() as err:
             line = expected_line(err)
             if line is None:
                 raise
             return {"video_s": 0.0, "fault": line}
-        return {"video_s": ref.video_s / ref.num_segments, "fault": ""}
+        return {"video_s": ref.video_s / ref.num_chunks, "fault": ""}
 
 
 def video_facts(end: End) -> Row:
@@ -127,7 +127,7 @@ def video_facts(end: End) -> Row:
         "num_faces": summary.num_faces,
         "num_clips": summary.num_clips,
         "num_tracks": summary.num_tracks,
-        "num_people": summary.num_identities,
+        "num_identities": summary.num_identities,
         "coverage": summary.coverage,
         "reason": summary.reason,
     }
@@ -157,7 +157,7 @@ class ReadClips:
                 {name: row[name] for name in ("video_id", "uri", "content_sha256", "duration_s")}
                 | {name: row[name] for name in _COUNTS}
                 | {
-                    "num_people": row["num_identities"],
+                    "num_identities": row["num_identities"],
                     "coverage": found / row["num_frames"] if row["num_frames"] else 0.0,
                     "reason": row["reason"],
                     "wall_s": 0.0,

@@ -6,7 +6,7 @@
 
 A reader takes a shard, a model takes batches of clips across shards, and as soon as a shard's last
 clip is scored an actor commits it. Ray Data bounds what lies between the stages: readers wait when
-models are behind. Long videos are seen in segments by all readers first, then joined by one.
+models are behind. Long videos are seen in chunks by all readers first, then joined by one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from emotion.predict.predictor import Engine, Predictor
 from jobs.common import cluster
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef
-from jobs.reading.chunks import finished_segments, segment_name
+from jobs.reading.chunks import chunk_name, finished_chunks
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import Commit, Committer, OpenShard
 from jobs.scoring.metrics import LiveCounts, Streamed
-from jobs.scoring.read import ReadClips, ReadVideos, SeeSegment
+from jobs.scoring.read import ReadClips, ReadVideos, SeeChunk
 from schemas.tables import FLOATS
 
 BLOCK_BYTES = 4 * 2**20
@@ -91,22 +91,22 @@ class ScoreClips:
         )
 
 
-def see_segments(refs: Sequence[ShardRef], stages: Stages) -> None:
-    """Let all readers see the segments of long videos that are not yet kept in the ledger."""
-    long = [ref for ref in refs if ref.num_segments > 1]
-    seen = finished_segments(stages.reading.out) if long else set()
+def see_chunks(refs: Sequence[ShardRef], stages: Stages) -> None:
+    """Let all readers see the chunks of long videos that are not yet kept in the ledger."""
+    long = [ref for ref in refs if ref.num_chunks > 1]
+    seen = finished_chunks(stages.reading.out) if long else set()
     items = [
-        ref.to_item("segment") | {"segment": number}
+        ref.to_item("chunk") | {"chunk": number}
         for ref in long
-        for number in range(ref.num_segments)
-        if segment_name(ref.shard_id, number) not in seen
+        for number in range(ref.num_chunks)
+        if chunk_name(ref.shard_id, number) not in seen
     ]
     if not items:
         return
-    video_s = {ref.shard_id: ref.video_s / ref.num_segments for ref in long}
+    video_s = {ref.shard_id: ref.video_s / ref.num_chunks for ref in long}
     total = round(sum(video_s[item["shard_id"]] for item in items))
     rows = from_items(items, override_num_blocks=len(items)).map(
-        SeeSegment,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
+        SeeChunk,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(stages.reading, stages.yunet_model),
         compute=_pool(min(cluster.cluster_cpus(), len(items)), len(items)),
         num_cpus=1,
@@ -174,7 +174,7 @@ def stream(refs: Sequence[ShardRef], stages: Stages, told: Commit) -> Streamed:
     began = time.monotonic()
     under_way = {ref.shard_id: OpenShard() for ref in refs}
     if not stages.dataset:
-        see_segments(refs, stages)
+        see_chunks(refs, stages)
     done = Streamed()
     rows, done.num_models = score_rows(refs, stages)
     batches: Iterator[Any] = iter(rows.iter_batches(batch_format="pyarrow", batch_size=None))

@@ -11,13 +11,14 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import parse_labels
 from emotion.models.registry import build_model, model_args
+from emotion.ranges import at_least, check_ranges
 from emotion.train.augment import parse_augment
 from emotion.train.checkpoint import EpochRow
 from emotion.train.pretrained import Loaded, load_pretrained
 from emotion.train.recipe import Balance, Loss, Precision, Recipe
 from emotion.versions import git_commit
 from jobs.common import cluster
-from jobs.common.command import masked, pairs
+from jobs.common.command import Address, masked, pairs
 from jobs.training.fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs.training.input import TrainInput, read_input
 from jobs.training.mlflow_run import Tracker, begin_tracking
@@ -77,8 +78,8 @@ class Config:
         mlflow_model: Name of the registered model; default: the experiment's.
     """
 
-    dataset: str
-    out: str
+    dataset: Address
+    out: Address
     model: str = "r3d_lite"
     model_args: tuple[str, ...] = ()
     pretrained: str = "none"
@@ -115,17 +116,14 @@ class Config:
     mlflow_model: str | None = None
 
     def __post_init__(self) -> None:
-        checks = {
-            "epochs": self.epochs >= 1,
-            "batch_size": self.batch_size >= 2,  # batch normalisation needs two
-            "max_minutes": self.max_minutes >= 0,
-            "max_failures": self.max_failures >= 0,
-            "cache_gb": self.cache_gb >= 0,
-        }
-        for name, good in checks.items():
-            if not good:
-                flag = name.replace("_", "-")
-                raise InputError(f"--{flag} is {getattr(self, name)}, out of range; see --help")
+        check_ranges(
+            self,
+            epochs=at_least(1),
+            batch_size=at_least(2),  # batch normalisation needs two
+            max_minutes=at_least(0),
+            max_failures=at_least(0),
+            cache_gb=at_least(0),
+        )
 
     def recipe(self) -> Recipe:
         """What of it decides how weights are fitted.

@@ -75,7 +75,9 @@ def base_config(flags: str, *, dataset: str) -> training.Config:
     own = {"--dataset", "--out", "--address"} & set(_named(words))
     if own:
         raise InputError(f"--train may not hold {', '.join(sorted(own))}: each trial has its own")
-    return parse(training.Config, ["--dataset", dataset, "--out", "", *words], doc=training.__doc__)
+    return parse(
+        training.Config, ["--dataset", dataset, "--out", "", *words], verb="jobs.train", doc=None
+    )
 
 
 def _words(flags: str) -> list[str]:

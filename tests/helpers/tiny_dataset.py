@@ -73,7 +73,7 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
     for k, pts_s in enumerate((0.0, 0.125, 0.25)):
         light = {"brightness": 100.0, "blur": 50.0}
         key = {"video_id": video_id, "frame_index": k, "pts_s": pts_s}
-        rows["frames"].append({**key, "n_faces": 1, **light})
+        rows["frames"].append({**key, "num_faces": 1, **light})
         rows["faces"].append(
             {
                 **key,
@@ -130,7 +130,7 @@ def tables_of(rows: Rows) -> dict[str, pa.Table]:
 
 def plan_of(rows: Rows, *, shard_id: str = "0") -> pa.Table:
     """The plan that asks for the videos that are there."""
-    more = {"shard_id": shard_id, "num_segments": 1}
+    more = {"shard_id": shard_id, "num_chunks": 1}
     known = [name for name in MANIFEST.names if name not in more]
     planned = [{name: row[name] for name in known} | more for row in rows["videos"]]
     return rows_table(planned, MANIFEST)

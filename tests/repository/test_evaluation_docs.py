@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 from emotion.evaluate.calibration import ReliabilityBin
 from emotion.evaluate.corpus_matrix import CELL_FIGURES
 from emotion.evaluate.evaluation import Evaluation
 from emotion.evaluate.slices import Group, Slices
+from tests.helpers.paths import ROOT
 
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "evaluation.md").read_text()
+PAGE = (ROOT / "docs" / "evaluation.md").read_text()
 
 
 def test_every_key_is_explained() -> None:

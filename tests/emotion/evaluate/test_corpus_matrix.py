@@ -128,7 +128,7 @@ def test_corpora_that_cannot_be(
     if change == "torn":
         rows["videos"][0]["corpus"] = "lab"
     given = ["--dataset", write(tmp_path / "d", rows), "--out", str(tmp_path / "out")]
-    assert main([*given, "--by", "corpus", "--matrix", "True"]) == 2
+    assert main([*given, "--by", "corpus", "--matrix"]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -169,7 +169,7 @@ def test_two_corpora_from_end_to_end(
     """What is happy in one corpus is neutral in the other: each model is right at home alone."""
     uri, out = write(tmp_path / "d", two_corpora(splits=MANY)), str(tmp_path / "out")
     flags = "--epochs 8 --workers 1 --batch-size 4 --lr 0.005"
-    given = ["--dataset", uri, "--out", out, "--by", "corpus", "--matrix", "True"]
+    given = ["--dataset", uri, "--out", out, "--by", "corpus", "--matrix"]
     assert main([*given, f"--train={flags}"]) == 0
     assert "film on lab: WAR 0.000" in capsys.readouterr().out
     metrics = storage.read_json(f"{out}/metrics.json")

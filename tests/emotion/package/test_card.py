@@ -217,9 +217,9 @@ def test_the_job_writes_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[s
     storage.write_json(f"{scores}/config.json", config | {"model_id": relabelled.model_id})
     labels = write_labels(str(tmp_path / "labels.csv"), *LINES)
     argv = ["--scores", scores, "--labels", labels, "--out", str(tmp_path / "eval")]
-    argv += ["--update-card", "True"]
+    argv += ["--update-card"]
     assert job.main(argv) == 2
-    assert "--update-card True needs --package" in capsys.readouterr().err
+    assert "--update-card needs --package" in capsys.readouterr().err
     assert job.main([*argv, "--package", folder]) == 0
     card = storage.read_bytes(f"{folder}/card.md").decode()
     assert "## Tested on scores, split test" in card

@@ -32,7 +32,7 @@ ANSWER: dict[str, object] = {
     "duration_s": 90.0,
     "num_clips": 3,
     "num_tracks": 1,
-    "num_people": 2,
+    "num_identities": 2,
     "coverage": 0.5,
     "confidence": 0.8,
 }

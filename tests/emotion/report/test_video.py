@@ -32,7 +32,7 @@ def rows(uri: str, duration_s: float) -> VideoRows:
     other = {"second_label": None, "margin": 0.7, "entropy": 0.5, "quality": 1.0}
     video = dict.fromkeys(scored_videos_schema(LABELS).names) | {
         "uri": uri, "video_id": "v", "duration_s": duration_s, "label": "calm", "confidence": 0.6,
-        "coverage": 1.0, "num_people": 1, share_column("calm"): 0.5, share_column("glad"): 0.5,
+        "coverage": 1.0, "num_identities": 1, share_column("calm"): 0.5, share_column("glad"): 0.5,
     }  # fmt: skip
     faces = [
         who | {"frame_index": k, "pts_s": k / FPS, "box": [60.0, 50.0, 120.0, 120.0], "score": 1.0}

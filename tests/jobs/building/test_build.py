@@ -176,7 +176,7 @@ def test_bad_input_costs_itself(
         (["--label-set", "happy"], "two or more"),
         (["--clip-len", "0"], "clip_len is 0"),
         (["--clip-stride", "0"], "clip_stride is 0"),
-        (["--segment-minutes", "0"], "--segment-minutes is 0.0, it must be above 0"),
+        (["--chunk-minutes", "0"], "--chunk-minutes is 0.0, it must be above 0"),
         (["--detector", "yunet", "--yunet", "{tmp}/none.onnx"], "YuNet weights"),
     ],
 )

@@ -56,12 +56,12 @@ def test_a_long_video_in_segments_gives_equal_rows(corpus: Path, tmp_path: Path)
     (long / "labels.csv").write_text("uri,subject_id,label\nlong.mp4,s0,happy\n")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert build(long, whole) == 0
-    assert build(long, cut, "--segment-minutes", "0.08") == 0
+    assert build(long, cut, "--chunk-minutes", "0.08") == 0
     plan = storage.read_tables(f"{cut}/_ledger").to_pylist()
-    assert [row["num_segments"] for row in plan] == [4]
+    assert [row["num_chunks"] for row in plan] == [4]
     for name in ("videos", "frames", "faces", "tracks", "clips"):
         assert rows(cut, name) == rows(whole, name)
-    assert not list((cut / "_ledger/segments").iterdir())
+    assert not list((cut / "_ledger/chunks").iterdir())
     frames = [row["frame_index"] for row in rows(cut, "frames")]
     assert frames == list(range(len(frames)))
 
@@ -88,7 +88,7 @@ def test_a_video_that_breaks_off(corpus: Path, tmp_path: Path, keep: bool) -> No
 def test_a_dry_run_writes_nothing(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert build(corpus, tmp_path / "out", "--dry-run", "True") == 0
+    assert build(corpus, tmp_path / "out", "--dry-run") == 0
     said = capsys.readouterr().out
     assert "videos      6, " in said
     assert "estimate    " in said

@@ -91,7 +91,7 @@ def test_twenty_random_moments(
     on_s3 = fault == "storage" or number // 8 % 2 == 1
     root, out = (f"{bucket}/videos", f"{bucket}/out") if on_s3 else (str(archive), f"{tmp_path}/o")
     # Every video is a long one where that begins at 1.8 s.
-    options = ("--segment-minutes", "0.02") if number % 2 else ()
+    options = ("--chunk-minutes", "0.02") if number % 2 else ()
     after, wait_s = rng.randrange(NUM_VIDEOS), rng.choice((0.0, rng.uniform(0, 3)))
     with Proxy(s3_server) as proxy:
         start = partial(job, root, out, options=options)

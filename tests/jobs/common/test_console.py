@@ -22,7 +22,8 @@ from emotion.synth.clip import render_clip
 from jobs.common import console
 from jobs.predict import summary_lines
 from tests.helpers.drawing import number_video
-from tests.repository.test_imports import CLOUD, ROOT, run_without
+from tests.helpers.paths import ROOT
+from tests.repository.test_imports import CLOUD, run_without
 
 
 @pytest.fixture(scope="module")

@@ -122,13 +122,13 @@ def test_an_archive_without_labels(tmp_path: Path) -> None:
 )
 def test_cutting(seconds: list[float], expected: list[tuple[str, int]]) -> None:
     rows: list[dict[str, object]] = [{"duration_s": s, "seekable": True} for s in seconds]
-    cut = cut_shards(iter(rows), prefix="p", shard_s=10.0, segment_s=8.0)
-    assert [(r["shard_id"], r["num_segments"]) for r in cut] == expected
+    cut = cut_shards(iter(rows), prefix="p", shard_s=10.0, chunk_s=8.0)
+    assert [(r["shard_id"], r["num_chunks"]) for r in cut] == expected
 
 
 def test_what_cannot_be_sought_in_is_not_cut() -> None:
     rows: list[dict[str, object]] = [{"duration_s": 99.0, "seekable": False}]
-    assert next(cut_shards(iter(rows), prefix="p", shard_s=10, segment_s=8))["num_segments"] == 1
+    assert next(cut_shards(iter(rows), prefix="p", shard_s=10, chunk_s=8))["num_chunks"] == 1
 
 
 def one_second_each(fresh: Path, out: Path) -> None:
@@ -139,7 +139,7 @@ def one_second_each(fresh: Path, out: Path) -> None:
 
 def extended(out: str, plan: Plan, folder: Path) -> tuple[list[ShardRef], Change]:
     return extend_plan(
-        out, plan, durations=one_second_each, shard_s=2.0, segment_s=None, folder=folder
+        out, plan, durations=one_second_each, shard_s=2.0, chunk_s=None, folder=folder
     )
 
 
@@ -195,7 +195,7 @@ def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
         planned(str(tmp_path / "videos"), table, tmp_path / "plan"),
         durations=one_second_each,
         shard_s=1700.0,
-        segment_s=None,
+        chunk_s=None,
         folder=tmp_path / "plan",
     )
     found = [uri for shard in uris(refs) for uri in shard]

@@ -102,7 +102,7 @@ def test_killed_while_long_videos_are_in_segments(
     archive: Path, package: Path, expected: Tables, tmp_path: Path, fault: str
 ) -> None:
     out = str(tmp_path / "out")
-    options = ("--segment-minutes", "0.02")
+    options = ("--chunk-minutes", "0.02")
     start = partial(job, str(archive), str(package), out, options=options)
     hurt(start, out, fault, after=1, wait_s=0.1)
     assert rounded(read_dataset(out, TABLES)) == expected

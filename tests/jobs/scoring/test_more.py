@@ -100,13 +100,13 @@ def test_segments_change_nothing(corpus: Path, package: Path, scores: Path, tmp_
     out = tmp_path / "out"
     with av.open(str(videos / "long.mp4")) as container:
         seconds = (container.duration or 0) / av.time_base
-    assert score(videos, package, out, "--segment-minutes", str(seconds / 60 / 3.9)) == 0
+    assert score(videos, package, out, "--chunk-minutes", str(seconds / 60 / 3.9)) == 0
     assert score(videos, package, tmp_path / "whole") == 0
     plan = pq.read_table(out / "_ledger/plan-0000.parquet")
-    assert plan["num_segments"].to_pylist() == [4]
+    assert plan["num_chunks"].to_pylist() == [4]
     for table in score_tables(LABELS):
         assert_same(comparable(out, table), comparable(tmp_path / "whole", table))
-    assert not list((out / "_ledger/segments").glob("*.parquet"))
+    assert not list((out / "_ledger/chunks").glob("*.parquet"))
 
 
 def test_every_second_of_every_video_has_a_row(scores: Path) -> None:

@@ -105,9 +105,9 @@ def test_refuses_a_dataset(
     [
         (["--model", "resnet"], "model 'resnet' is unknown"),
         (["--labels", "lower,upper,both"], "--labels lower,upper,both differ"),
-        (["--epochs", "0"], "--epochs is 0, out of range"),
-        (["--batch-size", "1"], "--batch-size is 1, out of range"),
-        (["--lr", "0"], "--lr is 0.0; it must be more than 0"),
+        (["--epochs", "0"], "--epochs must be at least 1, got 0"),
+        (["--batch-size", "1"], "--batch-size must be at least 2, got 1"),
+        (["--lr", "0"], "--lr must be above 0, got 0.0"),
         (["--model-args", "depth=3"], "model r3d_lite has no argument 'depth'; it has: input_px"),
         (
             ["--model-args", "width=wide"],

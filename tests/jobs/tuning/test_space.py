@@ -97,8 +97,8 @@ def test_every_flag_can_be_varied_or_is_fixed() -> None:
         (["model=uniform:0:1"], "model has no range; it must be choice:A,B"),
         (["model=choice:r3d_lite,r3d"], "model=r3d: model 'r3d' is unknown; take one of"),
         (["loss=choice:focal,mse"], "loss: choice 'mse' must be one of cross_entropy, focal"),
-        (["batch_size=int:1:8"], "batch_size=1: --batch-size is 1, out of range"),
-        (["warmup=uniform:0:1"], "warmup=1.0: --warmup is 1.0; it must be less than 1"),
+        (["batch_size=int:1:8"], "batch_size=1: --batch-size must be at least 2, got 1"),
+        (["warmup=uniform:0:1"], "warmup=1.0: --warmup must be at least 0 and below 1, got 1.0"),
         (["epochs=int:2:9"], "epochs is in --space and in --train; leave one out"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_space_that_can() -> None:
 
 def test_values_become_a_training() -> None:
     base = base_config(
-        "--epochs 9 --augment blur=0.5 rotate_deg=3 --model-args dropout=0.1", dataset="d"
+        "--epochs 9 --augment blur=0.5 rotate_deg=3 --model-args dropout=0.1", dataset="/d"
     )
     chosen: dict[str, Value] = {
         "lr": 0.004,
@@ -134,7 +134,7 @@ def test_values_become_a_training() -> None:
         "model_args.hidden": 64,
     }
     config = trial_config(base, chosen, out="o")
-    assert (config.dataset, config.out, config.epochs, config.lr) == ("d", "o", 9, 0.004)
+    assert (config.dataset, config.out, config.epochs, config.lr) == ("/d", "o", 9, 0.004)
     assert (config.recipe().augment.rotate_deg, config.recipe().augment.blur) == (7.5, 0.5)
     assert config.model_args == ("dropout=0.1", "width=24")
     assert unused(base, chosen) == ("model_args.hidden",)
@@ -151,7 +151,7 @@ def test_values_become_a_training() -> None:
         ("--dataset x", "--train may not hold --dataset: each trial has its own"),
         ("--out=x --address=y", "--train may not hold --address, --out"),
         ("--epochs '2", "cannot be read as flags"),
-        ("--epochs 0", "--epochs is 0, out of range"),
+        ("--epochs 0", "--epochs must be at least 1, got 0"),
     ],
 )
 def test_flags_that_cannot_be(flags: str, says: str) -> None:

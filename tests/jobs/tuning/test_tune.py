@@ -18,7 +18,7 @@ import ray
 from emotion.package.model_package import load_package
 from jobs import tune
 from tests.helpers.drawn_dataset import LABELS, write_dataset
-from tests.helpers.faults import ROOT
+from tests.helpers.paths import ROOT
 
 SPACE = ("--space", "lr=log:1e-4:1e-2", "model_args.dropout=uniform:0:0.5")
 

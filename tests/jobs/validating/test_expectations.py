@@ -159,7 +159,7 @@ def test_detections_without_a_track_are_valid_and_bound_to_no_order() -> None:
         rows["faces"].append(
             rows["faces"][0] | {"face_id": f"x{number}", "track_id": None, "identity_id": None}
         )
-    rows["videos"][0]["num_faces"], rows["frames"][0]["n_faces"] = 5, 3
+    rows["videos"][0]["num_faces"], rows["frames"][0]["num_faces"] = 5, 3
     assert validated(rows).failed == ()
 
 
