@@ -19,10 +19,11 @@ from typing import Literal
 from ray.data import ActorPoolStrategy, from_items
 
 from emotion import storage
-from emotion.errors import EmotionError, InputError
+from emotion.errors import InputError
 from emotion.ranges import at_least, check_ranges
 from jobs.common import cluster
 from jobs.common.command import Address, one_line_errors, parse
+from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
 from jobs.exporting.tables import TABLE_FORMATS, export_tables
 from jobs.exporting.worker import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
@@ -120,8 +121,7 @@ def _export(refs: Sequence[ShardRef], work: ExportWork) -> None:
     total = sum(ref.num_rows - len(ref.retired) for ref in refs)
     with Progress("export", total=total, unit="video") as progress:
         for row in rows.iter_rows():
-            if row["fault"]:
-                raise EmotionError(f"{row['fault']}; the same command again does what is left")
+            check_fault(row["fault"])
             progress.step(row["videos"], files=row["files"], failed=row["failed"])
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
-from emotion.errors import EmotionError
 from jobs.building.worker import BuildWorker, Work
 from jobs.common import cluster
+from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef, to_do
 from jobs.reading.chunks import chunk_name, finished_chunks
@@ -56,8 +56,7 @@ def do_items(
                 continue
             done_s = 0.0
             for row in worked(items, work, yunet_model).iter_rows():
-                if row["fault"]:
-                    raise EmotionError(f"{row['fault']}; the same command again does what is left")
+                check_fault(row["fault"])
                 before, done_s = round(done_s), done_s + row["video_s"]
                 progress.step(round(done_s) - before, **{name: row[name] for name in counts})
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.common.faults import expected_errors, expected_line
+from jobs.common.faults import caught_fault
 from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard
@@ -52,13 +52,9 @@ class BuildWorker:
 
         ``fault`` is empty, or one line for a storage that failed; a bug is raised.
         """
-        try:
+        with caught_fault() as fault:
             return self._do(item) | {"fault": ""}
-        except expected_errors() as err:
-            line = expected_line(err)
-            if line is None:
-                raise
-            return _progress(0.0, {}) | {"fault": line}
+        return _progress(0.0, {}) | {"fault": fault.line}
 
     def _do(self, item: dict[str, Any]) -> dict[str, Any]:
         ref, task = ShardRef.from_item(item), item["task"]

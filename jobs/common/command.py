@@ -13,7 +13,7 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.common.faults import expected_errors, expected_line
+from jobs.common.faults import caught_fault
 
 ConfigT = TypeVar("ConfigT")
 
@@ -99,14 +99,10 @@ def one_line_errors(main: Main) -> Main:
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
-        try:
+        with caught_fault() as fault:
             return main(argv)
-        except expected_errors() as err:
-            line = expected_line(err)
-            if line is None:
-                raise
-            print(f"error: {line}", file=sys.stderr)
-            return 2
+        print(f"error: {fault.line}", file=sys.stderr)
+        return 2
 
     return run
 

@@ -1,8 +1,11 @@
-"""Failures that are no bug: bad input and unreachable storage, as one line."""
+"""Expected failures: bad input and unreachable storage. They become one line; a bug is raised."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from emotion.errors import EmotionError
 
@@ -18,13 +21,50 @@ _FAULTS = (
 )
 
 
-def expected_errors() -> tuple[type[Exception], ...]:
-    """What may be nobody's bug; ``expected_line`` tells."""
-    return (EmotionError, *storage_errors())
+@dataclass
+class Fault:
+    """The expected failure of a block of code.
+
+    Attributes:
+        line: the message; empty while there is no failure.
+    """
+
+    line: str = ""
+
+
+@contextlib.contextmanager
+def caught_fault() -> Iterator[Fault]:
+    """Catch an expected failure of the block and put its message into the yielded ``Fault``.
+
+    A bug goes on as an exception.
+
+    >>> with caught_fault() as fault:
+    ...     raise ConnectionRefusedError(111, "Connection refused")
+    >>> fault
+    Fault(line='[Errno 111] Connection refused')
+    """
+    fault = Fault()
+    try:
+        yield fault
+    except (EmotionError, *storage_errors()) as err:
+        line = expected_line(err)
+        if line is None:
+            raise
+        fault.line = line
+
+
+def check_fault(line: str) -> None:
+    """Stop the job if a worker reported a fault.
+
+    Raises:
+        EmotionError: if ``line`` is not empty; it says that the same command resumes.
+    """
+    if line:
+        raise EmotionError(f"{line}; the same command again does what is left")
 
 
 def expected_line(err: BaseException) -> str | None:
-    """One line for an error that is nobody's bug; None for any other.
+    """Return one line for an expected failure; None for an error that is a bug.
 
     >>> expected_line(ConnectionRefusedError(111, "Connection refused"))
     '[Errno 111] Connection refused'
@@ -32,7 +72,7 @@ def expected_line(err: BaseException) -> str | None:
     True
     """
     if isinstance(err, EmotionError):
-        return str(err)
+        return str(err) or type(err).__name__
     if isinstance(err, OSError) and not _is_storage_fault(err):
         return None
     if isinstance(err, storage_errors()):
@@ -41,13 +81,13 @@ def expected_line(err: BaseException) -> str | None:
 
 
 def _is_storage_fault(err: OSError) -> bool:
-    """Whether the disk or the network failed; a file that is not where it must be is a bug."""
-    away = (ConnectionError, TimeoutError, PermissionError)
-    return isinstance(err, away) or err.errno in _FAULTS
+    """Return True if the disk or the network failed; a file that is missing means a bug."""
+    unreachable = (ConnectionError, TimeoutError, PermissionError)
+    return isinstance(err, unreachable) or err.errno in _FAULTS
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """What a storage that fails raises; boto's errors are no ``OSError``."""
+    """Return the exception types of failing storage; those of boto are no ``OSError``."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:

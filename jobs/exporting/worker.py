@@ -21,7 +21,7 @@ from emotion.export.overlay import overlay
 from emotion.export.subtitles import subtitles
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
-from jobs.common.faults import expected_errors, expected_line
+from jobs.common.faults import caught_fault
 from jobs.ledger import output
 from jobs.ledger.parts import part_uri
 from jobs.ledger.shards import ShardRef, read_shard
@@ -74,13 +74,9 @@ class ExportShard:
     def __call__(self, item: Row) -> Row:
         """Export one shard; returns counts of videos, files and videos that failed, and a fault."""
         ref = ShardRef.from_item(item)
-        try:
+        with caught_fault() as fault:
             return self._shard(ref) | {"fault": ""}
-        except expected_errors() as err:
-            line = expected_line(err)
-            if line is None:
-                raise
-            return {"videos": 0, "files": 0, "failed": 0, "fault": line}
+        return {"videos": 0, "files": 0, "failed": 0, "fault": fault.line}
 
     def _shard(self, ref: ShardRef) -> Row:
         planned = {str(row["video_id"]): row for row in read_shard(ref)}

@@ -18,7 +18,7 @@ from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
-from jobs.common.faults import expected_errors, expected_line
+from jobs.common.faults import caught_fault
 from jobs.ledger import output
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.plan import Row
@@ -80,13 +80,9 @@ class Committer:
 
     def commit(self, opened: OpenShard, ref: ShardRef) -> Row:
         """``commit``; a storage that fails for longer than it is waited for gives a ``fault``."""
-        try:
+        with caught_fault() as fault:
             return commit(self._told, opened, ref) | {"fault": ""}
-        except expected_errors() as err:
-            line = expected_line(err)
-            if line is None:
-                raise
-            return {"fault": line}
+        return {"fault": fault.line}
 
 
 def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs.common.faults import expected_errors, expected_line
+from jobs.common.faults import caught_fault
 from jobs.ledger.parts import ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
@@ -50,13 +50,10 @@ def end_item(shard_id: str, videos: list[Row], rejects: list[Row], video_s: floa
 
 def or_fault(shard_id: str, items: Iterator[Item]) -> Iterator[Item]:
     """``items``; a storage that fails for longer than it is waited for ends them with its line."""
-    try:
+    with caught_fault() as fault:
         yield from items
-    except expected_errors() as err:
-        line = expected_line(err)
-        if line is None:
-            raise
-        yield {"shard_id": shard_id, "kind": "fault", "row": line, "crops": []}
+    if fault.line:
+        yield {"shard_id": shard_id, "kind": "fault", "row": fault.line, "crops": []}
 
 
 class ReadVideos:
@@ -105,14 +102,10 @@ class SeeChunk:
     def __call__(self, item: Item) -> Item:
         """See one chunk; returns the seconds of video, and the line of a storage's fault."""
         ref = ShardRef.from_item(item)
-        try:
+        with caught_fault() as fault:
             self._reader.chunk(ref, int(item["chunk"]))
-        except expected_errors() as err:
-            line = expected_line(err)
-            if line is None:
-                raise
-            return {"video_s": 0.0, "fault": line}
-        return {"video_s": ref.video_s / ref.num_chunks, "fault": ""}
+            return {"video_s": ref.video_s / ref.num_chunks, "fault": ""}
+        return {"video_s": 0.0, "fault": fault.line}
 
 
 def video_facts(end: End) -> Row:

@@ -21,9 +21,9 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
-from emotion.errors import EmotionError
 from emotion.predict.predictor import Engine, Predictor
 from jobs.common import cluster
+from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import chunk_name, finished_chunks
@@ -115,7 +115,7 @@ def see_chunks(refs: Sequence[ShardRef], stages: Stages) -> None:
     with Progress("see", total=total, unit="s") as progress:
         done_s = 0.0
         for row in rows.iter_rows():
-            _check(row["fault"])
+            check_fault(row["fault"])
             before, done_s = round(done_s), done_s + row["video_s"]
             progress.step(round(done_s) - before)
 
@@ -182,7 +182,7 @@ def stream(refs: Sequence[ShardRef], stages: Stages, told: Commit) -> Streamed:
         for batch in batches:
             for row in batch.to_pylist():
                 done.model_busy_s += row["busy_s"]
-                _check(row["row"] if row["kind"] == "fault" else "")
+                check_fault(row["row"] if row["kind"] == "fault" else "")
                 opened = under_way.get(row["shard_id"])
                 if opened is None:  # a late clip of a video that was left out
                     continue
@@ -192,11 +192,6 @@ def stream(refs: Sequence[ShardRef], stages: Stages, told: Commit) -> Streamed:
         commits.take(wait=True)
     done.wall_s = time.monotonic() - began
     return done
-
-
-def _check(fault: str) -> None:
-    if fault:
-        raise EmotionError(f"{fault}; the same command again does what is left")
 
 
 class _Commits:
@@ -241,7 +236,7 @@ class _Commits:
             self._waiting, num_returns=max(1, least), timeout=None if least > 0 else 0
         )
         for entry in ray.get(ready):
-            _check(entry["fault"])
+            check_fault(entry["fault"])
             counts = entry["counts"]
             self._done.counts.update(counts)
             self._done.rejects.update(entry["rejects"])
