@@ -24,6 +24,7 @@ from emotion.evaluate.outcome import Outcome
 from emotion.report.compare import COLUMNS, compare_report, markdown
 from emotion.report.page import name_of
 from jobs.common.command import Address, one_line_errors, parse
+from jobs.ledger import output
 
 Row = dict[str, Any]
 
@@ -157,11 +158,7 @@ def run(config: Config) -> list[Row]:
 
 
 def _write(config: Config, rows: list[Row], first: Judged) -> None:
-    marker = storage.join(config.out, "compare.json")
-    used = storage.is_folder(config.out) and bool(storage.list_files(config.out))
-    if used and not storage.exists(marker):
-        raise InputError(f"--out {config.out} holds files of something else; name another")
-    storage.check_writable(config.out)
+    output.claim(config.out, asdict(config), job="jobs.compare", may_change=asdict(config))
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(COLUMNS))
     writer.writeheader()
@@ -171,7 +168,7 @@ def _write(config: Config, rows: list[Row], first: Judged) -> None:
     storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
     facts = {"config": asdict(config), "rows": rows}
     facts["test_set_digest"] = first.metrics["test_set_digest"]
-    storage.write_json(marker, facts)
+    storage.write_json(storage.join(config.out, "compare.json"), facts)
 
 
 @one_line_errors

@@ -41,6 +41,7 @@ from jobs.folds.folds import (
     taught,
     val_fold,
 )
+from jobs.ledger import output
 
 FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "coverage")
 FOLD_FACTS = ("war_interval", "uar_interval", "n_videos", "n_subjects")
@@ -128,19 +129,9 @@ def _flags(text: str) -> list[str]:
 
 
 def _claim(config: Config) -> None:
-    uri = storage.join(config.out, "config.json")
-    same = ("dataset", "by", "train", "matrix")
-    now = asdict(config) | {"train": masked(config.train)}
-    if storage.exists(uri):
-        before = storage.read_json(uri)
-        changed = [name for name in same if before.get(name) != now[name]]
-        if changed:
-            what = ", ".join(f"{n} {before.get(n)!r}" for n in changed)
-            raise InputError(f"--out {config.out} was begun with {what}; name a new --out")
-    elif storage.is_folder(config.out) and storage.list_files(config.out):
-        raise InputError(f"--out {config.out} holds files of something else; name a new --out")
-    storage.check_writable(config.out)
-    storage.write_json(uri, now)
+    settings = asdict(config) | {"train": masked(config.train)}
+    may_change = ("out", "seed", "address")
+    output.claim(config.out, settings, job="jobs.crossval", may_change=may_change)
 
 
 def spread(folds: Mapping[str, Evaluation]) -> dict[str, dict[str, float]]:

@@ -42,6 +42,7 @@ from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
 from emotion.report.page import name_of
 from emotion.report.plots import Plot, confusion_plot
 from jobs.common.command import Address, masked, one_line_errors, parse
+from jobs.ledger import output
 from jobs.training.mlflow_client import log_evaluation
 
 MAX_MISTAKES = 60  # on one page, about 30 KB each
@@ -126,7 +127,8 @@ def run(config: Config) -> tuple[Evaluation, dict[str, Any]]:
     metrics |= {"slices": {one.column: one.to_json() for one in slices}}
     metrics |= {"clips": clip_figures(scores, outcomes)}
     curves = curves_of(outcomes, labels=labels)
-    _claim(config.out)
+    settings = asdict(config) | {"mlflow_uri": config.mlflow_uri and masked(config.mlflow_uri)}
+    output.claim(config.out, settings, job="jobs.evaluate", may_change=settings)
     _write(
         config,
         Found(judged, tuple(outcomes), curves, slices, tuple(mistakes), metrics, training),
@@ -196,15 +198,6 @@ def _read_run(uri: str) -> dict[str, Any]:
     return found
 
 
-def _claim(out: str) -> None:
-    """Refuse a folder that another job made, such as the score set itself."""
-    config_uri = storage.join(out, "config.json")
-    before = storage.read_json(config_uri) if storage.exists(config_uri) else {}
-    if storage.is_folder(out) and storage.list_files(out) and "scores" not in before:
-        raise InputError(f"--out {out} holds files that jobs.evaluate did not make; name another")
-    storage.check_writable(out)
-
-
 def draw(found: Found, *, title: str) -> dict[str, Plot]:
     """The plots by name; those that have something to show."""
     one = found.evaluation
@@ -242,8 +235,6 @@ def _write(config: Config, found: Found) -> None:
         plots={name: plot.png for name, plot in plots.items() if name != "confusion"},
         mistakes=found.mistakes,
     )
-    settings = asdict(config) | {"mlflow_uri": config.mlflow_uri and masked(config.mlflow_uri)}
-    storage.write_json(storage.join(out, "config.json"), settings)
     for name, plot in plots.items():
         storage.write_bytes(storage.join(out, f"{name}.png"), plot.png)
         storage.write_bytes(storage.join(out, f"{name}.svg"), plot.svg)

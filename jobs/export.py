@@ -80,7 +80,7 @@ def run(config: Config) -> int:
         "model_id": facts["model_id"],
         "videos_root": videos,
     }
-    output.claim(config.out, spec=spec, config=stored)
+    output.claim(config.out, stored, job="jobs.export", spec=spec)
     work = ExportWork(
         scores=config.scores,
         out=config.out,

@@ -138,7 +138,7 @@ def run(config: Config) -> int:
         return _run_from_dataset(config, package, stages, stored)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         plan = plan_archive(stages.reading.root, Path(name))
-        output.claim(config.out, spec=package.spec, config=stored)
+        output.claim(config.out, stored, job="jobs.score", spec=package.spec)
         with lock.held(config.out):
             refs, _ = extend_plan(
                 config.out,
@@ -165,7 +165,7 @@ def _run_from_dataset(
             f"({spec.difference(package.spec)}); score the videos, or build the dataset by the "
             "package's spec"
         )
-    output.claim(config.out, spec=package.spec, config=stored)
+    output.claim(config.out, stored, job="jobs.score", spec=package.spec)
     with lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         refs = planned_shards(dataset, Path(name))
         left_out = copy_plan_rejects(dataset, config.out)

@@ -10,7 +10,6 @@ on; with more --trials it goes further. No trial reads the test split.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tempfile
@@ -22,12 +21,12 @@ from typing import Any
 import ray.tune
 from ray.tune.experiment import Trial as TuneTrial
 
-from emotion import storage
 from emotion.errors import InputError
 from emotion.ranges import at_least, check_ranges
 from emotion.train.search_trial import Trial, ranked
 from jobs.common import cluster
 from jobs.common.command import Address, one_line_errors, parse
+from jobs.ledger import output
 from jobs.ledger.lock import held
 from jobs.training import run as training
 from jobs.training.input import TrainInput
@@ -136,19 +135,9 @@ def _check_size(config: Config, space: Space, base: training.Config) -> None:
 
 def _claim(config: Config, space: Space, data: TrainInput) -> None:
     """Take --out for this search: new, or begun by the same command on the same dataset."""
-    uri = storage.join(config.out, "config.json")
-    now = asdict(config) | {"dimensions": [asdict(dimension) for dimension in space]}
-    now = json.loads(json.dumps(now | {"dataset_digest": data.digest}))
-    if storage.exists(uri):
-        before = storage.read_json(uri)
-        changed = [k for k in now if k not in (*MAY_CHANGE, "space") and before.get(k) != now[k]]
-        if changed:
-            what = ", ".join(f"{k} {before.get(k)!r}, now {now[k]!r}" for k in changed)
-            raise InputError(f"--out {config.out} was begun with {what}; name a new --out")
-    elif storage.is_folder(config.out) and storage.list_files(config.out):
-        raise InputError(f"--out {config.out} holds files of something else; name a new --out")
-    storage.check_writable(config.out)
-    storage.write_json(uri, now)
+    settings = asdict(config) | {"dimensions": [asdict(dimension) for dimension in space]}
+    settings |= {"dataset_digest": data.digest}
+    output.claim(config.out, settings, job="jobs.tune", may_change=(*MAY_CHANGE, "space"))
 
 
 def _search(config: Config, job: Job, space: Space) -> None:

@@ -163,7 +163,7 @@ def run(config: Config) -> int:
             "on_partial": config.on_partial,
             "columns": list(plan.extra_columns),
         }
-        output.claim(config.out, spec=spec, config=stored)
+        output.claim(config.out, stored, job="jobs.build_dataset", spec=spec)
         with lock.held(config.out):
             return build(config, plan, work, yunet_model, folder)
 

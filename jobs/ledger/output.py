@@ -1,13 +1,9 @@
-"""An output folder that several runs fill: its spec, ledger and marker.
-
-A shard is done when its ledger entry is there; the entry is written after the shard's parts, and
-``_SUCCESS`` after everything. Whatever is killed, the same command again ends in the same files.
-"""
+"""An output folder: the settings that it was made with, its extraction spec and its marker."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from emotion import storage
@@ -15,40 +11,62 @@ from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 
 SUCCESS = "_SUCCESS"
+"""File that a job writes last; an output without it is not complete."""
 
 
-def claim(out: str, *, spec: ExtractionSpec, config: dict[str, Any]) -> None:
-    """Take ``out`` for this run: fresh, or begun earlier with the same spec and config.
+def claim(
+    out: str,
+    settings: Mapping[str, Any],
+    *,
+    job: str,
+    may_change: Collection[str] = (),
+    spec: ExtractionSpec | None = None,
+) -> None:
+    """Take ``out`` for a run: a new folder, or one that the same job made with equal settings.
+
+    Stores the settings in ``out/config.json``, and the spec, if any, in ``out/spec.json``.
+
+    Args:
+        out: the output folder; ``--out`` of the job.
+        settings: values by name, each one that JSON can hold.
+        job: module of the job, such as "jobs.train".
+        may_change: names of the settings that may differ from those of the run before; a setting
+            that the run before did not store may differ too.
+        spec: the extraction spec of a job that makes or scores clips.
 
     Raises:
-        InputError: if it cannot be written, holds something else, or was made differently.
+        InputError: if ``out`` cannot be written, holds other files, or has other settings.
     """
-    spec_uri, config_uri = storage.join(out, "spec.json"), storage.join(out, "config.json")
-    if storage.exists(spec_uri):
-        _check_same(out, spec, storage.read_json(spec_uri))
-        before = storage.read_json(config_uri) if storage.exists(config_uri) else {}
-        changed = [k for k in config if k in before and before[k] != config[k]]
-        if changed:
-            what = ", ".join(f"{k} {before[k]!r}, now {config[k]!r}" for k in changed)
-            raise InputError(f"--out {out} was made with {what}; name a new --out")
+    config_uri = storage.join(out, "config.json")
+    now = json.loads(storage.json_bytes({**settings, "job": job}))
+    if storage.exists(config_uri):
+        _check_same(out, storage.read_json(config_uri), now, may_change)
+        if spec is not None and read_spec(out).digest != spec.digest:
+            raise _made_with(out, f"another extraction spec ({read_spec(out).difference(spec)})")
     elif storage.is_folder(out) and storage.list_files(out):
-        raise InputError(f"--out {out} holds files that no such job made; name a new --out")
+        raise InputError(f"--out {out} holds files of something else; name a new --out")
     storage.check_writable(out)
-    storage.write_json(config_uri, config)
-    storage.write_json(spec_uri, spec.to_json())
+    if spec is not None:
+        storage.write_json(storage.join(out, "spec.json"), spec.to_json())
+    storage.write_json(config_uri, now)
 
 
-def _check_same(out: str, spec: ExtractionSpec, stored: dict[str, Any]) -> None:
-    before = ExtractionSpec.from_json(stored)
-    if before.digest != spec.digest:
-        raise InputError(
-            f"--out {out} was made with another extraction spec "
-            f"({before.difference(spec)}); name a new --out or the same options"
-        )
+def _check_same(
+    out: str, before: Mapping[str, Any], now: Mapping[str, Any], may_change: Collection[str]
+) -> None:
+    changed = [k for k in now if k in before and k not in may_change and before[k] != now[k]]
+    if "job" in changed:
+        changed = ["job"]  # the other settings of another job say nothing more
+    if changed:
+        raise _made_with(out, ", ".join(f"{k} {before[k]!r}, now {now[k]!r}" for k in changed))
+
+
+def _made_with(out: str, settings: str) -> InputError:
+    return InputError(f"--out {out} was made with {settings}; name a new --out")
 
 
 def read_spec(out: str) -> ExtractionSpec:
-    """The extraction spec of a dataset or a score set.
+    """Read the extraction spec of a dataset or a score set.
 
     Raises:
         InputError: if there is none.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import asdict, dataclass, fields, replace
@@ -19,6 +18,7 @@ from emotion.train.recipe import Balance, Loss, Precision, Recipe
 from emotion.versions import git_commit
 from jobs.common import cluster
 from jobs.common.command import Address, masked, pairs
+from jobs.ledger import output
 from jobs.training.fit import Fitted, OnEpoch, Workers, epoch_line, fit, nothing
 from jobs.training.input import TrainInput, read_input
 from jobs.training.mlflow_run import Tracker, begin_tracking
@@ -142,21 +142,9 @@ def claim(config: Config, data: TrainInput) -> None:
     Raises:
         InputError: if it holds something else or cannot be written.
     """
-    uri = storage.join(config.out, "config.json")
-    now = asdict(config) | {"dataset_digest": data.digest}
-    now["mlflow_uri"] = masked(config.mlflow_uri) if config.mlflow_uri else None
-    if storage.exists(uri):
-        before = storage.read_json(uri)
-        now = json.loads(json.dumps(now))  # as they come back from there
-        changed = [k for k in now if k not in MAY_CHANGE and before.get(k) != now[k]]
-        if changed:
-            what = ", ".join(f"{k} {before.get(k)!r}, now {now[k]!r}" for k in changed)
-            raise InputError(f"--out {config.out} was begun with {what}; name a new --out")
-        return
-    if storage.is_folder(config.out) and storage.list_files(config.out):
-        raise InputError(f"--out {config.out} holds files of something else; name a new --out")
-    storage.check_writable(config.out)
-    storage.write_json(uri, now)
+    settings = asdict(config) | {"dataset_digest": data.digest}
+    settings["mlflow_uri"] = masked(config.mlflow_uri) if config.mlflow_uri else None
+    output.claim(config.out, settings, job="jobs.train", may_change=MAY_CHANGE)
 
 
 def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:

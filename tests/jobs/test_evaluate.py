@@ -148,7 +148,9 @@ def write_scores(uri: str, *, finished: bool = True) -> str:
     rejects = rows_table([broken | {"uri": "d.mp4", "reason": "truncated"}], REJECTS)
     storage.write_table(f"{uri}/videos/part-0.parquet", rows_table(rows, schema))
     storage.write_table(f"{uri}/rejects/part-0.parquet", rejects)
-    config = {"labels": list(LABELS), "videos_root": "/videos", "model_id": "m1"}
+    config = {"labels": list(LABELS), "videos_root": "/videos", "model_id": "m1"} | {
+        "job": "jobs.score"
+    }
     storage.write_json(f"{uri}/config.json", config)
     if finished:
         storage.write_json(f"{uri}/_SUCCESS", {})
@@ -241,7 +243,10 @@ def test_the_score_set_is_not_written_over(
     scores = write_scores(str(tmp_path / "scores"))
     labels = write_labels(str(tmp_path / "labels.csv"), *LINES)
     assert main(["--scores", scores, "--labels", labels, "--out", scores]) == 2
-    assert "holds files that jobs.evaluate did not make" in capsys.readouterr().err
+    assert (
+        "was made with job 'jobs.score', now 'jobs.evaluate'; name a new --out"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_split_without_videos_is_named(

@@ -172,7 +172,7 @@ def test_bad_input_costs_itself(
         (["--videos", "{tmp}/empty"], "holds no file"),
         (["--labels", "{tmp}/none.csv"], "does not exist"),
         (["--out", "{tmp}/file/out"], "cannot write"),
-        (["--out", "{tmp}/full"], "holds files that no such job made"),
+        (["--out", "{tmp}/full"], "holds files of something else"),
         (["--label-set", "happy"], "two or more"),
         (["--clip-len", "0"], "clip_len is 0"),
         (["--clip-stride", "0"], "clip_stride is 0"),

@@ -170,7 +170,7 @@ def test_a_fault_in_a_worker_is_one_line(
     archive: Path, tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    output.claim(str(out), spec=spec_for("dlib"), config={})
+    output.claim(str(out), {}, job="jobs.build_dataset", spec=spec_for("dlib"))
     (out / "clips").write_text("where a folder must be")
     assert main(build_arguments(str(archive), str(out))) == 2
     error = capsys.readouterr().err.splitlines()[-1]

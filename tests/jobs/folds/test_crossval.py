@@ -151,4 +151,4 @@ def test_three_folds_from_end_to_end(
     assert "is finished: nothing to do" in capsys.readouterr().out
     assert storage.read_json(f"{out}/metrics.json") == metrics
     assert main([*arguments[:-1], "--train=--epochs 3"]) == 2
-    assert "was begun with train" in capsys.readouterr().err
+    assert "was made with train" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def test_another_recipe_needs_another_out(
     trained: Path, dataset: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run(dataset, trained, "--lr", "0.5") == 2
-    assert "was begun with lr 0.002, now 0.5; name a new --out" in capfd.readouterr().err
+    assert "was made with lr 0.002, now 0.5; name a new --out" in capfd.readouterr().err
 
 
 def test_goes_on_from_the_last_checkpoint(

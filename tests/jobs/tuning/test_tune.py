@@ -72,7 +72,7 @@ def test_two_trials_at_once(
     for name, files in before.items():
         assert files_of(out / "trials" / name) == files
     assert tune.main(flags(dataset, out, "--trials", "3", "--seed", "1")) == 2
-    assert "was begun with seed 0, now 1; name a new --out" in capfd.readouterr().err
+    assert "was made with seed 0, now 1; name a new --out" in capfd.readouterr().err
 
     assert tune.main(flags(dataset, out, "--trials", "3")) == 0
     assert "going on: 2 of 3 trials are done" in capfd.readouterr().out
