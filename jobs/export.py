@@ -9,7 +9,6 @@ missing, new or changed since.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from jobs.common.progress import Progress
 from jobs.exporting.tables import TABLE_FORMATS, export_tables
 from jobs.exporting.worker import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
 from jobs.ledger import lock, output
+from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.shards import ShardRef, planned_shards, to_do
 
 Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
@@ -126,11 +126,11 @@ def _export(refs: Sequence[ShardRef], work: ExportWork) -> None:
 
 
 def _finish(config: Config) -> int:
-    entries = output.read_entries(config.out)
-    failed = Counter(output.add_counts(entries, "failed"))
-    counts = output.add_counts(entries, "counts")
+    entries = read_entries(config.out)
+    failed = add_counts(entry.rejects for entry in entries)
+    counts = add_counts(entry.counts for entry in entries)
     storage.write_json(
-        storage.join(config.out, output.SUCCESS), {"counts": counts, "failed": dict(failed)}
+        storage.join(config.out, output.SUCCESS), {"counts": counts, "failed": failed}
     )
     print(f"exported {config.out}: {counts.get('files', 0):,} files of single videos")
     for reason, count in sorted(failed.items()):

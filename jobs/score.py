@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from emotion.video.decode import Limits
 from jobs.common import cluster
 from jobs.common.command import Address, one_line_errors, parse
 from jobs.ledger import lock, output
+from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shard
@@ -207,15 +208,15 @@ def _score(
 
 def finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> int:
     """Write the report and the marker; print the summary."""
-    entries = output.read_entries(config.out)
-    counts = output.add_counts(entries, "counts")
+    entries = read_entries(config.out)
+    counts = add_counts(entry.counts for entry in entries)
     counts["rejects"] = counts.get("rejects", 0) + left_out.total()
-    reasons = left_out + Counter(output.add_counts(entries, "rejects"))
-    slow = sorted((v for e in entries for v in e.get("slowest", ())), key=lambda v: -v["wall_s"])
+    reasons = left_out + Counter(add_counts(entry.rejects for entry in entries))
+    slow = sorted((v for entry in entries for v in entry.slowest), key=lambda v: -v.wall_s)
     baseline = read_baseline(package.training)
     page = scores_report(
         config.out,
-        slowest=slow[:10],
+        slowest=[asdict(video) for video in slow[:10]],
         drifts=drifts(config.out, baseline, labels=package.labels) if baseline else (),
     )
     storage.write_bytes(storage.join(config.out, "report.html"), page.encode())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from emotion import storage, weights
 from emotion.errors import InputError
@@ -25,6 +25,7 @@ from jobs.building.worker import Work
 from jobs.common import cluster
 from jobs.common.command import Address
 from jobs.ledger import lock, output
+from jobs.ledger.entries import Entry, add_counts, read_entries
 from jobs.ledger.parts import part_uri
 from jobs.ledger.plan import Plan, plan_labelled
 from jobs.ledger.probe import probe_durations
@@ -213,15 +214,15 @@ def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: 
 
 def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
     """Validate the whole, write the report and the marker, print the summary."""
-    entries = output.read_entries(config.out)
-    counts = output.add_counts(entries, "counts")
+    entries = read_entries(config.out)
+    counts = add_counts(entry.counts for entry in entries)
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
     reasons = Counter(plan.reasons)
-    reasons.update(output.add_counts(entries, "rejects"))
+    reasons.update(add_counts(entry.rejects for entry in entries))
     report = validate(config.out)
     storage.write_bytes(
         storage.join(config.out, "report.html"),
-        dataset_report(config.out, entries=entries).encode(),
+        dataset_report(config.out, entries=[entry.to_json() for entry in entries]).encode(),
     )
     print_summary(config.out, counts, reasons, entries)
     if not report.success:
@@ -239,11 +240,11 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
 
 
 def print_summary(
-    out: str, counts: dict[str, int], reasons: Counter[str], entries: Sequence[dict[str, Any]]
+    out: str, counts: dict[str, int], reasons: Counter[str], entries: Sequence[Entry]
 ) -> None:
     """Counts per stage, and what was left out and why."""
-    video_s = sum(float(e["video_s"]) for e in entries)
-    cpu_s = sum(float(e["wall_s"]) for e in entries)
+    video_s = sum(entry.video_s for entry in entries)
+    cpu_s = sum(entry.wall_s for entry in entries)
     print(f"built {out}")
     for name in DATASETS:
         print(f"  {name:8} {counts.get(name, 0):>9,}")

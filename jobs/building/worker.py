@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.common.faults import caught_fault
-from jobs.ledger import output
+from jobs.ledger.entries import Entry, write_entry
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef
@@ -65,12 +65,12 @@ class BuildWorker:
         if task == "revise":
             revise_shard(self._out, ref, self._schemas)
             return _progress(0.0, {})
-        counts = self._shard(ref)["counts"]
+        counts = self._shard(ref).counts
         if ref.num_chunks > 1:  # its time and faces were counted with its chunks
             return _progress(0.0, counts | {"faces": 0})
         return _progress(ref.video_s, counts)
 
-    def _shard(self, ref: ShardRef) -> dict[str, Any]:
+    def _shard(self, ref: ShardRef) -> Entry:
         """Write the parts of one shard, then its ledger entry."""
         began = time.monotonic()
         reasons: Counter[str] = Counter()
@@ -88,15 +88,15 @@ class BuildWorker:
                     video_s += event.summary.facts.duration_s
                 walls_s += event.walls_s
             writer.commit(self._out, ref.shard_id)
-            entry = {
-                "shard_id": ref.shard_id,
-                "counts": writer.counts,
-                "rejects": dict(reasons),
-                "video_s": video_s,
-                "wall_s": time.monotonic() - began + walls_s,
-                "retired": len(ref.retired),
-            }
-        output.write_entry(self._out, ref.shard_id, entry)
+            entry = Entry(
+                shard_id=ref.shard_id,
+                counts=writer.counts,
+                rejects=dict(reasons),
+                retired=len(ref.retired),
+                video_s=video_s,
+                wall_s=time.monotonic() - began + walls_s,
+            )
+        write_entry(self._out, entry)
         forget_chunks(self._out, ref.shard_id, ref.num_chunks)
         return entry
 

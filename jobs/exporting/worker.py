@@ -22,7 +22,7 @@ from emotion.export.subtitles import subtitles
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
 from jobs.common.faults import caught_fault
-from jobs.ledger import output
+from jobs.ledger.entries import Entry, read_entry, write_entry
 from jobs.ledger.parts import part_uri
 from jobs.ledger.shards import ShardRef, read_shard
 from jobs.reading.videos import fetched
@@ -93,17 +93,13 @@ class ExportShard:
                 files += self._video(rows, planned[video["video_id"]])
             except VideoError as err:
                 failed[err.reason] += 1
-        output.write_entry(
-            self._work.out,
-            ref.shard_id,
-            {
-                "shard_id": ref.shard_id,
-                "counts": {"videos": len(videos), "files": files},
-                "failed": dict(failed),
-                "rejects": dict(failed),  # storage_error among them: the shard is done again
-                "retired": len(ref.retired),
-            },
+        entry = Entry(
+            shard_id=ref.shard_id,
+            counts={"videos": len(videos), "files": files},
+            rejects=dict(failed),  # with a storage_error the shard is done again
+            retired=len(ref.retired),
         )
+        write_entry(self._work.out, entry)
         return {"videos": len(videos), "files": files, "failed": failed.total()}
 
     def _table(self, name: str, shard_id: str) -> pa.Table:
@@ -185,8 +181,8 @@ def remove_gone(ref: ShardRef, work: ExportWork) -> None:
         if row["video_id"] not in live:
             for form in work.formats:
                 storage.remove(file_uri(work.out, form, str(row["uri"])))
-    entry = output.read_entry(work.out, ref.shard_id)
-    output.write_entry(work.out, ref.shard_id, entry | {"retired": len(ref.retired)})
+    entry = read_entry(work.out, ref.shard_id)
+    write_entry(work.out, replace(entry, retired=len(ref.retired)))
 
 
 def _of_video(table: pa.Table, video_id: str) -> list[Row]:

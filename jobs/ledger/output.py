@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from emotion import storage
@@ -75,46 +75,3 @@ def read_spec(out: str) -> ExtractionSpec:
     if not storage.exists(uri):
         raise InputError(f"{out} has no spec.json; name a folder that jobs.build_dataset made")
     return ExtractionSpec.from_json(storage.read_json(uri))
-
-
-def write_entry(out: str, shard_id: str, entry: dict[str, Any]) -> None:
-    """Mark a shard as done; to be called after its parts are written."""
-    storage.write_json(_entry_uri(out, shard_id), entry)
-
-
-def read_entry(out: str, shard_id: str) -> dict[str, Any]:
-    """One shard's ledger entry.
-
-    Raises:
-        FileNotFoundError: if the shard is not done.
-    """
-    entry: dict[str, Any] = storage.read_json(_entry_uri(out, shard_id))
-    return entry
-
-
-def remove_entry(out: str, shard_id: str) -> None:
-    """Mark a shard as not done; to be called before its parts are changed."""
-    storage.remove(_entry_uri(out, shard_id))
-
-
-def read_entries(out: str) -> list[dict[str, Any]]:
-    """The ledger entries of the finished shards, in order of name."""
-    entries = storage.list_files(storage.join(out, "_ledger", "done"), suffixes=(".json",))
-    return [json.loads(data) for data in storage.read_many([entry.uri for entry in entries])]
-
-
-def _entry_uri(out: str, shard_id: str) -> str:
-    return storage.join(out, "_ledger", "done", f"{shard_id}.json")
-
-
-def add_counts(entries: Sequence[dict[str, Any]], key: str) -> dict[str, int]:
-    """Sum the ``key`` counters of ledger entries.
-
-    >>> add_counts([{"n": {"a": 1}}, {"n": {"a": 2, "b": 1}}], "n")
-    {'a': 3, 'b': 1}
-    """
-    total: dict[str, int] = {}
-    for entry in entries:
-        for name, count in entry.get(key, {}).items():
-            total[name] = total.get(name, 0) + int(count)
-    return total

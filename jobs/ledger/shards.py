@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs.ledger import output
+from jobs.ledger.entries import read_entries
 from jobs.ledger.plan import Plan, Row, write_rows
 from jobs.ledger.sql import batches, database, quoted
 from schemas.tables import MANIFEST, with_columns
@@ -158,9 +158,9 @@ def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[Shar
     passed. Of one that was never done and whose videos are all retired, nothing is wanted.
     """
     done = {
-        entry["shard_id"]: entry["retired"]
-        for entry in output.read_entries(out)
-        if "storage_error" not in entry["rejects"]
+        entry.shard_id: entry.retired
+        for entry in read_entries(out)
+        if "storage_error" not in entry.rejects
     }
     wanted = [r for r in refs if r.shard_id not in done and len(r.retired) < r.num_rows]
     stale = [r for r in refs if done.get(r.shard_id, len(r.retired)) != len(r.retired)]

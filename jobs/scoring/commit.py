@@ -18,8 +18,8 @@ from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
-from jobs.common.faults import caught_fault
-from jobs.ledger import output
+from jobs.common.faults import Fault, caught_fault
+from jobs.ledger.entries import Entry, SlowVideo, write_entry
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
@@ -78,14 +78,14 @@ class Committer:
     def __init__(self, told: Commit) -> None:
         self._told = told
 
-    def commit(self, opened: OpenShard, ref: ShardRef) -> Row:
-        """``commit``; a storage that fails for longer than it is waited for gives a ``fault``."""
+    def commit(self, opened: OpenShard, ref: ShardRef) -> Entry | Fault:
+        """Commit one shard; returns its ledger entry, or the fault of a storage that fails."""
         with caught_fault() as fault:
-            return commit(self._told, opened, ref) | {"fault": ""}
-        return {"fault": fault.line}
+            return commit(self._told, opened, ref)
+        return fault
 
 
-def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
+def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Entry:
     """Write one shard's parts, then its ledger entry; returns the entry."""
     end, shard_id = opened.end or {}, ref.shard_id
     by_video: dict[str, list[Scored]] = {}
@@ -104,17 +104,17 @@ def commit(told: Commit, opened: OpenShard, ref: ShardRef) -> Row:
         writer.commit(told.out, shard_id)
         counts = writer.counts | {"faces": _num_rows(told.out, "faces", shard_id)}
     slow = sorted(end["videos"], key=lambda v: -v["wall_s"])[:SLOWEST]
-    entry: Row = {
-        "shard_id": shard_id,
-        "counts": counts,
-        "rejects": dict(Counter(str(r["reason"]) for r in end["rejects"])),
-        "frames": sum(int(v["num_frames"]) for v in end["videos"]),
-        "video_s": sum(float(v["duration_s"]) for v in end["videos"]),
-        "wall_s": sum(float(v["wall_s"]) for v in end["videos"]),
-        "slowest": [{k: v[k] for k in ("uri", "wall_s", "duration_s")} for v in slow],
-        "retired": len(ref.retired),
-    }
-    output.write_entry(told.out, shard_id, entry)
+    entry = Entry(
+        shard_id=shard_id,
+        counts=counts,
+        rejects=dict(Counter(str(r["reason"]) for r in end["rejects"])),
+        retired=len(ref.retired),
+        video_s=sum(float(v["duration_s"]) for v in end["videos"]),
+        wall_s=sum(float(v["wall_s"]) for v in end["videos"]),
+        frames=sum(int(v["num_frames"]) for v in end["videos"]),
+        slowest=tuple(SlowVideo(v["uri"], v["wall_s"], v["duration_s"]) for v in slow),
+    )
+    write_entry(told.out, entry)
     forget_chunks(told.out, shard_id, ref.num_chunks)
     return entry
 

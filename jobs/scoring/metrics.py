@@ -14,6 +14,7 @@ from ray.util.metrics import Counter as RayCounter
 from emotion import storage
 from emotion.errors import InputError
 from jobs.common import cluster
+from jobs.ledger.entries import Entry
 
 PREFIX = "video_emotion_score"
 
@@ -31,15 +32,15 @@ class LiveCounts:
         )
         self._seconds = RayCounter(f"{PREFIX}_video_seconds", description="video time so far")
 
-    def add(self, entry: Mapping[str, Any]) -> None:
+    def add(self, entry: Entry) -> None:
         """Count one committed shard."""
         for name, counter in self._counts.items():
-            if entry["counts"][name]:
-                counter.inc(entry["counts"][name])
-        for reason, count in entry["rejects"].items():
+            if entry.counts[name]:
+                counter.inc(entry.counts[name])
+        for reason, count in entry.rejects.items():
             self._rejects.inc(count, tags={"reason": reason})
-        if entry["video_s"]:
-            self._seconds.inc(entry["video_s"])
+        if entry.video_s:
+            self._seconds.inc(entry.video_s)
 
 
 def read_prices(uri: str) -> dict[str, float]:

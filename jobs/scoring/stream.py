@@ -23,7 +23,7 @@ from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from emotion.predict.predictor import Engine, Predictor
 from jobs.common import cluster
-from jobs.common.faults import check_fault
+from jobs.common.faults import Fault, check_fault
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import chunk_name, finished_chunks
@@ -236,14 +236,14 @@ class _Commits:
             self._waiting, num_returns=max(1, least), timeout=None if least > 0 else 0
         )
         for entry in ray.get(ready):
-            check_fault(entry["fault"])
-            counts = entry["counts"]
-            self._done.counts.update(counts)
-            self._done.rejects.update(entry["rejects"])
-            self._done.frames += entry["frames"]
-            self._done.video_s += entry["video_s"]
+            if isinstance(entry, Fault):
+                check_fault(entry.line)
+            self._done.counts.update(entry.counts)
+            self._done.rejects.update(entry.rejects)
+            self._done.frames += entry.frames
+            self._done.video_s += entry.video_s
             self._live.add(entry)
             self._progress.step(
-                round(self._refs[entry["shard_id"]].video_s),
-                **{name: counts[name] for name in ("videos", "rejects")},
+                round(self._refs[entry.shard_id].video_s),
+                **{name: entry.counts[name] for name in ("videos", "rejects")},
             )
