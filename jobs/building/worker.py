@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.common.faults import caught_fault
+from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, write_entry
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard
@@ -52,7 +52,7 @@ class BuildWorker:
 
         ``fault`` is empty, or one line for a storage that failed; a bug is raised.
         """
-        with caught_fault() as fault:
+        with Fault() as fault:
             return self._do(item) | {"fault": ""}
         return _progress(0.0, {}) | {"fault": fault.line}
 

@@ -13,7 +13,7 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.common.faults import caught_fault
+from jobs.common.faults import Fault
 
 ConfigT = TypeVar("ConfigT")
 
@@ -99,7 +99,7 @@ def one_line_errors(main: Main) -> Main:
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
-        with caught_fault() as fault:
+        with Fault() as fault:
             return main(argv)
         print(f"error: {fault.line}", file=sys.stderr)
         return 2

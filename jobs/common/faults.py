@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 
 from emotion.errors import EmotionError
 
@@ -23,34 +22,28 @@ _FAULTS = (
 
 @dataclass
 class Fault:
-    """The expected failure of a block of code.
+    """The expected failure of a ``with`` block; a bug leaves the block as an exception.
 
     Attributes:
         line: the message; empty while there is no failure.
-    """
 
-    line: str = ""
-
-
-@contextlib.contextmanager
-def caught_fault() -> Iterator[Fault]:
-    """Catch an expected failure of the block and put its message into the yielded ``Fault``.
-
-    A bug goes on as an exception.
-
-    >>> with caught_fault() as fault:
+    >>> with Fault() as fault:
     ...     raise ConnectionRefusedError(111, "Connection refused")
     >>> fault
     Fault(line='[Errno 111] Connection refused')
     """
-    fault = Fault()
-    try:
-        yield fault
-    except (EmotionError, *storage_errors()) as err:
-        line = expected_line(err)
-        if line is None:
-            raise
-        fault.line = line
+
+    line: str = ""
+
+    def __enter__(self) -> Fault:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
+    ) -> bool:
+        line = None if err is None else expected_line(err)
+        self.line = line or ""
+        return line is not None
 
 
 def check_fault(line: str) -> None:

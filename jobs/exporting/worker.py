@@ -21,7 +21,7 @@ from emotion.export.overlay import overlay
 from emotion.export.subtitles import subtitles
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
-from jobs.common.faults import caught_fault
+from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, read_entry, write_entry
 from jobs.ledger.parts import part_uri
 from jobs.ledger.shards import ShardRef, read_shard
@@ -74,7 +74,7 @@ class ExportShard:
     def __call__(self, item: Row) -> Row:
         """Export one shard; returns counts of videos, files and videos that failed, and a fault."""
         ref = ShardRef.from_item(item)
-        with caught_fault() as fault:
+        with Fault() as fault:
             return self._shard(ref) | {"fault": ""}
         return {"videos": 0, "files": 0, "failed": 0, "fault": fault.line}
 

@@ -18,7 +18,7 @@ from emotion.predict.faces import tracks_of
 from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.predict.timeline import TrackFaces, mixed
-from jobs.common.faults import Fault, caught_fault
+from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, SlowVideo, write_entry
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.plan import Row
@@ -80,7 +80,7 @@ class Committer:
 
     def commit(self, opened: OpenShard, ref: ShardRef) -> Entry | Fault:
         """Commit one shard; returns its ledger entry, or the fault of a storage that fails."""
-        with caught_fault() as fault:
+        with Fault() as fault:
             return commit(self._told, opened, ref)
         return fault
 

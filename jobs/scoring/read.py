@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
-from jobs.common.faults import caught_fault
+from jobs.common.faults import Fault
 from jobs.ledger.parts import ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
@@ -50,7 +50,7 @@ def end_item(shard_id: str, videos: list[Row], rejects: list[Row], video_s: floa
 
 def or_fault(shard_id: str, items: Iterator[Item]) -> Iterator[Item]:
     """``items``; a storage that fails for longer than it is waited for ends them with its line."""
-    with caught_fault() as fault:
+    with Fault() as fault:
         yield from items
     if fault.line:
         yield {"shard_id": shard_id, "kind": "fault", "row": fault.line, "crops": []}
@@ -102,7 +102,7 @@ class SeeChunk:
     def __call__(self, item: Item) -> Item:
         """See one chunk; returns the seconds of video, and the line of a storage's fault."""
         ref = ShardRef.from_item(item)
-        with caught_fault() as fault:
+        with Fault() as fault:
             self._reader.chunk(ref, int(item["chunk"]))
             return {"video_s": ref.video_s / ref.num_chunks, "fault": ""}
         return {"video_s": 0.0, "fault": fault.line}
