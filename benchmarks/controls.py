@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import InputError
@@ -77,8 +76,7 @@ def out_of_order(crops: Sequence[bytes], *, seed: str) -> list[bytes]:
 def parts(dataset: str) -> Iterator[tuple[str, pa.Table]]:
     """The clips, part by part, with the parts' names."""
     for part in storage.list_files(storage.join(dataset, "clips"), suffixes=(".parquet",)):
-        with storage.open_input(part.uri) as file:
-            yield Path(part.uri).name, pq.read_table(pa.PythonFile(file, mode="r"))
+        yield Path(part.uri).name, storage.read_part(part.uri)
 
 
 def write_control(dataset: str, view: str, control: Control, *, seed: int) -> None:

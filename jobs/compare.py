@@ -14,9 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.comparison import Difference, uar_difference
@@ -77,14 +74,9 @@ def read_judged(uri: str, name: str) -> Judged:
     scores_uri = str(storage.read_json(storage.join(uri, "config.json"))["scores"])
     config_uri = storage.join(scores_uri, "config.json")
     scores = storage.read_json(config_uri) if storage.exists(config_uri) else {}
-    with storage.open_input(parts["predictions.parquet"]) as file:
-        table = pq.read_table(file)
-    return Judged(name, uri, metrics, scores, _outcomes(table))
-
-
-def _outcomes(table: pa.Table) -> tuple[Outcome, ...]:
     columns = ["uri", "subject_id", "label", "predicted"]
-    return tuple(Outcome(**row) for row in table.select(columns).to_pylist())
+    rows = storage.read_part(parts["predictions.parquet"], columns).to_pylist()
+    return Judged(name, uri, metrics, scores, tuple(Outcome(**row) for row in rows))
 
 
 def check_same_test_set(judged: Sequence[Judged]) -> None:

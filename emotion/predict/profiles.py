@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.predict.drift import (
@@ -66,8 +65,7 @@ def stored(profiles: Mapping[str, Profile]) -> dict[str, Any]:
 
 def _parts(uri: str, columns: list[str]) -> Iterator[pa.Table]:
     for file in storage.list_files(uri, suffixes=(".parquet",)):
-        with storage.local_copy(file.uri) as path:
-            yield pq.read_table(path, columns=columns)
+        yield storage.read_part(file.uri, columns)
 
 
 def drifts(

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from emotion.report.parts import Group, read_group, read_groups
+from emotion.storage import Group, read_group, read_groups
 
 CLIP_COLUMNS = ("clip_id", "video_id", "subject_id", "label", "quality")
 """What decides whether a clip is shown."""

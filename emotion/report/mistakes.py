@@ -12,7 +12,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.outcome import Outcome
 from emotion.report.page import data_uri
-from emotion.report.parts import read_group, read_groups
+from emotion.storage import read_group, read_groups
 from schemas.scores import prob_column
 
 SIDE_PX = 96  # of a crop on the page

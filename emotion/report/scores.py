@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.colours import colour
@@ -63,8 +62,7 @@ def _shown_s(scores_uri: str) -> dict[str, float]:
     """Seconds of faces by label, from the segments, part by part."""
     found: Counter[str] = Counter()
     for file in storage.list_files(storage.join(scores_uri, "segments"), suffixes=(".parquet",)):
-        with storage.local_copy(file.uri) as path:
-            part = pq.read_table(path, columns=["label", "start_s", "stop_s"])
+        part = storage.read_part(file.uri, ["label", "start_s", "stop_s"])
         for label, start_s, stop_s in zip(
             *(part[c].to_pylist() for c in part.column_names), strict=True
         ):

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from emotion import storage
 from emotion.report.crops import CLIP_COLUMNS, Candidates
 from emotion.report.grouped import Grouped
-from emotion.report.parts import Group, read_groups
 from emotion.report.sample import Sample
+from emotion.storage import Group, read_groups
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "videos": (

@@ -5,14 +5,7 @@ cached, so that a second run sees what the first one left.
 """
 
 from emotion.storage.addresses import absolute, is_local, join, relative_to
-from emotion.storage.contents import (
-    json_bytes,
-    read_json,
-    read_tables,
-    sha256,
-    write_json,
-    write_table,
-)
+from emotion.storage.contents import json_bytes, read_json, sha256, write_json
 from emotion.storage.objects import (
     S3_CONFIG,
     FileInfo,
@@ -30,12 +23,27 @@ from emotion.storage.objects import (
     stat,
     write_bytes,
 )
+from emotion.storage.parquet import (
+    Group,
+    count_rows,
+    list_parts,
+    open_parquet,
+    part_groups,
+    read_batches,
+    read_group,
+    read_groups,
+    read_part,
+    read_tables,
+    write_table,
+)
 
 __all__ = [
     "FileInfo",
+    "Group",
     "S3_CONFIG",
     "absolute",
     "check_writable",
+    "count_rows",
     "create_bytes",
     "exists",
     "is_folder",
@@ -43,12 +51,19 @@ __all__ = [
     "join",
     "json_bytes",
     "list_files",
+    "list_parts",
     "local_copy",
     "open_input",
+    "open_parquet",
+    "part_groups",
     "put_file",
+    "read_batches",
     "read_bytes",
+    "read_group",
+    "read_groups",
     "read_json",
     "read_many",
+    "read_part",
     "read_tables",
     "relative_to",
     "remove",

@@ -1,4 +1,4 @@
-"""What objects hold: JSON, Parquet tables, hashes."""
+"""Contents of objects: JSON, and the SHA-256 of any bytes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from emotion.errors import InputError
-from emotion.storage.objects import list_files, open_input, read_bytes, write_bytes
+from emotion.storage.objects import open_input, read_bytes, write_bytes
 
 
 def write_json(uri: str, value: object) -> None:
@@ -19,7 +16,7 @@ def write_json(uri: str, value: object) -> None:
 
 
 def json_bytes(value: object) -> bytes:
-    """What ``write_json`` writes.
+    """Return the text that ``write_json`` writes.
 
     >>> json_bytes({"b": 1, "a": 2})
     b'{\\n "a": 2,\\n "b": 1\\n}\\n'
@@ -38,29 +35,6 @@ def read_json(uri: str) -> Any:
         return json.loads(read_bytes(uri))
     except ValueError as err:
         raise InputError(f"{uri} is not JSON: {err}") from err
-
-
-def write_table(uri: str, table: pa.Table) -> None:
-    """Write one Parquet file (zstd) in one step."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    write_bytes(uri, sink.getvalue().to_pybytes())
-
-
-def read_tables(uri: str, *, columns: list[str] | None = None) -> pa.Table:
-    """All Parquet parts below the folder ``uri`` as one table, in order of file name.
-
-    Raises:
-        InputError: if there is no part.
-    """
-    parts = list_files(uri, suffixes=(".parquet",))
-    if not parts:
-        raise InputError(f"{uri} holds no Parquet file")
-    tables = []
-    for part in parts:
-        with open_input(part.uri) as file:
-            tables.append(pq.read_table(pa.PythonFile(file, mode="r"), columns=columns))
-    return pa.concat_tables(tables)
 
 
 def sha256(uri: str) -> str:

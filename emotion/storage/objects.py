@@ -55,17 +55,20 @@ def _filesystem(uri: str) -> tuple[Any, str]:
 
 
 def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
-    """Open for reading; seekable.
+    """Open an object for reading; the file is seekable.
 
     Args:
         uri: of the object.
-        block_bytes: read-ahead on remote storage; None takes the storage's own.
+        block_bytes: read-ahead on remote storage; None takes the default of the storage's client
+            (s3fs: 50 MB), 0 fetches no more than is read.
 
     Raises:
         FileNotFoundError: if there is no such object.
     """
     fs, path = _filesystem(uri)
-    options = {} if block_bytes is None or is_local(uri) else {"block_size": block_bytes}
+    options: dict[str, Any] = {}
+    if block_bytes is not None and not is_local(uri):
+        options = {"block_size": block_bytes} if block_bytes else {"cache_type": "none"}
     return cast(BinaryIO, fs.open(path, "rb", **options))
 
 

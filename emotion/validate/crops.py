@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emotion import storage
 
@@ -50,8 +48,7 @@ def _clips(
     uri: str, number: int, chooser: random.Random, *, first: bool, last: bool
 ) -> list[tuple[str, list[bytes | None]]]:
     """``number`` clips of one part: id and crops."""
-    with storage.open_input(uri) as file:
-        parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+    with storage.open_parquet(uri) as parquet:
         total = parquet.metadata.num_rows
         chosen = {0} if first and total else set()
         chosen |= {total - 1} if last and total else set()

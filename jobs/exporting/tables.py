@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from emotion import storage
 
@@ -33,11 +32,9 @@ def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
 
 def _batches(uri: str) -> Iterator[pa.Table]:
     for file in storage.list_files(uri, suffixes=(".parquet",)):
-        with storage.local_copy(file.uri) as path:
-            part = pq.ParquetFile(path)
-            yield part.schema_arrow.empty_table()
-            for batch in part.iter_batches(_ROWS):
-                yield pa.Table.from_batches([batch])
+        with storage.open_parquet(file.uri) as parquet:
+            yield parquet.schema_arrow.empty_table()
+        yield from storage.read_batches(file.uri, _ROWS)
 
 
 def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import VideoError
@@ -103,8 +102,7 @@ class ExportShard:
         return {"videos": len(videos), "files": files, "failed": failed.total()}
 
     def _table(self, name: str, shard_id: str) -> pa.Table:
-        with storage.local_copy(part_uri(self._work.scores, name, shard_id)) as path:
-            return pq.read_table(path)
+        return storage.read_part(part_uri(self._work.scores, name, shard_id))
 
     def _video(self, rows: VideoRows, planned: Row) -> int:
         """Write the files of one video; returns how many.

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from emotion import storage
@@ -175,8 +174,7 @@ def taught(
 
 def _parts(dataset_uri: str) -> Iterator[pa.Table]:
     for part in storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",)):
-        with storage.open_input(part.uri) as file:
-            yield pq.read_table(pa.PythonFile(file, mode="r"))
+        yield storage.read_part(part.uri)
 
 
 def predict_fold(dataset_uri: str, videos: Sequence[Video], predictor: Predictor) -> list[Outcome]:
@@ -196,12 +194,10 @@ def predict_fold(dataset_uri: str, videos: Sequence[Video], predictor: Predictor
 def _clips_of(dataset_uri: str, wanted: set[str]) -> Iterator[list[dict[str, Any]]]:
     columns = ["video_id", "num_faces", "crops"]
     for part in storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",)):
-        with storage.open_input(part.uri) as file:
-            parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-            for batch in parquet.iter_batches(BATCH_SIZE, columns=columns):
-                rows = [row for row in batch.to_pylist() if row["video_id"] in wanted]
-                if rows:
-                    yield rows
+        for batch in storage.read_batches(part.uri, BATCH_SIZE, columns):
+            rows = [row for row in batch.to_pylist() if row["video_id"] in wanted]
+            if rows:
+                yield rows
 
 
 def _outcome(

@@ -28,12 +28,12 @@ def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema:
     storage.write_table(part_uri(out, table, shard_id), rows_table(rows, schema))
 
 
-def without_videos(source: Path, target: Path, video_ids: Sequence[str], schema: pa.Schema) -> int:
+def without_videos(source: str, target: Path, video_ids: Sequence[str], schema: pa.Schema) -> int:
     """Copy a part without the rows of some videos, one row group at a time.
 
     Args:
-        source: local Parquet file with a column video_id.
-        target: file to write, of ``schema``.
+        source: address of a Parquet file with a column video_id.
+        target: local file to write, of ``schema``.
         video_ids: whose rows are left out.
         schema: columns of both.
 
@@ -41,12 +41,8 @@ def without_videos(source: Path, target: Path, video_ids: Sequence[str], schema:
         The number of rows kept.
     """
     left_out, kept = pa.array(video_ids, pa.string()), 0
-    with (
-        pq.ParquetFile(source) as part,
-        pq.ParquetWriter(target, schema, compression="zstd") as writer,
-    ):
-        for number in range(part.num_row_groups):
-            group = part.read_row_group(number)
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for group in storage.part_groups(source):
             rows = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=left_out)))
             kept += rows.num_rows
             if rows.num_rows:
@@ -124,5 +120,5 @@ class ShardWriter:
         target = self._path(f"{table}.kept")
         dropped = sorted(map(str, self._dropped))
         schema = self._schemas[table]
-        self.counts[table] = without_videos(self._path(table), target, dropped, schema)
+        self.counts[table] = without_videos(str(self._path(table)), target, dropped, schema)
         return target

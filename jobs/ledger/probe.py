@@ -23,7 +23,7 @@ from jobs.ledger.shards import PROBED
 HERE_AT_MOST = 2000
 """So many videos are looked at by the job itself; more are spread over the cluster."""
 _THREADS = 16  # a header waits for the storage more than for the processor
-_CHUNK_ROWS = 512
+_BATCH_ROWS = 512
 
 
 def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -> None:
@@ -35,27 +35,25 @@ def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -
         out: Parquet file to write; a video that cannot be read has nulls.
         address: of the Ray cluster, see ``jobs.common.cluster.session``.
     """
-    file = pq.ParquetFile(fresh)
-    columns = ["video_id", "uri"]
-    chunks = file.iter_batches(_CHUNK_ROWS, columns=columns)
+    tables = storage.read_batches(str(fresh), _BATCH_ROWS, ["video_id", "uri"])
     with pq.ParquetWriter(out, PROBED) as writer:
-        if file.metadata.num_rows <= HERE_AT_MOST:
-            for chunk in chunks:
-                writer.write_table(probe_chunk(pa.Table.from_batches([chunk]), root))
+        if storage.count_rows(str(fresh)) <= HERE_AT_MOST:
+            for table in tables:
+                writer.write_table(probe_table(table, root))
             return
         with cluster.session(address):
-            for table in _probe_on_cluster(chunks, root):
+            for table in _probe_on_cluster(tables, root):
                 writer.write_table(table.cast(PROBED))
 
 
-def _probe_on_cluster(chunks: Iterator[pa.RecordBatch], root: str) -> Iterator[pa.Table]:
-    refs: Any = [ray.put(pa.Table.from_batches([chunk])) for chunk in chunks]
+def _probe_on_cluster(tables: Iterator[pa.Table], root: str) -> Iterator[pa.Table]:
+    refs: Any = [ray.put(table) for table in tables]
     pool = ActorPoolStrategy(min_size=1, max_size=min(cluster.cluster_cpus(), len(refs)))
     probed = from_arrow_refs(refs).map_batches(
         _Probe,
         fn_constructor_args=(root,),
         batch_format="pyarrow",
-        batch_size=_CHUNK_ROWS,
+        batch_size=_BATCH_ROWS,
         compute=pool,
         num_cpus=1,
         runtime_env={"env_vars": cluster.WORKER_ENV},
@@ -69,12 +67,12 @@ class _Probe:
     def __init__(self, root: str) -> None:
         self._root = root
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
-        return probe_chunk(chunk, self._root)
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return probe_table(table, self._root)
 
 
-def probe_chunk(chunk: pa.Table, root: str) -> pa.Table:
-    """``PROBED`` rows of a table of video_id and uri."""
+def probe_table(table: pa.Table, root: str) -> pa.Table:
+    """Return the rows of ``PROBED`` for a table of video_id and uri."""
 
     absent: tuple[type[Exception], ...] = (VideoError, *storage_errors())
 
@@ -93,4 +91,4 @@ def probe_chunk(chunk: pa.Table, root: str) -> pa.Table:
         return {"video_id": row["video_id"]} | found
 
     with ThreadPoolExecutor(min(_THREADS, 4 * (os.cpu_count() or 1))) as pool:
-        return pa.Table.from_pylist(list(pool.map(one, chunk.to_pylist())), schema=PROBED)
+        return pa.Table.from_pylist(list(pool.map(one, table.to_pylist())), schema=PROBED)

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion import storage
 from jobs.ledger.entries import read_entry, remove_entry, write_entry
@@ -26,10 +25,10 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
     entry = read_entry(out, ref.shard_id)
     remove_entry(out, ref.shard_id)
     counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
-    with storage.local_copy(part_uri(out, "rejects", ref.shard_id)) as path:
-        reasons = Counter(pq.read_table(path, columns=["reason"])["reason"].to_pylist())
-    with storage.local_copy(part_uri(out, "videos", ref.shard_id)) as path:
-        video_s = pc.sum(pq.read_table(path, columns=["duration_s"])["duration_s"]).as_py()
+    rejects = storage.read_part(part_uri(out, "rejects", ref.shard_id), ["reason"])
+    reasons = Counter(rejects["reason"].to_pylist())
+    videos = storage.read_part(part_uri(out, "videos", ref.shard_id), ["duration_s"])
+    video_s = pc.sum(videos["duration_s"]).as_py()
     revised = replace(
         entry,
         counts=counts,
@@ -43,11 +42,8 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
 def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:
     """Rewrite one part; returns the rows kept."""
     uri = part_uri(out, table, ref.shard_id)
-    with (
-        TemporaryDirectory(prefix="video-emotion-revise-") as folder,
-        storage.local_copy(uri) as old,
-    ):
+    with TemporaryDirectory(prefix="video-emotion-revise-") as folder:
         path = Path(folder) / "part.parquet"
-        kept = without_videos(old, path, ref.retired, schema)
+        kept = without_videos(uri, path, ref.retired, schema)
         storage.put_file(path, uri)
     return kept

@@ -85,8 +85,7 @@ class Change:
 def read_shard(ref: ShardRef) -> list[Row]:
     """The videos of a shard that are still wanted, as rows of ``MANIFEST`` and further columns."""
     rows: list[Row] = []
-    with storage.open_input(ref.plan_uri) as file:
-        parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+    with storage.open_parquet(ref.plan_uri) as parquet:
         start = 0
         for number in range(parquet.num_row_groups):
             stop = start + parquet.metadata.row_group(number).num_rows
@@ -251,8 +250,10 @@ def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[i
         "copy (select shard_id, video_id from live where video_id in "
         f"(select video_id from ({gone})) order by all) to '{quoted(folder)}/gone.parquet'"
     )
-    counts = [pq.read_metadata(folder / f"{name}.parquet").num_rows for name in ("fresh", "gone")]
-    return counts[0], counts[1]
+    num_fresh, num_gone = (
+        storage.count_rows(str(folder / f"{name}.parquet")) for name in ("fresh", "gone")
+    )
+    return num_fresh, num_gone
 
 
 def _fresh_rows(db: duckdb.DuckDBPyConnection, folder: Path, plan: Plan) -> Iterator[Row]:

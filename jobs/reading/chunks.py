@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
@@ -91,8 +90,8 @@ def write_chunk(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dic
                 broken = vars(err)
             writer.write_table(rows_table(rows, CHUNKS))
             wall_s = time.monotonic() - began
-            told = json.dumps({"facts": asdict(facts), "broken": broken, "wall_s": wall_s})
-            writer.add_key_value_metadata({"video_emotion": told})
+            decoding = {"facts": asdict(facts), "broken": broken, "wall_s": wall_s}
+            writer.add_key_value_metadata({"video_emotion": json.dumps(decoding)})
         storage.put_file(path, uri)
     return counts
 
@@ -112,17 +111,16 @@ def join_chunks(
     """
     parts = []
     for uri in uris:
-        with storage.local_copy(uri) as path:
-            file = pq.ParquetFile(path)
-            told = json.loads(file.metadata.metadata[b"video_emotion"])
-            walls_s.append(told["wall_s"])
-            parts.append(VideoFacts(**told["facts"]))
-            summary.facts = join_facts(parts)
-            for batch in file.iter_batches(_GROUP_ROWS):
-                for row in pa.Table.from_batches([batch]).to_pylist():
-                    yield _observation(row)
-            if told["broken"]:
-                raise VideoError(**told["broken"])
+        with storage.open_parquet(uri) as parquet:
+            decoding = json.loads(parquet.metadata.metadata[b"video_emotion"])
+        walls_s.append(decoding["wall_s"])
+        parts.append(VideoFacts(**decoding["facts"]))
+        summary.facts = join_facts(parts)
+        for group in storage.part_groups(uri):
+            for row in group.to_pylist():
+                yield _observation(row)
+        if decoding["broken"]:
+            raise VideoError(**decoding["broken"])
 
 
 def _row(seen: Observation) -> dict[str, object]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.extract.spec import ExtractionSpec
@@ -154,11 +153,8 @@ def video_rows(
 def read_faces(out: str, shard_id: str) -> dict[str, list[TrackFaces]]:
     """The tracks of each video of a shard."""
     columns = ["video_id", "track_id", "identity_id", "frame_index", "score", "size_px", "box"]
-    with storage.local_copy(part_uri(out, "faces", shard_id)) as path:
-        table = pq.read_table(path, columns=columns)
-    return tracks_of(table)
+    return tracks_of(storage.read_part(part_uri(out, "faces", shard_id), columns))
 
 
 def _num_rows(out: str, table: str, shard_id: str) -> int:
-    with storage.local_copy(part_uri(out, table, shard_id)) as path:
-        return int(pq.read_metadata(path).num_rows)
+    return storage.count_rows(part_uri(out, table, shard_id))

@@ -15,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion import storage
 from jobs.common.faults import Fault
@@ -165,15 +164,13 @@ class ReadClips:
         yield end_item(ref.shard_id, videos, rejects, ref.video_s)
 
     def _rows(self, table: str, shard_id: str, retired: pa.Array) -> Iterator[dict[str, Any]]:
-        with storage.open_input(part_uri(self._dataset, table, shard_id)) as file:
-            part = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-            for batch in part.iter_batches(_ROWS):
-                yield from _without(pa.Table.from_batches([batch]), retired).to_pylist()
+        for batch in storage.read_batches(part_uri(self._dataset, table, shard_id), _ROWS):
+            yield from _without(batch, retired).to_pylist()
 
     def _copy_faces(self, shard_id: str, retired: pa.Array) -> dict[str, int]:
         """Write the faces part; returns the samples with a tracked face, by video."""
-        with storage.local_copy(part_uri(self._dataset, "faces", shard_id)) as path:
-            faces = _without(pq.read_table(path, columns=SCORED_FACES.names), retired)
+        stored = storage.read_part(part_uri(self._dataset, "faces", shard_id), SCORED_FACES.names)
+        faces = _without(stored, retired)
         storage.write_table(part_uri(self._out, "faces", shard_id), faces.cast(SCORED_FACES))
         tracked = faces.filter(pc.is_valid(faces["track_id"]))
         counts = tracked.group_by("video_id").aggregate([("frame_index", "count_distinct")])
@@ -196,8 +193,7 @@ def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
     uri = part_uri(dataset, "rejects", "plan")
     if not storage.exists(uri):
         return Counter()
-    with storage.local_copy(uri) as path:
-        rows = pq.read_table(path).to_pylist()
+    rows = storage.read_part(uri).to_pylist()
     write_part(out, "rejects", "plan", rows, REJECTS)
     return Counter(str(row["reason"]) for row in rows)
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import ray.data
 import torch
 from numpy.typing import NDArray
@@ -60,13 +58,11 @@ class ReadClips:
             yield from (self._row("", [b""], -1) for _ in range(row["rows"]))
             return
         columns = ["clip_id", "label", "split", "crops"]
-        with storage.open_input(row["uri"]) as file:
-            parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-            for part in parquet.iter_batches(READ_ROWS, columns=columns):
-                for clip in part.to_pylist():
-                    if clip["split"] == self.split:
-                        target = class_index(clip["label"], self.labels)
-                        yield self._row(clip["clip_id"], clip["crops"], target)
+        for part in storage.read_batches(row["uri"], READ_ROWS, columns):
+            for clip in part.to_pylist():
+                if clip["split"] == self.split:
+                    target = class_index(clip["label"], self.labels)
+                    yield self._row(clip["clip_id"], clip["crops"], target)
 
     def _row(self, clip_id: str, crops: list[bytes], target: int) -> dict[str, Any]:
         return {

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emotion import storage
-from emotion.errors import InputError
 from emotion.validate import result
 from emotion.validate.crops import looked_at
 from emotion.validate.derived import STORED
@@ -84,11 +82,7 @@ def read_footers(dataset_uri: str, parts: Parts) -> list[Footer]:
     for name, files in parts.items():
         for part in files:
             uri = storage.join(dataset_uri, name, part)
-            with storage.open_input(uri) as file:
-                try:
-                    parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-                except pa.ArrowInvalid as err:
-                    raise InputError(f"{uri} is not a Parquet file: {err}") from err
+            with storage.open_parquet(uri) as parquet:
                 found.append(footer_of(name, part, parquet))
     return found
 
@@ -139,7 +133,8 @@ def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) ->
 def _cut_shard(dataset_uri: str, part: str, *, max_rows: int) -> Iterator[Piece]:
     """A shard by its videos; rows of a video that ``videos`` does not know go with the last."""
     columns = ["video_id", "num_frames", "num_faces"]
-    videos = _read(storage.join(dataset_uri, "videos", part), columns).to_pandas().fillna(0)
+    uri = storage.join(dataset_uri, "videos", part)
+    videos = storage.read_part(uri, columns).to_pandas().fillna(0)
     cost = videos[["num_frames", "num_faces"]].max(axis=1).tolist()
     chunks: list[list[str]] = []
     held = math.inf
@@ -162,19 +157,13 @@ def read_piece(dataset_uri: str, parts: Parts, piece: Piece) -> dict[str, pa.Tab
     for name, schema in DATASETS.items():
         columns = STORED[name]
         held = [
-            _read(storage.join(dataset_uri, name, part), columns, keep=piece.keep)
+            storage.read_part(storage.join(dataset_uri, name, part), columns, keep=piece.keep)
             for part in piece.parts
             if part in parts[name]
         ]
         empty = schema.empty_table().select(columns)
         tables[name] = pa.concat_tables([empty, *(table.cast(empty.schema) for table in held)])
     return tables
-
-
-def _read(uri: str, columns: list[str], *, keep: pc.Expression | None = None) -> pa.Table:
-    with storage.open_input(uri) as file:
-        source = pa.PythonFile(file, mode="r")
-        return pq.read_table(source, columns=columns, filters=keep, use_threads=False)
 
 
 def of_group(parts: Parts, group: Sequence[str]) -> dict[str, dict[str, int]]:

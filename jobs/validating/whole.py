@@ -14,7 +14,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.extract.embed import SAME_PERSON_DISTANCE
@@ -90,9 +89,7 @@ def _tracks(dataset_uri: str, parts: Sequence[str]) -> Iterator[pa.Table]:
     """Tracks of whole shards, ``TRACK_ROWS`` or a few more at a time."""
     held: list[pa.Table] = []
     for place, part in enumerate(parts):
-        with storage.open_input(storage.join(dataset_uri, "tracks", part)) as file:
-            source = pa.PythonFile(file, mode="r")
-            held.append(pq.read_table(source, columns=FACE_COLUMNS, use_threads=False))
+        held.append(storage.read_part(storage.join(dataset_uri, "tracks", part), FACE_COLUMNS))
         if place == len(parts) - 1 or sum(table.num_rows for table in held) >= TRACK_ROWS:
             yield pa.concat_tables(held)
             held = []
@@ -161,12 +158,10 @@ def _batches(
     uris: Sequence[str], columns: list[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     for uri in uris:
-        with storage.open_input(uri) as file:
-            parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
-            for batch in parquet.iter_batches(columns=columns):
+        for group in storage.part_groups(uri, columns):
+            for batch in group.to_batches():
                 part = pa.repeat(uri.rsplit("/", 1)[-1], batch.num_rows)
-                values = [batch.column(name) for name in columns]
-                yield pa.RecordBatch.from_arrays([*values, part], schema=schema)
+                yield pa.RecordBatch.from_arrays([*batch.columns, part], schema=schema)
 
 
 def _run(database: duckdb.DuckDBPyConnection, query: Query) -> Result:

@@ -11,7 +11,7 @@ import pytest
 
 from emotion.report.crops import CLIP_COLUMNS, Candidates, Crop, Place, load_crops, read_crops
 from emotion.report.dataset import contact_sheet
-from emotion.report.parts import Group, read_groups
+from emotion.storage import Group, read_groups
 from schemas.tables import CLIPS, rows_table
 from tests.helpers.parted import write_parts
 from tests.helpers.tiny_dataset import CROP, LABELS, clean

@@ -11,8 +11,8 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.report.balance import class_rows, split_rows, subject_numbers
 from emotion.report.dataset import dataset_page, dataset_report, stage_bars
-from emotion.report.parts import Group
 from emotion.report.tally import COLUMNS, Tally, read_tally
+from emotion.storage import Group
 from schemas.tables import DATASETS
 from tests.helpers.pages import parsed
 from tests.helpers.parted import write_parts

@@ -1,0 +1,187 @@
+"""Parquet over storage: the columns that a caller asks for, one row group at a time.
+
+Only the byte ranges of these columns are fetched, so the text columns of a table cost little where
+another column holds pictures. Memory does not grow with the number of row groups.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emotion.errors import InputError
+from emotion.storage.objects import list_files, open_input, write_bytes
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some columns of one row group.
+
+    Attributes:
+        part: uri of the Parquet file.
+        number: index of the row group in the file, from 0.
+        rows: the columns, in the order in which they were asked for.
+    """
+
+    part: str
+    number: int
+    rows: pa.Table
+
+
+def write_table(uri: str, table: pa.Table) -> None:
+    """Write one Parquet file (zstd) in one step."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_bytes(uri, sink.getvalue().to_pybytes())
+
+
+@contextlib.contextmanager
+def open_parquet(uri: str) -> Iterator[pq.ParquetFile]:
+    """Open one Parquet file for its metadata and its row groups.
+
+    A row group of an object in S3 costs one request for each run of adjacent columns.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        InputError: if it is not Parquet.
+    """
+    with open_input(uri, block_bytes=0) as file:
+        source = pa.PythonFile(file, mode="r")
+        try:
+            parquet = pq.ParquetFile(source, pre_buffer=True)
+        except pa.ArrowInvalid as err:
+            raise InputError(f"{uri} is not a Parquet file: {err}") from err
+        yield parquet
+
+
+def list_parts(table_uri: str) -> list[str]:
+    """Return the addresses of a table's parts, in order of file name.
+
+    Raises:
+        InputError: if there is no part.
+    """
+    parts = [file.uri for file in list_files(table_uri, suffixes=(".parquet",))]
+    if not parts:
+        raise InputError(f"{table_uri} holds no Parquet file")
+    return parts
+
+
+def read_groups(table_uri: str, columns: Sequence[str]) -> Iterator[Group]:
+    """Yield every row group of the parts of a table, in order of file name and row.
+
+    Raises:
+        InputError: if there is no part, or a part is not Parquet or lacks a column.
+    """
+    for part in list_parts(table_uri):
+        for number, rows in enumerate(part_groups(part, columns)):
+            yield Group(part, number, rows)
+
+
+def part_groups(uri: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the row groups of one file, in order; None reads all columns.
+
+    Raises:
+        InputError: if the file is not Parquet or lacks a column.
+    """
+    with open_parquet(uri) as parquet:
+        for number in range(parquet.num_row_groups):
+            yield _group(uri, parquet, number, columns)
+
+
+def read_group(part: str, number: int, *, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of one row group.
+
+    Raises:
+        InputError: if the file is not Parquet or lacks a column.
+    """
+    with open_parquet(part) as parquet:
+        return _group(part, parquet, number, columns)
+
+
+def read_part(
+    uri: str, columns: Sequence[str] | None = None, *, keep: pc.Expression | None = None
+) -> pa.Table:
+    """Read one file as a table.
+
+    Args:
+        uri: of the file.
+        columns: names; None reads all columns.
+        keep: condition on these columns, checked one row group at a time; None keeps every row.
+
+    Raises:
+        InputError: if the file is not Parquet or lacks a column.
+    """
+    with open_parquet(uri) as parquet:
+        groups = [_empty(uri, parquet, columns)]
+        for number in range(parquet.num_row_groups):
+            rows = _group(uri, parquet, number, columns)
+            groups.append(rows if keep is None else rows.filter(keep))
+        return pa.concat_tables(groups)
+
+
+def read_tables(uri: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read all parts of the table in the folder ``uri``, in order of file name.
+
+    Raises:
+        InputError: if there is no part, or a part is not Parquet or lacks a column.
+    """
+    return pa.concat_tables([read_part(part, columns) for part in list_parts(uri)])
+
+
+def read_batches(
+    uri: str, num_rows: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the rows of one file in tables of ``num_rows`` rows; the last one may be shorter.
+
+    The row groups of the file do not change where a batch ends.
+
+    Raises:
+        InputError: if the file is not Parquet or lacks a column.
+    """
+    waiting: pa.Table | None = None
+    for group in part_groups(uri, columns):
+        waiting = group if waiting is None else pa.concat_tables([waiting, group])
+        while waiting.num_rows >= num_rows:
+            yield waiting.slice(0, num_rows)
+            waiting = waiting.slice(num_rows)
+    if waiting is not None and waiting.num_rows:
+        yield waiting
+
+
+def count_rows(uri: str) -> int:
+    """Return the number of rows of one file; only its footer is fetched."""
+    with open_parquet(uri) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+def _group(
+    uri: str, parquet: pq.ParquetFile, number: int, columns: Sequence[str] | None
+) -> pa.Table:
+    if columns is None:
+        return parquet.read_row_group(number, use_threads=False)
+    _check_columns(uri, parquet, columns)
+    rows = parquet.read_row_group(number, columns=list(columns), use_threads=False)
+    return rows.select(list(columns))
+
+
+def _empty(uri: str, parquet: pq.ParquetFile, columns: Sequence[str] | None) -> pa.Table:
+    """Return a table without rows: the result where the file has no row group."""
+    empty = parquet.schema_arrow.empty_table()
+    if columns is None:
+        return empty
+    _check_columns(uri, parquet, columns)
+    return empty.select(list(columns))
+
+
+def _check_columns(uri: str, parquet: pq.ParquetFile, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in parquet.schema_arrow.names]
+    if missing:
+        raise InputError(
+            f"{uri} has no column {', '.join(missing)}; it must have been made by "
+            "another version: build it again"
+        )
