@@ -6,7 +6,11 @@ import contextlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+
+from emotion.errors import InputError
+from schemas.tables import SCHEMA_VERSION
 
 
 def versions(*names: str) -> dict[str, str]:
@@ -51,6 +55,29 @@ def pipeline_versions() -> dict[str, str]:
         "torch",
     )
     return versions(*names)
+
+
+def check_schema_version(
+    config: Mapping[str, object], uri: str, *, flag: str, remedy: str = "build it again"
+) -> None:
+    """Refuse an output whose tables have the columns of another version.
+
+    Args:
+        config: its config.json; one without ``schema_version`` is of version 1.
+        uri: its address.
+        flag: name of the option that gave the address, such as "dataset".
+        remedy: what the user can do, the end of the message.
+
+    Raises:
+        InputError: if it was made with another ``SCHEMA_VERSION``.
+    """
+    stored = config.get("schema_version", 1)
+    if stored != SCHEMA_VERSION:
+        age = "an earlier" if isinstance(stored, int) and stored < SCHEMA_VERSION else "another"
+        raise InputError(
+            f"--{flag} {uri} was made by {age} version (schema {stored}, now {SCHEMA_VERSION}); "
+            f"{remedy}"
+        )
 
 
 def git_commit() -> str | None:

@@ -19,6 +19,7 @@ from emotion.errors import InputError
 from emotion.predict.drift import ALARM, WATCH
 from emotion.predict.profiles import drifts, read_baseline, score_profiles
 from emotion.ranges import at_least, check_ranges
+from emotion.versions import check_schema_version
 from jobs.common.command import Address, one_line_errors, parse
 from jobs.ledger.output import SUCCESS
 
@@ -54,9 +55,9 @@ class Config:
 
 def run(config: Config) -> int:
     """Print the comparison; 1 where there is drift."""
-    facts = _facts(config.scores)
+    facts = _facts(config.scores, flag="scores")
     if config.baseline:
-        other = _facts(config.baseline)
+        other = _facts(config.baseline, flag="baseline")
         if other["labels"] != facts["labels"]:
             raise InputError(
                 f"--baseline {config.baseline} has labels {other['labels']}, --scores has "
@@ -93,12 +94,13 @@ def run(config: Config) -> int:
     return 1 if answer["drift"] else 0
 
 
-def _facts(scores: str) -> dict[str, Any]:
+def _facts(scores: str, *, flag: str) -> dict[str, Any]:
     if not storage.exists(storage.join(scores, SUCCESS)):
         raise InputError(f"{scores} is not a complete score set; run jobs.score")
     facts: dict[str, Any] = storage.read_json(storage.join(scores, "config.json"))
     if "model_id" not in facts:
         raise InputError(f"{scores} is not a score set; name a folder that jobs.score made")
+    check_schema_version(facts, scores, flag=flag)
     return facts
 
 

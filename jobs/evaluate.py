@@ -15,7 +15,7 @@ from typing import Any, Literal
 from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.curves import LabelCurves
-from emotion.evaluate.dataset_facts import dataset_facts
+from emotion.evaluate.dataset_facts import check_dataset, dataset_facts
 from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.score_set import (
@@ -111,6 +111,8 @@ class Found:
 def run(config: Config) -> tuple[Evaluation, dict[str, Any]]:
     """Read, join, judge and write; returns the figures, and what was left out."""
     scores = read_scores(config.scores)
+    if config.dataset:
+        check_dataset(config.dataset)
     table = read_label_table(config.labels, videos_root=str(scores.config["videos_root"]))
     training = _read_run(config.run) if config.run else {}
     temperature = read_temperature(scores, config.package)

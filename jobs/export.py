@@ -20,6 +20,7 @@ from ray.data import ActorPoolStrategy, from_items
 from emotion import storage
 from emotion.errors import InputError
 from emotion.ranges import at_least, check_ranges
+from emotion.versions import check_schema_version
 from jobs.common import cluster
 from jobs.common.command import Address, one_line_errors, parse
 from jobs.common.faults import check_fault
@@ -67,6 +68,7 @@ def run(config: Config) -> int:
     if not storage.exists(storage.join(config.scores, output.SUCCESS)):
         raise InputError(f"--scores {config.scores} is not complete; run jobs.score again")
     facts = storage.read_json(storage.join(config.scores, "config.json"))
+    check_schema_version(facts, config.scores, flag="scores")
     videos = config.videos or facts["videos_root"]
     if videos is None and NEED_VIDEOS & set(config.formats):
         raise InputError(

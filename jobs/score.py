@@ -25,7 +25,7 @@ from emotion.predict.segments import SegmentRule
 from emotion.predict.video import detector_weights
 from emotion.ranges import Range, above, at_least, check_ranges
 from emotion.report.scores import scores_report
-from emotion.versions import pipeline_versions
+from emotion.versions import check_schema_version, pipeline_versions
 from emotion.video.decode import Limits
 from jobs.common import cluster
 from jobs.common.command import Address, one_line_errors, parse
@@ -159,6 +159,8 @@ def _run_from_dataset(
     dataset = stages.dataset
     if not storage.exists(storage.join(dataset, output.SUCCESS)):
         raise InputError(f"--from-dataset {dataset} is not complete; run jobs.build_dataset")
+    stored_config = storage.read_json(storage.join(dataset, "config.json"))
+    check_schema_version(stored_config, dataset, flag="from-dataset")
     spec = output.read_spec(dataset)
     if spec.digest != package.spec.digest:
         raise InputError(

@@ -11,6 +11,13 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+SCHEMA_VERSION = 2
+"""Version of the stored tables' columns; a dataset or score set of another version is refused.
+
+1: frames.n_faces, num_people of scored videos, num_segments of the plan, _ledger/segments.
+2: frames.num_faces, num_identities, num_chunks, _ledger/chunks.
+"""
+
 FLOATS = pa.list_(pa.float32())
 TIMES = pa.list_(pa.float64())
 

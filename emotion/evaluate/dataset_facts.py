@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from emotion import storage
+from emotion.errors import InputError
+from emotion.versions import check_schema_version
+
+
+def check_dataset(dataset_uri: str) -> None:
+    """Refuse a folder that is not a dataset of this version.
+
+    Raises:
+        InputError: if it has no config.json, or one of another schema version.
+    """
+    uri = storage.join(dataset_uri, "config.json")
+    if not storage.exists(uri):
+        raise InputError(
+            f"--dataset {dataset_uri} has no config.json; name a folder that jobs.build_dataset "
+            "made"
+        )
+    check_schema_version(storage.read_json(uri), dataset_uri, flag="dataset")
 
 
 def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:

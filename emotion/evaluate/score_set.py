@@ -18,6 +18,7 @@ from emotion.evaluate.metrics import uar
 from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
 from emotion.splits import assign_split
+from emotion.versions import check_schema_version
 from schemas.scores import prob_column
 
 NOT_SCORED = "not_scored"
@@ -59,6 +60,7 @@ def read_scores(scores_uri: str) -> ScoreSet:
     config = storage.read_json(storage.join(scores_uri, "config.json"))
     if not isinstance(config, dict) or not {"labels", "videos_root"} <= config.keys():
         raise InputError(f"--scores {scores_uri}: config.json names no labels and videos_root")
+    check_schema_version(config, scores_uri, flag="scores")
     labels = tuple(config["labels"])
     names = [prob_column(label) for label in labels]
     videos = storage.join(scores_uri, "videos")

@@ -9,6 +9,8 @@ from typing import Any
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
+from emotion.versions import check_schema_version
+from schemas.tables import SCHEMA_VERSION
 
 SUCCESS = "_SUCCESS"
 """File that a job writes last; an output without it is not complete."""
@@ -24,7 +26,8 @@ def claim(
 ) -> None:
     """Take ``out`` for a run: a new folder, or one that the same job made with equal settings.
 
-    Stores the settings in ``out/config.json``, and the spec, if any, in ``out/spec.json``.
+    Stores the settings, the job and ``SCHEMA_VERSION`` in ``out/config.json``, and the spec, if
+    any, in ``out/spec.json``.
 
     Args:
         out: the output folder; ``--out`` of the job.
@@ -38,9 +41,12 @@ def claim(
         InputError: if ``out`` cannot be written, holds other files, or has other settings.
     """
     config_uri = storage.join(out, "config.json")
-    now = json.loads(storage.json_bytes({**settings, "job": job}))
+    facts = {"job": job, "schema_version": SCHEMA_VERSION}
+    now = json.loads(storage.json_bytes({**settings, **facts}))
     if storage.exists(config_uri):
-        _check_same(out, storage.read_json(config_uri), now, may_change)
+        before = storage.read_json(config_uri)
+        check_schema_version(before, out, flag="out", remedy="name a new --out")
+        _check_same(out, before, now, may_change)
         if spec is not None and read_spec(out).digest != spec.digest:
             raise _made_with(out, f"another extraction spec ({read_spec(out).difference(spec)})")
     elif storage.is_folder(out) and storage.list_files(out):

@@ -11,7 +11,7 @@ from emotion import storage
 from emotion.extract.spec import ExtractionSpec
 from emotion.splits import SPLITS
 from jobs import train
-from schemas.tables import CLIPS, rows_table
+from schemas.tables import CLIPS, SCHEMA_VERSION, rows_table
 
 LABELS = ("upper", "lower", "both")
 SPEC = ExtractionSpec(
@@ -72,7 +72,8 @@ def write_dataset(root: Path) -> Path:
     for part, chosen in enumerate((rows[0::2], rows[1::2])):
         storage.write_table(storage.join(uri, f"clips/{part}.parquet"), rows_table(chosen, CLIPS))
     storage.write_json(storage.join(uri, "spec.json"), SPEC.to_json())
-    storage.write_json(storage.join(uri, "config.json"), {"labels": list(LABELS)})
+    config = {"labels": list(LABELS), "schema_version": SCHEMA_VERSION}
+    storage.write_json(storage.join(uri, "config.json"), config)
     report = {"success": True, "spec_digest": SPEC.digest}
     storage.write_json(storage.join(uri, "validation/report.json"), report)
     storage.write_json(storage.join(uri, "_SUCCESS"), {"counts": {"clips": len(rows)}})

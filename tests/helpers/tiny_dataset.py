@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from emotion import storage
 from emotion.extract.spec import ExtractionSpec
-from schemas.tables import DATASETS, MANIFEST, rows_table
+from schemas.tables import DATASETS, MANIFEST, SCHEMA_VERSION, rows_table
 
 Rows = dict[str, list[dict[str, Any]]]
 LABELS = ("neutral", "happy")
@@ -140,7 +140,6 @@ def write_dataset(uri: str, tables: dict[str, pa.Table], *, shard_id: str = "0")
     """The files of a dataset before its validation, each table in one part."""
     for name, table in tables.items():
         storage.write_table(storage.join(uri, name, f"part-{shard_id}.parquet"), table)
-    storage.write_json(
-        storage.join(uri, "config.json"), {"labels": list(LABELS), "videos_root": "/v"}
-    )
+    config = {"labels": list(LABELS), "videos_root": "/v", "schema_version": SCHEMA_VERSION}
+    storage.write_json(storage.join(uri, "config.json"), config)
     storage.write_json(storage.join(uri, "spec.json"), SPEC.to_json())

@@ -17,7 +17,7 @@ from emotion.evaluate.evaluation import Outcome, evaluate
 from emotion.splits import assign_split
 from jobs.evaluate import main
 from schemas.scores import scored_videos_schema
-from schemas.tables import REJECTS, rows_table
+from schemas.tables import REJECTS, SCHEMA_VERSION, rows_table
 
 LABELS = ("up", "down", "odd")
 
@@ -148,9 +148,8 @@ def write_scores(uri: str, *, finished: bool = True) -> str:
     rejects = rows_table([broken | {"uri": "d.mp4", "reason": "truncated"}], REJECTS)
     storage.write_table(f"{uri}/videos/part-0.parquet", rows_table(rows, schema))
     storage.write_table(f"{uri}/rejects/part-0.parquet", rejects)
-    config = {"labels": list(LABELS), "videos_root": "/videos", "model_id": "m1"} | {
-        "job": "jobs.score"
-    }
+    config = {"labels": list(LABELS), "videos_root": "/videos", "model_id": "m1"}
+    config |= {"job": "jobs.score", "schema_version": SCHEMA_VERSION}
     storage.write_json(f"{uri}/config.json", config)
     if finished:
         storage.write_json(f"{uri}/_SUCCESS", {})

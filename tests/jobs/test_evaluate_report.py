@@ -22,7 +22,7 @@ from emotion.predict.mixture import pool_clips
 from emotion.report.mistakes import MAX_CROPS, SIDE_PX, make_strip, surest_mistakes
 from jobs.evaluate import main
 from schemas.scores import prob_column, scored_videos_schema, scores_schema
-from schemas.tables import rows_table
+from schemas.tables import SCHEMA_VERSION, rows_table
 from tests.helpers.pages import parsed
 from tests.helpers.tiny_dataset import (
     CROP,
@@ -74,6 +74,7 @@ def write_scores(uri: str, **config: Any) -> str:
     storage.write_table(f"{uri}/videos/p.parquet", rows_table(videos, scored_videos_schema(LABELS)))
     storage.write_table(f"{uri}/scores/p.parquet", rows_table(clips, scores_schema(LABELS)))
     facts = {"labels": list(LABELS), "videos_root": "/v", "model_id": "m1"}
+    facts |= {"schema_version": SCHEMA_VERSION}
     storage.write_json(f"{uri}/config.json", facts | config)
     storage.write_json(f"{uri}/_SUCCESS", {})
     return uri

@@ -62,3 +62,20 @@ def test_another_extraction_spec_is_refused(tmp_path: Path) -> None:
     assert read_spec(str(tmp_path)) == spec
     with pytest.raises(InputError, match=r"made with another extraction spec \(crop_px 112 and 96"):
         claim(str(tmp_path), {}, job="jobs.score", spec=spec_for("dlib", crop_px=96))
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({}, "was made by an earlier version (schema 1, now 2); name a new --out"),
+        ({"schema_version": 3}, "was made by another version (schema 3, now 2); name a new --out"),
+    ],
+    ids=["before versions", "a later one"],
+)
+def test_an_output_of_another_schema_is_refused(
+    tmp_path: Path, config: dict[str, object], message: str
+) -> None:
+    storage.write_json(f"{tmp_path}/config.json", config)
+    with pytest.raises(InputError) as refused:
+        claim(str(tmp_path), SETTINGS, job="jobs.train")
+    assert str(refused.value) == f"--out {tmp_path} {message}"

@@ -1,0 +1,51 @@
+"""Readers of a dataset or a score set refuse one whose tables have an earlier version's columns."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from emotion import storage
+from tests.helpers.tiny_dataset import SPEC
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> str:
+    """A complete output of schema 1: its config.json has no schema_version."""
+    uri = str(tmp_path / "earlier")
+    storage.write_json(f"{uri}/spec.json", SPEC.to_json())
+    config = {"labels": ["happy"], "videos_root": "/v", "model_id": "m"}
+    storage.write_json(f"{uri}/config.json", config)
+    storage.write_json(f"{uri}/_SUCCESS", {})
+    return uri
+
+
+@pytest.mark.parametrize(
+    "verb, flag, more",
+    [
+        ("train", "dataset", ["--out", "{}/out"]),
+        ("export", "scores", ["--out", "{}/out", "--formats", "csv"]),
+        ("drift", "scores", []),
+        ("evaluate", "scores", ["--out", "{}/out", "--labels", "{}/labels.csv"]),
+        ("score", "from-dataset", ["--out", "{}/out", "--package", "{}/package"]),
+    ],
+)
+def test_an_earlier_version_is_refused(
+    verb: str,
+    flag: str,
+    more: list[str],
+    earlier: str,
+    package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "package").symlink_to(package)
+    job = importlib.import_module(f"jobs.{verb}")
+    assert job.main([f"--{flag}", earlier, *(word.format(tmp_path) for word in more)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 2); "
+        "build it again"
+    ]
+    assert not (tmp_path / "out").exists()
