@@ -2,22 +2,25 @@
 
     python -m jobs.build_dataset --videos URI --labels URI.csv --out URI
 
-Each URI is a local path or s3://. The same command again does only what is missing, new, changed
-or gone since.
+Each URI is a local path or an s3:// address. The same command again does only the missing work, and
+follows the archive: it adds new and changed videos and removes those that are gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.building.run import Config, run
+from jobs.building.options import Config
 from jobs.common.command import one_line_errors, parse
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; 0 when the datasets are complete and valid."""
-    return run(parse(Config, argv, verb="jobs.build_dataset", doc=__doc__))
+    config = parse(Config, argv, verb="jobs.build_dataset", doc=__doc__)
+    from jobs.building.run import run  # imports Ray, DuckDB and PyAV: too slow for --help
+
+    return run(config)
 
 
 if __name__ == "__main__":

@@ -146,12 +146,13 @@ def find_dataset(tree: Tree, *, num_hosts: int) -> str:
         raise InputError(f"no channel 'dataset' and no channel 'videos' in {ready.parent}")
     if num_hosts > 1:
         raise InputError("the channel 'videos' is for one host; build the dataset first")
+    from jobs.building import options
     from jobs.building import run as building
 
     out = str(tree.root / "checkpoints/dataset")  # kept with the checkpoints: a spot loss goes on
     labels = str(videos / "labels.csv")
     flags = ["--videos", str(videos), "--labels", labels, "--out", out]
-    if code := building.run(parse(building.Config, flags, verb="jobs.build_dataset", doc=None)):
+    if code := building.run(parse(options.Config, flags, verb="jobs.build_dataset", doc=None)):
         raise InputError(f"jobs.build_dataset ended with code {code}; see the log")
     return out
 

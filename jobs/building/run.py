@@ -1,11 +1,10 @@
-"""A build: its options, its plan, its shards, its report and marker."""
+"""A build: its plan, its shards, its report and its marker."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -14,16 +13,15 @@ from emotion import storage, weights
 from emotion.errors import InputError
 from emotion.extract.detect import spec_for
 from emotion.extract.spec import ExtractionSpec
-from emotion.labels import LABELS, parse_labels
-from emotion.ranges import above, check_ranges
+from emotion.labels import parse_labels
 from emotion.report.dataset import dataset_report
 from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs.building import items
 from jobs.building.estimate import print_estimate
+from jobs.building.options import Config
 from jobs.building.worker import Work
 from jobs.common import cluster
-from jobs.common.command import Address
 from jobs.ledger import lock, output
 from jobs.ledger.entries import Entry, add_counts, read_entries
 from jobs.ledger.parts import part_uri
@@ -35,83 +33,24 @@ from jobs.validating.validate import print_report, validate
 from schemas.tables import DATASETS
 
 
-@dataclass(frozen=True)
-class Config:
-    """What to build from what.
-
-    Attributes:
-        videos: Folder of videos, searched with its sub-folders.
-        labels: CSV with columns uri, subject_id, label, optional split, fold, corpus; others kept.
-        out: Folder for the datasets; new, or begun by the same command.
-        detector: yunet, dlib, or auto: yunet if its weights can be had, else dlib.
-        yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
-        label_set: The labels that may occur, in the model's order, between commas.
-        sample_fps: Samples per second of presentation time.
-        clip_len: Crops per clip.
-        clip_stride: Crops from one clip's start to the next's; default: --clip-len, each crop once.
-            Fewer: clips overlap, more to learn from and to store.
-        crop_px: Side of the aligned crops.
-        split_seed: Seed of the 70/15/15 split by subject where the label table has none.
-        on_partial: What becomes of a video that breaks off: reject leaves it out, keep keeps what
-            decoded before the break; rejects names it either way.
-        chunk_minutes: Longer videos are read in chunks of this length by different workers.
-        shard_minutes: Video time per shard, the unit of work and of resume; default: by the
-            archive, from half a minute to an hour.
-        max_gb: Limit on the size of one video's file.
-        max_megapixels: Limit on the size of its frames.
-        max_hours: Limit on its duration.
-        max_wall_s: Limit on the time that reading it, or a chunk of it, may take.
-        dry_run: Print the plan and an estimate of time and size, and write nothing.
-        address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
-    """
-
-    videos: Address
-    labels: Address
-    out: Address
-    detector: Literal["auto", "yunet", "dlib"] = "auto"
-    yunet: str | None = None
-    label_set: str = ",".join(LABELS)
-    sample_fps: float = 8.0
-    clip_len: int = 16
-    clip_stride: int | None = None
-    crop_px: int = 112
-    split_seed: int = 0
-    on_partial: Literal["reject", "keep"] = "reject"
-    chunk_minutes: float = 5.0
-    shard_minutes: float | None = None
-    max_gb: float = 16.0
-    max_megapixels: float = 36.0
-    max_hours: float = 12.0
-    max_wall_s: float = 3600.0
-    dry_run: bool = False
-    address: str | None = None
-
-    def __post_init__(self) -> None:
-        check_ranges(
-            self,
-            chunk_minutes=above(0),
-            shard_minutes=above(0),
-            max_gb=above(0),
-            max_megapixels=above(0),
-            max_hours=above(0),
-        )
-
-    @property
-    def limits(self) -> Limits:
-        """What one video may cost."""
-        return Limits(
-            max_bytes=round(self.max_gb * 2**30),
-            max_pixels=round(self.max_megapixels * 1e6),
-            max_duration_s=3600 * self.max_hours,
-            max_wall_s=self.max_wall_s,
-        )
+def limits_of(config: Config) -> Limits:
+    """Return the limits on one video."""
+    return Limits(
+        max_bytes=round(config.max_gb * 2**30),
+        max_pixels=round(config.max_megapixels * 1e6),
+        max_duration_s=3600 * config.max_hours,
+        max_wall_s=config.max_wall_s,
+    )
 
 
 def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
-    """Decide once, before any worker starts, and say so.
+    """Choose the detector once, before any worker starts, and print its name.
+
+    Returns:
+        The extraction spec, and YuNet's weights, or None with dlib.
 
     Raises:
-        InputError: if yunet is asked for and its weights cannot be had.
+        InputError: if --detector or --yunet asks for YuNet and its weights are not available.
     """
     model: bytes | None = None
     name: Literal["yunet", "dlib"] = "dlib"
@@ -136,7 +75,11 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
 
 
 def run(config: Config) -> int:
-    """Plan, extract what is missing, validate, report, mark as complete."""
+    """Plan, extract the missing shards, validate, report, and mark the output as complete.
+
+    Returns:
+        The exit code: 0 when the dataset is complete and valid, else 1.
+    """
     labels = parse_labels(config.label_set)
     spec, yunet_model = choose_detector(config)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
@@ -148,7 +91,7 @@ def run(config: Config) -> int:
             root=config.videos,
             out=config.out,
             spec=spec,
-            limits=config.limits,
+            limits=limits_of(config),
             keep_partial=config.on_partial == "keep",
             chunk_s=60 * config.chunk_minutes,
         )
@@ -172,7 +115,7 @@ def run(config: Config) -> int:
 def plan_shards(
     config: Config, plan: Plan, folder: Path, *, out: str
 ) -> tuple[list[ShardRef], Change]:
-    """Every shard of the output, and what is new since the runs before."""
+    """Return every shard of the output, and the change since the runs before."""
     return extend_plan(
         out,
         plan,
@@ -184,15 +127,15 @@ def plan_shards(
 
 
 def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, folder: Path) -> int:
-    """Do what is to do in a claimed and locked output."""
+    """Do the missing work in a claimed and locked output; returns the exit code."""
     refs, change = plan_shards(config, plan, folder, out=config.out)
     rejects = part_uri(config.out, "rejects", "plan")
     storage.write_bytes(rejects, plan.rejects.read_bytes())
     first, joins = items.build_items(refs, config.out)
     print(_plan_line(plan, change, refs, len(first) + len(joins)))
     success = storage.join(config.out, output.SUCCESS)
-    complete = storage.exists(success)
-    if not first and not joins and complete and not (change.num_fresh or change.num_retired):
+    unchanged = not first and not joins and not (change.num_fresh or change.num_retired)
+    if unchanged and storage.exists(success):
         print(f"{config.out} is complete: nothing to do")
         return 0
     storage.remove(success)
@@ -213,7 +156,7 @@ def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: 
 
 
 def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
-    """Validate the whole, write the report and the marker, print the summary."""
+    """Validate the dataset, write report and marker, print the summary; returns the exit code."""
     entries = read_entries(config.out)
     counts = add_counts(entry.counts for entry in entries)
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
@@ -242,7 +185,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
 def print_summary(
     out: str, counts: dict[str, int], reasons: Counter[str], entries: Sequence[Entry]
 ) -> None:
-    """Counts per stage, and what was left out and why."""
+    """Print the rows per table, the videos left out by reason, and the speed."""
     video_s = sum(entry.video_s for entry in entries)
     cpu_s = sum(entry.wall_s for entry in entries)
     print(f"built {out}")
