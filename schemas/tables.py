@@ -18,6 +18,9 @@ SCHEMA_VERSION = 2
 2: frames.num_faces, num_identities, num_chunks, _ledger/chunks.
 """
 
+EMBEDDING_LENGTH = 128
+"""Values of a face embedding; its Euclidean length is 1."""
+
 FLOATS = pa.list_(pa.float32())
 TIMES = pa.list_(pa.float64())
 
@@ -137,7 +140,7 @@ TRACKS = pa.schema(
         ("stop_s", pa.float64()),  # end of the sample of its last face; half-open
         ("num_faces", pa.int32()),
         ("mean_size_px", pa.float32()),
-        ("embedding", FLOATS),  # 128 numbers of unit length: who, not how it looks
+        ("embedding", FLOATS),  # EMBEDDING_LENGTH values of unit length; tells people apart
     ]
 )
 
@@ -182,6 +185,13 @@ DATASETS = {
     "rejects": REJECTS,
 }
 """The six tables of a dataset, by folder name."""
+
+
+VIDEO_COLUMNS = {
+    "tracks": ("subject_id", "label", "split"),
+    "clips": ("subject_id", "label", "split", "fold"),
+}
+"""Columns of ``videos`` that the rows of other tables repeat, by table."""
 
 
 def with_columns(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:

@@ -13,8 +13,8 @@ from emotion.extract.align import similarity
 from emotion.extract.dlib_weights import read_face_network
 from emotion.extract.embed_graph import CHIP_PX, build_model
 from emotion.extract.inference import open_session
+from schemas.tables import EMBEDDING_LENGTH
 
-EMBEDDING_SIZE = 128
 SAME_PERSON_DISTANCE = 0.36
 """Two tracks whose mean embeddings, at unit length, lie closer than this are one person.
 
@@ -70,7 +70,7 @@ class Embedder:
             they are one person: see ``SAME_PERSON_DISTANCE``.
         """
         if not crops:
-            return np.zeros((0, EMBEDDING_SIZE), np.float32)
+            return np.zeros((0, EMBEDDING_LENGTH), np.float32)
         found = self.descriptors([chip(crop) for crop in crops])
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from emotion.validate.notes import (
-    EMBEDDING_LENGTH,
     Tables,
     boxes,
     differ,
@@ -19,7 +18,7 @@ from emotion.validate.notes import (
     to_frame,
     unknown_videos,
 )
-from emotion.validate.suites import COPIED
+from schemas.tables import EMBEDDING_LENGTH, VIDEO_COLUMNS
 
 TIME_TOLERANCE_S = 1e-6
 _UNIT_TOLERANCE = 1e-3
@@ -89,7 +88,7 @@ def _with_track(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 def _with_copies(frame: pd.DataFrame, tables: Tables, name: str, row: str) -> pd.DataFrame:
     """Notes where a column is not what the row's video has."""
-    columns = COPIED[name]
+    columns = VIDEO_COLUMNS[name]
     videos = looked_up(frame, to_frame(tables["videos"], ["video_id", *columns]), ["video_id"])
     known = videos["found"].to_numpy()
     for column in columns:

@@ -18,7 +18,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from emotion.validate.notes import EMBEDDING_LENGTH, lists
+from emotion.validate.notes import lists
+from schemas.tables import EMBEDDING_LENGTH
 
 SUBJECT = np.dtype(
     [

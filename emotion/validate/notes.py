@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 BOX_TOLERANCE_PX = 1.0
 """A box may end this far outside the frame: float32 rounding of a box clipped to the frame."""
 
-EMBEDDING_LENGTH = 128
-
 Tables = Mapping[str, pa.Table]
 Notes = NDArray[np.object_]
 

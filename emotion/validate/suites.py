@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emotion.validate.notes import BOX_TOLERANCE_PX, EMBEDDING_LENGTH
+from emotion.validate.notes import BOX_TOLERANCE_PX
 from emotion.validate.rules import (
     Suite,
     between,
@@ -16,15 +16,12 @@ from emotion.validate.rules import (
     present,
     unique,
 )
+from schemas.tables import EMBEDDING_LENGTH, VIDEO_COLUMNS
 
 SPLITS = ("train", "val", "test")
 VIDEO_REASONS = ("no_face", "short_tracks")
 STAGES = ("plan", "decode")
 VIDEO_COUNTS = ("num_frames", "num_faces", "num_tracks", "num_identities", "num_clips")
-COPIED = {
-    "tracks": ("subject_id", "label", "split"),
-    "clips": ("subject_id", "label", "split", "fold"),
-}
 MAX_DURATION_S = 7 * 24 * 3600
 _INSIDE = f"box is inside the frame, give or take {BOX_TOLERANCE_PX:g} px"
 
@@ -145,7 +142,7 @@ def tracks_suite(labels: Sequence[str]) -> Suite:
         no_note("wrong_length", "embedding has unit length"),
         no_note("wrong_num_faces", "num_faces is the number of the track's rows in faces"),
         no_note("unknown_video", "every track's video is in videos"),
-        *[no_note(f"other_{n}", f"a track's {n} is its video's") for n in COPIED["tracks"]],
+        *[no_note(f"other_{n}", f"a track's {n} is its video's") for n in VIDEO_COLUMNS["tracks"]],
     )
 
 
@@ -169,7 +166,7 @@ def clips_suite(labels: Sequence[str], clip_len: int) -> Suite:
         no_note("unknown_track", "every clip's track is in tracks"),
         no_note("outside_track", "a clip is within the time of its track"),
         no_note("other_identity", "a clip's identity is its track's"),
-        *[no_note(f"other_{n}", f"a clip's {n} is its video's") for n in COPIED["clips"]],
+        *[no_note(f"other_{n}", f"a clip's {n} is its video's") for n in VIDEO_COLUMNS["clips"]],
     )
 
 

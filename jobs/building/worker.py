@@ -15,14 +15,9 @@ from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import forget_chunks
 from jobs.reading.shard_reader import End, Reading, ShardReader
 from jobs.reading.videos import reject_row, video_row
-from schemas.tables import DATASETS, with_columns
+from schemas.tables import DATASETS, VIDEO_COLUMNS, with_columns
 
 DATA_TABLES = ("frames", "faces", "tracks", "clips")
-KNOWN = {
-    "tracks": ("subject_id", "label", "split"),
-    "clips": ("subject_id", "label", "split", "fold"),
-}
-"""Columns of a video that rows of other tables repeat."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +73,9 @@ class BuildWorker:
         with ShardWriter(self._schemas) as writer:
             for event in self._reader.shard(ref):
                 if not isinstance(event, End):
-                    known = {name: event.video[name] for name in KNOWN.get(event.table, ())}
-                    writer.add(event.table, event.row | known)
+                    repeated = VIDEO_COLUMNS.get(event.table, ())
+                    of_video = {name: event.video[name] for name in repeated}
+                    writer.add(event.table, event.row | of_video)
                     continue
                 broken = self._end(writer, event)
                 if broken:

@@ -24,7 +24,7 @@ from jobs.ledger.shards import ShardRef
 from jobs.reading.shard_reader import End, Reading, ShardReader
 from jobs.reading.videos import reject_row
 from schemas.scores import SCORED_FACES
-from schemas.tables import REJECTS
+from schemas.tables import REJECTS, VIDEO_COLUMNS
 
 _ROWS = 64
 Item = dict[str, Any]
@@ -156,7 +156,8 @@ class ReadClips:
                 }
             )
         for row in self._rows("clips", ref.shard_id, retired):
-            known = {k: v for k, v in row.items() if k not in _OF_LABELS}
+            # In a score set ``label`` is the model's, not the label table's.
+            known = {k: v for k, v in row.items() if k not in VIDEO_COLUMNS["clips"]}
             yield clip_item(ref.shard_id, known | {"uri": uris[row["video_id"]]})
         rejects = list(self._rows("rejects", ref.shard_id, retired))
         if videos:
@@ -184,8 +185,6 @@ class ReadClips:
 
 
 _COUNTS = ("num_frames", "num_faces", "num_clips", "num_tracks")
-_OF_LABELS = ("subject_id", "label", "split", "fold")
-"""Columns of a dataset's clips that a score set has not: ``label`` is the model's there."""
 
 
 def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
