@@ -27,7 +27,7 @@ from jobs.building.worker import BuildWorker, Work
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.plan import plan_labelled
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.shards import extend_plan
+from jobs.ledger.stored_plan import extend_plan
 from jobs.reading.shard_reader import Reading
 
 

@@ -22,7 +22,7 @@ from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.plan import plan_labelled
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.shards import extend_plan
+from jobs.ledger.stored_plan import extend_plan
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from jobs.exporting.tables import TABLE_FORMATS, export_tables
 from jobs.exporting.worker import VIDEO_FORMATS, ExportShard, ExportWork, remove_gone
 from jobs.ledger import lock, output
 from jobs.ledger.entries import add_counts, read_entries
-from jobs.ledger.shards import ShardRef, planned_shards, to_do
+from jobs.ledger.shards import ShardRef, to_do
+from jobs.ledger.stored_plan import planned_shards
 
 Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
 NEED_VIDEOS = frozenset({"overlay", "blurred", "report"})

@@ -34,7 +34,8 @@ from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shard
-from jobs.ledger.shards import ShardRef, extend_plan, planned_shards, to_do
+from jobs.ledger.shards import ShardRef, to_do
+from jobs.ledger.stored_plan import extend_plan, planned_shards
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import Commit
 from jobs.scoring.metrics import prometheus, read_prices, run_metrics

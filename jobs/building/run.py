@@ -27,7 +27,8 @@ from jobs.ledger.entries import Entry, add_counts, read_entries
 from jobs.ledger.parts import part_uri
 from jobs.ledger.plan import Plan, plan_labelled
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.shards import Change, ShardRef, extend_plan
+from jobs.ledger.shards import ShardRef
+from jobs.ledger.stored_plan import Change, extend_plan
 from jobs.reading.shard_reader import Reading
 from jobs.validating.validate import print_report, validate
 from schemas.tables import DATASETS

@@ -18,7 +18,7 @@ from emotion.errors import VideoError
 from emotion.video.decode import Limits, probe
 from jobs.common import cluster
 from jobs.common.faults import storage_errors
-from jobs.ledger.shards import PROBED
+from jobs.ledger.stored_plan import PROBED
 
 HERE_AT_MOST = 2000
 """So many videos are looked at by the job itself; more are spread over the cluster."""

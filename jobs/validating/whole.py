@@ -21,7 +21,7 @@ from emotion.validate.lookalikes import SubjectStore
 from emotion.validate.queries import Query, all_queries
 from emotion.validate.result import EXAMPLES, Result, ValidationReport
 from emotion.validate.rules import Rule, Severity, Suite, no_note
-from jobs.ledger.shards import ledger_files
+from jobs.ledger.stored_plan import ledger_files
 from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
 

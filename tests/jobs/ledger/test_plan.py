@@ -17,7 +17,8 @@ from emotion.storage import FileInfo
 from jobs.ledger import lock
 from jobs.ledger.listing import stream_videos
 from jobs.ledger.plan import Plan, plan_archive, plan_labelled
-from jobs.ledger.shards import PROBED, Change, ShardRef, cut_shards, extend_plan, read_shard
+from jobs.ledger.shards import ShardRef, cut_shards, read_shard
+from jobs.ledger.stored_plan import PROBED, Change, extend_plan
 
 LABELS = ("happy", "sad")
 

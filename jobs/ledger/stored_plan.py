@@ -1,0 +1,211 @@
+"""The stored plan of an output folder: the videos that it must hold, kept from run to run.
+
+Run N writes two files. ``_ledger/plan-N.parquet`` holds the videos that are new to it, in order of
+shard. ``_ledger/retired-N.parquet`` names the videos that are gone, changed or labelled
+differently. The output must hold every video that is planned and not retired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emotion import storage
+from jobs.ledger.plan import Plan, Row, write_rows
+from jobs.ledger.shards import ShardRef, cut_shards
+from jobs.ledger.sql import batches, database, quoted
+from schemas.tables import MANIFEST, with_columns
+
+NUM_SHARDS = 32
+"""Number of shards of a small archive, for as many workers."""
+SHARD_S = (30.0, 3600.0)
+"""Least and largest video time of a shard in seconds; an hour of one face is 120 MB of clips."""
+GUESSED_BYTES_PER_S = 250_000
+"""Bytes per second assumed for a video whose header does not state its duration."""
+_GROUP_ROWS = 4096
+RETIRED = pa.schema([("shard_id", pa.string()), ("video_id", pa.string())])
+
+Durations = Callable[[Path, Path], None]
+"""Reads a Parquet file of new videos and writes one of ``PROBED``."""
+PROBED = pa.schema(
+    [("video_id", pa.string()), ("duration_s", pa.float64()), ("seekable", pa.bool_())]
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Numbers of videos that changed since the runs before.
+
+    Attributes:
+        num_fresh: videos that were added to the plan.
+        num_retired: videos that are no longer wanted.
+    """
+
+    num_fresh: int
+    num_retired: int
+
+
+def extend_plan(
+    out: str,
+    plan: Plan,
+    *,
+    durations: Durations,
+    shard_s: float | None,
+    chunk_s: float | None,
+    folder: Path,
+) -> tuple[list[ShardRef], Change]:
+    """Compare the archive with the stored plan, and plan the difference.
+
+    Args:
+        out: the output; an empty text stores no plan and reads none (a dry run).
+        plan: the archive of today.
+        durations: measures the durations of the new videos.
+        shard_s: video time per shard; None computes it from ``NUM_SHARDS`` and ``SHARD_S``.
+        chunk_s: length of a chunk, see ``cut_shards``.
+        folder: local folder for temporary files.
+
+    Returns:
+        Every shard, in order, and the change.
+    """
+    with database(folder) as db:
+        number = _open_planned(db, out, plan.extra_columns, folder)
+        fresh, gone = _compare(db, plan, folder)
+        if gone:
+            _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", out)
+        if fresh:
+            durations(folder / "fresh.parquet", folder / "durations.parquet")
+            rows = cut_shards(
+                _fresh_rows(db, folder, plan),
+                prefix=f"{number:04d}",
+                shard_s=shard_s or _auto_shard_s(db, folder),
+                chunk_s=chunk_s,
+            )
+            schema = with_columns(MANIFEST, plan.extra_columns)
+            write_rows(folder / "cut.parquet", rows, schema, batch_rows=_GROUP_ROWS)
+            _keep(folder / "cut.parquet", folder / f"plan-{number:04d}.parquet", out)
+        return _refs(db, out), Change(fresh, gone)
+
+
+def planned_shards(out: str, folder: Path) -> list[ShardRef]:
+    """Read the stored plan of ``out``: every shard, with its retired videos.
+
+    Args:
+        out: a dataset or a score set.
+        folder: an empty local folder for temporary files.
+    """
+    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
+    with database(folder) as db:
+        _open_planned(db, out, columns, folder)
+        return _refs(db, out)
+
+
+def ledger_files(out: str, kind: str) -> list[str]:
+    """Return the addresses of the ledger's ``plan`` or ``retired`` files, in order of run."""
+    files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
+    return [f.uri for f in files if f.uri.rsplit("/", 1)[-1].startswith(f"{kind}-")]
+
+
+def _keep(made: Path, name: Path, out: str) -> None:
+    """Add a file to the plan: in the local folder, which the views read, and in the output."""
+    made.replace(name)
+    if out:
+        storage.write_bytes(f"{out}/_ledger/{name.name}", name.read_bytes())
+
+
+def _open_planned(
+    db: duckdb.DuckDBPyConnection, out: str, columns: Sequence[str], folder: Path
+) -> int:
+    """Make views of the stored plan; returns the number of the run that comes next."""
+    number = 0
+    for kind in ("plan", "retired"):
+        for file in ledger_files(out, kind) if out else []:
+            name = file.rsplit("/", 1)[-1]
+            if not (folder / name).exists():
+                (folder / name).write_bytes(storage.read_bytes(file))
+            number = max(number, int(name.split("-")[1].split(".")[0]) + 1)
+    plans = with_columns(MANIFEST, columns)
+    for kind, schema in (("plan", plans), ("retired", RETIRED)):
+        pq.write_table(schema.empty_table(), folder / f"{kind}-none.parquet")
+        db.execute(
+            f"create or replace view {kind}s as select * from read_parquet("
+            f"'{quoted(folder)}/{kind}-*.parquet', filename = true, file_row_number = true)"
+        )
+    db.execute(
+        "create or replace view live as select plans.* from plans "
+        "anti join retireds using (shard_id, video_id)"
+    )
+    return number
+
+
+def _key_columns(plan: Plan) -> str:
+    """Return the columns that make a planned video another one when their values change."""
+    of_shards = ("shard_id", "duration_s", "num_chunks")
+    names = [n for n in (*MANIFEST.names, *plan.extra_columns) if n not in of_shards]
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[int, int]:
+    """Write fresh.parquet and gone.parquet; returns the number of rows of each."""
+    columns = _key_columns(plan)
+    db.execute(f"create or replace view manifest as from read_parquet('{quoted(plan.manifest)}')")
+    fresh = f"select {columns} from manifest except select {columns} from live"
+    gone = f"select {columns} from live except select {columns} from manifest"
+    db.execute(f"copy (select * from ({fresh}) order by uri) to '{quoted(folder)}/fresh.parquet'")
+    db.execute(
+        "copy (select shard_id, video_id from live where video_id in "
+        f"(select video_id from ({gone})) order by all) to '{quoted(folder)}/gone.parquet'"
+    )
+    num_fresh, num_gone = (
+        storage.count_rows(str(folder / f"{name}.parquet")) for name in ("fresh", "gone")
+    )
+    return num_fresh, num_gone
+
+
+def _fresh_rows(db: duckdb.DuckDBPyConnection, folder: Path, plan: Plan) -> Iterator[Row]:
+    """Yield the new videos with their durations, in order of uri."""
+    sql = (
+        f"select f.*, coalesce(d.duration_s, f.size_bytes / {GUESSED_BYTES_PER_S}) duration_s, "
+        "coalesce(d.seekable, false) seekable "
+        f"from read_parquet('{quoted(folder)}/fresh.parquet') f "
+        f"left join read_parquet('{quoted(folder)}/durations.parquet') d using (video_id) "
+        "order by uri"
+    )
+    for batch in batches(db, sql, _GROUP_ROWS):
+        yield from batch.to_pylist()
+
+
+def _auto_shard_s(db: duckdb.DuckDBPyConnection, folder: Path) -> float:
+    sums = db.execute(
+        f"select sum(duration_s) from read_parquet('{quoted(folder)}/durations.parquet')"
+    ).fetchall()
+    total_s = float(sums[0][0] or 0)
+    low, high = SHARD_S
+    return min(max(total_s / NUM_SHARDS, low), high)
+
+
+def _refs(db: duckdb.DuckDBPyConnection, out: str) -> list[ShardRef]:
+    """Return every shard of all runs, in order."""
+    retired: dict[str, list[str]] = {}
+    for shard_id, video_id in db.execute("select shard_id, video_id from retireds").fetchall():
+        retired.setdefault(shard_id, []).append(video_id)
+    rows = db.execute(
+        "select shard_id, parse_filename(filename), min(file_row_number), count(*), "
+        "sum(duration_s), max(num_chunks) from plans group by 1, 2 order by 1"
+    ).fetchall()
+    return [
+        ShardRef(
+            shard_id=shard_id,
+            plan_uri=storage.join(out, "_ledger", name),
+            first_row=first,
+            num_rows=count,
+            video_s=video_s,
+            num_chunks=chunks,
+            retired=tuple(sorted(retired.get(shard_id, []))),
+        )
+        for shard_id, name, first, count, video_s, chunks in rows
+    ]
