@@ -3,11 +3,11 @@
 ::
 
     EmotionError
-    ├── InputError          an argument, file or folder is not what it must be: one line, exit 2
+    ├── InputError          an argument, file or folder is wrong: one line, exit code 2
     │   └── PackageError    a model package is broken or does not fit
-    └── VideoError          this one video cannot be used: a row in ``rejects``; the others go on
+    └── VideoError          one video cannot be used: a row in ``rejects``, and the job goes on
 
-Anything else that is raised is a bug, and stops the job with the video's uri in the message.
+Any other exception is a bug. It stops the job, with the video's uri in its notes.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 Reason = Literal[
-    "missing",  # the label table names it, the storage does not have it
-    "unlabelled",  # the storage has it, the label table does not name it
+    "missing",  # the label table names it, but it is not in the storage
+    "unlabelled",  # it is in the storage, but the label table does not name it
     "unknown_label",  # its label is not in the label set
     "duplicate_uri",  # the label table names it more than once
     "empty_file",  # zero bytes
     "too_large",  # more bytes, pixels or seconds than the limits allow
-    "not_a_video",  # no container format that is read here
-    "no_video_stream",  # sound or data only
-    "undecodable",  # a container, but no frame comes out of it
+    "not_a_video",  # a container format that this project does not read
+    "no_video_stream",  # it holds only sound or data
+    "undecodable",  # a container of which no frame can be decoded
     "truncated",  # decoding stopped well before the end that the header names
     "corrupt",  # the decoder reports damage between good frames
     "timeout",  # reading it took longer than the limit allows
-    "crashed",  # reading it ended the process that read it
-    "changed",  # the bytes are no longer those that were planned
-    "storage_error",  # the bytes could not be read
+    "crashed",  # the process that read it ended
+    "changed",  # its bytes changed after the plan was made
+    "storage_error",  # the storage did not give its bytes
 ]
 """The closed list of reasons in ``rejects``."""
 
@@ -38,25 +38,25 @@ REASONS: tuple[str, ...] = get_args(Reason)
 
 
 class EmotionError(Exception):
-    """Anything this project raises on purpose."""
+    """Base class of the errors that this project raises on purpose."""
 
 
 class InputError(EmotionError):
-    """A value from outside is wrong; the message names it, says what it must be and what to do."""
+    """A wrong value from outside; the message says what it must be and what to do."""
 
 
 class PackageError(InputError):
-    """A model package is broken, or does not fit what is asked of it."""
+    """A model package that is broken, or that does not fit the task."""
 
 
 class VideoError(EmotionError):
-    """One video cannot be used.
+    """A video that cannot be used.
 
     Attributes:
         reason: one of ``REASONS``.
-        detail: what was seen, for a person.
-        offset_s: presentation time at which it broke, seconds from the first frame; None: unknown.
-        offset_bytes: where the last good packet begins in the file; None: unknown.
+        detail: description for a person.
+        offset_s: presentation time of the break in seconds from the first frame; None: unknown.
+        offset_bytes: position in the file of the last good packet; None: unknown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Ranges of numeric options, checked with one wording for every flag."""
+"""Ranges of numeric options, and one check with one wording for every flag."""
 
 from __future__ import annotations
 

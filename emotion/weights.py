@@ -1,4 +1,4 @@
-"""Named model files of the face networks: where they come from, their SHA-256 and licence."""
+"""Model files of the face networks: name, source, SHA-256 and licence."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DOWNLOAD_TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file that is the same everywhere.
+    """A model file with fixed bytes.
 
     Attributes:
         name: file name.
-        sha256: of its bytes.
+        sha256: SHA-256 of its bytes.
         licence: SPDX name.
-        url: where a machine that lacks it gets it; empty if it is never downloaded.
+        url: address for a download; empty if it is never downloaded.
     """
 
     name: str
@@ -60,7 +60,10 @@ DLIB_EMBEDDER = WeightsFile(
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``$XDG_CACHE_HOME/video-emotion`` or ``~/.cache/video-emotion``."""
+    """Return the folder of downloads.
+
+    It is ``$XDG_CACHE_HOME/video-emotion``, else ``~/.cache/video-emotion``.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "video-emotion"
 
@@ -76,13 +79,13 @@ def _checked(data: bytes, file: WeightsFile, origin: str) -> bytes:
 
 
 def load_yunet(address: str | None = None) -> bytes:
-    """Bytes of YuNet: from ``address``, else the cache, else a checked download.
+    """Load the bytes of YuNet: from ``address``, else the cache, else a checked download.
 
     Args:
         address: a path or s3:// URI; None takes ``VIDEO_EMOTION_YUNET`` from the environment.
 
     Raises:
-        InputError: if it cannot be had, or its SHA-256 is wrong.
+        InputError: if the file is in none of these places, or its SHA-256 is wrong.
     """
     address = address or os.environ.get("VIDEO_EMOTION_YUNET")
     if address:
@@ -110,7 +113,7 @@ def _download(file: WeightsFile) -> bytes:
 
 
 def find_dlib_landmarks() -> Path:
-    """Path of dlib's 5-point landmark predictor inside the installed package.
+    """Return the path of dlib's 5-point landmark predictor in the installed package.
 
     Raises:
         InputError: if the package is missing or the file is another one.
@@ -119,7 +122,7 @@ def find_dlib_landmarks() -> Path:
 
 
 def find_dlib_embedder() -> Path:
-    """Path of dlib's face recognition network inside the installed package.
+    """Return the path of dlib's face recognition network in the installed package.
 
     Raises:
         InputError: if the package is missing or the file is another one.
@@ -128,11 +131,14 @@ def find_dlib_embedder() -> Path:
 
 
 def _find_packaged(file: WeightsFile) -> Path:
-    """A file of the package, which is not imported: its ``__init__`` needs pkg_resources."""
-    found = importlib.util.find_spec("face_recognition_models")
-    if found is None or found.origin is None:
+    """Return the path of a file of the package.
+
+    The package is not imported, because its ``__init__`` needs pkg_resources.
+    """
+    package = importlib.util.find_spec("face_recognition_models")
+    if package is None or package.origin is None:
         raise InputError("package face-recognition-models is not installed; run `make setup`")
-    path = Path(found.origin).parent / "models" / file.name
+    path = Path(package.origin).parent / "models" / file.name
     if not path.is_file() or storage.sha256(str(path)) != file.sha256:
         raise InputError(f"{path} is missing or not the known file; reinstall the package")
     return path

@@ -1,7 +1,7 @@
 """Files and folders by address: a local path, ``file://`` or ``s3://`` (any fsspec scheme).
 
-Writes are atomic per object: a reader sees the old bytes or the new ones. Listings are never
-cached, so that a second run sees what the first one left.
+Writes are atomic per object: a reader sees the old bytes or the new ones. Listings are not cached,
+so that a run sees the files of the run before.
 """
 
 from emotion.storage.addresses import absolute, is_local, join, relative_to

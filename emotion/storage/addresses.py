@@ -1,4 +1,4 @@
-"""Addresses: a local path, or scheme://bucket/key."""
+"""Addresses: local paths, or scheme://bucket/key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def is_local(uri: str) -> bool:
-    """Whether ``uri`` is a path of this machine.
+    """Return True if ``uri`` is a path of this machine.
 
     >>> is_local("/data/a.mp4"), is_local("s3://bucket/a.mp4")
     (True, False)
@@ -15,7 +15,7 @@ def is_local(uri: str) -> bool:
 
 
 def absolute(uri: str) -> str:
-    """``uri`` without a trailing slash; a local path made absolute, so that every worker agrees.
+    """Return ``uri`` without a trailing slash; a local path becomes absolute for all workers.
 
     >>> absolute("s3://bucket/videos/")
     's3://bucket/videos'
@@ -26,7 +26,7 @@ def absolute(uri: str) -> str:
 
 
 def join(uri: str, *parts: str) -> str:
-    """Address of something below ``uri``; an absolute last part wins.
+    """Return the address of ``parts`` below ``uri``; an absolute part replaces all before it.
 
     >>> join("s3://bucket/a/", "b", "c.parquet"), join("/data", "s3://other/x.mp4")
     ('s3://bucket/a/b/c.parquet', 's3://other/x.mp4')
@@ -38,7 +38,7 @@ def join(uri: str, *parts: str) -> str:
 
 
 def relative_to(uri: str, root: str) -> str:
-    """``uri`` below ``root`` as a relative path, or ``uri`` itself when it lies elsewhere.
+    """Return ``uri`` relative to ``root``, or ``uri`` itself if it is not below ``root``.
 
     >>> relative_to("/data/videos/a/b.mp4", "/data/videos"), relative_to("/x/b.mp4", "/data")
     ('a/b.mp4', '/x/b.mp4')

@@ -11,7 +11,11 @@ from emotion.storage.objects import open_input, read_bytes, write_bytes
 
 
 def write_json(uri: str, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys; NaN is refused."""
+    """Write ``value`` as indented JSON with sorted keys.
+
+    Raises:
+        ValueError: if it holds NaN or infinity.
+    """
     write_bytes(uri, json_bytes(value))
 
 
@@ -38,7 +42,7 @@ def read_json(uri: str) -> Any:
 
 
 def sha256(uri: str) -> str:
-    """Hex SHA-256 of an object's bytes, streamed.
+    """Return the hex SHA-256 of an object's bytes, read block by block.
 
     Raises:
         FileNotFoundError: if there is no such object.

@@ -17,12 +17,12 @@ from emotion.errors import InputError
 from emotion.storage.addresses import absolute, is_local, join
 
 S3_CONFIG: dict[str, Any] = {
-    # Standard mode waits up to 20 s between tries, with jitter: some 45 s in all.
+    # Standard mode waits up to 20 s between tries, with jitter: about 45 s in all.
     "retries": {"mode": "standard", "max_attempts": 10},
     "connect_timeout": 10,
     "read_timeout": 60,
 }
-"""botocore settings of every S3 client here: a storage that is away for a while is waited for."""
+"""botocore settings of every S3 client of the project: it retries for about 45 s."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class FileInfo:
     """One stored object.
 
     Attributes:
-        uri: its full address.
-        size_bytes: its size.
-        version: its ETag, or the modification time in nanoseconds where there is no ETag.
+        uri: full address.
+        size_bytes: size.
+        version: ETag, or the modification time in nanoseconds if there is no ETag.
     """
 
     uri: str
@@ -41,14 +41,14 @@ class FileInfo:
 
 
 def _filesystem(uri: str) -> tuple[Any, str]:
-    """The fsspec filesystem of ``uri`` and the path inside it (fsspec is untyped)."""
+    """Return the fsspec filesystem of ``uri`` and the path inside it (fsspec is untyped)."""
     options: dict[str, Any] = {} if is_local(uri) else {"use_listings_cache": False}
     if uri.startswith("s3://"):
         options["config_kwargs"] = S3_CONFIG
     try:
         fs, path = fsspec.core.url_to_fs(uri, **options)
     except ImportError as err:
-        raise InputError(f"{uri}: {err}; install what reads this address") from err
+        raise InputError(f"{uri}: {err}; install the package that reads this address") from err
     except ValueError as err:
         raise InputError(f"{uri}: {err}") from err
     return fs, path
@@ -73,14 +73,14 @@ def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
 
 
 def exists(uri: str) -> bool:
-    """Whether there is an object, or a folder that is not empty on S3, at ``uri``."""
+    """Return True if ``uri`` is an object, or a folder (on S3: one with objects below it)."""
     fs, path = _filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.exists(path))
 
 
 def is_folder(uri: str) -> bool:
-    """Whether ``uri`` is a folder, or a prefix with objects below it."""
+    """Return True if ``uri`` is a folder, or a prefix with objects below it."""
     fs, path = _filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.isdir(path))
@@ -94,10 +94,10 @@ def _version(info: dict[str, Any]) -> str:
 
 
 def stat(uri: str) -> FileInfo:
-    """Size and version of one object.
+    """Return the size and version of one object.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if it does not exist.
     """
     fs, path = _filesystem(uri)
     info = fs.info(path)
@@ -107,10 +107,10 @@ def stat(uri: str) -> FileInfo:
 
 
 def list_files(uri: str, *, suffixes: tuple[str, ...] = ()) -> list[FileInfo]:
-    """Every file below the folder ``uri``, sorted by uri; hidden ones (``.x``) are left out.
+    """Return every file below the folder ``uri``, sorted by uri; without hidden ones (``.x``).
 
     Args:
-        uri: a folder; one that does not exist has no files.
+        uri: a folder; the result is empty if it does not exist.
         suffixes: lower-case endings to keep, such as ``(".mp4",)``; empty keeps all.
     """
     fs, path = _filesystem(uri)
@@ -118,17 +118,17 @@ def list_files(uri: str, *, suffixes: tuple[str, ...] = ()) -> list[FileInfo]:
     if not fs.isdir(path):
         return []
     base = "" if is_local(uri) else uri.split("://", 1)[0] + "://"
-    found = []
+    files = []
     for name, info in fs.find(path, detail=True).items():
         hidden = any(part.startswith(".") for part in name[len(path) :].split("/"))
         if info["type"] == "file" and not hidden and name.lower().endswith(suffixes or ("",)):
-            found.append(FileInfo(base + name, int(info["size"] or 0), _version(info)))
-    return sorted(found, key=lambda f: f.uri)
+            files.append(FileInfo(base + name, int(info["size"] or 0), _version(info)))
+    return sorted(files, key=lambda f: f.uri)
 
 
 @contextlib.contextmanager
 def local_copy(uri: str) -> Iterator[Path]:
-    """The file as a local path: itself when it is local, else a temporary download.
+    """Yield the file as a local path: its own if it is local, else that of a temporary copy.
 
     Raises:
         FileNotFoundError: if there is no such object.
@@ -155,7 +155,7 @@ def put_file(path: Path, uri: str) -> None:
         return
     final = Path(target)
     partial = _partial(final)
-    partial.write_bytes(b"")  # same folder, so that the rename below never crosses a device
+    partial.write_bytes(b"")  # in the same folder: the rename below stays on one device
     if path.stat().st_dev == partial.stat().st_dev:
         partial.unlink()
         path.replace(final)
@@ -166,7 +166,7 @@ def put_file(path: Path, uri: str) -> None:
 
 
 def _partial(final: Path) -> Path:
-    """A hidden name beside ``final``, whose folder is made, for what is not complete yet."""
+    """Return a hidden name beside ``final`` for an incomplete file; makes the folder."""
     _make_folder(final.parent)
     return final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
 
@@ -179,10 +179,10 @@ def _make_folder(path: Path) -> None:
 
 
 def check_writable(uri: str) -> None:
-    """Fail early when nothing can be written below ``uri``.
+    """Check that files can be written below ``uri``: write a small one and remove it.
 
     Raises:
-        InputError: with the address and what the storage said.
+        InputError: with the address and the error of the storage.
     """
     probe = join(uri, ".write-check")
     try:
@@ -205,24 +205,24 @@ def write_bytes(uri: str, data: bytes) -> None:
 
 
 def remove(uri: str) -> None:
-    """Remove one object; nothing happens if there is none."""
+    """Remove one object; an object that does not exist is no error."""
     fs, path = _filesystem(uri)
     with contextlib.suppress(FileNotFoundError):
         fs.rm_file(path)
 
 
 def read_bytes(uri: str) -> bytes:
-    """All bytes of one object.
+    """Read all bytes of one object.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if it does not exist.
     """
     with open_input(uri) as file:
         return file.read()
 
 
 def create_bytes(uri: str, data: bytes) -> bool:
-    """Write one object where there is none, in one step; False where there is one.
+    """Write one object in one step if it does not exist; returns False if it exists.
 
     On S3 this is a conditional write (``If-None-Match: *``).
     """
@@ -239,7 +239,7 @@ def create_bytes(uri: str, data: bytes) -> bool:
     partial = _partial(final)
     partial.write_bytes(data)
     try:
-        os.link(partial, final)  # fails where there is one, and shows it only complete
+        os.link(partial, final)  # fails if it exists; readers see the complete file only
     except FileExistsError:
         return False
     finally:
@@ -248,15 +248,15 @@ def create_bytes(uri: str, data: bytes) -> bool:
 
 
 def read_many(uris: Sequence[str]) -> list[bytes]:
-    """The bytes of several objects of one storage, fetched together, in order.
+    """Read the bytes of several objects of one storage together, in order.
 
     Raises:
-        FileNotFoundError: if one is missing.
+        FileNotFoundError: if an object does not exist.
     """
     if not uris or is_local(uris[0]):
         return [read_bytes(uri) for uri in uris]
     fs, _ = _filesystem(uris[0])
     paths = [_filesystem(uri)[1] for uri in uris]
-    found = fs.cat(paths)
-    # One path gives its bytes, several a dict.
-    return [found] if isinstance(found, bytes) else [found[path] for path in paths]
+    contents = fs.cat(paths)
+    # fsspec returns bytes for one path and a dict for several.
+    return [contents] if isinstance(contents, bytes) else [contents[path] for path in paths]

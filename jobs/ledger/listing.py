@@ -1,4 +1,4 @@
-"""What lies below an address, streamed: a million objects are never held at once."""
+"""The videos below an address, as a stream: memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from emotion.video.decode import SUFFIXES
 
 
 def stream_videos(root: str) -> Iterator[FileInfo]:
-    """The videos below ``root``, by file name ending, with ``uri`` relative to it.
+    """Yield the files below ``root`` with a video's suffix, with ``uri`` relative to ``root``.
 
-    Hidden files and folders (``.x``) are left out. Order is the storage's own.
+    Hidden files and folders (``.x``) are left out. The order is that of the storage.
 
     Raises:
         InputError: if there is no such folder, or no video in it.
@@ -62,7 +62,7 @@ def _s3(root: str) -> Iterator[FileInfo]:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for entry in page.get("Contents", []):
-            if not entry["Key"].endswith("/"):  # a folder's own marker
+            if not entry["Key"].endswith("/"):  # such a key only marks a folder
                 uri, etag = entry["Key"].removeprefix(prefix), entry["ETag"].strip('"')
                 yield FileInfo(uri, entry["Size"], etag)
 

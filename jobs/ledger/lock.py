@@ -1,8 +1,8 @@
-"""One run at a time per output folder: the second refuses.
+"""The lock of an output folder: one run at a time; the second one is refused.
 
-The lock is an object in the ledger that its holder writes again every few seconds. A lock whose
-holder died is taken over: at once where that can be seen (the same machine, a process that is
-gone), else after it has not been written for ``STALE_S``.
+The lock is an object in the ledger. Its holder writes it again every ``BEAT_S``. The lock of a dead
+holder is taken over: at once if the holder was a process of this machine that has ended, else after
+the lock was not written for ``STALE_S``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,24 @@ from emotion.errors import InputError
 from jobs.common.faults import storage_errors
 
 BEAT_S = 5.0
+"""Seconds between two writes of the lock."""
 STALE_S = 60.0
-"""Longer than a write waits for a storage that is away: its holder lives, and cannot say so."""
+"""Seconds without a write after which a holder counts as dead.
+
+Longer than one write may be retried, so that a live holder is not declared dead while the storage
+is down.
+"""
 
 
 @contextlib.contextmanager
 def held(out: str) -> Iterator[None]:
-    """Hold the lock of ``out`` for the length of the block.
+    """Hold the lock of ``out`` during the block.
 
     Raises:
         InputError: if another run holds it.
     """
     uri = storage.join(out, "_ledger", "lock.json")
-    mine: dict[str, Any] = {
+    own: dict[str, Any] = {
         "run": uuid.uuid4().hex,
         "host": socket.gethostname(),
         "boot": _boot_id(),
@@ -43,39 +48,40 @@ def held(out: str) -> Iterator[None]:
         "started": _started(os.getpid()),
         "beat": 0,
     }
-    _take(uri, mine, out)
-    stop, away = threading.Event(), threading.Event()
-    thread = threading.Thread(target=_beat, args=(uri, mine, stop, away), daemon=True)
+    _take(uri, own, out)
+    stop, unreachable = threading.Event(), threading.Event()
+    thread = threading.Thread(target=_beat, args=(uri, own, stop, unreachable), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join(BEAT_S)
-        # Where the storage is away the lock is left behind, to be taken over: it was waited for.
-        if not (thread.is_alive() or away.is_set()):
+        # While the storage is unreachable the lock stays, and the next run takes it over: the run
+        # has waited for the storage already.
+        if not (thread.is_alive() or unreachable.is_set()):
             with contextlib.suppress(*storage_errors()):
                 storage.remove(uri)
 
 
-def _take(uri: str, mine: dict[str, Any], out: str) -> None:
-    while not storage.create_bytes(uri, _text(mine)):
+def _take(uri: str, own: dict[str, Any], out: str) -> None:
+    while not storage.create_bytes(uri, _text(own)):
         holder = _read(uri)
         if holder is None:
-            continue  # given back in between
-        if holder["run"] == mine["run"]:
-            return  # it was written, and the answer was lost
+            continue  # its holder has removed it since
+        if holder["run"] == own["run"]:
+            return  # the storage wrote it, but its answer was lost
         if not _is_dead(uri, holder):
             raise InputError(
                 f"another run (process {holder['pid']} on {holder['host']}) is writing into "
                 f"--out {out}; wait until it ends, or stop it"
             )
-        if _read(uri) == holder:  # nobody else took it over
+        if _read(uri) == holder:  # no other run took it over
             storage.remove(uri)
 
 
 def _is_dead(uri: str, holder: dict[str, Any]) -> bool:
-    """Whether the holder has gone without giving the lock back."""
+    """Return True if the holder ended without removing the lock; may wait for ``STALE_S``."""
     if holder["boot"] == _boot_id():
         return bool(_started(int(holder["pid"])) != holder["started"])
     until = time.monotonic() + STALE_S
@@ -86,15 +92,17 @@ def _is_dead(uri: str, holder: dict[str, Any]) -> bool:
     return True
 
 
-def _beat(uri: str, mine: dict[str, Any], stop: threading.Event, away: threading.Event) -> None:
-    """Write the lock again and again; ``away`` is set while that fails."""
+def _beat(
+    uri: str, own: dict[str, Any], stop: threading.Event, unreachable: threading.Event
+) -> None:
+    """Write the lock every ``BEAT_S`` until ``stop``; ``unreachable`` is set while that fails."""
     while not stop.wait(BEAT_S):
-        mine["beat"] += 1
+        own["beat"] += 1
         try:
-            storage.write_bytes(uri, _text(mine))
-            away.clear()
+            storage.write_bytes(uri, _text(own))
+            unreachable.clear()
         except storage_errors():
-            away.set()  # the run's own writes will tell
+            unreachable.set()  # the run's own writes fail too, and report it
 
 
 def _text(value: dict[str, Any]) -> bytes:
@@ -103,23 +111,26 @@ def _text(value: dict[str, Any]) -> bytes:
 
 def _read(uri: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = storage.read_json(uri)
+        holder: dict[str, Any] = storage.read_json(uri)
     except FileNotFoundError:
         return None
-    return found
+    return holder
 
 
 def _boot_id() -> str:
-    """Names the running machine: containers of one host share it, and their process ids differ."""
+    """Return a name of the running machine and of its namespace of process ids.
+
+    Containers of one host share the boot id, but not their process ids.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return uuid.uuid4().hex  # no /proc: every other holder is watched for a while
+        return uuid.uuid4().hex  # without /proc every other holder is watched for STALE_S
 
 
 def _started(pid: int) -> str:
-    """When a process began, in clock ticks since boot; empty if there is none."""
+    """Return the start of a process in clock ticks since boot; empty if it does not run."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

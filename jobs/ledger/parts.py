@@ -1,4 +1,4 @@
-"""Part files of one shard: rows in, one Parquet file per table out, all or nothing per video."""
+"""Parts of one shard: one Parquet file per table, with all rows of a video or none."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from emotion import storage
 from schemas.tables import rows_table
 
 Row = dict[str, object]
-_ROWS_PER_GROUP = {"clips": 64}  # a clip is some 64 KB of JPEG, other rows are some bytes
+_ROWS_PER_GROUP = {"clips": 64}  # a clip is about 64 KB of JPEG, other rows are a few bytes
 
 
 def part_uri(out: str, table: str, shard_id: str) -> str:
-    """Where the part of one shard lies: the same name whenever it is made again."""
+    """Return the address of a shard's part; it is the same each time that the part is made."""
     return storage.join(out, table, f"part-{shard_id}.parquet")
 
 
@@ -34,16 +34,16 @@ def without_videos(source: str, target: Path, video_ids: Sequence[str], schema: 
     Args:
         source: address of a Parquet file with a column video_id.
         target: local file to write, of ``schema``.
-        video_ids: whose rows are left out.
-        schema: columns of both.
+        video_ids: videos whose rows are left out.
+        schema: columns of both files.
 
     Returns:
         The number of rows kept.
     """
-    left_out, kept = pa.array(video_ids, pa.string()), 0
+    removed, kept = pa.array(video_ids, pa.string()), 0
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         for group in storage.part_groups(source):
-            rows = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=left_out)))
+            rows = group.filter(pc.invert(pc.is_in(group["video_id"], value_set=removed)))
             kept += rows.num_rows
             if rows.num_rows:
                 writer.write_table(rows.cast(schema))
@@ -51,10 +51,13 @@ def without_videos(source: str, target: Path, video_ids: Sequence[str], schema: 
 
 
 class ShardWriter:
-    """Gathers the rows of one shard and writes its parts at the end.
+    """Writer of the parts of one shard.
 
-    Rows go to local temporary files a row group at a time, so that memory does not grow with the
-    length of a video. The rows of a video that turns out to be unusable are taken out again.
+    It collects rows in local temporary files, one row group at a time, so that memory does not grow
+    with the length of a video. ``commit`` writes the parts, without the rows of dropped videos.
+
+    Attributes:
+        counts: rows so far, by table; exact after ``commit``.
     """
 
     def __init__(self, schemas: Mapping[str, pa.Schema]) -> None:
@@ -76,14 +79,14 @@ class ShardWriter:
         self._folder.cleanup()
 
     def add(self, table: str, row: Row) -> None:
-        """Take one row of one table."""
+        """Add one row to a table."""
         self._rows[table].append(row)
         self.counts[table] += 1
         if len(self._rows[table]) >= _ROWS_PER_GROUP.get(table, 4096):
             self._flush(table)
 
     def drop_video(self, video_id: object, tables: Sequence[str]) -> None:
-        """Take back every row of a video in ``tables``."""
+        """Remove every row of a video from ``tables``."""
         for table in tables:
             kept = [r for r in self._rows[table] if r["video_id"] != video_id]
             self.counts[table] -= len(self._rows[table]) - len(kept)
@@ -91,7 +94,7 @@ class ShardWriter:
         self._dropped.add(video_id)
 
     def commit(self, out: str, shard_id: str) -> None:
-        """Write every part to its final name; a table without rows gives an empty part."""
+        """Write every part under its final name; a table without rows gives an empty part."""
         for table, schema in self._schemas.items():
             self._flush(table)
             if table not in self._writers:
@@ -116,7 +119,7 @@ class ShardWriter:
         self._rows[table] = []
 
     def _filtered(self, table: str) -> Path:
-        """Copy a part without the dropped videos."""
+        """Copy a part without the dropped videos; returns the copy's path."""
         target = self._path(f"{table}.kept")
         dropped = sorted(map(str, self._dropped))
         schema = self._schemas[table]

@@ -1,7 +1,7 @@
-"""What there is to do: the archive's listing joined with the label table, in bounded memory.
+"""The plan of an archive: its listing joined with the label table, in bounded memory.
 
-Both are streamed into Parquet and joined by DuckDB, which spills to disk: the plan of a million
-videos needs no more memory than the plan of a thousand.
+Both are streamed into Parquet files. DuckDB joins them and spills to disk, so that a plan of a
+million videos needs as much memory as a plan of a thousand.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ LABELS = pa.schema(
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job will read, and what it leaves out before reading.
+    """The videos that a job will read, and those that it rejects before reading.
 
     Attributes:
         manifest: local Parquet file with a row per video, in order of uri: ``MANIFEST`` without
-            what belongs to shards, and the label table's further columns.
+            the columns of shards, and the further columns of the label table.
         rejects: local Parquet file of ``schemas.tables.REJECTS``.
         num_videos: rows of the manifest.
-        size_bytes: of all videos together.
+        size_bytes: sum over all videos.
         reasons: number of rejects by reason.
-        extra_columns: further columns by their name in ``videos``.
+        extra_columns: names in ``videos`` of the label table's further columns.
     """
 
     manifest: Path
@@ -59,7 +59,7 @@ class Plan:
 
 
 def video_id(file: FileInfo) -> str:
-    """Name of one version of an object: 16 hex digits of uri, size and version.
+    """Return the name of one version of an object: 16 hex digits of uri, size and version.
 
     >>> video_id(FileInfo("a.mp4", 10, "v1")) == video_id(FileInfo("a.mp4", 10, "v2"))
     False
@@ -69,7 +69,7 @@ def video_id(file: FileInfo) -> str:
 
 
 def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Label-table columns as named in ``videos``: a name that is taken gets ``label_`` before it.
+    """Return the names in ``videos`` of label-table columns; a name in use gets ``label_`` first.
 
     >>> extra_column_names(["skin_tone", "fps"])
     ('skin_tone', 'label_fps')
@@ -78,7 +78,7 @@ def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def reject(uri: str, reason: Reason, detail: str, *, stage: str, video: str | None = None) -> Row:
-    """One row of ``rejects``."""
+    """Return one row of ``rejects``."""
     row: Row = {"video_id": video, "uri": uri, "stage": stage, "reason": reason, "detail": detail}
     return row | {"offset_s": None, "offset_bytes": None}
 
@@ -89,15 +89,15 @@ def write_rows(
     """Stream rows into a local Parquet file, a row group per batch; returns their number."""
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        left = iter(rows)
-        while batch := list(islice(left, batch_rows)):
+        remaining = iter(rows)
+        while batch := list(islice(remaining, batch_rows)):
             writer.write_table(rows_table(batch, schema))
             count += len(batch)
     return count
 
 
 def plan_archive(root: str, folder: Path) -> Plan:
-    """Every video below ``root``, without labels.
+    """Plan every video below ``root``, without labels.
 
     Args:
         root: the archive.
@@ -129,15 +129,15 @@ def plan_archive(root: str, folder: Path) -> Plan:
 def plan_labelled(
     root: str, labels_uri: str, labels: Sequence[str], *, seed: int, folder: Path
 ) -> Plan:
-    """Join the listing of ``root`` with the label table; what does not fit becomes a reject.
+    """Plan the videos below ``root`` that the label table names; the others become rejects.
 
-    A subject's split is the table's, else a stable hash of the subject (seeded by ``seed``).
+    The split of a subject is the table's, else a stable hash of the subject, seeded by ``seed``.
 
     Args:
         root: the archive.
         labels_uri: the label table.
         labels: the label set.
-        seed: of the split.
+        seed: seed of the split.
         folder: a local folder for the plan's files.
 
     Raises:
@@ -176,7 +176,7 @@ def _listing_rows(files: Iterable[FileInfo]) -> Iterator[Row]:
 
 
 def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
-    known: Row = {
+    stored: Row = {
         "uri": row.uri,
         "subject_id": row.subject_id,
         "label": row.label,
@@ -185,7 +185,7 @@ def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
         "split": row.split or assign_split(row.subject_id, seed=seed),
         "fold": row.fold,
     }
-    return known | dict(zip(columns, row.extra.values(), strict=True))
+    return stored | dict(zip(columns, row.extra.values(), strict=True))
 
 
 def _open(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
@@ -195,12 +195,12 @@ def _open(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
 
 
 def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
-    found = db.execute(
+    subjects = db.execute(
         "select subject_id, min(coalesce(given, 'none')), max(coalesce(given, 'none')) from labels "
         "group by subject_id having count(distinct coalesce(given, 'none')) > 1 "
         "order by subject_id limit 1"
     ).fetchall()
-    for subject, one, other in found:
+    for subject, one, other in subjects:
         raise InputError(
             f"the label table puts subject {subject} into splits {one} and {other}; "
             "a subject belongs to one"
@@ -208,17 +208,17 @@ def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _add_elsewhere(db: duckdb.DuckDBPyConnection, root: str, folder: Path) -> None:
-    """Look up labelled files that the listing lacks: absolute addresses and other endings."""
+    """Add labelled files that the listing lacks: absolute addresses and other suffixes."""
     cursor = db.cursor()
     cursor.execute("select distinct uri from labels anti join listing using (uri) order by uri")
     with ThreadPoolExecutor(16) as pool:
-        found = (
+        files = (
             file
             for rows in iter(lambda: cursor.fetchmany(1024), [])
             for file in pool.map(lambda row: _stat(root, row[0]), rows)
             if file is not None
         )
-        write_rows(folder / "elsewhere.parquet", _listing_rows(found), LISTING)
+        write_rows(folder / "elsewhere.parquet", _listing_rows(files), LISTING)
     names = ", ".join(f"'{quoted(folder)}/{n}.parquet'" for n in ("listing", "elsewhere"))
     db.execute(f"create or replace view listing as from read_parquet([{names}])")
 
@@ -231,7 +231,7 @@ def _stat(root: str, uri: str) -> FileInfo | None:
 
 
 def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schema) -> None:
-    """Stream a query's rows into a local Parquet file of the columns of ``schema`` that it has."""
+    """Stream a query's rows into a local Parquet file; ``schema`` gives the columns' types."""
     reader = batches(db, sql, BATCH_ROWS)
     target = pa.schema([schema.field(name) for name in reader.schema.names])
     with pq.ParquetWriter(path, target, compression="zstd") as writer:
@@ -241,11 +241,11 @@ def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schem
 
 def _counted(db: duckdb.DuckDBPyConnection, folder: Path, columns: tuple[str, ...]) -> Plan:
     manifest, rejects = folder / "manifest.parquet", folder / "rejects.parquet"
-    found = db.execute(
+    totals = db.execute(
         f"select count(*), coalesce(sum(size_bytes), 0) from read_parquet('{quoted(manifest)}')"
     ).fetchall()
     reasons = db.execute(
         f"select reason, count(*) from read_parquet('{quoted(rejects)}') group by 1 order by 1"
     ).fetchall()
-    num_videos, size_bytes = found[0]
+    num_videos, size_bytes = totals[0]
     return Plan(manifest, rejects, int(num_videos), int(size_bytes), dict(reasons), columns)

@@ -1,4 +1,7 @@
-"""How long the videos of an archive are, by their headers; bad ones are left to the workers."""
+"""Durations of an archive's videos, by their headers.
+
+A header that cannot be read gives no duration here; the worker that reads the video reports why.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ from jobs.common.faults import storage_errors
 from jobs.ledger.stored_plan import PROBED
 
 HERE_AT_MOST = 2000
-"""So many videos are looked at by the job itself; more are spread over the cluster."""
+"""Largest number of headers that the job reads by itself; more are spread over the cluster."""
 _THREADS = 16  # a header waits for the storage more than for the processor
 _BATCH_ROWS = 512
 
 
 def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -> None:
-    """Look at the header of every video of ``fresh`` and write a table of ``PROBED``.
+    """Read the header of every video of ``fresh`` and write a table of ``PROBED``.
 
     Args:
         root: the archive.
         fresh: Parquet file with video_id and uri.
         out: Parquet file to write; a video that cannot be read has nulls.
-        address: of the Ray cluster, see ``jobs.common.cluster.session``.
+        address: address of the Ray cluster, see ``jobs.common.cluster.session``.
     """
     tables = storage.read_batches(str(fresh), _BATCH_ROWS, ["video_id", "uri"])
     with pq.ParquetWriter(out, PROBED) as writer:
@@ -62,7 +65,7 @@ def _probe_on_cluster(tables: Iterator[pa.Table], root: str) -> Iterator[pa.Tabl
 
 
 class _Probe:
-    """Tables of video_id and uri to tables of ``PROBED``; runs as an actor."""
+    """Actor that turns tables of video_id and uri into tables of ``PROBED``."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -74,10 +77,10 @@ class _Probe:
 def probe_table(table: pa.Table, root: str) -> pa.Table:
     """Return the rows of ``PROBED`` for a table of video_id and uri."""
 
-    absent: tuple[type[Exception], ...] = (VideoError, *storage_errors())
+    unreadable: tuple[type[Exception], ...] = (VideoError, *storage_errors())
 
     def one(row: dict[str, Any]) -> dict[str, object]:
-        found: dict[str, object] = {"duration_s": None, "seekable": None}
+        facts: dict[str, object] = {"duration_s": None, "seekable": None}
         try:
             uri = storage.join(root, row["uri"])
             if storage.is_local(uri):
@@ -85,10 +88,10 @@ def probe_table(table: pa.Table, root: str) -> pa.Table:
             else:
                 with storage.open_input(uri, block_bytes=2**18) as file:
                     header = probe(file, Limits())
-            found = {"duration_s": header.duration_s, "seekable": header.seekable}
-        except absent:
-            pass  # the worker meets it again, and says what is wrong
-        return {"video_id": row["video_id"]} | found
+            facts = {"duration_s": header.duration_s, "seekable": header.seekable}
+        except unreadable:
+            pass  # the worker that reads the video reports the error
+        return {"video_id": row["video_id"]} | facts
 
     with ThreadPoolExecutor(min(_THREADS, 4 * (os.cpu_count() or 1))) as pool:
         return pa.Table.from_pylist(list(pool.map(one, table.to_pylist())), schema=PROBED)

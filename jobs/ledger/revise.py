@@ -1,4 +1,4 @@
-"""A finished shard some of whose videos are no longer wanted: its parts without them."""
+"""Revision of a finished shard: its parts without the videos that are no longer wanted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
 
 
 def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:
-    """Rewrite one part; returns the rows kept."""
+    """Rewrite one part; returns the number of rows kept."""
     uri = part_uri(out, table, ref.shard_id)
     with TemporaryDirectory(prefix="video-emotion-revise-") as folder:
         path = Path(folder) / "part.parquet"

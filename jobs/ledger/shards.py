@@ -1,4 +1,4 @@
-"""Shards: the unit of work and of resume. A shard is some videos, and one Parquet part per table."""
+"""Shards, the unit of work and of resume: some videos each, and one Parquet part per table."""
 
 from __future__ import annotations
 

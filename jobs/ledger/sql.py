@@ -1,4 +1,4 @@
-"""The plan's join in SQL, and the DuckDB that runs it."""
+"""SQL of the plan's join, and the DuckDB database that runs it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from emotion import storage
 
 
 def database(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory that spills into ``folder``."""
+    """Open a DuckDB database in memory, at most 512 MB; it spills into ``folder``."""
     spill = str(folder / "spill")
     db = duckdb.connect(config={"memory_limit": "512MB", "temp_directory": spill, "threads": 2})
-    db.execute("set enable_progress_bar = false")  # it would draw over the job's own lines
+    db.execute("set enable_progress_bar = false")  # it would draw over the lines of the job
     return db
 
 
 def batches(db: duckdb.DuckDBPyConnection, sql: str, num_rows: int) -> pa.RecordBatchReader:
-    """A query's rows, streamed as Arrow batches."""
+    """Stream the rows of a query as Arrow batches of ``num_rows`` rows."""
     relation = db.sql(sql)
     if relation is None:
         raise RuntimeError(f"not a query: {sql}")
@@ -28,7 +28,7 @@ def batches(db: duckdb.DuckDBPyConnection, sql: str, num_rows: int) -> pa.Record
 
 
 def quoted(value: object) -> str:
-    """A value as it stands inside an SQL string."""
+    """Return a value for use inside an SQL string."""
     return str(value).replace("'", "''")
 
 
@@ -39,7 +39,7 @@ _COUNTED = (
 
 
 def manifest_sql(columns: Sequence[str]) -> str:
-    """Videos of the views ``labels`` and ``listing`` that can be read, in order of uri."""
+    """Return SQL for the videos in both views, ``labels`` and ``listing``, in order of uri."""
     extra = "".join(f', "{name}"' for name in columns)
     return (
         "select f.video_id, uri, f.size_bytes, f.etag, subject_id, label, corpus, split, "
@@ -49,7 +49,13 @@ def manifest_sql(columns: Sequence[str]) -> str:
 
 
 def reject_columns(uri: str, reason: str, detail: str) -> str:
-    """The columns of a reject: SQL for its uri and detail, and its reason."""
+    """Return SQL for the columns of a reject.
+
+    Args:
+        uri: SQL expression of its uri.
+        reason: the reason as text.
+        detail: SQL expression of its detail; empty gives null.
+    """
     return (
         f"null::varchar video_id, {uri} uri, 'plan' stage, '{reason}' reason, {detail or 'null'} "
         "detail, null::double offset_s, null::bigint offset_bytes"
@@ -57,7 +63,7 @@ def reject_columns(uri: str, reason: str, detail: str) -> str:
 
 
 def rejects_sql(root: str, labels: Sequence[str]) -> str:
-    """What of ``labels`` and ``listing`` cannot be read, and why, in order of uri."""
+    """Return SQL for the rows of ``labels`` and ``listing`` that become rejects, by uri."""
     names = quoted(", ".join(labels))
     cases = [
         ("duplicate_uri", "'the label table names it ' || times || ' times'", "times > 1"),
@@ -71,9 +77,9 @@ def rejects_sql(root: str, labels: Sequence[str]) -> str:
     parts = []
     earlier = "true"
     for reason, detail, condition in cases:
-        what = reject_columns("uri", reason, detail)
-        parts.append(f"select {what} from {_COUNTED} where {earlier} and {condition}")
+        columns = reject_columns("uri", reason, detail)
+        parts.append(f"select {columns} from {_COUNTED} where {earlier} and {condition}")
         earlier += f" and not ({condition})"
-    what = reject_columns("uri", "unlabelled", "'no row in the label table'")
-    parts.append(f"select {what} from listing anti join labels using (uri)")
+    columns = reject_columns("uri", "unlabelled", "'no row in the label table'")
+    parts.append(f"select {columns} from listing anti join labels using (uri)")
     return f"from ({' union all '.join(parts)}) order by uri, reason"
