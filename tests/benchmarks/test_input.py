@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.input import Timed, table
 from benchmarks.input_threads import batches_of, decoders, draw_jpegs, flops_of_a_clip
 from emotion.models.transforms import decode_crops
-from tests.repository.test_imports import CLOUD, run_without
+from tests.helpers.blocked import CLOUD, run_without
 
 BARE = """
 from benchmarks.input import main

@@ -21,9 +21,9 @@ from emotion.predict.video import load_video_predictor
 from emotion.synth.clip import render_clip
 from jobs.common import console
 from jobs.predict import summary_lines
+from tests.helpers.blocked import CLOUD, run_without
 from tests.helpers.drawing import number_video
 from tests.helpers.paths import ROOT
-from tests.repository.test_imports import CLOUD, run_without
 
 
 @pytest.fixture(scope="module")
