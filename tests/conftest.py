@@ -1,4 +1,4 @@
-"""What tests share: an S3 to write to, a local Ray, the folder of shared data."""
+"""Fixtures of all tests: an S3 server, a local Ray, a browser, shared data, a corpus."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOTO_ENV = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test that writes to S3 carries the marker ``s3``."""
+    """Mark every test that writes to S3 with ``s3``."""
     for item in items:
         if "s3_server" in getattr(item, "fixturenames", ()):
             item.add_marker("s3")
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """Address of an S3 server, named in the environment of this process and of its children.
+    """Start an S3 server, and name it in the environment of this process and its children.
 
     Moto, or the server of ``make test-s3``: the one that AWS_ENDPOINT_URL names when
     TEST_REAL_S3=1.
@@ -62,7 +62,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str) -> Iterator[str]:
-    """An empty bucket of this test's own, as ``s3://NAME``; emptied and removed afterwards."""
+    """Make an empty bucket for one test, as ``s3://NAME``; empty and remove it afterwards."""
     client = boto3.client("s3", endpoint_url=s3_server)
     name = f"test-{uuid.uuid4().hex[:16]}"
     client.create_bucket(Bucket=name)
@@ -76,7 +76,7 @@ def s3(s3_server: str) -> Iterator[str]:
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.s3)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a test may write: once a local folder, once a bucket."""
+    """Return a place to write to: a local folder, then a bucket."""
     if request.param == "folder":
         return str(tmp_path / "store")
     return str(request.getfixturevalue("s3"))
@@ -84,7 +84,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def local_ray(s3_server: str) -> Iterator[None]:
-    """A local Ray for the tests of one module; its workers reach ``s3_server``."""
+    """Start a local Ray for the tests of one module; its workers reach ``s3_server``."""
     from jobs.common import cluster
 
     with cluster.session("local"):
@@ -93,7 +93,7 @@ def local_ray(s3_server: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of shared data; the test is skipped where there is none."""
+    """Return the folder of shared data; skip the test where there is none."""
     if not SHARED.is_dir():
         pytest.skip(f"no shared data at {SHARED}")
     return SHARED
@@ -101,7 +101,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six rendered videos of three people, with a label table: labels.csv and videos/."""
+    """Render six videos of three people, with a label table: labels.csv and videos/."""
     from emotion.synth.clip import render_clip
 
     root = tmp_path_factory.mktemp("corpus")
@@ -118,7 +118,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model package with random weights, whose clips are cut by the dlib detector."""
+    """Save a model package with random weights, for clips by the dlib detector."""
     import torch
 
     from emotion.extract.detect import spec_for
@@ -147,7 +147,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def archive(corpus: Path) -> Path:
-    """What ``scores`` scores; a module may have its own."""
+    """Return the archive of ``scores``; a module may have its own."""
     return corpus
 
 
@@ -155,7 +155,7 @@ def archive(corpus: Path) -> Path:
 def scores(
     archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
 ) -> Path:
-    """A score set of the archive by the package."""
+    """Score the archive with the package."""
     from tests.jobs.scoring.test_score import score
 
     out = tmp_path_factory.mktemp("scored") / "scores"
@@ -165,7 +165,7 @@ def scores(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium driven by Selenium, which keeps what its console says.
+    """Start a headless Chromium driven by Selenium, which keeps its console's messages.
 
     The test is skipped where there is none.
     """

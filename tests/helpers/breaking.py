@@ -1,4 +1,4 @@
-"""Unbroken videos to break, and reading what is left of them."""
+"""Videos to break, and a reader that returns frames and error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUM_FRAMES = 100  # of 4 s
 
 @dataclass(frozen=True)
 class Outcome:
-    """Numbers of the frames that came, and the error after them."""
+    """Return the numbers of the decoded frames, and the error that ended decoding."""
 
     numbers: list[int]
     error: VideoError | None
@@ -41,7 +41,7 @@ def read(path: Path, limits: Limits | None = None, *, start: int = 0) -> Outcome
 
 
 def noisy_images() -> list[Image]:
-    """Numbered frames with noise, so that every one takes some kilobytes."""
+    """Return numbered frames with noise, so that each takes some kilobytes."""
     rng = np.random.default_rng(0)
     clean = [number_frame(n, hw=(96, 128)).astype(int) for n in range(NUM_FRAMES)]
     noise = [rng.integers(-16, 16, (96, 128, 3)) for _ in clean]
@@ -56,7 +56,7 @@ CODECS = {
 
 @functools.cache
 def sound(suffix: str) -> bytes:
-    """The bytes of an unbroken video of 4 s, with a keyframe each second."""
+    """Return the bytes of an intact video of 4 s, with a keyframe each second."""
     codec = CODECS[suffix]
     b_frames = 2 if codec == "libx264" else 0
     options = {"g": "25"} | ({"deadline": "realtime", "cpu-used": "8"} if "vp9" in codec else {})

@@ -1,4 +1,4 @@
-"""Running the build job in tests, and reading what it made."""
+"""Functions that run the build job and read its tables."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def copied(corpus: Path, to: Path) -> Path:
 
 
 def cut_off(clip: Path, out: Path, *, share: float) -> float:
-    """The clip as Matroska, cut off after a share of its bytes; its full length in seconds."""
+    """Write the clip as Matroska, cut off after a share of its bytes; return its full seconds."""
     whole = out.with_name("whole.mkv")
     repeat(clip, whole, seconds=0.1)  # once: it is longer
     data = whole.read_bytes()
@@ -40,7 +40,7 @@ def rows(dataset: Path | str, name: str) -> list[dict[str, Any]]:
 
 
 def without_identity(dataset: Path | str, name: str) -> list[dict[str, Any]]:
-    """Rows with each video_id replaced by its uri, so that two storages can be compared."""
+    """Return rows with each video_id replaced by its uri, to compare two storages."""
     uris = {r["video_id"]: r["uri"] for r in rows(dataset, "videos")}
     found = []
     for row in rows(dataset, name):

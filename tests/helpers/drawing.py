@@ -1,4 +1,4 @@
-"""Videos made by hand: frames that spell their own number, at chosen times, in any container."""
+"""Drawn videos: frames that show their own number, at chosen times, in any container."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MATRICES = {  # the tkhd matrix of a display turned clockwise by so many degree
 
 
 def number_frame(number: int, *, hw: tuple[int, int] = (64, 64)) -> Image:
-    """An (H, W, 3) picture whose 4 x 4 black and white blocks spell ``number``, below 65536."""
+    """Draw an (H, W, 3) picture whose 4 x 4 black and white blocks show ``number``, below 65536."""
     height, width = hw
     bits = np.array([(number >> k) & 1 for k in range(_GRID * _GRID)]).reshape(_GRID, _GRID)
     rows = np.arange(height) * _GRID // height
@@ -35,7 +35,7 @@ def number_frame(number: int, *, hw: tuple[int, int] = (64, 64)) -> Image:
 
 
 def read_number(image: Image) -> int:
-    """The number that ``number_frame`` spelled, whatever compression did to the picture."""
+    """Read the number that ``number_frame`` drew; tolerates compression."""
     height, width = image.shape[:2]
     number = 0
     for k in range(_GRID * _GRID):
@@ -94,7 +94,7 @@ def write_video(
 
 
 def number_video(path: Path, count: int, **options: object) -> Path:
-    """A video of the numbers 0 to ``count`` - 1; options as ``write_video`` has them."""
+    """Write a video of the numbers 0 to ``count`` - 1; options as in ``write_video``."""
     images = [number_frame(number) for number in range(count)]
     return write_video(path, images, **options)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""A dataset to train on, written by hand: crops whose brightness says the label."""
+"""A hand-written dataset to train on: the brightness of a crop shows its label."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUBJECTS = {"train": 7, "val": 3, "test": 1}
 
 
 def draw(label: str, rng: np.random.Generator) -> list[bytes]:
-    """Four crops whose brightness says the label."""
+    """Draw four crops whose brightness shows the label."""
     crops = []
     for _ in range(SPEC.clip_len):
         image = rng.integers(0, 60, (32, 32, 3)).astype(np.uint8)
@@ -60,7 +60,7 @@ def clip_row(split: str, number: int, label: str, rng: np.random.Generator) -> d
 
 
 def write_dataset(root: Path) -> Path:
-    """Two parts; the crops of the test split are not even images."""
+    """Write the dataset in two parts; the crops of the test split are no images."""
     rng = np.random.default_rng(0)
     rows = [
         clip_row(split, number, label, rng)
@@ -81,9 +81,9 @@ def write_dataset(root: Path) -> Path:
 
 
 RECIPE = ("--epochs", "4", "--ema-decay", "0.9", "--mixup", "0.3")
-"""With all that a checkpoint must bring back."""
+"""Flags that use everything a checkpoint must restore."""
 
 
 def run(dataset: Path | str, out: Path | str, *flags: str) -> int:
-    """Train on it, in this process."""
+    """Run jobs.train on the dataset in this process."""
     return train.main(["--dataset", str(dataset), "--out", str(out), *RECIPE, *flags])

@@ -1,6 +1,6 @@
-"""Ways to break a running build, and to see what became of it.
+"""Faults for a running job, and the state of its output afterwards.
 
-Processes are ended by id; a proxy before a server can be cut.
+Processes are killed by id; a proxy in front of a server can be cut.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from schemas.tables import DATASETS
 from tests.helpers.paths import ROOT
 
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of no time: closing resets the connection."""
+"""SO_LINGER with 0 s: closing resets the connection."""
 NUM_VIDEOS = 12
 IDS = ("video_id", "track_id", "face_id", "clip_id")
 Tables = dict[str, list[dict[str, Any]]]
@@ -37,9 +37,9 @@ T = TypeVar("T")
 
 
 class Proxy:
-    """A TCP proxy on loopback before the server at ``url``; while it is cut, nothing gets through.
+    """A TCP proxy on loopback in front of the server at ``url``; while cut, it passes nothing.
 
-    Cutting resets what is open and refuses what is new, at the same port until it is mended.
+    ``cut`` resets open connections and refuses new ones; ``mend`` opens the same port again.
     """
 
     def __init__(self, url: str) -> None:
@@ -65,7 +65,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """Return the address for clients."""
         return f"http://127.0.0.1:{self._port}"
 
     def cut(self) -> None:
@@ -73,7 +73,7 @@ class Proxy:
         self._call(self._cut())
 
     def mend(self) -> None:
-        """Let everything through."""
+        """Pass all connections again."""
         self._call(self._listen())
 
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
@@ -91,7 +91,7 @@ class Proxy:
             reset(writer)
 
     async def _rest(self) -> None:
-        """Wait for what still runs on the loop."""
+        """Wait for the tasks that still run on the loop."""
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)
 
@@ -114,7 +114,7 @@ class Proxy:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """End one connection as a dead machine would, without a farewell."""
+    """Reset one connection, as a machine that died would."""
     sock = writer.get_extra_info("socket")
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -134,7 +134,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 class Job:
     """A job in a process of its own, with its own local Ray; killed as a whole at the end.
 
-    Every process of the job is in one session, which tells them from all others.
+    All processes of the job are in one session, so that they can be listed.
     """
 
     def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
@@ -160,14 +160,14 @@ class Job:
 
     @property
     def log(self) -> str:
-        """What it printed."""
+        """Return the output so far."""
         return self._log.read_text()
 
     def wait(self, timeout_s: float = 300.0) -> int:
-        """Its exit code.
+        """Wait and return the exit code.
 
         Raises:
-            AssertionError: if it has not ended in time; with what it printed.
+            AssertionError: if the job still runs after ``timeout_s``; the message holds its output.
         """
         try:
             return self.process.wait(timeout_s)
@@ -175,19 +175,19 @@ class Job:
             raise AssertionError(f"still running after {timeout_s} s: {self.log}") from None
 
     def processes(self) -> list[psutil.Process]:
-        """All that it consists of, children of children included, whoever their parent is now."""
+        """Return all processes of the job, descendants included, also those with a new parent."""
         return [p for p in psutil.process_iter() if session_of(p.pid) == self.process.pid]
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that build."""
+        """Return the worker processes."""
         return [p for p in self.processes() if "MapWorker" in command(p)]
 
     def raylets(self) -> list[psutil.Process]:
-        """Ray's process per node."""
+        """Return Ray's raylet process of each node."""
         return [p for p in self.processes() if command(p).split(" ")[0].endswith("/raylet")]
 
     def end(self) -> None:
-        """Kill what is left of it, and see it gone."""
+        """Kill the remaining processes and wait until they are gone."""
         deadline = time.monotonic() + 10
         while left := [p for p in self.processes() if command(p)]:
             for process in left:
@@ -201,7 +201,7 @@ class Job:
 
 
 def session_of(pid: int) -> int | None:
-    """The session of a process; None if it has gone."""
+    """Return the session id of a process; None if the process has ended."""
     try:
         return os.getsid(pid)
     except ProcessLookupError:
@@ -209,7 +209,7 @@ def session_of(pid: int) -> int | None:
 
 
 def command(process: psutil.Process) -> str:
-    """Its command line; empty if it has gone."""
+    """Return the command line of a process; empty if the process has ended."""
     try:
         return " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -217,12 +217,12 @@ def command(process: psutil.Process) -> str:
 
 
 def kill(process: psutil.Process) -> None:
-    """SIGKILL by id."""
+    """Send SIGKILL to a process id."""
     process.send_signal(signal.SIGKILL)
 
 
 def kill_one(running: Job, find: Callable[[], list[psutil.Process]]) -> None:
-    """Kill the first of what is found; a job that ends before there is one was not hurt."""
+    """Kill the first process that ``find`` returns; do nothing if the job ended before."""
     found = wait_for(lambda: find() or running.process.poll() is not None)
     if isinstance(found, list):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -230,7 +230,7 @@ def kill_one(running: Job, find: Callable[[], list[psutil.Process]]) -> None:
 
 
 def wait_for(found: Callable[[], T], *, timeout_s: float = 180.0) -> T:
-    """Ask again until the answer is something.
+    """Call repeatedly until the result is not empty.
 
     Raises:
         AssertionError: if it is not in time.
@@ -243,7 +243,7 @@ def wait_for(found: Callable[[], T], *, timeout_s: float = 180.0) -> T:
 
 
 def write_archive(corpus: Path, root: Path) -> Path:
-    """The six videos of the fixture ``corpus`` under two names each, and their label table."""
+    """Write the fixture ``corpus``'s six videos under two names each, and a label table."""
     table = (corpus / "labels.csv").read_text().splitlines()
     lines = [table[0]]
     for copy in range(2):
@@ -254,7 +254,7 @@ def write_archive(corpus: Path, root: Path) -> Path:
 
 
 def build_arguments(archive: str, out: str, *options: str) -> list[str]:
-    """Of the build job: a shard per video, and a detector that needs no weights."""
+    """Return flags of the build job: one shard per video, and a detector without weights."""
     return [
         "--videos", archive, "--labels", f"{archive}/labels.csv", "--out", out,
         "--detector", "dlib", "--shard-minutes", "0.02", *options,
@@ -262,13 +262,13 @@ def build_arguments(archive: str, out: str, *options: str) -> list[str]:
 
 
 def done_shards(out: str) -> list[str]:
-    """Shards with a ledger entry."""
+    """Return the shards that have a ledger entry."""
     files = storage.list_files(f"{out}/_ledger/done")
     return [file.uri.rsplit("/", 1)[-1].removesuffix(".json") for file in files]
 
 
 def read_dataset(out: str, names: Iterable[str] = DATASETS) -> Tables:
-    """Every row of the tables, in an order of their own, with a video's uri as its id.
+    """Return every row of the tables in a fixed order, with the uri as video id.
 
     So that two storages compare, ``etag`` is left out; everything else is kept.
     """

@@ -1,4 +1,4 @@
-"""A job is broken at some moment, and called again until it is whole."""
+"""Break a running job at a chosen moment, then run it again until it is complete."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CUT_S, BLINK_S = 10.0, 3.0
 
 
 def parts(out: str, shards: list[str]) -> dict[str, str]:
-    """The version (time of change, ETag) of every part and entry of ``shards``."""
-    found = {}
+    """Return the version (modification time or ETag) of every part and entry of ``shards``."""
+    versions = {}
     for file in storage.list_files(out):
         kept = "/part-" in file.uri or "/_ledger/done/" in file.uri
         if kept and any(shard in file.uri for shard in shards):
-            found[file.uri] = file.version
-    return found
+            versions[file.uri] = file.version
+    return versions
 
 
 def attempts(out: str) -> list[str]:
-    """The marks of shards that workers have taken in hand."""
+    """Return the marks of shards that workers have started."""
     return [file.uri for file in storage.list_files(storage.join(out, "_ledger", "attempts"))]
 
 
@@ -65,20 +65,19 @@ def hurt(
     proxy: Proxy | None = None,
     begun: bool = False,
 ) -> int:
-    """Break a run some time after its ``after``-th shard; run again until it is whole.
-
-    With ``begun`` also not before a worker has a shard in hand.
+    """Break a run after ``after`` finished shards; run again until the output is complete.
 
     Args:
-        start: begins the job, with the address of its storage or None.
+        start: starts the job, with the address of its storage or None.
         out: its output.
         fault: one of ``FAULTS``.
-        after: shards that are done before.
-        wait_s: time that passes then.
-        proxy: before the storage.
+        after: finished shards before the fault.
+        wait_s: seconds between then and the fault.
+        proxy: in front of the storage.
+        begun: wait also until a worker has started a shard.
 
     Returns:
-        The runs that it took. Every later run finds what the runs before finished, and leaves it.
+        The number of runs. Later runs must leave finished parts as they are.
     """
     endpoint = proxy.url if proxy else None
     with start(endpoint) as running:

@@ -21,31 +21,31 @@ LIMITS = Limits(max_bytes=64 * 2**20, max_pixels=1920 * 1080, max_duration_s=600
 
 
 def flip(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
-    """1 to 400 bits anywhere."""
+    """Flip 1 to 400 bits anywhere."""
     for _n in range(rng.choice((1, 20, 400))):
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     return data
 
 
 def cut(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
-    """The end is missing."""
+    """Cut off the end."""
     return data[: rng.randrange(1, len(data))]
 
 
 def cut_head(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
-    """The beginning is missing."""
+    """Cut off the beginning."""
     return data[rng.randrange(1, len(data)) :]
 
 
 def splice(data: bytearray, rng: random.Random, other: bytes) -> bytearray:
-    """A piece of another video is put over some of this one, or between."""
+    """Overwrite or insert a piece of another video."""
     size = rng.randrange(1, min(len(data), len(other)))
     at, start = rng.randrange(len(data)), rng.randrange(len(other) - size + 1)
     return data[:at] + other[start : start + size] + data[at + rng.choice((0, size)) :]
 
 
 def head(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
-    """Bytes of the first or the last 4 KiB, where indexes and headers are."""
+    """Change bytes of the first or the last 4 KiB, where indexes and headers lie."""
     ends = min(4096, len(data))
     base = rng.choice((0, len(data) - ends))
     for _n in range(rng.choice((1, 8, 64))):
@@ -54,7 +54,7 @@ def head(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
 
 
 def zero(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
-    """A range of zeros, as a disk leaves it."""
+    """Set a range to zero, as a failing disk does."""
     at = rng.randrange(len(data))
     size = min(rng.choice((16, 512, 4096, 65_536)), len(data) - at)
     data[at : at + size] = bytes(size)
@@ -62,12 +62,12 @@ def zero(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
 
 
 def append(data: bytearray, rng: random.Random, other: bytes) -> bytearray:
-    """Noise or another video behind the end."""
+    """Append noise or another video."""
     return data + (rng.randbytes(rng.randrange(1, 50_000)) if rng.random() < 0.5 else other)
 
 
 def drop(data: bytearray, rng: random.Random, _: bytes) -> bytearray:
-    """A range is missing in the middle."""
+    """Remove a range in the middle."""
     at = rng.randrange(len(data))
     del data[at : at + rng.randrange(1, 20_000)]
     return data
@@ -79,7 +79,7 @@ KINDS: tuple[Callable[[bytearray, random.Random, bytes], bytearray], ...] = (
 
 
 def mutate(paths: list[Path], *, seed: int, number: int) -> tuple[str, Path, bytes]:
-    """Mutation ``number`` of ``seed``: what was done, to which video, and the bytes."""
+    """Return mutation ``number`` of ``seed``: its name, the video's name, and the bytes."""
     rng = random.Random(f"{seed}/{number}")
     path, other = rng.choice(paths), rng.choice(paths)
     kind = KINDS[number % len(KINDS)]
@@ -88,7 +88,7 @@ def mutate(paths: list[Path], *, seed: int, number: int) -> tuple[str, Path, byt
 
 
 def read(path: Path, *, start: int) -> str:
-    """Everything that a job reads of a video: its frames, or the reason why not."""
+    """Read a video as a job does; return its frames, or the reason of the refusal."""
     count = 0
     try:
         probe(path, LIMITS)
@@ -104,7 +104,7 @@ def read(path: Path, *, start: int) -> str:
 
 
 def say(line: str) -> None:
-    """Print at once: the reader wants the last words of a process that dies."""
+    """Print and flush: the reader needs the last line of a process that dies."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -1,8 +1,9 @@
-"""Several Ray nodes on this machine, told on standard input what becomes of them.
+"""Several Ray nodes on this machine, controlled by lines on standard input.
 
     python -m tests.helpers.nodes
 
-Prints ``nodes: ADDRESS``; a line ``kill`` or ``add`` is done to a worker and then said again.
+Prints ``nodes: ADDRESS``. A line ``kill`` or ``add`` removes or adds a worker node, and is printed
+again when that is done.
 """
 
 import sys
@@ -13,7 +14,7 @@ STORE_BYTES = 100 * 2**20
 
 
 def main() -> None:
-    """Serve until the end of input."""
+    """Run commands until the end of input."""
     head = {"num_cpus": 0, "object_store_memory": STORE_BYTES}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     workers = [cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES) for _ in range(2)]
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 def say(text: str) -> None:
-    """Print for the test to read."""
+    """Print one line and flush."""
     sys.stdout.write(f"nodes: {text}\n")
     sys.stdout.flush()
 

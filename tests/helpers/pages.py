@@ -1,4 +1,4 @@
-"""A page as a test reads it: its words, pictures and links, after the checks that hold for each."""
+"""HTML pages as tests read them: words, pictures and links, after the common checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Text, addresses and open tags of a page."""
+    """Parser that collects text, addresses and open tags of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Lines of an SVG close themselves."""
+        """Handle a tag that closes itself, as in SVG."""
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def parsed(html: str, *, scripts: bool = False) -> Page:
-    """The page, after the checks: closed tags, nothing from elsewhere, every picture described."""
+    """Parse a page and check: tags closed, no outside address, every picture described."""
     page = Page(html)
     assert page.open == []
     assert all(address.startswith(("data:image/", "data:video/mp4")) for address in page.addresses)

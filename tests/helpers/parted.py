@@ -1,4 +1,4 @@
-"""Tables written in as many parts and row groups as a test wants."""
+"""Tables written in a chosen number of parts and row groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this checkout lies, and the data for tests beside it."""
+"""Paths of this checkout and of the shared data beside it."""
 
 from __future__ import annotations
 

@@ -34,34 +34,34 @@ def repeat(table: str, **changed: object) -> Plant:
 
 
 def boxed(box: list[float]) -> Plant:
-    """The first face in another box, and its size with it."""
+    """Move the first face to another box, and change its size accordingly."""
     x0, y0, x1, y1 = [*box, 0.0][:4]
     side = max(0.1, (x1 - x0) * (y1 - y0)) ** 0.5
     return both(put("faces", "box", box), put("faces", "size_px", side))
 
 
 def at(pts_s: float, *, row: int = 0) -> Plant:
-    """A face and its frame at another time."""
+    """Move a face and its frame to another time."""
     return both(put("faces", "pts_s", pts_s, row=row), put("frames", "pts_s", pts_s, row=row))
 
 
 def at_index(number: int) -> Plant:
-    """The first face and its frame under another index."""
+    """Give the first face and its frame another index."""
     return both(put("faces", "frame_index", number), put("frames", "frame_index", number))
 
 
 def of_faces(track_id: int, plant: Plant) -> Plant:
-    """``plant``, and all faces on that track."""
+    """Apply ``plant`` and put all faces on that track."""
     return both(plant, *[put("faces", "track_id", track_id, row=row) for row in range(3)])
 
 
 def copied_faces(rows: Rows) -> None:
-    """The faces again, in a video that is not there."""
+    """Repeat the faces under a video that does not exist."""
     rows["faces"] += [dict(row) | {"video_id": "v9"} for row in rows["faces"]]
 
 
 def early(rows: Rows) -> None:
-    """A clip and its track that start before the video."""
+    """Start a clip and its track before the video."""
     rows["clips"][0]["start_s"] = rows["tracks"][0]["start_s"] = -0.1
 
 

@@ -1,4 +1,4 @@
-"""Free ports on loopback for the servers that tests start."""
+"""Free ports on loopback for servers of tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 
 def free_ports(count: int) -> list[int]:
-    """``count`` different ports that nobody listens on."""
+    """Return ``count`` different free ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:
@@ -15,5 +15,5 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_port() -> int:
-    """One port that nobody listens on."""
+    """Return one free port."""
     return free_ports(1)[0]

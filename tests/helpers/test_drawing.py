@@ -1,4 +1,4 @@
-"""The videos that other tests rest on say what they are meant to say."""
+"""Checks of the drawn videos that other tests use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos to draw in every codec and container, and what each sample of them must show."""
+"""Videos to draw in every codec and container, and the frame that each sample must show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OFFSET = [t + 3.0 for t in VARIABLE]
 
 @dataclass(frozen=True)
 class Case:
-    """A video to draw, and how far its container rounds times."""
+    """A video to draw, with the rounding of times by its container."""
 
     name: str
     suffix: str
@@ -131,7 +131,7 @@ def sampled(path: Path, fps: float, *, start: int = 0, stop: int | None = None) 
 
 
 def expected(pts_s: list[float], fps: float) -> list[tuple[int, int]]:
-    """(sample, number of the frame shown then), each frame once; the last is shown for 0.04 s."""
+    """Return (sample, number of the frame shown), each frame once; the last lasts 0.04 s."""
     found: list[tuple[int, int]] = []
     k = 0
     while pts_s[0] + k / fps < pts_s[-1] + 0.04 - 1e-6:

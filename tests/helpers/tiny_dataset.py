@@ -1,4 +1,4 @@
-"""A dataset small enough to write by hand: two videos, their frames, faces, tracks and clips."""
+"""A hand-written dataset: two videos, their frames, faces, tracks and clips."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CROP = bytes(cv2.imencode(".jpg", np.full((16, 16, 3), 90, np.uint8))[1])
 
 
 def clean() -> Rows:
-    """Two videos of two subjects in two splits, and a file that was not there."""
+    """Return the rows of two videos of two subjects in two splits, and of a missing file."""
     gone = {"video_id": None, "uri": "gone.mp4", "stage": "plan", "reason": "missing", "detail": ""}
     gone |= {"offset_s": None, "offset_bytes": None}
     return add(
@@ -43,7 +43,7 @@ def add(rows: Rows, *others: Rows) -> Rows:
 
 
 def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
-    """One video, its three frames with a face each, their track, and its clip."""
+    """Return the rows of one video: three frames with a face each, their track, and a clip."""
     rows: Rows = {name: [] for name in DATASETS}
     who = {"subject_id": subject_id, "label": label, "split": split}
     rows["videos"].append(
@@ -118,7 +118,7 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
 
 
 def embedding_of(name: str) -> list[float]:
-    """128 numbers of unit length; two names are some 1.4 apart."""
+    """Return 128 numbers of unit length; those of two names are about 1.4 apart."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     values = np.random.default_rng(seed).normal(size=128)
     return [float(value) for value in values / np.linalg.norm(values)]
@@ -129,7 +129,7 @@ def tables_of(rows: Rows) -> dict[str, pa.Table]:
 
 
 def plan_of(rows: Rows, *, shard_id: str = "0") -> pa.Table:
-    """The plan that asks for the videos that are there."""
+    """Write a plan that asks for the existing videos."""
     more = {"shard_id": shard_id, "num_chunks": 1}
     known = [name for name in MANIFEST.names if name not in more]
     planned = [{name: row[name] for name in known} | more for row in rows["videos"]]
@@ -137,7 +137,7 @@ def plan_of(rows: Rows, *, shard_id: str = "0") -> pa.Table:
 
 
 def write_dataset(uri: str, tables: dict[str, pa.Table], *, shard_id: str = "0") -> None:
-    """The files of a dataset before its validation, each table in one part."""
+    """Write the files of a dataset before its validation, each table in one part."""
     for name, table in tables.items():
         storage.write_table(storage.join(uri, name, f"part-{shard_id}.parquet"), table)
     config = {"labels": list(LABELS), "videos_root": "/v", "schema_version": SCHEMA_VERSION}
