@@ -1,1 +1,1 @@
-"""Shards of videos in, observations and clips out: the readers of building and scoring."""
+"""Readers of shards for building and scoring: videos in, observations and clips out."""

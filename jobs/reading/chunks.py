@@ -1,7 +1,7 @@
-"""Chunks of a long video: seen by different workers, kept aside, joined by one.
+"""Chunks of a long video: different workers observe them, one worker joins them.
 
-A chunk's observations are one Parquet file in ``_ledger/chunks``; its metadata hold what the
-decoding told. The file is written in one step, so a chunk whose file is there is done.
+The observations of a chunk are one Parquet file in ``_ledger/chunks``, with the facts of the
+decoding in its metadata. The file is written in one step: a chunk whose file exists is done.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ _GROUP_ROWS = 256
 
 
 def chunk_name(shard_id: str, number: int) -> str:
-    """Names one chunk of the long video that is a shard of its own."""
+    """Return the name of one chunk of a long video, which is a shard of its own."""
     return f"{shard_id}-{number:05d}"
 
 
 def chunk_uri(out: str, name: str) -> str:
-    """Where the observations of one chunk lie."""
+    """Return the address of the observations of one chunk."""
     return storage.join(out, "_ledger", "chunks", f"{name}.parquet")
 
 
 def chunk_uris(out: str, shard_id: str, num_chunks: int) -> list[str]:
-    """Where the chunks of a long video lie, in order."""
+    """Return the addresses of the chunks of a long video, in order."""
     return [chunk_uri(out, chunk_name(shard_id, k)) for k in range(num_chunks)]
 
 
 def forget_chunks(out: str, shard_id: str, num_chunks: int) -> None:
-    """Remove the chunks of a long video whose rows are stored; one chunk is none."""
+    """Remove the chunks of a long video whose rows are stored; a video of one chunk has none."""
     if num_chunks > 1:
         for uri in chunk_uris(out, shard_id, num_chunks):
             storage.remove(uri)
 
 
 def finished_chunks(out: str) -> set[str]:
-    """Names of the chunks whose file is there."""
+    """Return the names of the chunks whose file exists."""
     files = storage.list_files(storage.join(out, "_ledger", "chunks"), suffixes=(".parquet",))
     return {file.uri.rsplit("/", 1)[-1].removesuffix(".parquet") for file in files}
 
 
 def chunk_samples(number: int, *, num_chunks: int, samples: int) -> tuple[int, int | None]:
-    """First sample and the one after the last; the last chunk goes on to the end.
+    """Return the samples of one chunk, as [start, stop); the stop of the last chunk is None.
 
     >>> [chunk_samples(number, num_chunks=2, samples=2400) for number in (0, 1)]
     [(0, 2400), (2400, None)]
@@ -65,8 +65,10 @@ def chunk_samples(number: int, *, num_chunks: int, samples: int) -> tuple[int, i
     return number * samples, None if last else (number + 1) * samples
 
 
-def write_chunk(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dict[str, Any]:
-    """Write what is seen in one chunk; a break ends it, and is kept for the join.
+def write_chunk(uri: str, observations: Iterator[Observation], facts: VideoFacts) -> dict[str, Any]:
+    """Write the observations of one chunk.
+
+    A ``VideoError`` ends the chunk; it is stored, and raised again by ``join_chunks``.
 
     Returns:
         Counts: frames and faces.
@@ -79,7 +81,7 @@ def write_chunk(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dic
         with pq.ParquetWriter(path, CHUNKS, compression="zstd") as writer:
             broken: dict[str, object] | None = None
             try:
-                for observation in seen:
+                for observation in observations:
                     rows.append(_row(observation))
                     counts["frames"] += 1
                     counts["faces"] += len(observation.faces)
@@ -99,15 +101,15 @@ def write_chunk(uri: str, seen: Iterator[Observation], facts: VideoFacts) -> dic
 def join_chunks(
     uris: Sequence[str], summary: VideoSummary, walls_s: list[float]
 ) -> Iterator[Observation]:
-    """What was seen in a whole video.
+    """Yield the observations of a whole video.
 
     Args:
-        uris: of its chunks, in order.
-        summary: its ``facts`` are filled in.
-        walls_s: the seconds that each chunk took are added.
+        uris: addresses of its chunks, in order.
+        summary: receives ``facts``.
+        walls_s: receives the seconds that each chunk took.
 
     Raises:
-        VideoError: where a chunk broke, after what was seen before.
+        VideoError: if the decoding of a chunk broke off, after the observations before the break.
     """
     parts = []
     for uri in uris:
@@ -123,15 +125,15 @@ def join_chunks(
             raise VideoError(**decoding["broken"])
 
 
-def _row(seen: Observation) -> dict[str, object]:
+def _row(observation: Observation) -> dict[str, object]:
     return {
-        "frame_index": seen.frame_index,
-        "pts_s": seen.pts_s,
-        "brightness": seen.brightness,
-        "blur": seen.blur,
-        "signature_small": seen.signature.small,
-        "signature_counts": seen.signature.counts,
-        "faces": [asdict(face) for face in seen.faces],
+        "frame_index": observation.frame_index,
+        "pts_s": observation.pts_s,
+        "brightness": observation.brightness,
+        "blur": observation.blur,
+        "signature_small": observation.signature.small,
+        "signature_counts": observation.signature.counts,
+        "faces": [asdict(face) for face in observation.faces],
     }
 
 

@@ -1,9 +1,9 @@
-"""A first look at a video in another process, for shards whose worker died on the way.
+"""A first look at a video in a child process, for shards whose worker died.
 
     python -m jobs.reading.first_look SPEC.json [YUNET]
 
-Reads lines ``[path, start, stop]`` and answers each with a line once the samples were extracted. A
-file that ends this process, or keeps it for ever, costs a reject and not the job.
+The child reads lines ``[path, start, stop]`` and answers each with one line after it extracted the
+samples. A file that crashes or blocks the child becomes a reject; the job goes on.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from emotion.extract.spec import ExtractionSpec
 from emotion.video.decode import Limits, VideoFacts
 
 
-class Trial:
-    """The other process; started when first asked, and again after it ended."""
+class FirstLook:
+    """The child process; started at the first file, and again after it ended.
+
+    Attributes:
+        process: the running child; None before the first file and after an end.
+    """
 
     def __init__(self, spec: ExtractionSpec, yunet_model: bytes | None, *, limits: Limits) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="video-emotion-trial-")
+        self._folder = tempfile.TemporaryDirectory(prefix="video-emotion-first-look-")
         self._limits = limits
         folder = Path(self._folder.name)
         (folder / "spec.json").write_text(json.dumps(spec.to_json()))
@@ -37,7 +41,7 @@ class Trial:
             self._command.append(str(folder / "yunet"))
         self.process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Trial:
+    def __enter__(self) -> FirstLook:
         return self
 
     def __exit__(
@@ -47,14 +51,15 @@ class Trial:
         self._folder.cleanup()
 
     def look(self, path: Path, *, start: int = 0, stop: int | None = None) -> None:
-        """Extract the samples of a file in the other process.
+        """Extract samples [start, stop) of a file in the child process.
 
         Raises:
-            VideoError: crashed or timeout; whatever else is wrong with it, the caller meets itself.
+            VideoError: crashed or timeout. Other faults of the file are not reported: the caller
+                meets them when it reads the file itself.
         """
         process = self.process = self.process or self._start()
         if process.stdin is None or process.stdout is None:
-            raise RuntimeError("the trial process has no pipes")
+            raise RuntimeError("the child process has no pipes")
         try:
             process.stdin.write(json.dumps([str(path), start, stop]) + "\n")
             process.stdin.flush()
@@ -89,9 +94,9 @@ class Trial:
 
 
 def _line_within(process: subprocess.Popen[str], seconds: float) -> str | None:
-    """The next line of output, an empty one at its end, None when the time is over."""
+    """Return the next line of output, empty at its end; None after ``seconds`` without one."""
     if process.stdout is None:
-        raise RuntimeError("the trial process has no pipes")
+        raise RuntimeError("the child process has no pipes")
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         return process.stdout.readline() if selector.select(seconds) else None
@@ -106,8 +111,7 @@ def main() -> int:
         path, start, stop = json.loads(line)
         outcome = "read"
         try:
-            seen = extractor.observations(Path(path), facts=VideoFacts(), start=start, stop=stop)
-            for _ in seen:
+            for _ in extractor.observations(Path(path), facts=VideoFacts(), start=start, stop=stop):
                 pass
         except VideoError as err:
             outcome = err.reason

@@ -1,4 +1,4 @@
-"""Reading one shard: its videos' rows as they come, or what is seen in a chunk of a long one."""
+"""The reader of one shard: rows of its videos, or observations of a chunk of a long video."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jobs.reading.chunks import (
     join_chunks,
     write_chunk,
 )
-from jobs.reading.first_look import Trial
+from jobs.reading.first_look import FirstLook
 from jobs.reading.videos import content_sha256, fetched, opened
 
 _HUNG_EXIT_CODE = 86
@@ -32,15 +32,15 @@ _HUNG_EXIT_CODE = 86
 
 @dataclass(frozen=True)
 class Reading:
-    """What every worker is told that reads videos.
+    """Settings of every worker that reads videos.
 
     Attributes:
         root: the archive.
-        out: the output, whose ledger keeps chunks and attempts.
-        spec: what is extracted, and how.
-        limits: what one video, or one chunk of it, may cost.
-        keep_partial: whether what decoded before a break is kept.
-        chunk_s: length of a chunk.
+        out: the output; its ledger holds chunks and attempts.
+        spec: the extraction spec.
+        limits: limits on one video, or on one chunk of it.
+        keep_partial: True keeps the part of a video before a break; False rejects the video.
+        chunk_s: length of a chunk in seconds.
     """
 
     root: str
@@ -57,8 +57,14 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Found:
-    """One row of a video, not final before the video's end."""
+class TableRow:
+    """One row of a video; it counts only if the video's ``End`` has no error.
+
+    Attributes:
+        video: the video's row of the plan.
+        table: name of the row's table.
+        row: the row, without the columns of the label table.
+    """
 
     video: Row
     table: Table
@@ -67,13 +73,13 @@ class Found:
 
 @dataclass(frozen=True)
 class End:
-    """A video's end.
+    """The end of a video.
 
     Attributes:
-        video: as planned.
-        summary: counts; its ``broken`` tells of a break that was lived with.
-        content_sha256: of its bytes; empty where it was left out.
-        error: why it is left out, with every row before; None: it was read.
+        video: the video's row of the plan.
+        summary: counts; ``broken`` is a break after which the part before it was kept.
+        content_sha256: SHA-256 of its bytes; empty if the video is rejected.
+        error: the reason to reject the video and its rows; None if it was read.
         walls_s: seconds that other workers took for its chunks.
     """
 
@@ -85,7 +91,7 @@ class End:
 
 
 class ShardReader:
-    """Reads shards and chunks; one per worker."""
+    """Reader of shards and chunks; a worker has one."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._reading, self._yunet = reading, yunet_model
@@ -96,85 +102,95 @@ class ShardReader:
             keep_partial=reading.keep_partial,
         )
 
-    def shard(self, ref: ShardRef) -> Iterator[Found | End]:
-        """The rows of each video of a shard, then its end; videos in order of plan."""
-        with self._attempt(ref.shard_id) as trial:
+    def shard(self, ref: ShardRef) -> Iterator[TableRow | End]:
+        """Yield the rows of each video of a shard, then its end, in the order of the plan."""
+        with self._attempt(ref.shard_id) as first_look:
             for video in read_shard(ref):
                 summary = VideoSummary()
                 try:
                     if ref.num_chunks == 1:
-                        yield from self._whole(video, summary, trial)
+                        yield from self._whole(video, summary, first_look)
                     else:
                         yield from self._joined(video, summary, ref)
                 except VideoError as err:
                     yield End(video, summary, error=err)
 
     def chunk(self, ref: ShardRef, number: int) -> dict[str, int]:
-        """See one chunk of a long video, and keep that for the join; returns counts."""
+        """Observe one chunk of a long video and store it for the join; returns counts."""
         rows = read_shard(ref)
         if not rows:
             return {}
         name, out = chunk_name(ref.shard_id, number), self._reading.out
         span = chunk_samples(number, num_chunks=ref.num_chunks, samples=self._reading.chunk_samples)
         facts = VideoFacts()
-        with self._attempt(name) as trial:
-            seen = self._seen(rows[0], span, facts, trial)
-            return write_chunk(chunk_uri(out, name), seen, facts)
+        with self._attempt(name) as first_look:
+            observations = self._observed(rows[0], span, facts, first_look)
+            return write_chunk(chunk_uri(out, name), observations, facts)
 
-    def _seen(
-        self, video: Row, span: tuple[int, int | None], facts: VideoFacts, trial: Trial | None
+    def _observed(
+        self,
+        video: Row,
+        span: tuple[int, int | None],
+        facts: VideoFacts,
+        first_look: FirstLook | None,
     ) -> Iterator[Observation]:
-        """What is seen in some samples of a video.
+        """Yield the observations of some samples of a video.
 
         Raises:
             VideoError: if the video, or this part of it, cannot be used.
         """
         start, stop = span
-        if trial is not None:
+        if first_look is not None:
             with fetched(video, self._reading.root) as path:
-                trial.look(path, start=start, stop=stop)
+                first_look.look(path, start=start, stop=stop)
         with opened(video, self._reading.root) as source, self._watched():
             yield from self._extractor.observations(source, facts=facts, start=start, stop=stop)
 
     def _whole(
-        self, video: Row, summary: VideoSummary, trial: Trial | None
-    ) -> Iterator[Found | End]:
+        self, video: Row, summary: VideoSummary, first_look: FirstLook | None
+    ) -> Iterator[TableRow | End]:
         video_id = str(video["video_id"])
         with fetched(video, self._reading.root) as path, self._watched():
-            if trial is not None:
-                trial.look(path)
+            if first_look is not None:
+                first_look.look(path)
             for table, row in self._extractor.rows(path, video_id=video_id, summary=summary):
-                yield Found(video, table, row)
+                yield TableRow(video, table, row)
             yield End(video, summary, storage.sha256(str(path)))
 
-    def _joined(self, video: Row, summary: VideoSummary, ref: ShardRef) -> Iterator[Found | End]:
-        """Walk through what the chunks' workers saw."""
+    def _joined(self, video: Row, summary: VideoSummary, ref: ShardRef) -> Iterator[TableRow | End]:
+        """Yield the rows of a long video, from the observations of its chunks."""
         walls_s: list[float] = []
         uris = chunk_uris(self._reading.out, ref.shard_id, ref.num_chunks)
-        seen = join_chunks(uris, summary, walls_s)
+        observations = join_chunks(uris, summary, walls_s)
         if self._reading.keep_partial:
-            seen = until_broken(seen, summary)
-        rows = self._extractor.walk(seen, video_id=str(video["video_id"]), summary=summary)
+            observations = until_broken(observations, summary)
+        rows = self._extractor.walk(observations, video_id=str(video["video_id"]), summary=summary)
         for table, row in rows:
-            yield Found(video, table, row)
+            yield TableRow(video, table, row)
         sha256 = content_sha256(video, self._reading.root)
         yield End(video, summary, sha256, walls_s=sum(walls_s))
 
     @contextlib.contextmanager
-    def _attempt(self, name: str) -> Iterator[Trial | None]:
-        """Leave a mark while ``name`` is being done; where one was left, look carefully first."""
+    def _attempt(self, name: str) -> Iterator[FirstLook | None]:
+        """Mark the ledger while ``name`` is being read.
+
+        A mark from before means that a worker died: then a ``FirstLook`` is yielded, to try each
+        video in a child process first; else None.
+        """
         mark = storage.join(self._reading.out, "_ledger", "attempts", name)
         with contextlib.ExitStack() as stack:
-            trial = None
+            first_look = None
             if not storage.create_bytes(mark, b""):
                 reading = self._reading
-                trial = stack.enter_context(Trial(reading.spec, self._yunet, limits=reading.limits))
-            yield trial
+                first_look = stack.enter_context(
+                    FirstLook(reading.spec, self._yunet, limits=reading.limits)
+                )
+            yield first_look
         storage.remove(mark)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        """End the process if the decoder never comes back; the next attempt looks carefully."""
+        """End the process if the decoder blocks; the next attempt begins with a first look."""
         after_s = 1.5 * self._reading.limits.max_wall_s + 30
         timer = threading.Timer(after_s, os._exit, (_HUNG_EXIT_CODE,))
         timer.daemon = True

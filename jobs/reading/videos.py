@@ -1,4 +1,4 @@
-"""One video as the jobs see it: fetched from storage, and its row in ``videos``."""
+"""One video of an archive: its bytes from storage, and its rows in ``videos`` and ``rejects``."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ READ_AHEAD_BYTES = 4 * 2**20
 
 @contextlib.contextmanager
 def fetched(video: Row, root: str) -> Iterator[Path]:
-    """The video as a local file for the length of the block.
+    """Yield the video as a local file, which exists during the block.
 
-    An unexpected error in the block is a bug: it is let through with the uri noted on it.
+    An unexpected exception of the block is a bug: it is raised with a note that holds the uri.
 
     Args:
-        video: a planned video: uri, size_bytes, etag.
+        video: a row of the plan: uri, size_bytes, etag.
         root: the archive.
 
     Raises:
-        VideoError: missing, changed or storage_error, if its bytes cannot be had.
+        VideoError: missing, changed or storage_error, if its bytes cannot be read.
     """
-    with _had(video, root, storage.local_copy) as path:
+    with _located(video, root, storage.local_copy) as path:
         yield path
 
 
 @contextlib.contextmanager
 def opened(video: Row, root: str) -> Iterator[Source]:
-    """As ``fetched``, but of a remote video only what is read of it is fetched."""
-    with _had(video, root, _open) as source:
+    """Yield the video as ``fetched`` does; of a remote file, fetch only the parts that are read."""
+    with _located(video, root, _open) as source:
         yield source
 
 
@@ -49,7 +49,7 @@ def _open(uri: str) -> AbstractContextManager[Source]:
 
 
 @contextlib.contextmanager
-def _had(
+def _located(
     video: Row, root: str, get: Callable[[str], AbstractContextManager[SourceT]]
 ) -> Iterator[SourceT]:
     uri = storage.join(root, str(video["uri"]))
@@ -62,7 +62,7 @@ def _had(
 
 
 def content_sha256(video: Row, root: str) -> str:
-    """Hex SHA-256 of the video's bytes, streamed; raises as ``fetched``."""
+    """Return the hex SHA-256 of the video's bytes, read block by block; raises as ``fetched``."""
     uri = storage.join(root, str(video["uri"]))
     with _storage_errors(uri):
         _check_version(video, uri)
@@ -73,7 +73,7 @@ def _check_version(video: Row, uri: str) -> None:
     now = storage.stat(uri)
     if (now.size_bytes, now.version) != (video["size_bytes"], video["etag"]):
         detail = f"{now.size_bytes} bytes of version {now.version}, planned were "
-        detail += f"{video['size_bytes']} of {video['etag']}; run again to take it as it is"
+        detail += f"{video['size_bytes']} of {video['etag']}; run again to use the new version"
         raise VideoError("changed", detail)
 
 
@@ -99,7 +99,7 @@ def _noted(uri: str) -> Iterator[None]:
 
 
 def video_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
-    """What the manifest knows and what the decoding told, as a row of ``videos``."""
+    """Return a row of ``videos``: the plan's columns and the facts of the decoding."""
     facts = summary.facts
     of_plan = ("shard_id", "duration_s", "num_chunks")
     return {name: value for name, value in video.items() if name not in of_plan} | {
@@ -120,7 +120,7 @@ def video_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
 
 
 def reject_row(video: Row, err: VideoError) -> Row:
-    """A video that cannot be used, as a row of ``rejects``."""
+    """Return a row of ``rejects`` for a video that cannot be used."""
     row = reject(
         str(video["uri"]), err.reason, err.detail, stage="decode", video=str(video["video_id"])
     )

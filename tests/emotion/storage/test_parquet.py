@@ -24,9 +24,16 @@ def clips(num_rows: int, *, crop_bytes: int = 8) -> pa.Table:
     return pa.table(
         {
             "clip_id": [f"v/{k}" for k in range(num_rows)],
-            "crops": [[rng.bytes(crop_bytes)] * 2 for _ in range(num_rows)],
+            "crops": [[rng.bytes(crop_bytes) for _ in range(2)] for _ in range(num_rows)],
             "label": ["happy" if k % 3 else "sad" for k in range(num_rows)],
-        }
+        },
+        schema=pa.schema(
+            [
+                ("clip_id", pa.string()),
+                ("crops", pa.list_(pa.binary())),
+                ("label", pa.string()),
+            ]
+        ),
     )
 
 

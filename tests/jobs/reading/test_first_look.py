@@ -15,7 +15,7 @@ from emotion.errors import VideoError
 from emotion.extract.detect import spec_for
 from emotion.video.decode import Limits
 from jobs.build_dataset import main
-from jobs.reading.first_look import Trial
+from jobs.reading.first_look import FirstLook
 from tests.helpers.drawing import number_frame, write_video
 from tests.helpers.faults import Job, build_arguments, command, kill_one, wait_for
 
@@ -27,7 +27,7 @@ def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path
     with Job(["jobs.build_dataset", *arguments]) as running:
         wait_for(lambda: list(out.glob("_ledger/attempts/*")))
         kill_one(running, running.workers)
-        kill_one(running, lambda: [p for p in running.processes() if "_trial" in command(p)])
+        kill_one(running, lambda: [p for p in running.processes() if "first_look" in command(p)])
         assert running.wait() == 0, running.log
     rejects = storage.read_tables(f"{out}/rejects").to_pylist()
     assert [(r["uri"], r["reason"]) for r in rejects] == [("videos/s0/happy.mp4", "crashed")]
@@ -42,7 +42,7 @@ def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path
 
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video that takes far longer to read than anybody waits for here."""
+    """A video that takes far longer to read than the limits of these tests."""
     folder = tmp_path_factory.mktemp("endless")
     short = write_video(folder / "short.mp4", [number_frame(0, hw=(720, 1280))] * 64, fps=8)
     return repeat(short, folder / "endless.mp4", seconds=1200)
@@ -65,29 +65,29 @@ def test_a_video_that_takes_too_long_costs_itself(
     assert sorted(r["uri"] for r in videos) == ["happy.mp4", "surprise.mp4"]
 
 
-def test_a_trial_outlives_what_it_looks_at(corpus: Path, tmp_path: Path, endless: Path) -> None:
+def test_a_first_look_outlives_the_files(corpus: Path, tmp_path: Path, endless: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     good = corpus / "videos/s0/happy.mp4"
-    with Trial(spec_for("dlib"), None, limits=Limits(max_wall_s=60)) as trial:
-        trial.look(tmp_path / "text.mp4")  # whatever is wrong with it, it can be looked at
-        trial.look(good)
-        first = trial.process
+    with FirstLook(spec_for("dlib"), None, limits=Limits(max_wall_s=60)) as first_look:
+        first_look.look(tmp_path / "text.mp4")  # any other fault of the file is not reported
+        first_look.look(good)
+        first = first_look.process
         assert first is not None
         threading.Timer(0.5, first.kill).start()
         with pytest.raises(VideoError, match="exit code -9") as caught:
-            trial.look(endless)
+            first_look.look(endless)
         assert caught.value.reason == "crashed"
-        trial.look(good, start=0, stop=4)
-        second = trial.process
+        first_look.look(good, start=0, stop=4)
+        second = first_look.process
         assert second is not None
     assert second.poll() is not None  # ended with the block
 
 
-def test_a_trial_of_an_endless_file_ends_in_time(endless: Path) -> None:
-    with Trial(spec_for("dlib"), None, limits=Limits(max_wall_s=1)) as trial:
+def test_a_first_look_at_an_endless_file_ends_in_time(endless: Path) -> None:
+    with FirstLook(spec_for("dlib"), None, limits=Limits(max_wall_s=1)) as first_look:
         began = time.monotonic()
         with pytest.raises(VideoError, match="limit of 1 s") as caught:
-            trial.look(endless)
-        assert trial.process is None
+            first_look.look(endless)
+        assert first_look.process is None
         assert 1 <= time.monotonic() - began < 10
     assert caught.value.reason == "timeout"
