@@ -1,4 +1,4 @@
-"""Arrow schemas of every stored table, and ``conform``, which runs last before every write.
+"""Arrow schemas of the stored tables, and ``conform``, the last step before every write.
 
 Boxes are xyxy pixels of the upright frame, times seconds of presentation time from the first
 frame, images JPEG bytes, landmarks ten floats x0 y0 ... x4 y4. Lists hold plain numbers, so that
@@ -28,7 +28,7 @@ MANIFEST = pa.schema(
     [
         ("shard_id", pa.string()),
         ("video_id", pa.string()),
-        ("uri", pa.string()),  # relative to the archive's root when it lies below it
+        ("uri", pa.string()),  # relative to the archive's root if it is below it
         ("size_bytes", pa.int64()),
         ("etag", pa.string()),  # the object's ETag, or the modification time in ns
         ("subject_id", pa.string()),
@@ -36,11 +36,11 @@ MANIFEST = pa.schema(
         ("corpus", pa.string()),
         ("split", pa.string()),
         ("fold", pa.string()),
-        ("duration_s", pa.float64()),  # by the header, else guessed from the size
-        ("num_chunks", pa.int32()),  # parts that different workers read; 1: one reads it all
+        ("duration_s", pa.float64()),  # by the header, else estimated from the size
+        ("num_chunks", pa.int32()),  # chunks for different workers; 1: one worker reads it all
     ]
 )
-"""What is known of a video before it is read; label-table columns follow as strings."""
+"""Facts of a video before it is read; label-table columns follow as strings."""
 
 CHUNKS = pa.schema(
     [
@@ -69,7 +69,7 @@ CHUNKS = pa.schema(
         ),
     ]
 )
-"""What was seen in one chunk of a long video; lies in ``_ledger/chunks`` until it is joined."""
+"""Observations of one chunk of a long video; in ``_ledger/chunks`` until they are joined."""
 
 VIDEOS = pa.schema(
     [
@@ -93,8 +93,8 @@ VIDEOS = pa.schema(
         ("num_tracks", pa.int32()),
         ("num_identities", pa.int32()),
         ("num_clips", pa.int32()),
-        ("complete", pa.bool_()),  # false: decoding broke off, and what came before was kept
-        ("reason", pa.string()),  # why there is no clip: no_face, short_tracks; else null
+        ("complete", pa.bool_()),  # false: decoding broke off; the part before the break is kept
+        ("reason", pa.string()),  # null, or the reason for no clip: no_face, short_tracks
     ]
 )
 
@@ -105,7 +105,7 @@ FRAMES = pa.schema(
         ("pts_s", pa.float64()),
         ("num_faces", pa.int32()),
         ("brightness", pa.float32()),  # mean luma, 0 to 255
-        ("blur", pa.float32()),  # variance of the Laplacian; small is blurred
+        ("blur", pa.float32()),  # variance of the Laplacian; a low value means blurred
     ]
 )
 
@@ -156,9 +156,9 @@ CLIPS = pa.schema(
         ("fold", pa.string()),
         ("start_s", pa.float64()),
         ("stop_s", pa.float64()),  # half-open
-        ("pts_s", TIMES),  # of the frame that each crop shows; repeats where a face was missing
+        ("pts_s", TIMES),  # of each crop's frame; repeated for a sample without the face
         ("box", FLOATS),  # mean over the clip
-        ("num_faces", pa.int32()),  # crops that are their own sample's face
+        ("num_faces", pa.int32()),  # crops that show the face of their own sample
         ("quality", pa.float32()),  # 0 to 1: share of own faces times mean detection score
         ("crops", pa.list_(pa.binary())),  # T JPEGs
     ]
@@ -171,8 +171,8 @@ REJECTS = pa.schema(
         ("stage", pa.string()),  # plan, decode
         ("reason", pa.string()),
         ("detail", pa.string()),
-        ("offset_s", pa.float64()),  # where it broke; null: unknown
-        ("offset_bytes", pa.int64()),  # of the last good packet; null: unknown
+        ("offset_s", pa.float64()),  # time of the break; null: unknown
+        ("offset_bytes", pa.int64()),  # position of the last good packet; null: unknown
     ]
 )
 
@@ -195,33 +195,31 @@ VIDEO_COLUMNS = {
 
 
 def with_columns(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    """``schema`` and further string columns, as the label table brings them."""
+    """Return ``schema`` with further string columns, those of the label table."""
     for name in names:
         schema = schema.append(pa.field(name, pa.string()))
     return schema
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give ``table`` exactly the columns, order and types of ``schema``.
+    """Return ``table`` with exactly the columns, order and types of ``schema``.
 
     Raises:
-        ValueError: on a missing or a surprise column.
+        ValueError: if a column is missing or is not in the schema.
         pyarrow.ArrowInvalid: if a value does not fit its type.
     """
     missing = [name for name in schema.names if name not in table.column_names]
-    surprise = [name for name in table.column_names if name not in schema.names]
-    if missing or surprise:
-        raise ValueError(
-            f"table lacks columns {missing} and has columns {surprise} that none names"
-        )
+    unknown = [name for name in table.column_names if name not in schema.names]
+    if missing or unknown:
+        raise ValueError(f"table lacks columns {missing} and has unknown columns {unknown}")
     return table.select(schema.names).cast(schema)
 
 
 def rows_table(rows: Sequence[dict[str, object]], schema: pa.Schema) -> pa.Table:
-    """Rows of plain Python values as a table of ``schema``; no rows give an empty table.
+    """Return rows of plain Python values as a table of ``schema``; no rows give an empty table.
 
     Raises:
-        ValueError: if a row has a surprise key or lacks one.
+        ValueError: if a row has an unknown key or lacks one.
     """
     for row in rows:
         if row.keys() != set(schema.names):

@@ -1,1 +1,1 @@
-"""Shards of videos in, parts of a dataset out."""
+"""The build of a dataset: shards of videos in, parts of its tables out."""

@@ -1,4 +1,4 @@
-"""What a build would do, how long it would take and how much it would write."""
+"""The dry run of a build: its plan, and an estimate of its time and size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from jobs.ledger.sql import batches, quoted
 from jobs.reading.videos import fetched
 
 TRIED_VIDEOS = 8
+"""Largest number of videos that are extracted for the estimate."""
 TRIED_S = 15.0
+"""Seconds after which no further video is extracted."""
 
 
 def print_estimate(
@@ -31,7 +33,7 @@ def print_estimate(
     *,
     address: str | None,
 ) -> None:
-    """Print the plan, and an estimate from extracting a few of its videos here."""
+    """Print the plan, and an estimate from the extraction of a few of its videos."""
     video_s = sum(ref.video_s for ref in refs)
     chunked = [ref for ref in refs if ref.num_chunks > 1]
     print(f"videos      {plan.num_videos:,}, {plan.size_bytes / 2**20:,.1f} MiB")
@@ -52,7 +54,7 @@ def print_estimate(
 
 
 def _try(plan: Plan, work: Work, yunet_model: bytes | None) -> tuple[float, float, int]:
-    """Extract some videos spread over the plan: video seconds, wall seconds, bytes of crops."""
+    """Extract videos spread over the plan; return video and wall seconds, and bytes of crops."""
     extractor = Extractor(work.reading.spec, yunet_model=yunet_model, limits=work.reading.limits)
     tried_s, wall_s, crop_bytes = 0.0, 0.0, 0
     for video in _spread(plan.manifest, TRIED_VIDEOS):
@@ -69,7 +71,7 @@ def _try(plan: Plan, work: Work, yunet_model: bytes | None) -> tuple[float, floa
                 wall_s += time.perf_counter() - began
                 tried_s += summary.facts.duration_s
         except VideoError:
-            continue  # the build will say what is wrong with it
+            continue  # the build reports the error
         if wall_s > TRIED_S:
             break
     return tried_s, wall_s, crop_bytes
@@ -80,7 +82,7 @@ def _num_bytes(clip: dict[str, Any]) -> int:
 
 
 def _spread(manifest: Path, count: int) -> list[dict[str, object]]:
-    """So many rows of the manifest, at equal distances."""
+    """Return ``count`` rows of the manifest at equal distances, or all if there are fewer."""
     sql = (
         "select * exclude (place, total) from (select *, row_number() over (order by uri) - 1 "
         f"place, count(*) over () total from read_parquet('{quoted(manifest)}')) "

@@ -1,4 +1,4 @@
-"""The pieces of work of a build: which there are, and doing them on Ray."""
+"""The items of work of a build, and their execution on Ray."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ Item = dict[str, Any]
 
 
 def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
-    """What is to do, in two rounds: shards, chunks and revisions; then joins of chunks."""
-    wanted, stale = to_do(refs, out)
-    seen = finished_chunks(out) if any(ref.num_chunks > 1 for ref in wanted) else set()
+    """Return the missing work in two rounds.
+
+    The first round holds shards, chunks and revisions, the second the joins of chunks.
+    """
+    missing, stale = to_do(refs, out)
+    done = finished_chunks(out) if any(ref.num_chunks > 1 for ref in missing) else set()
     first = [_item(ref, "revise") for ref in stale]
     joins: list[Item] = []
-    for ref in wanted:
+    for ref in missing:
         if ref.num_chunks == 1:
             first.append(_item(ref, "shard"))
         else:
             first += [
                 _item(ref, "chunk", number)
                 for number in range(ref.num_chunks)
-                if chunk_name(ref.shard_id, number) not in seen
+                if chunk_name(ref.shard_id, number) not in done
             ]
             joins.append(_item(ref, "shard"))
     return first, joins
@@ -46,7 +49,7 @@ def do_items(
     """Do both rounds, with progress in seconds of video.
 
     Raises:
-        EmotionError: if the storage fails for longer than it is waited for.
+        EmotionError: if the storage still fails after its retries.
     """
     total_s = sum(_item_s(item) for item in first)
     counts = dict.fromkeys(("videos", "faces", "rejects"), 0)
@@ -68,7 +71,7 @@ def _item_s(item: Item) -> float:
 
 
 def worked(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
-    """Items to their counts, lazily: a row per item; the actors write the parts."""
+    """Return the counts of each item, a row each, lazily; the actors write the parts."""
     workers = max(1, min(cluster.cluster_cpus(), len(items)))
     return from_items(list(items), override_num_blocks=len(items)).map(
         BuildWorker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here

@@ -1,4 +1,4 @@
-"""What a build worker does: a shard, a chunk of a long video, a join, or a revision."""
+"""The worker of a build: it does a shard, a chunk of a long video, a join, or a revision."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DATA_TABLES = ("frames", "faces", "tracks", "clips")
 
 @dataclass(frozen=True)
 class Work:
-    """What every worker of a build is told.
+    """Settings of every worker of a build.
 
     Attributes:
-        reading: the archive, the dataset, and how videos are read.
+        reading: the archive, the dataset, and the settings of its readers.
         extra_columns: further columns of ``videos``.
     """
 
@@ -34,7 +34,7 @@ class Work:
 
 
 class BuildWorker:
-    """Items of work to lines of progress; runs as an actor."""
+    """Actor that does items of work and returns their counts."""
 
     def __init__(self, work: Work, yunet_model: bytes | None) -> None:
         self._out = work.reading.out
@@ -43,9 +43,9 @@ class BuildWorker:
         self._schemas = DATASETS | {"videos": videos}
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Do one item; returns what to count: video_s, videos, faces, clips, rejects.
+        """Do one item; returns video_s, videos, faces, clips, rejects and fault.
 
-        ``fault`` is empty, or one line for a storage that failed; a bug is raised.
+        ``fault`` is empty, or the message of failing storage. A bug is raised.
         """
         with Fault() as fault:
             return self._do(item) | {"fault": ""}
@@ -66,7 +66,7 @@ class BuildWorker:
         return _progress(ref.video_s, counts)
 
     def _shard(self, ref: ShardRef) -> Entry:
-        """Write the parts of one shard, then its ledger entry."""
+        """Write the parts of one shard, then its ledger entry; returns the entry."""
         began = time.monotonic()
         reasons: Counter[str] = Counter()
         video_s, walls_s = 0.0, 0.0
@@ -97,7 +97,7 @@ class BuildWorker:
         return entry
 
     def _end(self, writer: ShardWriter, end: End) -> str:
-        """Close one video; returns why it, or a part of it, is left out."""
+        """End one video; returns the reason why it, or a part of it, is left out, or empty."""
         if end.error is None:
             writer.add("videos", video_row(end.video, end.content_sha256, end.summary))
         else:
@@ -110,6 +110,6 @@ class BuildWorker:
 
 
 def _progress(video_s: float, counts: dict[str, int]) -> dict[str, Any]:
-    """What one item adds to the count of work done."""
+    """Return the counts that one item adds to the progress."""
     names = ("videos", "faces", "clips", "rejects")
     return {"video_s": video_s} | {name: counts.get(name, 0) for name in names}

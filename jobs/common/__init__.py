@@ -1,1 +1,1 @@
-"""Command line, errors, cluster and progress: shared by every verb."""
+"""Command line, expected errors, cluster and progress: shared by all verbs."""

@@ -1,4 +1,4 @@
-"""Joining a Ray cluster, or starting one on this machine, the same way in every job."""
+"""Connection to a Ray cluster, or a local Ray, the same for every job."""
 
 from __future__ import annotations
 
@@ -18,35 +18,34 @@ WORKER_ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GX_ANALYTICS
 
 @contextlib.contextmanager
 def session(address: str | None) -> Iterator[None]:
-    """A Ray connection for the length of the block; left as it was found afterwards.
+    """Connect to Ray during the block; a connection that exists already is used and kept.
 
     Args:
         address: ``ray://...``, ``host:port`` or ``auto``; None takes RAY_ADDRESS (which
             ``ray job submit`` sets), else starts a local Ray that ends with the block.
 
     Raises:
-        InputError: if no cluster answers there.
+        InputError: if no cluster answers at the address.
     """
     if ray.is_initialized():  # an earlier step of the same process, such as the demo's
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # the workers' share of quiet_data
-    # The watcher would ask for a checkpoint before a node goes; there is one per epoch.
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # quiet_data, for the workers
+    # The watcher asks for a checkpoint before a node stops; each epoch writes one already.
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-    # Ray Train takes one report of an epoch at each look at its workers. It looks every 2 s, so
-    # that an epoch of half a second would take two and more.
+    # Ray Train takes one report of an epoch each time it polls its workers. Its default is 2 s,
+    # which would make an epoch of half a second last 2 s.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    # Ray says at every start that its own token protects the local cluster, which is as it should.
+    # Ray prints at every start that its own token protects the local cluster. This is no warning.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         ray.init(
             address=address,
             logging_level=logging.WARNING,
             include_dashboard=False if address == "local" else None,
-            # A job prints its own few lines, and errors come back as exceptions; what workers
-            # print is in Ray's session logs.
+            # Errors of workers come back as exceptions; their output is in Ray's session logs.
             log_to_driver=False,
         )
     except ConnectionError as err:
@@ -59,28 +58,30 @@ def session(address: str | None) -> Iterator[None]:
 
 
 def quiet_data() -> None:
-    """Turn Ray Data's own progress off: a job prints one bar of its own (common.progress)."""
+    """Turn off the progress bars of Ray Data; a job prints its own (common.progress)."""
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that it is off
+    logging.getLogger("ray.data._internal.progress").setLevel(
+        logging.ERROR
+    )  # it prints that the bars are off
 
 
 def cluster_cpus() -> int:
-    """Whole CPUs of the connected cluster; at least 1."""
+    """Return the number of whole CPUs of the connected cluster; at least 1."""
     return max(1, int(cluster_resources().get("CPU", 1)))
 
 
 def cluster_nodes() -> int:
-    """Machines of the connected cluster."""
+    """Return the number of machines of the connected cluster; at least 1."""
     return max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
 
 
 def cluster_gpus() -> int:
-    """GPUs of the connected cluster."""
+    """Return the number of GPUs of the connected cluster."""
     return int(cluster_resources().get("GPU", 0))
 
 
 def cluster_resources() -> dict[str, float]:
-    """What the connected cluster has, by Ray's names."""
+    """Return the resources of the connected cluster, by Ray's names."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return resources

@@ -1,4 +1,4 @@
-"""Command lines of all verbs: parsing into a frozen Config, and one-line errors."""
+"""Command lines of all verbs: a frozen Config of the arguments, and errors of one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Main(Protocol):
 Address = Annotated[str, "address"]
 """A local path or s3:// address in a Config; ``parse`` makes local ones absolute."""
 RENAMED = {"--segment-minutes": "--chunk-minutes"}
-"""Flags of earlier versions, and their names today."""
+"""Flags of earlier versions, and their present names."""
 
 
 def parse(
@@ -39,22 +39,22 @@ def parse(
 
     Args:
         config: a frozen dataclass, or a union of several, as tyro takes them.
-        argv: the arguments; None takes the process's own.
-        verb: name of the module behind ``python -m``, such as "jobs.train".
-        doc: heads ``--help``.
+        argv: the arguments; None takes those of the process.
+        verb: module after ``python -m``, such as "jobs.train".
+        doc: the text at the top of ``--help``.
 
     Raises:
-        InputError: on a value that the Config refuses, or a flag that was renamed.
-        SystemExit: 2 with a message on any other bad argument, 0 after ``--help``.
+        InputError: if the Config refuses a value, or a flag was renamed.
+        SystemExit: 2 with a message for any other bad argument, 0 after ``--help``.
     """
     for word in sys.argv[1:] if argv is None else argv:
         flag = word.split("=")[0].replace("_", "-")
         if flag in RENAMED:
             raise InputError(f"{flag} is called {RENAMED[flag]} now")
-    chosen = tyro.cli(
+    parsed = tyro.cli(
         config, prog=f"python -m {verb}", args=argv, description=doc, console_outputs=True
     )
-    return _with_absolute_addresses(chosen)
+    return _with_absolute_addresses(parsed)
 
 
 def _with_absolute_addresses(config: ConfigT) -> ConfigT:
@@ -70,7 +70,7 @@ def _with_absolute_addresses(config: ConfigT) -> ConfigT:
 
 
 def _annotations(hint: Any) -> set[Any]:
-    """Return what is annotated anywhere in a type hint.
+    """Return the annotations of a type hint and of its parts.
 
     >>> _annotations(tuple[Address, ...] | None)
     {'address'}
@@ -80,10 +80,10 @@ def _annotations(hint: Any) -> set[Any]:
 
 
 def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
-    """``name=value`` texts by name.
+    """Return the values of ``name=value`` texts, by name.
 
     Raises:
-        InputError: on a text without ``=``.
+        InputError: if a text has no ``=``.
     """
     for text in given:
         if "=" not in text:
@@ -92,9 +92,9 @@ def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
 
 
 def one_line_errors(main: Main) -> Main:
-    """Turn an expected error into ``error: ...`` on stderr and exit code 2; bugs stay loud.
+    """Print an expected error as ``error: ...`` on stderr and return exit code 2.
 
-    Expected are ``EmotionError`` and a storage that fails.
+    Expected errors are ``EmotionError`` and failing storage. A bug goes on as an exception.
     """
 
     @functools.wraps(main)
@@ -111,7 +111,7 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(password|token|key)=[^&\s
 
 
 def masked(text: str) -> str:
-    """``text`` without the user and password of the addresses in it.
+    """Return ``text`` with ``***`` for the user and password of each address in it.
 
     >>> masked("http://me:secret@host:5000/x and postgresql://h/db?password=secret")
     'http://***@host:5000/x and postgresql://h/db?***'

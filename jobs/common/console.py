@@ -1,9 +1,9 @@
-"""The console command: every job by one name, and ``predict`` for a single file.
+"""The console command ``video-emotion``: all verbs under one name.
 
     video-emotion VERB [options]
 
-A verb's module is imported when the verb is asked for, so that ``video-emotion predict`` works
-where Ray, boto3 and Great Expectations are not installed.
+Only the module of the named verb is imported, so that ``video-emotion predict`` works without Ray,
+boto3 and Great Expectations.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from collections.abc import Sequence
 
 JOBS = {
     "make-corpus": "render a small labelled corpus of drawn faces",
-    "import-corpus": "a known corpus, by its names and lists, to a label table",
-    "build-dataset": "videos and labels to frame, face and clip datasets",
-    "validate-dataset": "check a dataset and say what is wrong with it",
-    "train": "a dataset to a model package",
+    "import-corpus": "make a label table of a known corpus",
+    "build-dataset": "make frame, face and clip datasets of videos and labels",
+    "validate-dataset": "check a dataset and list its faults",
+    "train": "train a model package on a dataset",
     "tune": "search for a better training recipe, judged on val",
-    "export-onnx": "a package's model for onnxruntime, checked equal",
-    "score": "an archive of videos to scores per clip and per video",
-    "export": "scores to tables, subtitles, annotations, videos and pages",
-    "drift": "what a score set shows against what its model was trained on",
-    "evaluate": "scores and labels to metrics and plots",
+    "export-onnx": "convert a package's model for onnxruntime and compare both",
+    "score": "score an archive of videos, per clip and per video",
+    "export": "write scores as tables, subtitles, annotations, videos and pages",
+    "drift": "compare a score set with the training data of its model",
+    "evaluate": "compute metrics and plots of scores and labels",
     "crossval": "train and test once per fold of a dataset",
-    "compare": "several evaluations of one test set, side by side",
-    "sagemaker": "the same on Amazon SageMaker: train, deploy, transform",
-    "demo": "all of these once, on a corpus that the project draws",
-    "predict": "one video, without Ray: its label and timeline",
+    "compare": "compare several evaluations of one test set",
+    "sagemaker": "train, deploy and transform on Amazon SageMaker",
+    "demo": "run all steps once, on a corpus that the project draws",
+    "predict": "print the label and timeline of one video, without Ray",
 }
-SERVE = "answer over HTTP, with a page to try it"
+SERVE = "answer requests over HTTP, with a web page"
 
 
 def usage() -> str:
-    """The verbs, a line each."""
-    lines = [f"  {verb:17} {what}" for verb, what in (JOBS | {"serve": SERVE}).items()]
+    """Return the help text: a line for each verb."""
+    lines = [f"  {verb:17} {summary}" for verb, summary in (JOBS | {"serve": SERVE}).items()]
     return "\n".join(
         ["usage: video-emotion VERB [options]", "", *lines, "", "video-emotion VERB --help"]
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; 2 when there is no such verb."""
+    """Run one verb and return its exit code; 2 if there is no such verb."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = arguments[0] if arguments else ""
     if verb in ("-h", "--help"):
@@ -52,15 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb == "serve":
         return _run_serve(arguments[1:])
     if verb not in JOBS:
-        what = f"no verb {verb!r}" if verb else "no verb given"
-        print(f"error: {what}; take one of {', '.join(JOBS)}, serve", file=sys.stderr)
+        fault = f"no verb {verb!r}" if verb else "no verb given"
+        print(f"error: {fault}; take one of {', '.join(JOBS)}, serve", file=sys.stderr)
         return 2
     module = importlib.import_module(f"jobs.{verb.replace('-', '_')}")
     return int(module.main(arguments[1:]))
 
 
 def _run_serve(arguments: list[str]) -> int:
-    """Start ``python -m serve`` in this process, as a program: jobs use nothing of it."""
+    """Run ``python -m serve`` in this process; jobs never import the package serve."""
     sys.argv = ["video-emotion serve", *arguments]
     runpy.run_module("serve", run_name="__main__", alter_sys=True)
     return 0

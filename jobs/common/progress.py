@@ -1,4 +1,4 @@
-"""How far a job is: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of a job: a bar on a terminal, a line every 10 s in a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOG_INTERVAL_S = 10.0
 
 
 class _Lines(io.TextIOBase):
-    """Standard error for a log: every state of the bar on a line of its own."""
+    """Text stream for a log: each state of the bar is a line on standard error."""
 
     def write(self, text: str) -> int:
         if state := text.strip():
@@ -21,7 +21,10 @@ class _Lines(io.TextIOBase):
 
 
 class Progress:
-    """Counts units of work; what was counted beside them is shown with the rate and the ETA."""
+    """Progress bar over units of work, with the rate and the remaining time.
+
+    Further counts, such as videos, stand beside it.
+    """
 
     def __init__(self, name: str, *, total: int, unit: str) -> None:
         on_terminal = sys.stderr.isatty()
