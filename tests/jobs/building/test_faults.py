@@ -18,7 +18,7 @@ from emotion.extract.detect import spec_for
 from jobs.build_dataset import main
 from jobs.common.faults import expected_line
 from jobs.ledger import lock, output
-from jobs.ledger.probe import probe_chunk
+from jobs.ledger.probe import probe_table
 from tests.helpers.faults import (
     NUM_VIDEOS,
     Job,
@@ -128,7 +128,7 @@ def test_a_probe_without_storage_blames_no_video(
         proxy.cut()
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         asked = pa.table({"video_id": ["v"], "uri": ["a.mp4"]})
-        found = probe_chunk(asked, f"{bucket}/videos").to_pylist()
+        found = probe_table(asked, f"{bucket}/videos").to_pylist()
     assert found == [{"video_id": "v", "duration_s": None, "seekable": None}]
 
 
