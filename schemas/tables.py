@@ -140,7 +140,7 @@ TRACKS = pa.schema(
         ("stop_s", pa.float64()),  # end of the sample of its last face; half-open
         ("num_faces", pa.int32()),
         ("mean_size_px", pa.float32()),
-        ("embedding", FLOATS),  # EMBEDDING_LENGTH values of unit length; tells people apart
+        ("embedding", FLOATS),  # EMBEDDING_LENGTH values, of unit length
     ]
 )
 

@@ -1,4 +1,4 @@
-"""What every write passes through."""
+"""Checks of columns, order and types before every write."""
 
 import pyarrow as pa
 import pytest
@@ -18,7 +18,7 @@ def test_order_and_types_are_given() -> None:
     "columns, message",
     [({"a": [1]}, r"lacks columns \['b'\]"), ({"a": [1], "b": [""], "c": [1]}, r"\['c'\]")],
 )
-def test_missing_and_surprise_columns(columns: dict[str, list[object]], message: str) -> None:
+def test_missing_and_unknown_columns(columns: dict[str, list[object]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         conform(pa.table(columns), SCHEMA)
 
@@ -32,7 +32,7 @@ def test_no_rows_give_an_empty_table_of_the_schema() -> None:
     assert rows_table([], REJECTS).schema == REJECTS
 
 
-def test_a_row_with_a_surprise_key() -> None:
+def test_a_row_with_an_unknown_key() -> None:
     with pytest.raises(ValueError, match="are not the columns"):
         rows_table([{"a": 1, "b": "x", "c": 2}], SCHEMA)
 

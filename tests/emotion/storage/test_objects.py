@@ -1,67 +1,78 @@
-"""Storage behaves the same in a local folder and on S3."""
+"""Objects by address: the same in a local folder and on S3 (moto)."""
 
 from __future__ import annotations
 
-import pyarrow as pa
+from pathlib import Path
+
 import pytest
 
 from emotion import storage
 from emotion.errors import InputError
 
 
-def test_nothing_is_there_at_first(store: str) -> None:
-    assert not storage.exists(storage.join(store, "a.json"))
-    assert storage.list_files(store) == []
-    with pytest.raises(FileNotFoundError):
-        storage.read_bytes(storage.join(store, "a.json"))
-    with pytest.raises(FileNotFoundError):
-        storage.stat(storage.join(store, "a.json"))
+def test_bytes_come_back(store: str) -> None:
+    uri = storage.join(store, "a", "b.bin")
+    storage.write_bytes(uri, b"one")
+    storage.write_bytes(uri, b"two")
+    assert storage.read_bytes(uri) == b"two"
+    assert storage.exists(uri)
+    assert storage.is_folder(store)
+    assert storage.is_folder(storage.join(store, "a"))
+    assert storage.stat(uri).size_bytes == 3
 
 
-def test_what_is_written_is_read_and_listed(store: str) -> None:
-    for name in ("b/two.bin", "a.bin", ".hidden"):
+def test_an_object_that_does_not_exist(store: str) -> None:
+    uri = storage.join(store, "none")
+    assert not storage.exists(uri)
+    assert not storage.is_folder(uri)
+    assert storage.list_files(uri) == []
+    storage.remove(uri)
+    with pytest.raises(FileNotFoundError):
+        storage.read_bytes(uri)
+    with pytest.raises(FileNotFoundError):
+        storage.stat(uri)
+
+
+def test_listing_is_sorted_filtered_and_fresh(store: str) -> None:
+    for name in ("b.MP4", "a/c.mp4", "x.txt", ".hidden.mp4", ".tmp/d.mp4"):
         storage.write_bytes(storage.join(store, name), name.encode())
-    found = storage.list_files(store)
-    assert [storage.relative_to(f.uri, store) for f in found] == ["a.bin", "b/two.bin"]
-    assert [f.size_bytes for f in found] == [5, 9]
-    assert storage.read_bytes(storage.join(store, "b/two.bin")) == b"b/two.bin"
-    assert storage.is_folder(storage.join(store, "b"))
+    listed = storage.list_files(store, suffixes=(".mp4",))
+    assert [storage.relative_to(f.uri, store) for f in listed] == ["a/c.mp4", "b.MP4"]
+    assert [f.size_bytes for f in listed] == [7, 5]
+    assert [f.size_bytes for f in storage.list_files(store)] == [7, 5, 5]
+    storage.write_bytes(storage.join(store, "late.mp4"), b"")
+    assert len(storage.list_files(store, suffixes=(".mp4",))) == 3
+    storage.remove(storage.join(store, "late.mp4"))
+    assert len(storage.list_files(store, suffixes=(".mp4",))) == 2
 
 
-def test_a_version_changes_with_the_content(store: str) -> None:
+def test_the_version_changes_with_the_content(store: str) -> None:
     uri = storage.join(store, "a.bin")
     storage.write_bytes(uri, b"one")
-    first = storage.stat(uri)
+    before = storage.stat(uri)
+    assert storage.stat(uri) == before
     storage.write_bytes(uri, b"two")
-    assert storage.stat(uri).version != first.version
+    assert storage.stat(uri).version != before.version
     assert storage.list_files(store) == [storage.stat(uri)]
 
 
-def test_json_and_its_error(store: str) -> None:
-    uri = storage.join(store, "a.json")
-    storage.write_json(uri, {"b": [1, None], "a": "ä"})
-    assert storage.read_json(uri) == {"a": "ä", "b": [1, None]}
-    storage.write_bytes(uri, b"{")
-    with pytest.raises(InputError, match=r"a\.json is not JSON"):
-        storage.read_json(uri)
+def test_a_file_is_moved_in(store: str, tmp_path: Path) -> None:
+    path = tmp_path / "made.bin"
+    path.write_bytes(b"made")
+    storage.put_file(path, storage.join(store, "deep", "made.bin"))
+    assert not path.exists()
+    assert storage.read_bytes(storage.join(store, "deep", "made.bin")) == b"made"
+    assert [f.uri for f in storage.list_files(store)] == [storage.join(store, "deep", "made.bin")]
 
 
-def test_tables_are_read_in_order_of_name(store: str) -> None:
-    for number in (1, 0):
-        table = pa.table({"n": [number]})
-        storage.write_table(storage.join(store, "t", f"part-{number}.parquet"), table)
-    assert storage.read_tables(storage.join(store, "t"))["n"].to_pylist() == [0, 1]
-    with pytest.raises(InputError, match="holds no Parquet file"):
-        storage.read_tables(storage.join(store, "nowhere"))
-
-
-def test_a_local_copy_has_the_bytes_and_the_suffix(store: str) -> None:
+def test_a_local_copy_has_bytes_and_suffix_and_is_removed(store: str) -> None:
     uri = storage.join(store, "a.mp4")
     storage.write_bytes(uri, b"video")
     with storage.local_copy(uri) as path:
         assert path.read_bytes() == b"video"
         assert path.suffix == ".mp4"
-    with pytest.raises(FileNotFoundError), storage.local_copy(storage.join(store, "no.mp4")):
+    assert path.exists() == storage.is_local(store)
+    with pytest.raises(FileNotFoundError), storage.local_copy(uri + "x"):
         pass
 
 
@@ -70,7 +81,18 @@ def test_writable_is_checked_without_a_trace(store: str) -> None:
     assert storage.list_files(store) == []
 
 
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="name another --out"):
+        storage.check_writable(str(tmp_path / "file" / "out"))
+
+
 @pytest.mark.s3
 def test_a_missing_bucket_is_named(s3_server: str) -> None:
     with pytest.raises(InputError, match="cannot write to s3://no-such-bucket-here/a"):
         storage.check_writable("s3://no-such-bucket-here/a")
+
+
+def test_an_unknown_kind_of_address() -> None:
+    with pytest.raises(InputError, match="nosuch"):
+        storage.read_bytes("nosuch://bucket/a")

@@ -64,6 +64,14 @@ def test_columns_come_in_the_order_asked_for(store: str, tmp_path: Path) -> None
     assert storage.count_rows(f"{uri}/part-0.parquet") == 5
 
 
+def test_tables_are_read_in_order_of_name(store: str) -> None:
+    for name, value in (("part-1", 2), ("part-0", 1)):
+        storage.write_table(f"{store}/t/{name}.parquet", pa.table({"x": [value]}))
+    assert storage.read_tables(f"{store}/t").to_pydict() == {"x": [1, 2]}
+    with pytest.raises(InputError, match="holds no Parquet file"):
+        storage.read_tables(f"{store}/nowhere")
+
+
 @pytest.mark.parametrize(
     "num_rows, batch_rows, expected",
     [(0, 3, []), (7, 3, [3, 3, 1]), (6, 3, [3, 3]), (5, 9, [5]), (5, 1, [1] * 5)],

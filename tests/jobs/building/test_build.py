@@ -1,4 +1,4 @@
-"""The build job on a real local Ray: what it makes, resumes, refuses and leaves out."""
+"""The build job on a local Ray: its tables, resume, refusals and rejects."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_layout(dataset: Path) -> None:
     assert spec.detector == "dlib"
 
 
-def test_videos_carry_what_the_label_table_says(dataset: Path) -> None:
+def test_videos_carry_the_columns_of_the_label_table(dataset: Path) -> None:
     videos = {r["uri"]: r for r in rows(dataset, "videos")}
     assert len(videos) == 6
     row = videos["videos/s1/surprise.mp4"]
@@ -85,8 +85,8 @@ def test_the_same_command_again_does_nothing(
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
 
-def test_a_run_that_was_cut_short_is_finished(dataset: Path, corpus: Path, tmp_path: Path) -> None:
-    """As a kill leaves it: one shard without its entry, one of its parts gone, no marker."""
+def test_an_interrupted_run_is_finished(dataset: Path, corpus: Path, tmp_path: Path) -> None:
+    """Simulates a kill: one shard lacks its entry and one of its parts, the marker is missing."""
     out = copied(dataset, tmp_path / "cut")
     (out / "_SUCCESS").unlink()
     (out / "_ledger/done/0000-000001.json").unlink()
@@ -112,10 +112,10 @@ def test_new_videos_are_added(dataset: Path, corpus: Path, tmp_path: Path) -> No
     assert first == {p: p.stat().st_mtime_ns for p in first}
     for name in ("videos", "clips"):
         key = "uri" if name == "videos" else "clip_id"
-        ours, theirs = (
+        stepwise, at_once = (
             sorted(without_identity(d, name), key=lambda r: str(r[key])) for d in (out, dataset)
         )
-        assert ours == theirs
+        assert stepwise == at_once
 
 
 def test_s3_gives_equal_tables(dataset: Path, corpus: Path, s3: str) -> None:
@@ -149,8 +149,8 @@ def test_bad_input_costs_itself(
         table.write("odd.mp4,s0,bored,train,0,x,1\n")
     out = tmp_path / "out"
     assert build(bad, out) == 0
-    found = sorted((r["uri"], r["reason"]) for r in rows(out, "rejects"))
-    assert found == [
+    rejects = sorted((r["uri"], r["reason"]) for r in rows(out, "rejects"))
+    assert rejects == [
         ("cut.mp4", "truncated"),
         ("gone.mp4", "missing"),
         ("odd.mp4", "unknown_label"),
@@ -176,7 +176,7 @@ def test_bad_input_costs_itself(
         (["--label-set", "happy"], "two or more"),
         (["--clip-len", "0"], "clip_len is 0"),
         (["--clip-stride", "0"], "clip_stride is 0"),
-        (["--chunk-minutes", "0"], "--chunk-minutes is 0.0, it must be above 0"),
+        (["--chunk-minutes", "0"], "--chunk-minutes must be above 0, got 0.0"),
         (["--detector", "yunet", "--yunet", "{tmp}/none.onnx"], "YuNet weights"),
     ],
 )
@@ -210,7 +210,7 @@ def test_one_clear_line(
         (["--on-partial", "keep"], "was made with on_partial 'reject', now 'keep'"),
     ],
 )
-def test_an_output_made_otherwise_is_refused(
+def test_an_output_with_other_settings_is_refused(
     dataset: Path,
     corpus: Path,
     options: list[str],

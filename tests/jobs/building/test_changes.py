@@ -1,4 +1,4 @@
-"""The build job when the archive changes, a video is long, or one breaks off."""
+"""The build job on an archive that changes, on long videos, and on a video that breaks off."""
 
 import json
 from pathlib import Path
@@ -19,10 +19,10 @@ def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: N
     return out
 
 
-def test_what_changed_is_rebuilt_and_nothing_else(
+def test_only_changed_videos_are_rebuilt(
     dataset: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One video changed, one removed, one labelled differently, one added."""
+    """Changes: one video replaced, one removed, one labelled differently, one added."""
     grown, out = copied(corpus, tmp_path / "grown"), tmp_path / "out"
     table = (grown / "labels.csv").read_text()
     later = grown / "videos/s2/surprise.mp4"
@@ -49,7 +49,7 @@ def test_what_changed_is_rebuilt_and_nothing_else(
     assert {p.name for p in kept} == {"part-0000-000002.parquet"}
 
 
-def test_a_long_video_in_segments_gives_equal_rows(corpus: Path, tmp_path: Path) -> None:
+def test_a_long_video_in_chunks_gives_equal_rows(corpus: Path, tmp_path: Path) -> None:
     long = tmp_path / "long"
     long.mkdir()
     repeat(corpus / "videos/s0/happy.mp4", long / "long.mp4", seconds=16)
@@ -68,7 +68,7 @@ def test_a_long_video_in_segments_gives_equal_rows(corpus: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_video_that_breaks_off(corpus: Path, tmp_path: Path, keep: bool) -> None:
-    """Matroska keeps no index at its end, so that what comes before a cut can be read."""
+    """Matroska has no index at its end, so that the part before a cut can be read."""
     bad, out = copied(corpus, tmp_path / "bad"), tmp_path / "out"
     video = cut_off(corpus / "videos/s0/happy.mp4", bad / "cut.mkv", share=0.8)
     with (bad / "labels.csv").open("a") as table:
@@ -89,8 +89,8 @@ def test_a_dry_run_writes_nothing(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert build(corpus, tmp_path / "out", "--dry-run") == 0
-    said = capsys.readouterr().out
-    assert "videos      6, " in said
-    assert "estimate    " in said
-    assert "MiB of clips" in said
+    printed = capsys.readouterr().out
+    assert "videos      6, " in printed
+    assert "estimate    " in printed
+    assert "MiB of clips" in printed
     assert not (tmp_path / "out").exists()

@@ -103,7 +103,7 @@ def test_twenty_random_moments(
 def test_storage_that_does_not_come_back(
     bucket: str, s3_server: str, expected: Tables, tmp_path: Path
 ) -> None:
-    """One line within the time that a storage is waited for; no video is blamed."""
+    """Printed is one line, after the retries of the storage; no video is rejected."""
     out = f"{bucket}/out"
     with Proxy(s3_server) as proxy:
         with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
@@ -123,13 +123,13 @@ def test_storage_that_does_not_come_back(
 def test_a_probe_without_storage_blames_no_video(
     bucket: str, s3_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker meets the fault again, and stops for it; the plan is made without the time."""
+    """Planning goes on without the duration; the worker meets the fault again, and stops."""
     with Proxy(s3_server) as proxy:
         proxy.cut()
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         asked = pa.table({"video_id": ["v"], "uri": ["a.mp4"]})
-        found = probe_table(asked, f"{bucket}/videos").to_pylist()
-    assert found == [{"video_id": "v", "duration_s": None, "seekable": None}]
+        probed = probe_table(asked, f"{bucket}/videos").to_pylist()
+    assert probed == [{"video_id": "v", "duration_s": None, "seekable": None}]
 
 
 def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> No
     assert read_dataset(out) == expected
 
 
-# What is said of a fault
+# Messages of faults
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> No
     ],
     ids=["bug", "bug with a file", "input", "connection", "disk", "S3"],
 )
-def test_what_is_a_fault_and_what_a_bug(raised: Exception, line: str | None) -> None:
+def test_a_fault_has_a_line_and_a_bug_has_none(raised: Exception, line: str | None) -> None:
     assert expected_line(raised) == line
 
 
@@ -180,9 +180,9 @@ def test_a_fault_in_a_worker_is_one_line(
 
 
 def test_a_lock_whose_answer_was_lost_is_held(tmp_path: Path) -> None:
-    """The storage wrote it and the answer did not come: the client writes again, and is refused."""
+    """Simulates a write whose answer was lost: the client writes again, and is refused."""
     uri = str(tmp_path / "lock.json")
-    mine = {"run": "r", "host": "h", "boot": "b", "pid": os.getpid(), "started": "1", "beat": 0}
-    lock._take(uri, mine, str(tmp_path))
-    lock._take(uri, mine, str(tmp_path))
-    assert storage.read_json(uri) == mine
+    own = {"run": "r", "host": "h", "boot": "b", "pid": os.getpid(), "started": "1", "beat": 0}
+    lock._take(uri, own, str(tmp_path))
+    lock._take(uri, own, str(tmp_path))
+    assert storage.read_json(uri) == own

@@ -1,4 +1,4 @@
-"""A build on several Ray nodes, one of which dies in the middle."""
+"""A build on several Ray nodes, one of which dies during the run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,18 @@ ENV = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 class Nodes:
-    """Ray nodes of a process of their own: what other tests told Ray here is not told to them."""
+    """Ray nodes in a child process, apart from the Ray settings of other tests.
+
+    Attributes:
+        address: of the head.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.address = self._answer()
 
-    def tell(self, word: str) -> None:
-        """Have a worker node killed or added, and wait until that is done."""
+    def order(self, word: str) -> None:
+        """Kill or add a worker node, and wait until that is done."""
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
@@ -70,23 +74,23 @@ def test_a_node_dies_and_another_joins(nodes: Nodes, corpus: Path, tmp_path: Pat
     with Job(["jobs.build_dataset", *build_arguments(archive, out, *options)], env=ENV) as running:
         wait_for(lambda: done_shards(out) or running.process.poll() is not None)
         assert running.process.poll() is None, running.log
-        nodes.tell("kill")
+        nodes.order("kill")
         assert len(done_shards(out)) < NUM_VIDEOS
-        nodes.tell("add")
+        nodes.order("add")
         assert running.wait() == 0, running.log
     alone = str(tmp_path / "alone")
     with Job(["jobs.build_dataset", *build_arguments(archive, alone)]) as local:
         assert local.wait() == 0, local.log
-    found = read_dataset(out)
-    assert len(found["videos"]) == NUM_VIDEOS
-    assert found == read_dataset(alone)
+    tables = read_dataset(out)
+    assert len(tables["videos"]) == NUM_VIDEOS
+    assert tables == read_dataset(alone)
 
 
 def test_scores_are_the_same_on_several_nodes(
     nodes: Nodes, corpus: Path, package: Path, tmp_path: Path
 ) -> None:
-    """Two readers and two models on two nodes, or those of this machine's cores."""
-    nodes.tell("add")
+    """Compares two readers and two models on two nodes with those on this machine's cores."""
+    nodes.order("add")
     given = ["jobs.score", "--videos", str(corpus), "--package", str(package)]
     given += ["--shard-minutes", "0.05"]
     for name, address in (("many", ["--address", nodes.address]), ("alone", [])):

@@ -29,7 +29,12 @@ START_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Head:
-    """A running Ray head: where jobs are submitted, and the environment that may do so."""
+    """A running Ray head.
+
+    Attributes:
+        url: address for submitted jobs.
+        env: environment variables of a user who may submit.
+    """
 
     url: str
     env: dict[str, str]
@@ -37,7 +42,7 @@ class Head:
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
-    """A head with 2 CPUs on loopback, that asks for a token; ended with all its processes."""
+    """A head with 2 CPUs on loopback that asks for a token; all its processes end with the test."""
     port, dashboard, client, agent, metrics = free_ports(5)
     folder = tempfile.mkdtemp(prefix="ray-")  # short: paths of Unix sockets end at 107 bytes
     env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
@@ -88,7 +93,7 @@ def wait_until_up(head: Head, process: subprocess.Popen[bytes], log: Path) -> No
 
 
 def submit(head: Head, *arguments: str) -> str:
-    """Submit one job as a user does and wait for its end; its log."""
+    """Submit one job as a user does, wait for its end, and return its log."""
     command = [
         str(BIN / "ray"), "job", "submit", "--address", head.url, "--working-dir", ".",
         "--", "python", "-m", *arguments,

@@ -1,4 +1,4 @@
-"""What there is to do: listing joined with labels, shards, and what changed since."""
+"""The plan: listing and labels joined, cut into shards, and compared with earlier runs."""
 
 import json
 import os
@@ -42,20 +42,20 @@ def manifest(plan: Plan) -> list[dict[str, object]]:
 def test_the_listing_is_the_same_on_every_storage(store: str) -> None:
     root = f"{store}/videos"
     put(root, {"b/2.MKV": b"22", "a.mp4": b"1", ".x/c.mp4": b"", "b/.d.mp4": b"", "t.txt": b""})
-    found = sorted((f.uri, f.size_bytes) for f in stream_videos(root))
-    assert found == [("a.mp4", 1), ("b/2.MKV", 2)]
+    listed = sorted((f.uri, f.size_bytes) for f in stream_videos(root))
+    assert listed == [("a.mp4", 1), ("b/2.MKV", 2)]
     versions = {f.uri: f.version for f in stream_videos(root)}
     assert versions["a.mp4"] == storage.stat(f"{root}/a.mp4").version
 
 
 @pytest.mark.parametrize("files, message", [({}, "is not a folder"), ({"a.txt": b""}, "no file")])
-def test_nothing_to_list_is_one_line(store: str, files: dict[str, bytes], message: str) -> None:
+def test_an_empty_archive_is_one_line(store: str, files: dict[str, bytes], message: str) -> None:
     put(f"{store}/none", files)
     with pytest.raises(InputError, match=message):
         list(stream_videos(f"{store}/none"))
 
 
-def test_what_does_not_fit_is_left_out_with_its_reason(store: str, tmp_path: Path) -> None:
+def test_rows_without_a_video_become_rejects_with_a_reason(store: str, tmp_path: Path) -> None:
     root = f"{store}/videos"
     names = ("a.mp4", "b.mp4", "twice.mp4", "odd.mp4", "nameless.mp4", "it's.mp4", "clip.flv")
     put(root, dict.fromkeys(names, b"x"))
@@ -116,10 +116,10 @@ def test_an_archive_without_labels(tmp_path: Path) -> None:
         ([4.0, 6.0, 1.0], [("p-000000", 1), ("p-000000", 1), ("p-000001", 1)]),
         ([11.0, 1.0], [("p-000000", 1), ("p-000001", 1)]),
         ([1.0, 31.0, 1.0], [("p-000000", 1), ("p-000001", 4), ("p-000002", 1)]),
-        ([12.0], [("p-000000", 1)]),  # exactly 1.5 segments is no long video yet
+        ([12.0], [("p-000000", 1)]),  # exactly 1.5 chunks is not a long video
         ([0.0] * 1001, [("p-000000", 1)] * 1000 + [("p-000001", 1)]),
     ],
-    ids=["none", "by time", "one is too long", "segments", "not long enough", "by number"],
+    ids=["none", "by time", "one is too long", "chunks", "not long enough", "by number"],
 )
 def test_cutting(seconds: list[float], expected: list[tuple[str, int]]) -> None:
     rows: list[dict[str, object]] = [{"duration_s": s, "seekable": True} for s in seconds]
@@ -127,7 +127,7 @@ def test_cutting(seconds: list[float], expected: list[tuple[str, int]]) -> None:
     assert [(r["shard_id"], r["num_chunks"]) for r in cut] == expected
 
 
-def test_what_cannot_be_sought_in_is_not_cut() -> None:
+def test_a_video_without_seeking_is_not_cut() -> None:
     rows: list[dict[str, object]] = [{"duration_s": 99.0, "seekable": False}]
     assert next(cut_shards(iter(rows), prefix="p", shard_s=10, chunk_s=8))["num_chunks"] == 1
 
@@ -199,8 +199,8 @@ def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
         chunk_s=None,
         folder=tmp_path / "plan",
     )
-    found = [uri for shard in uris(refs) for uri in shard]
-    assert found == [file.uri for file in files]
+    planned_uris = [uri for shard in uris(refs) for uri in shard]
+    assert planned_uris == [file.uri for file in files]
     assert {ref.num_rows for ref in refs} == {1000}
 
 

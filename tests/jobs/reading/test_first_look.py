@@ -1,4 +1,4 @@
-"""A video that costs more than itself: it ends its reader, or keeps it for ever."""
+"""Videos that crash or block the process that reads them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.faults import Job, build_arguments, command, kill_one, wait_f
 
 
 def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path) -> None:
-    """A worker dies within a shard; the next one looks first, and there it dies again."""
+    """A worker dies within a shard; the next one takes a first look, which dies again."""
     out = tmp_path / "out"
     arguments = build_arguments(str(corpus), str(out), "--shard-minutes", "1")
     with Job(["jobs.build_dataset", *arguments]) as running:
