@@ -58,7 +58,7 @@ def do_items(
             if not items:
                 continue
             done_s = 0.0
-            for row in worked(items, work, yunet_model).iter_rows():
+            for row in counted(items, work, yunet_model).iter_rows():
                 check_fault(row["fault"])
                 before, done_s = round(done_s), done_s + row["video_s"]
                 progress.step(round(done_s) - before, **{name: row[name] for name in counts})
@@ -70,7 +70,7 @@ def _item_s(item: Item) -> float:
     return float(item["video_s"]) / (item["num_chunks"] if item["task"] == "chunk" else 1)
 
 
-def worked(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
+def counted(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
     """Return the counts of each item, a row each, lazily; the actors write the parts."""
     workers = max(1, min(cluster.cluster_cpus(), len(items)))
     return from_items(list(items), override_num_blocks=len(items)).map(

@@ -44,6 +44,18 @@ def limits_of(config: Config) -> Limits:
     )
 
 
+def reading_of(config: Config, spec: ExtractionSpec) -> Reading:
+    """Return the settings of the workers that read videos."""
+    return Reading(
+        root=config.videos,
+        out=config.out,
+        spec=spec,
+        limits=limits_of(config),
+        keep_partial=config.on_partial == "keep",
+        chunk_s=60 * config.chunk_minutes,
+    )
+
+
 def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
     """Choose the detector once, before any worker starts, and print its name.
 
@@ -88,15 +100,7 @@ def run(config: Config) -> int:
         plan = plan_labelled(
             config.videos, config.labels, labels, seed=config.split_seed, folder=folder
         )
-        reading = Reading(
-            root=config.videos,
-            out=config.out,
-            spec=spec,
-            limits=limits_of(config),
-            keep_partial=config.on_partial == "keep",
-            chunk_s=60 * config.chunk_minutes,
-        )
-        work = Work(reading, plan.extra_columns)
+        work = Work(reading_of(config, spec), plan.extra_columns)
         if config.dry_run:
             refs, _ = plan_shards(config, plan, folder, out="")
             print_estimate(plan, refs, work, yunet_model, address=config.address)

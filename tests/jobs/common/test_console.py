@@ -86,7 +86,7 @@ def test_serve_is_started_as_a_program() -> None:
 
 
 def test_predict_works_without_ray_aws_and_web(package: str, clip: Path) -> None:
-    """And its JSON is the answer that the library gives."""
+    """Its JSON equals the answer of the library."""
     argv = ["predict", str(clip), "--package", package, "--json"]
     code = f"""
 import contextlib, io, json
@@ -95,12 +95,12 @@ with contextlib.redirect_stdout(io.StringIO()) as out:
     assert main({argv!r}) == 0
 print(json.dumps(json.loads(out.getvalue())))
 """
-    found = json.loads(run_without(CLOUD | {"sagemaker"}, code))
+    printed = json.loads(run_without(CLOUD | {"sagemaker"}, code))
     expected = load_video_predictor(package).predict(clip)
     assert expected.clips
-    assert found == json.loads(json.dumps(dataclasses.asdict(expected))) | {"uri": str(clip)}
-    assert list(found["probs"]) == list(LABELS)
-    assert sum(found["probs"].values()) == pytest.approx(1, abs=1e-5)
+    assert printed == json.loads(json.dumps(dataclasses.asdict(expected))) | {"uri": str(clip)}
+    assert list(printed["probs"]) == list(LABELS)
+    assert sum(printed["probs"].values()) == pytest.approx(1, abs=1e-5)
 
 
 def test_predict_prints_label_and_timeline(
@@ -120,10 +120,10 @@ def test_predict_by_onnxruntime_says_the_same(
     assert console.main(["export-onnx", "--package", package, "--out", out]) == 0
     capsys.readouterr()
     assert console.main(["predict", str(clip), "--package", out, "--engine", "onnx", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
     expected = load_video_predictor(package, device="cpu").predict(clip)
-    assert found["model_id"] == expected.model_id
-    assert found["probs"] == pytest.approx(expected.probs, abs=1e-4)
+    assert printed["model_id"] == expected.model_id
+    assert printed["probs"] == pytest.approx(expected.probs, abs=1e-4)
 
 
 def test_a_video_without_a_face_is_an_answer(
