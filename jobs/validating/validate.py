@@ -14,6 +14,7 @@ from emotion.validate import suites
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.rules import Suite, no_note
 from emotion.validate.suites import Declared
+from emotion.versions import check_schema_version
 from jobs.validating.groups import (
     GROUP_MB,
     Parts,
@@ -109,6 +110,7 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
         raise InputError(
             f"{dataset_uri}/config.json declares labels {labels!r}, not a list of names"
         )
+    check_schema_version(config, dataset_uri, flag="dataset")
     declared = Declared(
         labels=tuple(str(label) for label in labels),
         clip_len=spec.clip_len,

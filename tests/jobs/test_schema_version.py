@@ -28,6 +28,7 @@ def earlier(tmp_path: Path) -> str:
         ("train", "dataset", ["--out", "{}/out"]),
         ("export", "scores", ["--out", "{}/out", "--formats", "csv"]),
         ("drift", "scores", []),
+        ("validate_dataset", "dataset", []),
         ("evaluate", "scores", ["--out", "{}/out", "--labels", "{}/labels.csv"]),
         ("score", "from-dataset", ["--out", "{}/out", "--package", "{}/package"]),
     ],
