@@ -57,6 +57,7 @@ def test_columns_come_in_the_order_asked_for(store: str, tmp_path: Path) -> None
         ("part-0.parquet", 0, 2),
         ("part-0.parquet", 1, 2),
         ("part-0.parquet", 2, 1),
+        ("part-1.parquet", 0, 0),
         ("part-2.parquet", 0, 2),
     ]
     group = storage.read_group(f"{uri}/part-0.parquet", 1, columns=["crops", "label"])
