@@ -1,12 +1,14 @@
-"""Model files of the face networks: name, source, SHA-256 and licence."""
+"""Model files of the face networks: their source, SHA-256 and licence."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,26 +20,26 @@ DOWNLOAD_TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A model file with fixed bytes.
+    """A file that has the same bytes on every machine.
 
     Attributes:
+        title: its name in messages.
         name: file name.
-        sha256: SHA-256 of its bytes.
-        licence: SPDX name.
-        url: address for a download; empty if it is never downloaded.
+        sha256: of its bytes.
+        url: address of the download; empty if it is never downloaded.
     """
 
+    title: str
     name: str
     sha256: str
-    licence: str
     url: str = ""
 
 
 YUNET = WeightsFile(
-    # Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023; OpenCV Zoo.
+    # Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023; OpenCV Zoo. Licence MIT.
+    title="YuNet weights",
     name="face_detection_yunet_2023mar.onnx",
     sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-    licence="MIT",
     url=(
         "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
         "face_detection_yunet/face_detection_yunet_2023mar.onnx"
@@ -45,27 +47,87 @@ YUNET = WeightsFile(
 )
 
 DLIB_LANDMARKS = WeightsFile(
-    # D. King's 5-point predictor, shipped by the package face-recognition-models.
+    # D. King's 5-point predictor, in the package face-recognition-models. Licence CC0-1.0.
+    title="dlib's landmark predictor",
     name="shape_predictor_5_face_landmarks.dat",
     sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
-    licence="CC0-1.0",
 )
 
 DLIB_EMBEDDER = WeightsFile(
-    # D. King's face recognition network of 2017, shipped by the same package.
+    # D. King's face recognition network of 2017, in the same package. Licence CC0-1.0.
+    title="dlib's face network",
     name="dlib_face_recognition_resnet_model_v1.dat",
     sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-    licence="CC0-1.0",
+)
+
+DLIB_EMBEDDER_ONNX = WeightsFile(
+    # The same network, converted by ``emotion.extract.dlib_network``. Licence CC0-1.0.
+    title="dlib's face network as ONNX",
+    name="dlib_face_recognition_resnet_model_v1.onnx",
+    sha256="275b7baa3eaf79c5ee2d43fa7155657da1e31725461a28ea4cb485b8c5f42455",
 )
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads.
-
-    It is ``$XDG_CACHE_HOME/video-emotion``, else ``~/.cache/video-emotion``.
-    """
+    """Return ``$XDG_CACHE_HOME/video-emotion``, by default ``~/.cache/video-emotion``."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "video-emotion"
+
+
+def load_yunet(address: str | None = None) -> bytes:
+    """Return the bytes of YuNet: from ``address``, else the cache, else a checked download.
+
+    Args:
+        address: a path or s3:// URI; None takes ``VIDEO_EMOTION_YUNET`` from the environment.
+
+    Raises:
+        InputError: if it cannot be read or downloaded, or its SHA-256 is wrong.
+    """
+    address = address or os.environ.get("VIDEO_EMOTION_YUNET")
+    if address:
+        return _read(YUNET, address)
+    cached = cache_folder() / YUNET.name
+    if cached.is_file():
+        return _read(YUNET, str(cached))
+    data = _checked(_download(YUNET), YUNET, YUNET.url)
+    storage.write_bytes(str(cached), data)
+    return data
+
+
+def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
+    """Return the bytes of dlib's face recognition network as ONNX.
+
+    They come from ``VIDEO_EMOTION_DLIB_EMBEDDER`` (a path or s3:// URI), else the cache, else a
+    conversion of the installed package's file, which is then kept in the cache.
+
+    Args:
+        convert: makes the ONNX file of dlib's file.
+
+    Raises:
+        InputError: if the package is missing, or a file has another SHA-256.
+    """
+    address = os.environ.get("VIDEO_EMOTION_DLIB_EMBEDDER")
+    if address:
+        return _read(DLIB_EMBEDDER_ONNX, address)
+    cached = cache_folder() / DLIB_EMBEDDER_ONNX.name
+    if cached.is_file():
+        return _read(DLIB_EMBEDDER_ONNX, str(cached))
+    data = convert(find_dlib_embedder().read_bytes())
+    if hashlib.sha256(data).hexdigest() != DLIB_EMBEDDER_ONNX.sha256:
+        raise InputError(
+            f"converting {DLIB_EMBEDDER.name} did not give the known {DLIB_EMBEDDER_ONNX.name}; "
+            "install the versions of onnx and numpy that constraints.txt names"
+        )
+    with contextlib.suppress(OSError, InputError):  # a read-only home: convert again, 0.2 s
+        storage.write_bytes(str(cached), data)
+    return data
+
+
+def _read(file: WeightsFile, address: str) -> bytes:
+    try:
+        return _checked(storage.read_bytes(address), file, address)
+    except OSError as err:
+        raise InputError(f"{file.title} {address} cannot be read: {err}") from err
 
 
 def _checked(data: bytes, file: WeightsFile, origin: str) -> bytes:
@@ -78,37 +140,14 @@ def _checked(data: bytes, file: WeightsFile, origin: str) -> bytes:
     return data
 
 
-def load_yunet(address: str | None = None) -> bytes:
-    """Load the bytes of YuNet: from ``address``, else the cache, else a checked download.
-
-    Args:
-        address: a path or s3:// URI; None takes ``VIDEO_EMOTION_YUNET`` from the environment.
-
-    Raises:
-        InputError: if the file is in none of these places, or its SHA-256 is wrong.
-    """
-    address = address or os.environ.get("VIDEO_EMOTION_YUNET")
-    if address:
-        try:
-            return _checked(storage.read_bytes(address), YUNET, address)
-        except OSError as err:
-            raise InputError(f"YuNet weights {address}: {err}") from err
-    cached = cache_folder() / YUNET.name
-    if cached.is_file():
-        return _checked(cached.read_bytes(), YUNET, str(cached))
-    data = _checked(_download(YUNET), YUNET, YUNET.url)
-    storage.write_bytes(str(cached), data)
-    return data
-
-
 def _download(file: WeightsFile) -> bytes:
     try:
         with urllib.request.urlopen(file.url, timeout=DOWNLOAD_TIMEOUT_S) as answer:
             return bytes(answer.read())
     except (urllib.error.URLError, OSError) as err:
         raise InputError(
-            f"{file.name} is neither named (--yunet PATH), nor in {cache_folder()}, nor can it be "
-            f"downloaded from {file.url} ({err})"
+            f"{file.name} is not in {cache_folder()} and cannot be downloaded from {file.url} "
+            f"({err}); name the file with --yunet PATH"
         ) from err
 
 
@@ -116,24 +155,24 @@ def find_dlib_landmarks() -> Path:
     """Return the path of dlib's 5-point landmark predictor in the installed package.
 
     Raises:
-        InputError: if the package is missing or the file is another one.
+        InputError: if the package is missing or the file has another SHA-256.
     """
-    return _find_packaged(DLIB_LANDMARKS)
+    return _packaged(DLIB_LANDMARKS)
 
 
 def find_dlib_embedder() -> Path:
     """Return the path of dlib's face recognition network in the installed package.
 
     Raises:
-        InputError: if the package is missing or the file is another one.
+        InputError: if the package is missing or the file has another SHA-256.
     """
-    return _find_packaged(DLIB_EMBEDDER)
+    return _packaged(DLIB_EMBEDDER)
 
 
-def _find_packaged(file: WeightsFile) -> Path:
-    """Return the path of a file of the package.
+def _packaged(file: WeightsFile) -> Path:
+    """Return the path of a file of face_recognition_models.
 
-    The package is not imported, because its ``__init__`` needs pkg_resources.
+    The package is not imported: its ``__init__`` needs pkg_resources.
     """
     package = importlib.util.find_spec("face_recognition_models")
     if package is None or package.origin is None:

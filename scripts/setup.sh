@@ -51,5 +51,6 @@ rm -f "$stamp"
     echo "setup: remove $venv and run make setup again" >&2
     exit 1
 }
+"$venv/bin/python" -m scripts.convert_dlib_network
 echo "$wanted" >"$stamp.new"
 mv "$stamp.new" "$stamp"

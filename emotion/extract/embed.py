@@ -1,4 +1,4 @@
-"""Who a face belongs to: aligned crops in, 128 numbers of unit length each out."""
+"""Embeddings that tell people apart: aligned crops to vectors of 128 numbers, of unit length."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from numpy.typing import NDArray
 
 from emotion import weights
 from emotion.extract.align import similarity
-from emotion.extract.dlib_weights import read_face_network
-from emotion.extract.embed_graph import CHIP_PX, build_model
 from emotion.extract.inference import open_session
 from schemas.tables import EMBEDDING_LENGTH
 
+CHIP_PX = 150
+"""Side of the square picture that the network takes."""
 SAME_PERSON_DISTANCE = 0.36
 """Two tracks whose mean embeddings, at unit length, lie closer than this are one person.
 
-Euclidean; the same as a cosine above 0.935. Measured on crops stored as JPEG of quality 92, with
-means of three faces at least 0.4 s apart. Real clips, 13 people: 7.8 % of same pairs lie farther,
-1.3 % of pairs of two people closer; single faces: 18.5 % and 0.5 %. Rendered heads, 42 of them,
-which this network finds much alike: 0.4 % and 41 %. So where it is known who it may be, take the
-nearest, and this only as the limit.
+Euclidean distance; the same as a cosine above 0.935. Measured on crops stored as JPEG of quality
+92, with means of three faces at least 0.4 s apart:
+
+- 13 people in real clips: 7.8 % of the pairs of one person lie farther apart, 1.3 % of the pairs of
+  two people lie closer; for single faces 18.5 % and 0.5 %.
+- 42 rendered heads, which the network finds similar: 0.4 % and 41 %.
+
+So where the candidates are known, take the nearest person, and use this value only as the limit.
 """
 
-# The weights are read from memory once for several faces: 6.0 ms a face, alone 7.8 ms.
+# One batch reads the weights from memory once: 6.0 ms a face; a face alone takes 7.8 ms.
 _BATCH = 8
 
 # Eye corners and nose base, in the order of dlib's five landmarks. In a crop: the template of
-# ``align``. In dlib's chip: its mean face, with a share of the face's size left free on every side.
-# dlib leaves 0.25 free; then the chip reaches beyond the crop, and the edge that is repeated there
-# costs more than the room is worth (error rate on real faces 1.6 %, with 0.18 0.8 %).
+# ``align``. In dlib's chip: its mean face, with a share of the face's size free on every side.
+# dlib leaves 0.25 free. Then the chip reaches beyond the crop, and the repeated edge there raises
+# the error rate on real faces: 1.6 % with 0.25, 0.8 % with 0.18.
 _PADDING = 0.18
 _IN_CROP = np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]])
 _MEAN_FACE = np.array(
@@ -51,13 +54,11 @@ class Embedder:
     """dlib's face recognition ResNet (King 2017) under onnxruntime; one per worker.
 
     Raises:
-        InputError: if the package with the weights is missing or holds another file.
+        InputError: see ``load_embedder_model``.
     """
 
     def __init__(self) -> None:
-        path = weights.find_dlib_embedder()
-        model = build_model(read_face_network(path.read_bytes()))
-        self._session = open_session(model.SerializeToString())
+        self._session = open_session(load_embedder_model())
 
     def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed aligned faces.
@@ -66,16 +67,16 @@ class Embedder:
             crops: N pictures, (side, side, 3) uint8 RGB, as ``align.crop_face`` cuts them.
 
         Returns:
-            (N, 128) float32 of unit length. The Euclidean distance of two, 0 to 2, says whether
-            they are one person: see ``SAME_PERSON_DISTANCE``.
+            (N, 128) float32 of unit length. Compare the Euclidean distance of two of them, 0 to 2,
+            with ``SAME_PERSON_DISTANCE``.
         """
         if not crops:
             return np.zeros((0, EMBEDDING_LENGTH), np.float32)
-        found = self.descriptors([chip(crop) for crop in crops])
-        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+        rows = self.descriptors([chip(crop) for crop in crops])
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     def descriptors(self, chips: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The network's own output, (N, 128) float32, of N >= 1 RGB chips of 150 px."""
+        """Return the network's output for N >= 1 RGB chips of 150 px: (N, 128) float32."""
         rows = []
         for start in range(0, len(chips), _BATCH):
             blob = cv2.dnn.blobFromImages(list(chips[start : start + _BATCH]))
@@ -83,14 +84,25 @@ class Embedder:
         return np.concatenate(rows)
 
 
+def load_embedder_model() -> bytes:
+    """Return the bytes of dlib's network as ONNX; see ``weights.load_dlib_embedder``."""
+    return weights.load_dlib_embedder(_convert)
+
+
+def _convert(data: bytes) -> bytes:
+    from emotion.extract import dlib_network  # only a machine without the ONNX file needs it
+
+    return dlib_network.to_onnx(data)
+
+
 def chip(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An aligned crop in the layout that dlib's network was trained on.
+    """Warp an aligned crop to the layout that dlib's network was trained on.
 
     Args:
         crop: (side, side, 3) uint8 RGB.
 
     Returns:
-        (150, 150, 3) uint8 RGB; where the chip reaches beyond the crop, its edge is repeated.
+        (150, 150, 3) uint8 RGB. Outside the crop, its edge is repeated.
     """
     matrix = _CROP_TO_CHIP * CHIP_PX
     matrix[:, :2] /= crop.shape[0]

@@ -17,8 +17,8 @@ from emotion import weights
 from emotion.errors import InputError
 from emotion.extract.align import crop_face
 from emotion.extract.detect import Detector, load_detector, spec_for
-from emotion.extract.dlib_weights import Source, read_face_network
-from emotion.extract.embed import SAME_PERSON_DISTANCE, Embedder, chip
+from emotion.extract.dlib_network import ByteReader, read_face_network
+from emotion.extract.embed import SAME_PERSON_DISTANCE, Embedder, chip, load_embedder_model
 from emotion.extract.spec import DetectorName
 
 Image = NDArray[np.uint8]
@@ -150,6 +150,40 @@ def test_the_network_in_the_file() -> None:
     assert network.projection.shape == (256, 128)
 
 
+def test_the_network_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIDEO_EMOTION_DLIB_EMBEDDER", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = load_embedder_model()
+    cached = tmp_path / "video-emotion" / weights.DLIB_EMBEDDER_ONNX.name
+    assert cached.read_bytes() == model
+    assert weights.load_dlib_embedder(lambda data: b"never called") == model
+    cached.write_bytes(b"bit rot")
+    with pytest.raises(InputError, match="has SHA-256"):
+        load_embedder_model()
+
+
+def test_without_a_cache_the_network_is_converted_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIDEO_EMOTION_DLIB_EMBEDDER", raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert len(load_embedder_model()) == 22437264
+    with pytest.raises(InputError, match="did not give the known"):
+        weights.load_dlib_embedder(lambda data: b"another version's bytes")
+
+
+def test_the_environment_names_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(load_embedder_model())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("VIDEO_EMOTION_DLIB_EMBEDDER", str(path))
+    assert load_embedder_model() == path.read_bytes()
+    path.unlink()
+    with pytest.raises(InputError, match="dlib's face network as ONNX .* cannot be read"):
+        load_embedder_model()
+
+
 def changed(data: bytes, *, at: int, to: bytes) -> bytes:
     return data[:at] + to + data[at + len(to) :]
 
@@ -184,5 +218,5 @@ def test_a_file_that_is_not_the_network(damage: Any, message: str) -> None:
     ids=["whole", "quarters", "negative", "three bytes"],
 )
 def test_how_dlib_writes_a_float(written: bytes, value: float) -> None:
-    (found,) = Source(written).floats(1)
-    assert math.isclose(found, value, rel_tol=1e-6)
+    (number,) = ByteReader(written).floats(1)
+    assert math.isclose(number, value, rel_tol=1e-6)
