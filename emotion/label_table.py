@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.splits import SPLITS
 
 REQUIRED = ("uri", "subject_id", "label")
 OPTIONAL = ("split", "fold", "corpus")
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which split a subject belongs to: a stable hash of its name, so that nobody is ever in two."""
+"""The three splits, and the split of a subject: a stable hash of its name."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Literal, get_args
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-"""train fits the weights, val chooses among them, test is read by evaluation alone."""
+"""train fits the weights, val chooses among them, only evaluation reads test."""
 
 
 def assign_split(
     subject_id: str, *, seed: int = 0, train: float = 0.70, val: float = 0.15
 ) -> Split:
-    """The split of one subject: the same on every machine, whoever else is in the dataset.
+    """Return the split of one subject, which no other subject and no machine changes.
 
-    Each subject is placed on its own, so a small dataset may leave a split empty.
+    A small dataset may leave a split empty.
 
     Args:
         subject_id: any non-empty name.
         seed: another seed gives another, equally stable assignment.
         train: share of subjects in train, 0 to 1.
-        val: share in val; test takes the rest.
+        val: share of subjects in val; test takes the others.
 
     Raises:
         ValueError: if the name is empty, a share is negative, or they sum to more than 1.

@@ -102,11 +102,12 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Render six videos of three people, with a label table: labels.csv and videos/."""
+    from emotion.splits import SPLITS
     from emotion.synth.clip import render_clip
 
     root = tmp_path_factory.mktemp("corpus")
     lines = ["uri,subject_id,label,split,fold,skin_tone,fps"]
-    for subject, split in enumerate(("train", "val", "test")):
+    for subject, split in enumerate(SPLITS):
         (root / f"videos/s{subject}").mkdir(parents=True)
         for label in ("happy", "surprise"):
             uri = f"videos/s{subject}/{label}.mp4"

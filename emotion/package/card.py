@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emotion.package.card_figures import figures, table
+from emotion.splits import SPLITS
 
 Facts = Mapping[str, Any]
 
@@ -88,7 +89,7 @@ def _data(training: Facts, labels: list[str]) -> str:
     if training.get("corpora"):
         named = (f"{name} ({count:,} videos)" for name, count in training["corpora"].items())
         lines.append(f"- corpora: {', '.join(named)}")
-    splits = [s for s in ("train", "val", "test") if training.get(f"{s}_clips") is not None]
+    splits = [s for s in SPLITS if training.get(f"{s}_clips") is not None]
     if not splits:
         return "\n".join(lines)
     rows = [

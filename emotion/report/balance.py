@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from emotion.report.charts import Histogram, histogram
 from emotion.report.tally import Tally
+from emotion.splits import SPLITS
 
-SPLITS = ("train", "val", "test")
 NUM_EXTREME = 5
 """Subjects that are named at each end."""
 

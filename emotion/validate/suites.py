@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from emotion.splits import SPLITS
 from emotion.validate.notes import BOX_TOLERANCE_PX
 from emotion.validate.rules import (
     Suite,
@@ -18,7 +19,6 @@ from emotion.validate.rules import (
 )
 from schemas.tables import EMBEDDING_LENGTH, VIDEO_COLUMNS
 
-SPLITS = ("train", "val", "test")
 VIDEO_REASONS = ("no_face", "short_tracks")
 STAGES = ("plan", "decode")
 VIDEO_COUNTS = ("num_frames", "num_faces", "num_tracks", "num_identities", "num_clips")

@@ -14,6 +14,7 @@ from emotion.predict.predictor import Predictor
 from emotion.report.crossval import matrix_report
 from emotion.report.page import name_of
 from emotion.report.plots import matrix_plot
+from emotion.splits import SPLITS
 from jobs.folds.folds import Video, folder_of, predict_fold, read_folds, taught
 
 MIN_CORPORA = 2
@@ -29,7 +30,7 @@ def read_corpora(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
     corpora = read_folds(dataset_uri, by=by, at_least=MIN_CORPORA)
     for name, videos in corpora.items():
         have = {v.split for v in videos if v.reason is None or v.split == "test"}
-        lacking = [split for split in ("train", "val", "test") if split not in have]
+        lacking = [split for split in SPLITS if split not in have]
         if lacking:
             raise InputError(
                 f"--by {by}: {name} has no usable video in split {lacking[0]}; a matrix needs "
