@@ -1,4 +1,4 @@
-"""Aligned crops: a face and its landmarks in, a square upright picture of it out."""
+"""Aligned crops: square, upright pictures of a face, placed by its landmarks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from emotion.extract.spec import DetectorName
 
-# Where landmarks come to lie in the crop, as shares of its side. Looser than ArcFace's: brows and
-# chin stay inside. Only eyes and nose take part: mouth corners move with the expression, and
-# aligning on them would undo what is to be recognised.
+# Places of the landmarks in the crop, as shares of its side. Wider than ArcFace's template: brows
+# and chin stay inside. Only eyes and nose count: mouth corners move with the expression, and an
+# alignment on them would remove a part of it.
 _TEMPLATES: dict[DetectorName, NDArray[np.float64]] = {
     "yunet": np.array([[0.31, 0.35], [0.69, 0.35], [0.50, 0.565]]),
     "dlib": np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]]),
@@ -18,14 +18,14 @@ _TEMPLATES: dict[DetectorName, NDArray[np.float64]] = {
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least-squares rotation, scale and shift that take ``source`` to ``target`` (Umeyama 1991).
+    """Return the least-squares rotation, scale and shift of ``source`` to ``target``.
 
     Args:
         source: (N, 2) points, N >= 2, not all equal.
         target: (N, 2) points.
 
     Returns:
-        (2, 3) float64 matrix, as cv2.warpAffine takes it. Points all in one place give scale 1.
+        (2, 3) float64 matrix for cv2.warpAffine (Umeyama 1991). Points in one place give scale 1.
 
     >>> similarity(np.array([[0., 0.], [1., 0.]]), np.array([[2., 3.], [2., 5.]])).round(6)
     array([[ 0., -2.,  2.],
@@ -48,16 +48,16 @@ def crop_face(
     detector: DetectorName,
     crop_px: int,
 ) -> NDArray[np.uint8]:
-    """Cut one face out, upright and scaled by its eyes and nose.
+    """Crop one face, upright and scaled by its eyes and nose.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         landmarks: (5, 2) float32 pixels, in the detector's order.
-        detector: whose landmarks they are.
+        detector: the detector that made the landmarks.
         crop_px: side of the crop.
 
     Returns:
-        (crop_px, crop_px, 3) uint8 RGB; what lies outside the frame repeats its edge.
+        (crop_px, crop_px, 3) uint8 RGB. Outside the frame, its edge is repeated.
     """
     template = _TEMPLATES[detector]
     points = landmarks[: len(template)].astype(np.float64)
@@ -71,7 +71,7 @@ def crop_face(
 def eyes_and_nose(
     landmarks: NDArray[np.float32], detector: DetectorName
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Image-left eye centre, image-right eye centre, nose; each (2,) pixels."""
+    """Return image-left eye centre, image-right eye centre and nose; each (2,) pixels."""
     points = landmarks.astype(np.float64)
     if detector == "yunet":
         return points[0], points[1], points[2]
@@ -79,10 +79,10 @@ def eyes_and_nose(
 
 
 def head_angles(landmarks: NDArray[np.float32], detector: DetectorName) -> tuple[float, float]:
-    """Rough yaw and roll in degrees from eyes and nose.
+    """Estimate yaw and roll in degrees from eyes and nose.
 
-    Roll is the slope of the line through the eyes, positive clockwise in the image. Yaw takes the
-    nose to stand out by 0.6 eye distances, positive when the nose points to the image's right.
+    Roll is the slope of the line through the eyes, positive clockwise in the image. Yaw assumes
+    that the nose stands out by 0.6 eye distances; positive if it points to the image's right.
     """
     left, right, nose = eyes_and_nose(landmarks, detector)
     axis = right - left

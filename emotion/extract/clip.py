@@ -1,4 +1,4 @@
-"""Crops of one track to clips of T crops on the grid of samples."""
+"""Clips: windows of T crops of one track, on the grid of samples."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class CropItem:
 
 @dataclass(frozen=True)
 class Clip:
-    """T crops of one track.
+    """Window of T crops of one track.
 
     Attributes:
         start_s: time of the sample of the first own face.
         stop_s: end of the sample of the last own face; half-open.
         pts_s: T presentation times of the frames shown.
         box: mean xyxy of the own faces.
-        num_faces: crops that are their own sample's face, 1 to T.
+        num_faces: crops that are a face of their own sample, 1 to T.
         quality: 0 to 1; share of own faces times mean detection score (squashed to 1).
         crops: T JPEGs.
     """
@@ -53,11 +53,11 @@ class Clip:
 
 @dataclass
 class ClipBuilder:
-    """Cuts one track into clips as its faces come; holds at most one window of crops.
+    """Builder of the clips of one track; holds at most one window of crops.
 
-    Windows of T samples start at the track's first face and follow each other by the stride. A
-    sample without a face shows the face before it (the first one shows the next), so that a clip
-    is always T crops long; ``pts_s`` tells which frame each crop is of.
+    The first window of T samples starts at the track's first face, each later one a stride after
+    the one before. A sample without a face repeats the face before it (a first sample takes the
+    next face), so that a clip always has T crops. ``pts_s`` is the time of each crop's frame.
     """
 
     spec: ExtractionSpec
@@ -65,19 +65,19 @@ class ClipBuilder:
     _window: int = -1  # frame_index of the first sample of the open window
 
     def add(self, item: CropItem) -> list[Clip]:
-        """Take the track's next face; returns the clips that it completes, usually none."""
+        """Add the track's next face; return the clips that it completes, usually none."""
         if self._window < 0:
             self._window = item.frame_index
         done = []
         while item.frame_index >= self._window + self.spec.clip_len:
             done += self._close()
-            if not self._items:  # a long gap: begin again at this face
+            if not self._items:  # a long gap: the next window starts at this face
                 self._window = item.frame_index
         self._items.append(item)
         return done
 
     def finish(self) -> list[Clip]:
-        """The track has ended: its last clip, if the open window has faces enough."""
+        """End the track; return its last clip if the open window has enough faces."""
         if self._window < 0:
             return []
         done = self._close()
@@ -85,7 +85,7 @@ class ClipBuilder:
         return done
 
     def _close(self) -> list[Clip]:
-        """Close the open window and move on by one stride."""
+        """Close the open window and move by one stride; return its clip if it has enough faces."""
         stop = self._window + self.spec.clip_len
         inside = [i for i in self._items if i.frame_index < stop]
         start = self._window
@@ -95,7 +95,7 @@ class ClipBuilder:
 
 
 def _clip(items: list[CropItem], start: int, spec: ExtractionSpec) -> Clip:
-    """Fill the T samples from ``start`` with the faces there are; ``items`` is not empty."""
+    """Return the clip of the T samples from ``start``; ``items`` is not empty."""
     shown, position = [], 0
     for k in range(start, start + spec.clip_len):
         while position + 1 < len(items) and items[position + 1].frame_index <= k:

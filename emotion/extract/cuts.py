@@ -1,4 +1,4 @@
-"""Cuts: where one scene of a video ends and another begins."""
+"""Detection of cuts: the places in a video where a new scene begins."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BINS = 6
 
 @dataclass(frozen=True)
 class Signature:
-    """The colours of a frame, and where they are; 2 KB that tell a cut without the pixels.
+    """Colours of a frame and their places: 2 KB that replace its pixels for cut detection.
 
     Attributes:
-        small: 18 x 32 x 3 bytes, the frame in small.
+        small: 18 x 32 x 3 bytes, the frame at that size.
         counts: 216 uint16, little-endian: pixels in each of 6 x 6 x 6 colour bins at 128 x 72.
     """
 
@@ -25,18 +25,18 @@ class Signature:
     counts: bytes
 
     def grid(self) -> NDArray[np.float32]:
-        """(18, 32, 3) float32, 0 to 255."""
+        """Return the small frame, (18, 32, 3) float32, 0 to 255."""
         pixels = np.frombuffer(self.small, np.uint8).reshape(_GRID[1], _GRID[0], 3)
         return pixels.astype(np.float32)
 
     def histogram(self) -> NDArray[np.float32]:
-        """(216,) float32, sums to 1."""
+        """Return the share of pixels in each colour bin, (216,) float32, sum 1."""
         counts = np.frombuffer(self.counts, "<u2").astype(np.float32)
         return np.asarray(counts / counts.sum(), np.float32)
 
 
 def signature(image: NDArray[np.uint8]) -> Signature:
-    """The signature of an (H, W, 3) uint8 RGB picture."""
+    """Return the signature of an (H, W, 3) uint8 RGB picture."""
     middle = np.asarray(cv2.resize(image, (128, 72), interpolation=cv2.INTER_AREA), np.uint8)
     small = cv2.resize(middle, _GRID, interpolation=cv2.INTER_AREA)
     counts = cv2.calcHist([middle], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
@@ -44,10 +44,10 @@ def signature(image: NDArray[np.uint8]) -> Signature:
 
 
 class CutDetector:
-    """Tells a cut from motion by colour: a cut changes both the colours and where they are.
+    """Cut detector by colour: a cut changes both the colours and their places, motion does not.
 
-    Thresholds were set on real clips at 8 samples per second: cuts there share at most 0.57 of
-    their colours and differ by at least 43 grey levels, fast pans share 0.71.
+    The thresholds come from real clips at 8 samples per second. The frames at a cut share at most
+    0.57 of their colours and differ by at least 43 grey levels; fast pans share 0.71.
     """
 
     def __init__(self, *, max_similarity: float = 0.65, min_difference: float = 30.0) -> None:
@@ -55,7 +55,7 @@ class CutDetector:
         self._before: Signature | None = None
 
     def __call__(self, now: Signature) -> bool:
-        """Whether the frame begins another scene than the one before it."""
+        """Return True if the frame begins a new scene."""
         before, self._before = self._before, now
         if before is None or before == now:
             return False

@@ -1,4 +1,4 @@
-"""Face detectors: a frame in, boxes, scores and five landmarks out."""
+"""Face detectors: a frame to boxes, scores and five landmarks per face."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion import weights
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import InputError
 from emotion.extract.spec import DetectorName, ExtractionSpec
 from emotion.extract.yunet import YuNet
@@ -18,7 +19,7 @@ from emotion.extract.yunet import YuNet
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces of one frame, best score first.
+    """Faces of one frame, best score first.
 
     Attributes:
         boxes: (N, 4) float32, xyxy pixels inside the frame.
@@ -32,12 +33,20 @@ class Faces:
     scores: NDArray[np.float32]
     landmarks: NDArray[np.float32]
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        check_array("Faces.boxes", self.boxes, shape=(count, 4), dtype=np.float32)
+        check_array("Faces.scores", self.scores, shape=(count,), dtype=np.float32)
+        check_array("Faces.landmarks", self.landmarks, shape=(count, 5, 2), dtype=np.float32)
+
     def __len__(self) -> int:
         return len(self.scores)
 
 
 class Detector(Protocol):
-    """What finds the faces of one frame."""
+    """Function that detects the faces of one frame."""
 
     def __call__(
         self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
@@ -45,9 +54,9 @@ class Detector(Protocol):
         """Detect in a frame.
 
         Args:
-            image: (H, W, 3) uint8 RGB: the frame, or a smaller picture of the whole of it, whose
-                longest side is best ``detect_side_px``: then nothing is left to resize.
-            frame_hw: height and width of the frame, if ``image`` is a smaller one.
+            image: (H, W, 3) uint8 RGB: the frame, or a smaller picture of the whole frame. A
+                longest side of ``detect_side_px`` avoids another resize.
+            frame_hw: height and width of the frame, if ``image`` is smaller.
 
         Returns:
             Faces in pixels of the frame.
@@ -61,7 +70,7 @@ def _faces(
     landmarks: NDArray[np.float32],
     frame_hw: tuple[int, int],
 ) -> Faces:
-    """Cut boxes at the frame, drop those that lie outside, order by score."""
+    """Cut boxes at the frame, drop those outside it, and order by score."""
     height, width = frame_hw
     limit = np.array([width, height, width, height], np.float32)
     boxes = np.clip(boxes, 0, limit)
@@ -72,14 +81,14 @@ def _faces(
 
 
 def _resized(image: NDArray[np.uint8], side_px: int, *, enlarge: bool) -> NDArray[np.uint8]:
-    """The picture with its longest side at ``side_px``; a smaller one as it is, unless enlarged."""
+    """Resize the longest side to ``side_px``; a smaller picture only if ``enlarge``."""
     longest = max(image.shape[:2])
     if longest == side_px or (longest < side_px and not enlarge):
         return image
     scale = side_px / longest
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 
 
 class YuNetDetector:
@@ -138,7 +147,7 @@ def _hw(image: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
-    """The default extraction spec with a detector's own size and score threshold."""
+    """Return the default extraction spec with a detector's own size and score threshold."""
     own: dict[str, Any]
     if detector == "yunet":
         own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": 320, "min_score": 0.7}
@@ -149,24 +158,24 @@ def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
 
 
 def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
-    """The detector that a spec names.
+    """Return the detector that a spec names.
 
     Args:
-        spec: what is to be reproduced.
+        spec: names the detector, its weights, size and score threshold.
         yunet_model: bytes of the YuNet file; needed if the spec names yunet.
 
     Raises:
-        InputError: if its weights are not the ones that the spec names.
+        InputError: if the spec names other weights than this release has.
     """
     cv2.setNumThreads(1)
-    known = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
-    if spec.detector_sha256 != known.sha256:
+    file = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
+    if spec.detector_sha256 != file.sha256:
         raise InputError(
             f"the spec wants {spec.detector} weights {spec.detector_sha256[:12]}, "
-            f"this release has {known.sha256[:12]}"
+            f"this release has {file.sha256[:12]}"
         )
     if spec.detector == "dlib":
         return DlibDetector(side_px=spec.detect_side_px, min_score=spec.min_score)
     if yunet_model is None:
-        raise InputError("the spec names detector yunet, and its weights were not given (--yunet)")
+        raise InputError("the spec names detector yunet; name its weights file with --yunet PATH")
     return YuNetDetector(yunet_model, side_px=spec.detect_side_px, min_score=spec.min_score)

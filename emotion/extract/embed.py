@@ -1,4 +1,4 @@
-"""Embeddings that tell people apart: aligned crops to vectors of 128 numbers, of unit length."""
+"""Embeddings of aligned crops: vectors of 128 numbers, of unit length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One video in, its rows out: the only path from pixels to clips."""
+"""Extractor: one video to its rows; the only path from pixels to clips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emotion.video.decode import Limits, VideoFacts, sample_frames
 
 
 class Extractor:
-    """A detector, an embedder and the spec that they work by; one per worker."""
+    """A detector, an embedder and their spec; make one per worker."""
 
     def __init__(
         self,
@@ -30,28 +30,28 @@ class Extractor:
         """Load the detector.
 
         Args:
-            spec: what is to be extracted, and how.
+            spec: the choices that decide the clips.
             yunet_model: bytes of the YuNet file; needed if the spec names yunet.
-            limits: what one video may cost.
-            keep_partial: where decoding breaks off, end the video there and note the break in its
-                summary; otherwise the break is raised.
+            limits: bounds on one video's size and time.
+            keep_partial: True ends a damaged video at the damage and notes the error in its
+                summary; False raises the error.
         """
         self.spec = spec
         self.limits = limits or Limits()
         self._keep_partial = keep_partial
         self._detect: Detector = load_detector(spec, yunet_model)
-        self._embedder: Embedder | None = None  # made by the first walk: observing needs none
+        self._embedder: Embedder | None = None  # made by the first walk; observing does not need it
 
     def observations(
         self, source: Source, *, facts: VideoFacts, start: int = 0, stop: int | None = None
     ) -> Iterator[Observation]:
-        """What is seen in the samples k with ``start`` <= k < ``stop``.
+        """Yield the observations of the samples k with ``start`` <= k < ``stop``.
 
         Args:
             source: a local file, or a seekable binary file object.
-            facts: filled in on the way.
+            facts: filled in while the frames are read.
             start: first sample.
-            stop: sample after the last; None: to the end.
+            stop: sample after the last; None reads to the end.
 
         Raises:
             VideoError: if the video, or this part of it, cannot be used.
@@ -70,65 +70,71 @@ class Extractor:
     def rows(
         self, path: Path, *, video_id: str, summary: VideoSummary
     ) -> Iterator[tuple[Table, Row]]:
-        """Walk through one video.
+        """Yield the rows of one video.
 
         Args:
             path: a local file.
             video_id: goes into every row and id.
-            summary: filled in on the way.
+            summary: filled in meanwhile.
 
         Yields:
             (table, row), see ``emotion.extract.walk.walk``.
 
         Raises:
-            VideoError: if the video cannot be used; rows before it are to be dropped.
+            VideoError: if the video cannot be used; drop the rows before it.
         """
-        seen = self.observations(path, facts=summary.facts)
+        observations = self.observations(path, facts=summary.facts)
         if self._keep_partial:
-            seen = until_broken(seen, summary)
-        yield from self.walk(seen, video_id=video_id, summary=summary)
+            observations = until_broken(observations, summary)
+        yield from self.walk(observations, video_id=video_id, summary=summary)
 
     def walk(
-        self, seen: Iterator[Observation], *, video_id: str, summary: VideoSummary
+        self, observations: Iterator[Observation], *, video_id: str, summary: VideoSummary
     ) -> Iterator[tuple[Table, Row]]:
-        """Rows of a video that was observed before, maybe in parts; see ``rows``.
+        """Yield the rows of a video from its observations; see ``rows``.
 
         Raises:
-            InputError: if the spec names an embedder that this machine has not.
+            InputError: if this machine does not have the embedder that the spec names.
         """
         if self._embedder is None:
             self._embedder = load_embedder(self.spec)
         yield from walk(
-            seen, spec=self.spec, video_id=video_id, summary=summary, embed=self._embedder
+            observations,
+            spec=self.spec,
+            video_id=video_id,
+            summary=summary,
+            embed=self._embedder,
         )
 
 
 def load_embedder(spec: ExtractionSpec) -> Embedder | None:
-    """The embedder that a spec names; None if it names none.
+    """Return the embedder that a spec names; None if it names none.
 
     Raises:
-        InputError: if its weights are not the ones that the spec names, or are missing.
+        InputError: if the spec names other weights than this release has, or they are missing.
     """
     if not spec.embedder_sha256:
         return None
-    known = weights.DLIB_EMBEDDER
-    if spec.embedder_sha256 != known.sha256:
+    sha256 = weights.DLIB_EMBEDDER.sha256
+    if spec.embedder_sha256 != sha256:
         raise InputError(
             f"the spec wants embedder weights {spec.embedder_sha256[:12]}, "
-            f"this release has {known.sha256[:12]}"
+            f"this release has {sha256[:12]}"
         )
     return Embedder()
 
 
-def until_broken(seen: Iterator[Observation], summary: VideoSummary) -> Iterator[Observation]:
-    """``seen`` up to where it breaks, the break noted in ``summary.broken``.
+def until_broken(
+    observations: Iterator[Observation], summary: VideoSummary
+) -> Iterator[Observation]:
+    """Yield the observations before a damage, and note the error in ``summary.broken``.
 
     Raises:
-        VideoError: if it breaks before the first observation: there is nothing to keep.
+        VideoError: if the damage comes before the first observation.
     """
     count = 0
     try:
-        for observation in seen:
+        for observation in observations:
             count += 1
             yield observation
     except VideoError as err:

@@ -1,4 +1,4 @@
-"""Networks through onnxruntime, on the CPU."""
+"""Sessions of onnxruntime on the CPU."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import onnxruntime
 
 
 def open_session(model: bytes, *, threads: int = 1) -> Any:
-    """An onnxruntime session for a serialized ONNX model, on the CPU.
+    """Open an onnxruntime session for a serialized ONNX model, on the CPU.
 
     Args:
         model: bytes of a .onnx file.
-        threads: that work on one operator; 1 is the caller's alone, since a worker has one core.
+        threads: number per operator; 1 uses the caller's thread only, as a worker has one core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Errors only: it warns of machines whose graphics cards it cannot list.
+    # Errors only: onnxruntime warns on machines whose graphics cards it cannot list.
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

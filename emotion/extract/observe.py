@@ -1,4 +1,4 @@
-"""What is seen in one sampled frame: the last place where the pixels of a frame are looked at."""
+"""Observation of one sampled frame; no later step reads the frame's pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emotion.video.decode import Frame
 
 
 @dataclass(frozen=True)
-class SeenFace:
+class DetectedFace:
     """One detection and its crop.
 
     Attributes:
@@ -56,7 +56,7 @@ class Observation:
         pts_s: the frame's presentation time, seconds from the first frame.
         brightness: mean luma of the frame, 0 to 255.
         blur: variance of the Laplacian at no more than 320 pixels.
-        signature: colours and where they are, for telling cuts.
+        signature: colours and their places, for the detection of cuts.
         faces: best score first; may be none.
     """
 
@@ -65,13 +65,14 @@ class Observation:
     brightness: float
     blur: float
     signature: Signature
-    faces: tuple[SeenFace, ...]
+    faces: tuple[DetectedFace, ...]
 
 
 def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observation:
-    """Find, measure and crop the faces of one frame.
+    """Detect, measure and crop the faces of one frame.
 
-    All but the crops comes of a small picture: a frame without a face is never made in full.
+    Everything but the crops uses a small picture, so a frame without a face is never converted at
+    full size.
     """
     picture = frame.thumbnail(spec.detect_side_px)
     faces = detector(picture, frame_hw=frame.hw)
@@ -83,17 +84,19 @@ def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observ
         brightness=brightness,
         blur=blur,
         signature=signature(small),
-        faces=tuple(_seen(frame.image, faces, k, spec) for k in range(len(faces))),
+        faces=tuple(_face(frame.image, faces, k, spec) for k in range(len(faces))),
     )
 
 
-def _seen(image: NDArray[np.uint8], faces: Faces, number: int, spec: ExtractionSpec) -> SeenFace:
+def _face(
+    image: NDArray[np.uint8], faces: Faces, number: int, spec: ExtractionSpec
+) -> DetectedFace:
     landmarks = faces.landmarks[number]
     crop = crop_face(image, landmarks, detector=spec.detector, crop_px=spec.crop_px)
     brightness, blur = brightness_and_blur(crop)
     yaw, roll = head_angles(landmarks, spec.detector)
     x0, y0, x1, y1 = (float(v) for v in faces.boxes[number])
-    return SeenFace(
+    return DetectedFace(
         box=(x0, y0, x1, y1),
         score=float(faces.scores[number]),
         landmarks=tuple(float(v) for v in landmarks.ravel()),
@@ -106,9 +109,9 @@ def _seen(image: NDArray[np.uint8], faces: Faces, number: int, spec: ExtractionS
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """An (H, W, 3) uint8 RGB picture as JPEG bytes."""
+    """Encode an (H, W, 3) uint8 RGB picture as JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    if not done:
+    is_encoded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not is_encoded:
         raise ValueError(f"OpenCV could not encode a picture of shape {image.shape} as JPEG")
     return bytes(data)

@@ -1,4 +1,4 @@
-"""A track that is not over yet: the faces that wait in it, and what is known of it."""
+"""An open track: its waiting faces, its counts and its mean embedding."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import math
 from dataclasses import dataclass, field
 
 from emotion.extract.clip import ClipBuilder, CropItem
-from emotion.extract.identity import Appearance, Vector
-from emotion.extract.observe import SeenFace
+from emotion.extract.identity import MeanEmbedding, Vector
+from emotion.extract.observe import DetectedFace
 from emotion.extract.rows import Row
 
 
 @dataclass(frozen=True)
 class WaitingFace:
-    """A face whose row has not been handed out yet."""
+    """A face whose row is not written yet."""
 
     row: Row
     item: CropItem
-    seen: SeenFace
+    face: DetectedFace
 
 
 @dataclass(eq=False)
 class OpenTrack:
-    """Faces wait here until it is known whose they are; then they go through.
+    """A track that may still get faces. Faces wait in it until their person is decided.
 
     Attributes:
-        builder: makes its clips.
+        builder: makes the track's clips.
         waiting: faces in order of time, at most about six seconds of them.
         track_id: None until it is confirmed.
         identity_id: None until it is confirmed.
-        first_index: first sample with a face that went through.
-        last_index: last such sample; -1 before there is one.
-        released_s: presentation time of the last face that went through.
-        num_faces: faces that went through.
-        sum_size_px: of them.
-        appearance: mean embedding.
-        looked_s: when it was last looked at.
-        doubted_s: when a look found somebody else in it; None: the last look did not.
-        stranger: embedding of who was found then.
+        first_index: sample of the first released face.
+        last_index: sample of the last released face; -1 before the first one.
+        released_s: presentation time of the last released face.
+        num_faces: number of released faces.
+        sum_size_px: sum of their sizes.
+        appearance: mean of the embeddings so far.
+        checked_s: time of the last check.
+        doubted_s: time of the last check if that saw another person, else None.
+        stranger: embedding of that other person.
     """
 
     builder: ClipBuilder
@@ -49,24 +49,24 @@ class OpenTrack:
     released_s: float = -math.inf
     num_faces: int = 0
     sum_size_px: float = 0.0
-    appearance: Appearance = field(default_factory=Appearance)
-    looked_s: float = -math.inf
+    appearance: MeanEmbedding = field(default_factory=MeanEmbedding)
+    checked_s: float = -math.inf
     doubted_s: float | None = None
     stranger: Vector | None = None
 
     @property
     def ids(self) -> Row:
-        """Its two numbers, as columns."""
+        """The columns track_id and identity_id."""
         return {"track_id": self.track_id, "identity_id": self.identity_id}
 
     @property
-    def seen_from(self) -> int:
-        """First sample whose face still waits; there is one."""
+    def first_waiting(self) -> int:
+        """Sample of the first waiting face; at least one must wait."""
         return self.waiting[0].item.frame_index
 
     @property
-    def seen_until(self) -> int:
-        """Last sample with a face of the track."""
+    def last_sample(self) -> int:
+        """Sample of the last face, waiting or released."""
         return self.waiting[-1].item.frame_index if self.waiting else self.last_index
 
     @property
@@ -75,26 +75,26 @@ class OpenTrack:
         return self.waiting[-1].item.pts_s if self.waiting else self.released_s
 
     def add(self, face: WaitingFace) -> None:
-        """Let one more face wait."""
+        """Append one face to the waiting ones."""
         self.waiting.append(face)
 
     def count(self, face: WaitingFace) -> None:
-        """Note a face that goes through."""
+        """Count a face that is released."""
         if not self.num_faces:
             self.first_index = face.item.frame_index
         self.last_index, self.released_s = face.item.frame_index, face.item.pts_s
         self.num_faces += 1
-        self.sum_size_px += face.seen.size_px
+        self.sum_size_px += face.face.size_px
 
-    def take_up(self, later: OpenTrack) -> None:
-        """Go on with the faces of a track that turned out to be this one."""
+    def append(self, later: OpenTrack) -> None:
+        """Take over the waiting faces of a later track that shows the same person."""
         self.waiting += later.waiting
         self.doubted_s = None
 
     def split(self, pts_s: float) -> OpenTrack:
-        """Give the waiting faces from ``pts_s`` on to a new track, which is returned.
+        """Move the waiting faces from ``pts_s`` on to a new track and return that track.
 
-        A track that none went through keeps its first one: it is confirmed, and has a row.
+        A track without a released face keeps its first waiting one, so that its row has a face.
         """
         first = 0 if self.num_faces else 1
         early = sum(f.item.pts_s < pts_s for f in self.waiting)
@@ -105,7 +105,7 @@ class OpenTrack:
         return later
 
     def row(self, video_id: str, sample_fps: float) -> Row:
-        """Its row of the table ``tracks``, without what only the label table knows."""
+        """Return the row of the table ``tracks``, without the columns of the label table."""
         mean = self.appearance.mean
         return self.ids | {
             "video_id": video_id,

@@ -1,4 +1,4 @@
-"""How usable a picture is: brightness and sharpness."""
+"""Brightness and sharpness of a picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def brightness_and_blur(image: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean luma (0 to 255) and variance of the Laplacian (small is blurred).
+    """Return the mean luma (0 to 255) and the variance of the Laplacian (small is blurred).
 
     The sharpness measure is Pech-Pacheco et al., "Diatom autofocusing in brightfield
     microscopy", 2000.
@@ -25,7 +25,7 @@ def brightness_and_blur(image: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 def thumbnail(image: NDArray[np.uint8], side_px: int = 320) -> NDArray[np.uint8]:
-    """The frame with its longest side at most ``side_px``: frame quality costs the same at 4K."""
+    """Shrink a frame to at most ``side_px`` on its longest side, so that 4K costs no more."""
     scale = side_px / max(image.shape[:2])
     if scale >= 1:
         return image

@@ -1,4 +1,4 @@
-"""What the walk knows as rows of the stored tables; columns are those of ``schemas.tables``."""
+"""Rows of the stored tables frames, faces and clips; see ``schemas.tables``."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from emotion.extract.observe import Observation
 Row = dict[str, object]
 
 
-def frame_row(video_id: str, seen: Observation) -> Row:
-    """The row of one sampled frame."""
+def frame_row(video_id: str, observation: Observation) -> Row:
+    """Return the row of one sampled frame."""
     return {
         "video_id": video_id,
-        "frame_index": seen.frame_index,
-        "pts_s": seen.pts_s,
-        "num_faces": len(seen.faces),
-        "brightness": seen.brightness,
-        "blur": seen.blur,
+        "frame_index": observation.frame_index,
+        "pts_s": observation.pts_s,
+        "num_faces": len(observation.faces),
+        "brightness": observation.brightness,
+        "blur": observation.blur,
     }
 
 
-def face_row(video_id: str, seen: Observation, number: int) -> Row:
-    """The row of one detection, without track_id and identity_id."""
-    face = seen.faces[number]
+def face_row(video_id: str, observation: Observation, number: int) -> Row:
+    """Return the row of one detection, without track_id and identity_id."""
+    face = observation.faces[number]
     return {
-        "face_id": f"{video_id}/{seen.frame_index:06d}/{number:02d}",
+        "face_id": f"{video_id}/{observation.frame_index:06d}/{number:02d}",
         "video_id": video_id,
-        "frame_index": seen.frame_index,
-        "pts_s": seen.pts_s,
+        "frame_index": observation.frame_index,
+        "pts_s": observation.pts_s,
         "box": list(face.box),
         "score": face.score,
         "landmarks": list(face.landmarks),
@@ -40,7 +40,7 @@ def face_row(video_id: str, seen: Observation, number: int) -> Row:
 
 
 def clip_row(video_id: str, number: int, clip: Clip) -> Row:
-    """The row of the video's clip ``number``, without track_id and identity_id."""
+    """Return the row of the video's clip ``number``, without track_id and identity_id."""
     return {
         "clip_id": f"{video_id}/{number:06d}",
         "video_id": video_id,

@@ -1,4 +1,4 @@
-"""The extraction spec: every choice that decides which pixels become a clip."""
+"""Extraction spec: every choice that decides which pixels become a clip."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from emotion.weights import DLIB_EMBEDDER
 
 DetectorName = Literal["yunet", "dlib"]
 EXTRACTION_VERSION = 2
-"""Raised whenever the same spec would give other pixels than the release before."""
+"""Number that a release raises if it makes other pixels from the same spec."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionSpec:
-    """How clips are cut out of a video; stored with every dataset, package and score set.
+    """Choices of the extraction; stored with every dataset, package and score set.
 
     Attributes:
-        detector: which face detector.
+        detector: name of the face detector.
         detector_sha256: hex SHA-256 of its weights file.
         sample_fps: samples per second of presentation time.
-        detect_side_px: the longest side of the frame that the detector sees.
-        min_score: detections below this score are not used.
+        detect_side_px: longest side of the picture that the detector gets, pixels.
+        min_score: lowest score of a detection that is used.
         crop_px: side of the square aligned crop.
         clip_len: crops per clip (T).
         clip_stride: samples from the start of one clip to the next; equal to ``clip_len`` stores
             every crop once.
-        min_clip_faces: a window with fewer detected faces than this gives no clip.
+        min_clip_faces: detected faces that a window needs to become a clip.
         jpeg_quality: 1 to 100, of the stored crops.
-        embedder_sha256: hex SHA-256 of the weights file of the network that tells people apart;
-            empty: nobody is told apart, every track is an identity of its own.
-        version: ``EXTRACTION_VERSION`` of the code.
+        embedder_sha256: hex SHA-256 of the weights file of the network that embeds faces; empty
+            makes every track an identity of its own.
+        version: ``EXTRACTION_VERSION`` of the release.
     """
 
     detector: DetectorName
@@ -66,20 +66,20 @@ class ExtractionSpec:
 
     @property
     def digest(self) -> str:
-        """First 16 hex digits of the SHA-256 of the canonical JSON."""
+        """The first 16 hex digits of the SHA-256 of the canonical JSON."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields and the digest, as stored in ``spec.json`` and ``model.json``."""
+        """Return the fields and the digest, as ``spec.json`` and ``model.json`` store them."""
         return dataclasses.asdict(self) | {"digest": self.digest}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ExtractionSpec:
-        """Read what ``to_json`` wrote.
+        """Return the spec of fields that ``to_json`` made.
 
         Raises:
-            InputError: on an unknown or missing field, or a digest that does not fit the fields.
+            InputError: on an unknown or missing field, or a digest that does not match the fields.
         """
         fields = {k: v for k, v in value.items() if k != "digest"}
         try:
@@ -94,6 +94,6 @@ class ExtractionSpec:
         return spec
 
     def difference(self, other: ExtractionSpec) -> str:
-        """The fields in which two specs differ, for an error message; empty when equal."""
+        """Return the fields in which two specs differ, for an error message; empty when equal."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return ", ".join(f"{k} {mine[k]} and {theirs[k]}" for k in mine if mine[k] != theirs[k])

@@ -1,4 +1,4 @@
-"""Faces over time: which detection of this frame continues which track."""
+"""Tracker: assigns the detections of each frame to tracks, by boxes and embeddings."""
 
 from __future__ import annotations
 
@@ -12,41 +12,40 @@ from numpy.typing import NDArray
 from emotion.extract.detect import Faces
 
 MAX_GAP_S = 0.75
-"""A track not seen for longer than this is no longer where it was expected."""
+"""Seconds without a face after which a track ends."""
 CONFIRM_HITS = 3
-"""Detections that make a track; fewer are noise and keep track_id null."""
+"""Detections that confirm a track; the faces of a shorter one keep track_id null."""
 _MIN_IOU = 0.15
 _MAX_SIZE_RATIO = 1.8
 _TOUCH_IOU = 0.02
-"""Tracks whose boxes overlap by more than this are rivals: each may take the other's face."""
+"""Two tracks whose boxes overlap by more than this are rivals: each may take the other's face."""
 _REACH_SIZES = 2.0
-"""How many box sizes from where it was expected a look may find a rival's face."""
+"""Distance from a track's expected box, in box sizes, within which faces are compared."""
 _WATCH_S = 1.5
-"""Rivals that have parted and that no look told apart are rivals for so long."""
-_LOOK_EVERY_S = (0.25, 1.0)
-"""From one look at a track with rivals to the next: the first few, and all others."""
-_MANY_LOOKS = 4
-"""The first few; and no more in any second, whatever happens."""
-_LOOK_WEIGHT = 4.0
-"""0.2 of distance between a face's own person and another outweigh 0.8 of overlap."""
-_NO_LIKENESS = 0.42
-"""Embeddings farther apart than this are of different people; farther tells nothing more."""
+"""Seconds for which two tracks that overlapped stay rivals after they separate."""
+_CHECK_EVERY_S = (0.25, 1.0)
+"""Seconds between two checks of a track with rivals: the first four, and all later ones."""
+_MANY_CHECKS = 4
+"""Number of quick checks; also the most checks of one track in any second."""
+_EMBEDDING_WEIGHT = 4.0
+"""Weight of distance against overlap: a difference of 0.2 outweighs an IoU of 0.8."""
+_MAX_DISTANCE = 0.42
+"""Embeddings farther apart than this are of different people; a larger distance counts equally."""
 _CLEAR_MARGIN = 0.06
-"""A look tells two people apart if their distances differ by this much."""
+"""A check decides between two people if their distances differ by this much."""
 _CLOSE_CALL = 0.6
-"""A second face with this share of the best one's overlap is as good a guess."""
+"""A second face with at least this share of the best face's overlap makes a match doubtful."""
 
 Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Looks:
-    """What tells people apart where boxes do not; embeddings of unit length.
+class Embeddings:
+    """Sources of embeddings of unit length, for matches that boxes leave in doubt.
 
     Attributes:
-        face: embedding of a detection of this frame, by its number; None where there is none.
-            It is costly, and called only where boxes leave doubt.
-        track: mean embedding of a track, by its key; None as long as there is none.
+        face: returns the embedding of a detection of this frame, by its number, or None; costly.
+        track: returns the mean embedding of a track, by its key, or None.
     """
 
     face: Callable[[int], Vector | None]
@@ -59,27 +58,29 @@ class _Track:
     pts_s: float
     velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(4, np.float32))
     key: int = 0
-    rivals: dict[int, float] = field(default_factory=dict)  # key: when they last overlapped
-    looked_s: list[float] = field(default_factory=list)  # the last four times
-    num_looks: int = 0  # since it last had no rivals for a while
-    num_near: int = 0  # faces near it in the frame before
+    rivals: dict[int, float] = field(
+        default_factory=dict
+    )  # key of the rival: time of the last overlap
+    checked_s: list[float] = field(default_factory=list)  # times of the last four checks
+    num_checks: int = 0  # since it last was without rivals for _WATCH_S
+    num_near: int = 0  # faces near it in the previous frame
 
     def expected(self, pts_s: float) -> NDArray[np.float32]:
-        """Where the box is at ``pts_s`` if it moves on as it did."""
+        """Return the box at ``pts_s`` if the track keeps its velocity."""
         return self.box + self.velocity * np.float32(min(pts_s - self.pts_s, MAX_GAP_S))
 
-    def due(self, pts_s: float, num_near: int) -> bool:
-        """Whether the last look was long enough ago; now, if a face came or went since."""
-        last_s = self.looked_s[-1] if self.looked_s else -math.inf
-        every_s = _LOOK_EVERY_S[self.num_looks >= _MANY_LOOKS]
+    def is_due(self, pts_s: float, num_near: int) -> bool:
+        """Return True if a check is due: by time, or because the number of faces nearby changed."""
+        last_s = self.checked_s[-1] if self.checked_s else -math.inf
+        every_s = _CHECK_EVERY_S[self.num_checks >= _MANY_CHECKS]
         if pts_s - last_s >= every_s - 1e-6:
             return True
-        second = [at for at in self.looked_s if pts_s - at < 1]
-        return num_near != self.num_near and len(second) < _MANY_LOOKS
+        recent = [at for at in self.checked_s if pts_s - at < 1]
+        return num_near != self.num_near and len(recent) < _MANY_CHECKS
 
-    def note_look(self, pts_s: float) -> None:
-        self.looked_s = [*self.looked_s, pts_s][-_MANY_LOOKS:]
-        self.num_looks += 1
+    def note_check(self, pts_s: float) -> None:
+        self.checked_s = [*self.checked_s, pts_s][-_MANY_CHECKS:]
+        self.num_checks += 1
 
     def update(self, box: NDArray[np.float32], pts_s: float) -> None:
         moved = (box - self.box) / np.float32(max(pts_s - self.pts_s, 1e-3))
@@ -88,7 +89,7 @@ class _Track:
 
 
 def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of every box of ``a`` with every box of ``b``.
+    """Return the intersection over union of every box of ``a`` with every box of ``b``.
 
     Args:
         a: (N, 4) xyxy.
@@ -109,7 +110,7 @@ def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _affinity(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """IoU of expected and found boxes; 0 where a face would change its size too fast."""
+    """Return the IoU of expected and detected boxes; 0 where the sizes differ too much."""
     side = [
         np.sqrt(np.prod(np.clip(x[:, 2:] - x[:, :2], 1e-3, None), -1)) for x in (expected, boxes)
     ]
@@ -135,14 +136,14 @@ def match(affinity: NDArray[np.float32], threshold: float) -> list[tuple[int, in
 
 
 class Tracker:
-    """Greedy overlap tracker with a constant-velocity guess; one per video.
+    """Greedy overlap tracker that expects constant velocity; make one per video.
 
-    Where tracks touch, or a second face fits a track nearly as well, overlap says little. There
-    the tracker looks at the faces, if it can, and likeness outweighs overlap: when a face comes or
-    goes, else four times a second at first and once later. Tracks stay rivals until a look has
-    found them apart and told who is who.
+    Overlap alone does not decide where tracks touch, or where a second face fits a track nearly as
+    well. There the tracker compares embeddings, if it has them, and their distance outweighs the
+    overlap. It does so when a face appears or disappears nearby, else four times a second at first
+    and once a second later. Rivals stay rivals until a check distinguishes them.
 
-    A key is the tracker's own running number of a track, from 0, confirmed or not.
+    A key is the tracker's running number of a track, from 0, confirmed or not.
     """
 
     def __init__(self) -> None:
@@ -150,15 +151,15 @@ class Tracker:
         self._next_key = 0
 
     def step(
-        self, faces: Faces, pts_s: float, *, cut: bool, looks: Looks | None = None
+        self, faces: Faces, pts_s: float, *, cut: bool, embeddings: Embeddings | None = None
     ) -> tuple[list[int], list[int]]:
-        """Take the faces of the next sampled frame.
+        """Assign the faces of the next sampled frame to tracks.
 
         Args:
-            faces: found in it; may be none.
-            pts_s: its time, later than the one before.
-            cut: whether the scene changed just before it: no track crosses that.
-            looks: how to tell people apart; None: by their boxes alone.
+            faces: its detections; may be none.
+            pts_s: its time, later than that of the previous frame.
+            cut: True if a new scene begins with it; then every track ends.
+            embeddings: tell people apart; None: only boxes decide.
 
         Returns:
             One key per face, and the keys of tracks that ended before this frame.
@@ -167,7 +168,7 @@ class Tracker:
         ended = [t.key for t in self._tracks if t not in alive]
         keys = [-1] * len(faces)
         if alive and len(faces):
-            for row, column in self._pairs(alive, faces, pts_s, looks):
+            for row, column in self._pairs(alive, faces, pts_s, embeddings):
                 alive[row].update(faces.boxes[column], pts_s)
                 keys[column] = alive[row].key
         for column, key in enumerate(keys):
@@ -179,53 +180,53 @@ class Tracker:
         return keys, ended
 
     def crowded(self, key: int) -> bool:
-        """Whether a track has a rival: its crop may show another's face in part."""
+        """Return True if a track has a rival: its crop may show a part of another face."""
         return any(t.rivals for t in self._tracks if t.key == key)
 
     def drop(self, key: int) -> None:
-        """Forget a track; the next face in its place begins another. An unknown key is ignored."""
+        """Remove a track; the next face there starts a new one. An unknown key has no effect."""
         self._tracks = [t for t in self._tracks if t.key != key]
 
     def finish(self) -> list[int]:
-        """End of the video: the keys of the tracks still open."""
+        """End the video; return the keys of the tracks that are still open."""
         keys = [t.key for t in self._tracks]
         self._tracks = []
         return keys
 
     def _pairs(
-        self, alive: list[_Track], faces: Faces, pts_s: float, looks: Looks | None
+        self, alive: list[_Track], faces: Faces, pts_s: float, embeddings: Embeddings | None
     ) -> list[tuple[int, int]]:
-        """Rows of ``alive`` and columns of ``faces`` that belong together."""
+        """Return the pairs of rows of ``alive`` and columns of ``faces``."""
         expected = np.stack([t.expected(pts_s) for t in alive])
         affinity = _affinity(expected, faces.boxes)
-        if looks is None:
+        if embeddings is None:
             return match(affinity, _MIN_IOU)
         _note_rivals(alive, expected, pts_s)
         within = _near(expected, faces.boxes)
         rows = [
             row
             for row in _doubtful(alive, affinity)
-            if alive[row].due(pts_s, int(within[row].sum()))
-            and looks.track(alive[row].key) is not None
+            if alive[row].is_due(pts_s, int(within[row].sum()))
+            and embeddings.track(alive[row].key) is not None
         ]
         for track, num_near in zip(alive, within.sum(1), strict=True):
             track.num_near = int(num_near)
         near = within[rows]
         columns = np.flatnonzero(near.any(0))
         if len(columns):
-            distance = _distances([alive[r].key for r in rows], columns, looks)
-            likeness = _LOOK_WEIGHT * np.clip(_NO_LIKENESS - distance, 0, None)
+            distance = _distances([alive[r].key for r in rows], columns, embeddings)
+            likeness = _EMBEDDING_WEIGHT * np.clip(_MAX_DISTANCE - distance, 0, None)
             affinity[np.array(rows)[:, None], columns] += np.where(near[:, columns], likeness, 0)
             pairs = match(affinity, _MIN_IOU)
             for row in rows:
-                alive[row].note_look(pts_s)
+                alive[row].note_check(pts_s)
             _settle(alive, rows, distance, columns, pairs, faces.boxes)
             return pairs
         return match(affinity, _MIN_IOU)
 
 
 def _note_rivals(alive: list[_Track], expected: NDArray[np.float32], pts_s: float) -> None:
-    """Tracks that touch become rivals; those long apart, or whose rival is gone, no longer are."""
+    """Update the rivals: add tracks that touch, remove ended tracks and those long apart."""
     overlap = iou(expected, expected)
     keys = {t.key for t in alive}
     for row, track in enumerate(alive):
@@ -235,12 +236,12 @@ def _note_rivals(alive: list[_Track], expected: NDArray[np.float32], pts_s: floa
         track.rivals = {
             k: at for k, at in track.rivals.items() if k in keys and pts_s - at <= _WATCH_S
         }
-        if not track.rivals and all(pts_s - at > _WATCH_S for at in track.looked_s):
-            track.num_looks = 0
+        if not track.rivals and all(pts_s - at > _WATCH_S for at in track.checked_s):
+            track.num_checks = 0
 
 
 def _doubtful(alive: list[_Track], affinity: NDArray[np.float32]) -> list[int]:
-    """Rows of tracks that have rivals, or whose two best faces fit nearly as well."""
+    """Return the rows of tracks with rivals, or with two faces that fit almost equally."""
     rows = []
     for row, track in enumerate(alive):
         best = np.sort(affinity[row])[::-1]
@@ -251,7 +252,7 @@ def _doubtful(alive: list[_Track], affinity: NDArray[np.float32]) -> list[int]:
 
 
 def _near(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(N, M): whether a face lies within a track's reach and is of its size."""
+    """Return (N, M) flags: True if a face is within a track's reach and has a similar size."""
     centre = [(x[:, None, :2] + x[:, None, 2:]) / 2 for x in (expected, boxes)]
     away = np.linalg.norm(centre[0] - centre[1].transpose(1, 0, 2), axis=-1)
     side = [
@@ -262,18 +263,17 @@ def _near(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[
     return np.asarray((away <= _REACH_SIZES * side[0][:, None]) & same_size, np.bool_)
 
 
-def _distances(keys: list[int], columns: NDArray[np.int64], looks: Looks) -> NDArray[np.float32]:
-    """(tracks, faces) distances of embeddings; too far to count where one is not known."""
-    known = [looks.track(key) for key in keys]
-    found = [looks.face(int(column)) for column in columns]
-    far = 2.0
-    return np.array(
-        [
-            [far if a is None or b is None else float(np.linalg.norm(a - b)) for b in found]
-            for a in known
-        ],
-        np.float32,
-    )
+def _distances(
+    keys: list[int], columns: NDArray[np.int64], embeddings: Embeddings
+) -> NDArray[np.float32]:
+    """Return the (tracks, faces) distances of embeddings; 2, the largest, where one is None."""
+    means = [embeddings.track(key) for key in keys]
+    vectors = [embeddings.face(int(column)) for column in columns]
+    rows = [
+        [2.0 if a is None or b is None else float(np.linalg.norm(a - b)) for b in vectors]
+        for a in means
+    ]
+    return np.array(rows, np.float32)
 
 
 def _settle(
@@ -284,16 +284,16 @@ def _settle(
     pairs: list[tuple[int, int]],
     boxes: NDArray[np.float32],
 ) -> None:
-    """Rivals seen apart, each more like itself than like the other, are rivals no more."""
+    """End the rivalry of tracks that are apart and closer to their own person than to the other."""
     number = {int(column): k for k, column in enumerate(columns)}
-    found = {row: column for row, column in pairs if row in rows and column in number}
+    matched = {row: column for row, column in pairs if row in rows and column in number}
     apart = iou(boxes, boxes) <= _TOUCH_IOU
     for i, a in enumerate(rows):
         for j, b in enumerate(rows[:i]):
-            if a not in found or b not in found or not apart[found[a], found[b]]:
+            if a not in matched or b not in matched or not apart[matched[a], matched[b]]:
                 continue
-            at_a, at_b = number[found[a]], number[found[b]]
-            straight = distance[i, at_a] + distance[j, at_b]
-            if straight + _CLEAR_MARGIN < distance[i, at_b] + distance[j, at_a]:
+            at_a, at_b = number[matched[a]], number[matched[b]]
+            kept = distance[i, at_a] + distance[j, at_b]
+            if kept + _CLEAR_MARGIN < distance[i, at_b] + distance[j, at_a]:
                 alive[a].rivals.pop(alive[b].key, None)
                 alive[b].rivals.pop(alive[a].key, None)

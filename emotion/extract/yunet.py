@@ -1,4 +1,4 @@
-"""YuNet's network and the reading of its outputs, equal to OpenCV's FaceDetectorYN."""
+"""YuNet's network and the decoding of its outputs, equal to OpenCV's FaceDetectorYN."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for str
 
 
 class YuNet:
-    """YuNet (Wu et al. 2023) under onnxruntime: in a third of the time that OpenCV needs."""
+    """YuNet (Wu et al. 2023) under onnxruntime; takes a third of OpenCV's time."""
 
     def __init__(self, model: bytes, *, min_score: float) -> None:
         self._session = open_session(any_size(model))
         self._min_score = min_score
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Find faces in a picture as it is.
+        """Detect faces in a picture at its own size.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -41,11 +41,11 @@ class YuNet:
 
 
 def any_size(model: bytes) -> bytes:
-    """The official file, made for 640 x 640 only, changed to take any multiple of 32."""
+    """Change the official file, which takes 640 x 640 only, to take any multiple of 32."""
     proto = onnx.load_model_from_string(model)
     shape = proto.graph.input[0].type.tensor_type.shape
     shape.dim[2].dim_param, shape.dim[3].dim_param = "height", "width"
-    # The shapes of what follows from the input were written down for 640 x 640.
+    # The stored shapes of inner values are those of 640 x 640.
     del proto.graph.value_info[:]
     for output in proto.graph.output:
         output.type.tensor_type.shape.dim[1].dim_param = f"anchors of {output.name}"
@@ -53,7 +53,7 @@ def any_size(model: bytes) -> bytes:
 
 
 def to_blob(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The network's input: (1, 3, H, W) float32 BGR 0 to 255, black up to multiples of 32."""
+    """Return the network's input, (1, 3, H, W) float32 BGR 0 to 255, padded to multiples of 32."""
     height, width = image.shape[:2]
     bottom, right = -height % STRIDES[-1], -width % STRIDES[-1]
     if bottom or right:
@@ -66,12 +66,12 @@ def to_blob(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def decode(
     outputs: Sequence[NDArray[np.float32]], width: int, min_score: float
 ) -> NDArray[np.float32]:
-    """Rows as ``YuNet`` gives them, of every anchor that scores at least ``min_score``.
+    """Return rows as ``YuNet`` does, of every anchor that scores at least ``min_score``.
 
     Args:
         outputs: cls, obj, bbox, kps, each at every stride: (1, anchors, 1 | 1 | 4 | 10).
         width: of the input, pixels.
-        min_score: what lies below is not decoded, so that a frame without a face costs nothing.
+        min_score: anchors below it are not decoded, so a frame without a face costs little.
     """
     parts = []
     for number, stride in enumerate(STRIDES):
@@ -89,9 +89,9 @@ def decode(
 
 
 def suppress(rows: NDArray[np.float32], min_score: float) -> NDArray[np.float32]:
-    """The best of each group of overlapping rows, best score first.
+    """Keep the best of each group of overlapping rows, best score first.
 
-    OpenCV compares boxes cut to whole pixels here, and equal results need the same.
+    The boxes are cut to whole pixels, as OpenCV does, for equal results.
     """
     if len(rows) < 2:
         return rows

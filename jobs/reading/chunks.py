@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.cuts import Signature
-from emotion.extract.observe import Observation, SeenFace
+from emotion.extract.observe import DetectedFace, Observation
 from emotion.extract.walk import VideoSummary
 from emotion.video.decode import VideoFacts, join_facts
 from schemas.tables import CHUNKS, rows_table
@@ -145,7 +145,9 @@ def _observation(row: dict[str, Any]) -> Observation:
         blur=row["blur"],
         signature=Signature(row["signature_small"], row["signature_counts"]),
         faces=tuple(
-            SeenFace(**face | {"box": tuple(face["box"]), "landmarks": tuple(face["landmarks"])})
+            DetectedFace(
+                **face | {"box": tuple(face["box"]), "landmarks": tuple(face["landmarks"])}
+            )
             for face in row["faces"]
         ),
     )

@@ -1,4 +1,4 @@
-"""Aligned crops: what lies at the landmarks comes to lie at the template's places."""
+"""Aligned crops: the landmarks land on the template's places."""
 
 import numpy as np
 import pytest

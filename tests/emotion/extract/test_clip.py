@@ -1,4 +1,4 @@
-"""Windows of crops, written out by hand for clips of four."""
+"""Windows of crops, by hand for clips of four crops."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def clips_of(frames: list[int], spec: ExtractionSpec = SPEC) -> list[Clip]:
         ([0, 1, 2, 3, 4], ["0123"]),  # one face is left over
         ([0, 1, 2, 3, 4, 5], ["0123", "4555"]),
         ([0, 3], ["0003"]),  # a missing face shows the one before it
-        ([0, 1, 2, 3, 4, 9, 10], ["0123", "9101010"]),  # ... and none is from elsewhere
+        ([0, 1, 2, 3, 4, 9, 10], ["0123", "9101010"]),  # ... within its window
         ([0, 1, 5, 6], ["0111", "5666"]),  # after a gap the window starts at the next face
         ([0, 1, 20, 21], ["0111", "20212121"]),
     ],

@@ -35,12 +35,12 @@ def model(shared: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def ours(model: bytes) -> YuNet:
+def network(model: bytes) -> YuNet:
     return YuNet(model, min_score=MIN_SCORE)
 
 
 class OpenCV:
-    """The same network, run and read by OpenCV."""
+    """OpenCV's detector with the same network."""
 
     def __init__(self, model: bytes) -> None:
         cv2.utils.logging.setLogLevel(2)
@@ -49,12 +49,12 @@ class OpenCV:
 
     def __call__(self, image: Image) -> Rows:
         self._net.setInputSize((image.shape[1], image.shape[0]))
-        _, found = self._net.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        return np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+        _, result = self._net.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        return np.zeros((0, 15), np.float32) if result is None else np.asarray(result, np.float32)
 
 
 @pytest.fixture(scope="module")
-def theirs(model: bytes) -> OpenCV:
+def opencv(model: bytes) -> OpenCV:
     return OpenCV(model)
 
 
@@ -84,20 +84,20 @@ def five(shared: Path) -> Image:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def same(found: Rows, expected: Rows) -> None:
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found[:, :14], expected[:, :14], atol=1e-2)
-    np.testing.assert_allclose(found[:, 14], expected[:, 14], atol=1e-4)
+def same(result: Rows, expected: Rows) -> None:
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result[:, :14], expected[:, :14], atol=1e-2)
+    np.testing.assert_allclose(result[:, 14], expected[:, 14], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", VIDEOS)
-def test_equal_to_opencv_on_videos(name: str, shared: Path, ours: YuNet, theirs: OpenCV) -> None:
+def test_equal_to_opencv_on_videos(name: str, shared: Path, network: YuNet, opencv: OpenCV) -> None:
     frames = read(shared / "data" / name)
-    assert len(ours(scaled(frames[0], 320))) == VIDEOS[name]
+    assert len(network(scaled(frames[0], 320))) == VIDEOS[name]
     for frame in frames:
         for side_px in (320, 301):
             small = scaled(frame, side_px)
-            same(ours(small), theirs(small))
+            same(network(small), opencv(small))
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,18 @@ def test_equal_to_opencv_on_videos(name: str, shared: Path, ours: YuNet, theirs:
     ids=["large", "multiples of 32", "odd", "tall", "wide"],
 )
 def test_equal_to_opencv_on_five_faces(
-    hw: tuple[int, int], faces: int, five: Image, ours: YuNet, theirs: OpenCV
+    hw: tuple[int, int], faces: int, five: Image, network: YuNet, opencv: OpenCV
 ) -> None:
     small = np.asarray(cv2.resize(five, hw[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-    found = ours(small)
-    assert len(found) == faces
-    same(found, theirs(small))
+    result = network(small)
+    assert len(result) == faces
+    same(result, opencv(small))
 
 
 @pytest.mark.parametrize("hw", [(1, 1), (1, 50), (31, 33), (32, 32), (64, 40)])
-def test_tiny_pictures(hw: tuple[int, int], five: Image, ours: YuNet, theirs: OpenCV) -> None:
+def test_tiny_pictures(hw: tuple[int, int], five: Image, network: YuNet, opencv: OpenCV) -> None:
     small = np.asarray(cv2.resize(five, hw[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-    same(ours(small), theirs(small))
+    same(network(small), opencv(small))
 
 
 def outputs(anchors: dict[tuple[int, int], list[float]], *, side_px: int = 64) -> list[Rows]:
@@ -182,10 +182,10 @@ def detector(request: pytest.FixtureRequest, model: bytes) -> tuple[DetectorName
     return name, load_detector(spec_for(name, detect_side_px=320), model)
 
 
-def equal(found: Faces, expected: Faces) -> None:
-    np.testing.assert_array_equal(found.boxes, expected.boxes)
-    np.testing.assert_array_equal(found.scores, expected.scores)
-    np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+def equal(result: Faces, expected: Faces) -> None:
+    np.testing.assert_array_equal(result.boxes, expected.boxes)
+    np.testing.assert_array_equal(result.scores, expected.scores)
+    np.testing.assert_array_equal(result.landmarks, expected.landmarks)
 
 
 def test_a_picture_already_small_gives_the_faces_of_the_frame(
@@ -204,12 +204,12 @@ def test_a_frame_smaller_than_the_detector_wants(
     name, detect = detector
     frame = read(shared / "data/real/carphone_pristine.mp4", last=0)[0]
     assert frame.shape[:2] == (144, 176)
-    found = detect(frame)
-    assert len(found) == 1, name
-    x0, y0, x1, y1 = found.boxes[0]
+    result = detect(frame)
+    assert len(result) == 1, name
+    x0, y0, x1, y1 = result.boxes[0]
     assert (60 < x0 < x1 < 150, 20 < y0 < y1 < 144) == (True, True)
 
 
 def test_an_empty_frame(detector: tuple[DetectorName, Detector]) -> None:
-    found = detector[1](np.zeros((90, 160, 3), np.uint8))
-    assert (len(found), found.boxes.shape, found.landmarks.shape) == (0, (0, 4), (0, 5, 2))
+    result = detector[1](np.zeros((90, 160, 3), np.uint8))
+    assert (len(result), result.boxes.shape, result.landmarks.shape) == (0, (0, 4), (0, 5, 2))

@@ -1,4 +1,4 @@
-"""The embedder against dlib's own, and what its numbers say of real faces."""
+"""Embedder: compared with dlib's own, and its distances between real faces."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def a_detector(name: DetectorName, shared: Path) -> Detector:
 
 
 def crops_of(image: Image, name: DetectorName, detector: Detector) -> list[Image]:
-    """Every face from left to right, after JPEG as it is stored."""
+    """Return every face from left to right, after the JPEG coding of stored crops."""
     faces = detector(image)
     order = np.argsort(faces.boxes[:, 0])
     cut = [crop_face(image, faces.landmarks[k], detector=name, crop_px=112) for k in order]
@@ -68,8 +68,8 @@ def noise(side_px: int, seed: int = 0) -> Image:
 
 
 def test_no_face(embed: Embedder) -> None:
-    found = embed([])
-    assert (found.shape, found.dtype.name) == ((0, 128), "float32")
+    result = embed([])
+    assert (result.shape, result.dtype.name) == ((0, 128), "float32")
 
 
 def test_equal_to_dlib_on_drawn_pictures(embed: Embedder, dlib_network: Any) -> None:
@@ -88,30 +88,30 @@ def test_equal_to_dlib_on_faces(embed: Embedder, dlib_network: Any, shared: Path
 
 def test_unit_length_whatever_the_crop(embed: Embedder) -> None:
     crops = [noise(16), noise(112), noise(301), np.zeros((64, 64, 3), np.uint8)]
-    found = embed(crops)
-    assert (found.shape, found.dtype.name) == ((4, 128), "float32")
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    result = embed(crops)
+    assert (result.shape, result.dtype.name) == ((4, 128), "float32")
+    np.testing.assert_allclose(np.linalg.norm(result, axis=1), 1, atol=1e-6)
 
 
 def test_a_face_does_not_depend_on_its_company(embed: Embedder) -> None:
-    """Or else a row would depend on how a video was cut into segments."""
+    """Compare with faces alone: a row must not depend on the chunks of a video."""
     crops = [noise(112, seed) for seed in range(10)]
     alone = [embed([crop])[0] for crop in crops]
     np.testing.assert_array_equal(embed(crops), alone)
 
 
 def test_the_chip_is_the_one_that_dlib_cuts(shared: Path) -> None:
-    """From the frame by dlib's own alignment, and from the crop by a fixed warp."""
+    """Compare dlib's own alignment in the frame with the fixed warp of the crop."""
     picture = frame(shared / "data/real/single_face.mp4", 0)
     box = dlib.get_frontal_face_detector()(picture, 0)[0]
     points = dlib.shape_predictor(str(weights.find_dlib_landmarks()))(picture, box)
-    theirs = dlib.get_face_chip(picture, points, size=150, padding=PADDING)
+    expected = dlib.get_face_chip(picture, points, size=150, padding=PADDING)
     landmarks = np.array([(p.x, p.y) for p in points.parts()], np.float32)
-    ours = chip(crop_face(picture, landmarks, detector="dlib", crop_px=150))
+    warped = chip(crop_face(picture, landmarks, detector="dlib", crop_px=150))
     inside = (slice(20, 130), slice(20, 130))
     shifts = [(dx, dy) for dx in (-6, 0, 6) for dy in (-6, 0, 6)]
     apart = {
-        shift: np.abs(np.roll(ours, shift, (1, 0))[inside].astype(int) - theirs[inside]).mean()
+        shift: np.abs(np.roll(warped, shift, (1, 0))[inside].astype(int) - expected[inside]).mean()
         for shift in shifts
     }
     assert min(apart, key=lambda shift: apart[shift]) == (0, 0)
@@ -128,9 +128,9 @@ def test_same_and_other_persons(name: DetectorName, embed: Embedder, shared: Pat
         ("single_face.mp4", (0, 24, 48), ("smiler",)),
         ("WolfgangLanger_Pexels.mp4", (0, 24, 48), ("actress",)),
     ]:
-        found = [embed(crops_of(frame(real / clip, k), name, detector)) for k in frames]
+        result = [embed(crops_of(frame(real / clip, k), name, detector)) for k in frames]
         for number, person in enumerate(names):
-            people[person] = np.array([faces[number] for faces in found])
+            people[person] = np.array([faces[number] for faces in result])
     for person, rows in people.items():
         mean = rows.mean(0) / np.linalg.norm(rows.mean(0))
         assert np.linalg.norm(rows - mean, axis=1).max() < SAME_PERSON_DISTANCE, person

@@ -1,4 +1,4 @@
-"""The extractor on real clips, against facts known of them and times read from their packets."""
+"""Extractor on real clips, compared with known facts and with the times of their packets."""
 
 from collections import Counter, defaultdict
 from fractions import Fraction
@@ -39,7 +39,7 @@ def extract(extractor: Extractor, path: Path) -> tuple[Rows, VideoSummary]:
 
 
 def packet_pts(path: Path) -> list[Fraction]:
-    """Every frame's presentation time as the container has it, without decoding."""
+    """Return every frame's presentation time from the container, without decoding."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.pts is not None]
@@ -55,13 +55,13 @@ def test_no_face_gives_no_clip_and_no_error(extractor: Extractor, shared: Path) 
 
 def test_no_track_crosses_a_cut(extractor: Extractor, shared: Path) -> None:
     rows, _ = extract(extractor, shared / "data/real/bikes.mp4")
-    cuts_s = (1.24, 5.48, 9.72)  # seen in the clip: rider, street, cyclist, nobody
+    cuts_s = (1.24, 5.48, 9.72)  # scenes of the clip: rider, street, cyclist, no person
     scenes = defaultdict(set)
     for face in rows["faces"]:
         if face["track_id"] is not None:
             scenes[face["track_id"]].add(sum(face["pts_s"] >= at for at in cuts_s))
     assert scenes
-    assert all(len(found) == 1 for found in scenes.values())
+    assert all(len(numbers) == 1 for numbers in scenes.values())
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_rows_agree_with_each_other(
 def test_the_crop_shows_the_face_upright(
     shared: Path, yunet_model: bytes, detector: DetectorName
 ) -> None:
-    """A face that is turned in the frame is found upright again in its own crop."""
+    """Turn a face in the frame: the detector must see it upright in its crop."""
     spec = spec_for(detector)
     detect = load_detector(spec, yunet_model)
     picture = cv2.imread(str(shared / "data/real/single_face.jpg"))
@@ -149,7 +149,7 @@ def test_faces_of_a_group_picture(shared: Path, yunet_model: bytes) -> None:
 
 
 def test_times_are_the_containers_own(extractor: Extractor, shared: Path) -> None:
-    """In 42 clips of four codecs, pts_s of every sampled frame is the right packet's time."""
+    """Compare pts_s of every sampled frame with its packet's time, in 42 clips of four codecs."""
     paths = sorted((shared / "data/acted/videos").rglob("*.*"))[::7]
     assert {p.suffix for p in paths} == {".mp4", ".mkv", ".webm", ".avi"}
     for path in paths:

@@ -1,4 +1,4 @@
-"""Persons told by embeddings written by hand, and on real clips."""
+"""Persons by embeddings written by hand, and on real clips."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emotion.extract.detect import spec_for
 from emotion.extract.embed import SAME_PERSON_DISTANCE
 from emotion.extract.extractor import Extractor
-from emotion.extract.identity import Appearance, Identities
+from emotion.extract.identity import Identities, MeanEmbedding
 from emotion.extract.walk import VideoSummary
 from emotion.weights import YUNET
 
@@ -23,7 +23,7 @@ Vector = NDArray[np.float32]
 
 
 def unit(*angles_deg: float) -> Vector:
-    """128 numbers of unit length in a plane of their own; 20 degrees apart is 0.347 apart."""
+    """Return a unit vector at an angle in one plane; 20 degrees are a distance of 0.347."""
     vector = np.zeros(128, np.float32)
     vector[0] = math.cos(math.radians(angles_deg[0]))
     vector[1] = math.sin(math.radians(angles_deg[0]))
@@ -44,7 +44,7 @@ def unit(*angles_deg: float) -> Vector:
         ([0], [unit(2), unit(1)], [set(), set()], [1, 0]),
     ],
     ids=[
-        "nobody",
+        "no person",
         "the first",
         "no embeddings",
         "near",
@@ -82,8 +82,8 @@ def test_swapped_faces_are_strangers_even_where_each_might_pass() -> None:
     people.assign([unit(0), unit(20)], taken=[set(), set()])
     means = []
     for angle in (0, 20):
-        means.append(Appearance())
-        means[-1].learn(unit(angle))
+        means.append(MeanEmbedding())
+        means[-1].add(unit(angle))
     right = [(0, means[0], unit(2)), (1, means[1], unit(19))]
     wrong = [(0, means[0], unit(12)), (1, means[1], unit(6))]
     assert people.strangers(right) == [False, False]

@@ -1,4 +1,4 @@
-"""Who is who, on boxes and embeddings written by hand, and on real clips."""
+"""The walk with identities, on boxes and embeddings written by hand."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from emotion.extract.cuts import Signature, signature
 from emotion.extract.detect import spec_for
-from emotion.extract.identity import Appearance, Looker
-from emotion.extract.observe import Observation, SeenFace, encode_jpeg
+from emotion.extract.identity import CropEmbedder, MeanEmbedding
+from emotion.extract.observe import DetectedFace, Observation, encode_jpeg
 from emotion.extract.walk import VideoSummary, walk
 
 Vector = NDArray[np.float32]
@@ -25,7 +25,7 @@ ORANGE = np.full((90, 160, 3), (250, 120, 0), np.uint8)
 
 
 def unit(*angles_deg: float) -> Vector:
-    """128 numbers of unit length in a plane of their own; 20 degrees apart is 0.347 apart."""
+    """Return a unit vector at an angle in one plane; 20 degrees are a distance of 0.347."""
     vector = np.zeros(128, np.float32)
     vector[0] = math.cos(math.radians(angles_deg[0]))
     vector[1] = math.sin(math.radians(angles_deg[0]))
@@ -33,7 +33,7 @@ def unit(*angles_deg: float) -> Vector:
 
 
 class ByGrey:
-    """Says who a plain grey crop is: each level of grey is an angle, so 60 is at 60 degrees."""
+    """Embedder of plain grey crops: each level of grey is an angle, so 60 is at 60 degrees."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -43,9 +43,9 @@ class ByGrey:
         return np.stack([unit(float(crop.mean())) for crop in crops])
 
 
-def face(x: float, who: int, *, size: float = 50, yaw_deg: float = 0) -> SeenFace:
+def face(x: float, who: int, *, size: float = 50, yaw_deg: float = 0) -> DetectedFace:
     crop = np.full((112, 112, 3), who, np.uint8)
-    return SeenFace(
+    return DetectedFace(
         box=(x, 100, x + size, 100 + size),
         score=0.9,
         landmarks=(0.0,) * 10,
@@ -58,34 +58,34 @@ def face(x: float, who: int, *, size: float = 50, yaw_deg: float = 0) -> SeenFac
 
 
 def frames(
-    *seen: Sequence[SeenFace], start: int = 0, picture: NDArray[np.uint8] = GREY
+    *samples: Sequence[DetectedFace], start: int = 0, picture: NDArray[np.uint8] = GREY
 ) -> list[Observation]:
     sign: Signature = signature(picture)
     return [
         Observation(k, k / 8, 128.0, 100.0, sign, tuple(faces))
-        for k, faces in enumerate(seen, start)
+        for k, faces in enumerate(samples, start)
     ]
 
 
 class Walked:
-    """What the walk made of some frames."""
+    """Rows and summary of the walk over some frames."""
 
-    def __init__(self, seen: Sequence[Observation], *, embed: ByGrey | None) -> None:
+    def __init__(self, samples: Sequence[Observation], *, embed: ByGrey | None) -> None:
         self.summary = VideoSummary()
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         rows: Iterator[tuple[str, Any]] = walk(
-            seen, spec=SPEC, video_id="v", summary=self.summary, embed=embed
+            samples, spec=SPEC, video_id="v", summary=self.summary, embed=embed
         )
         for table, row in rows:
             self.rows[table].append(row)
 
     def at(self, column: str) -> dict[int, list[int | None]]:
-        """Of each sample, the ids of its faces in the order that they were given."""
+        """Return, for each sample, the ids of its faces in the order of the detections."""
         ordered = sorted(self.rows["faces"], key=lambda row: str(row["face_id"]))
-        found: dict[int, list[int | None]] = defaultdict(list)
+        result: dict[int, list[int | None]] = defaultdict(list)
         for row in ordered:
-            found[row["frame_index"]].append(row[column])
-        return dict(found)
+            result[row["frame_index"]].append(row[column])
+        return dict(result)
 
     @property
     def spans(self) -> list[tuple[int, int, float, float]]:
@@ -95,7 +95,7 @@ class Walked:
 
 
 ANN, BOB = 20, 100  # 80 degrees: 1.29 apart
-TWIN = 46  # 26 degrees from Ann: 0.45 apart, so another person, but as near as two people come
+TWIN = 46  # 26 degrees from Ann: 0.45 apart, the least for two people
 
 
 def test_nothing_seen_costs_nothing() -> None:
@@ -140,15 +140,15 @@ def test_who_comes_back_is_the_same_person(
     there = [[face(0, ANN)]] * 8
     back = [[face(300, ANN)]] * 8
     walked = Walked(frames(*there, *[[]] * gap_samples, *back), embed=ByGrey())
-    if gap_samples == 3:  # the place is another: only the look can tell
+    if gap_samples == 3:  # in another place: only the embedding decides
         tracks = [(0, 0, 0.0, 19 / 8)]
     assert walked.spans == tracks
     assert walked.summary.num_identities == 1
 
 
 def test_who_comes_instead_is_another_person() -> None:
-    seen = frames(*[[face(0, ANN)]] * 8, *[[]] * 16, *[[face(0, BOB)]] * 8)
-    assert Walked(seen, embed=ByGrey()).spans == [(0, 0, 0.0, 1.0), (1, 1, 3.0, 4.0)]
+    samples = frames(*[[face(0, ANN)]] * 8, *[[]] * 16, *[[face(0, BOB)]] * 8)
+    assert Walked(samples, embed=ByGrey()).spans == [(0, 0, 0.0, 1.0), (1, 1, 3.0, 4.0)]
 
 
 def test_a_cut_ends_tracks_but_not_people() -> None:
@@ -161,8 +161,8 @@ def test_a_cut_ends_tracks_but_not_people() -> None:
 
 
 def test_without_an_embedder_every_track_is_a_person() -> None:
-    seen = frames(*[[face(0, ANN)]] * 8, *[[]] * 16, *[[face(0, ANN)]] * 8)
-    walked = Walked(seen, embed=None)
+    samples = frames(*[[face(0, ANN)]] * 8, *[[]] * 16, *[[face(0, ANN)]] * 8)
+    walked = Walked(samples, embed=None)
     assert walked.spans == [(0, 0, 0.0, 1.0), (1, 1, 3.0, 4.0)]
     assert [row["embedding"] for row in walked.rows["tracks"]] == [[], []]
     assert walked.summary.num_identities == 2
@@ -170,27 +170,27 @@ def test_without_an_embedder_every_track_is_a_person() -> None:
 
 @pytest.mark.parametrize("other", [BOB, TWIN], ids=["unlike", "alike"])
 def test_two_who_meet_and_turn_back_stay_who_they_are(other: int) -> None:
-    """The one behind is hidden for two samples; going on as before would make them cross."""
+    """Hide one of them for two samples; with constant velocity they would cross."""
     gaps = [200, 160, 120, 90, 60, 30, 0, 0, 30, 60, 90, 120, 160, 200, 200]
     lone = [[face(200 - gap / 2, ANN), face(200 + gap / 2, other)] for gap in gaps]
     for k in (6, 7):
         lone[k] = lone[k][:1]
     there = [[face(100, ANN), face(300, other)]] * 8
-    seen = frames(*there, *lone, *there)
-    walked = Walked(seen, embed=ByGrey())
+    samples = frames(*there, *lone, *there)
+    walked = Walked(samples, embed=ByGrey())
     assert {k: v for k, v in walked.at("track_id").items() if v not in ([0, 1], [0])} == {}
-    boxes_only = Walked(seen, embed=None).at("track_id")
-    assert boxes_only[30] != [0, 1]  # and without looks they are not
+    boxes_only = Walked(samples, embed=None).at("track_id")
+    assert boxes_only[30] != [0, 1]  # wrong without embeddings
 
 
 def test_people_who_change_places_unseen_are_told_apart_from_that_frame_on() -> None:
-    """No cut is seen, and boxes do not move: the rows held back are given to the right person."""
-    seen = frames(*[[face(0, ANN), face(120, BOB)]] * 21, *[[face(0, BOB), face(120, ANN)]] * 21)
-    walked = Walked(seen, embed=ByGrey())
-    found = walked.at("identity_id")
-    assert {tuple(found[k]) for k in range(21)} == {(0, 1)}
-    assert {tuple(found[k]) for k in range(21, 42)} == {(1, 0)}
-    assert walked.at("track_id") == found
+    """Swap two people without a cut or a move: the waiting rows go to the right person."""
+    samples = frames(*[[face(0, ANN), face(120, BOB)]] * 21, *[[face(0, BOB), face(120, ANN)]] * 21)
+    walked = Walked(samples, embed=ByGrey())
+    result = walked.at("identity_id")
+    assert {tuple(result[k]) for k in range(21)} == {(0, 1)}
+    assert {tuple(result[k]) for k in range(21, 42)} == {(1, 0)}
+    assert walked.at("track_id") == result
     assert walked.summary.num_identities == 2
 
 
@@ -199,9 +199,9 @@ def test_who_turns_up_elsewhere_while_a_stranger_is_in_their_place() -> None:
     before = [[face(0, ANN), face(120, BOB)]] * 17
     after = [[face(0, cal), face(120, BOB), face(400, ANN)]] * 17
     walked = Walked(frames(*before, *after), embed=ByGrey())
-    found = walked.at("identity_id")
-    assert {tuple(found[k]) for k in range(17)} == {(0, 1)}
-    assert {tuple(found[k]) for k in range(17, 34)} == {(2, 1, 0)}
+    result = walked.at("identity_id")
+    assert {tuple(result[k]) for k in range(17)} == {(0, 1)}
+    assert {tuple(result[k]) for k in range(17, 34)} == {(2, 1, 0)}
     assert walked.spans == [(0, 0, 0.0, 4.25), (1, 1, 0.0, 4.25), (2, 2, 2.125, 4.25)]
 
 
@@ -216,10 +216,10 @@ def test_a_stranger_in_the_place_of_one_who_is_gone(at: int) -> None:
 
 
 def test_one_odd_look_changes_nothing() -> None:
-    """The second look, a quarter of a second later, is at the right person again."""
-    seen = frames(*[[face(0, ANN), face(120, BOB)]] * 30)
-    odd = frames([face(0, 180), face(120, BOB)], start=10)  # looked at: 0.25 s and a second
-    walked = Walked([*seen[:10], *odd, *seen[11:]], embed=ByGrey())
+    """Show another person in one frame; the next check, after 0.25 s, sees the right one."""
+    samples = frames(*[[face(0, ANN), face(120, BOB)]] * 30)
+    odd = frames([face(0, 180), face(120, BOB)], start=10)  # checked at 0.25 s and a second later
+    walked = Walked([*samples[:10], *odd, *samples[11:]], embed=ByGrey())
     assert walked.spans == [(0, 0, 0.0, 3.75), (1, 1, 0.0, 3.75)]
     assert len(walked.rows["faces"]) == 60
 
@@ -227,9 +227,9 @@ def test_one_odd_look_changes_nothing() -> None:
 def test_every_face_is_a_row_once_and_in_order_within_its_track() -> None:
     people = [[face(0, ANN), face(120, BOB)], [face(120, ANN), face(0, BOB)], [face(60, ANN)], []]
     draw = np.random.default_rng(4)
-    seen = frames(*[people[int(k)] for k in np.repeat(draw.integers(0, 4, 40), 7)])
-    rows = Walked(seen, embed=ByGrey()).rows["faces"]
-    assert len(rows) == sum(len(o.faces) for o in seen)
+    samples = frames(*[people[int(k)] for k in np.repeat(draw.integers(0, 4, 40), 7)])
+    rows = Walked(samples, embed=ByGrey()).rows["faces"]
+    assert len(rows) == sum(len(o.faces) for o in samples)
     assert len({row["face_id"] for row in rows}) == len(rows)
     by_track = defaultdict(list)
     for row in rows:
@@ -244,7 +244,7 @@ def test_a_crop_that_is_no_picture_gives_a_person_without_an_embedding() -> None
     walked = Walked(frames(*[[broken]] * 8), embed=ByGrey())
     assert walked.spans == [(0, 0, 0.0, 1.0)]
     assert walked.rows["tracks"][0]["embedding"] == []
-    assert Looker(ByGrey())(b"no picture") is None
+    assert CropEmbedder(ByGrey())(b"no picture") is None
 
 
 def test_only_good_crops_are_looked_at_again() -> None:
@@ -256,9 +256,9 @@ def test_only_good_crops_are_looked_at_again() -> None:
 
 
 def test_the_embedding_of_a_track_is_the_unit_mean_of_its_looks() -> None:
-    mean = Appearance()
+    mean = MeanEmbedding()
     assert (mean.mean, mean.distance(unit(0))) == (None, 2.0)
-    mean.learn(unit(0))
-    mean.learn(unit(90))
+    mean.add(unit(0))
+    mean.add(unit(90))
     assert mean.mean == pytest.approx(unit(45), abs=1e-6)
     assert mean.distance(unit(105)) == pytest.approx(1.0, abs=1e-6)  # 60 degrees: equilateral

@@ -1,4 +1,4 @@
-"""The extraction spec and the weights that it names."""
+"""Extraction spec and the weights that it names."""
 
 from pathlib import Path
 

@@ -1,11 +1,11 @@
-"""Which detection continues which track, on boxes written by hand."""
+"""Tracker on boxes written by hand."""
 
 import numpy as np
 import pytest
 
 from emotion.extract.cuts import CutDetector, signature
 from emotion.extract.detect import Faces
-from emotion.extract.track import Looks, Tracker, Vector
+from emotion.extract.track import Embeddings, Tracker, Vector
 
 
 def faces(*boxes: tuple[float, float, float, float]) -> Faces:
@@ -68,14 +68,16 @@ def test_a_face_of_another_size_is_another_track() -> None:
 
 
 class People:
-    """Looks at faces whose people are told by hand; counts them."""
+    """Embeddings of people that the test names; counts the faces embedded."""
 
     def __init__(self, *who: int) -> None:
         self.who, self.count = who, 0
 
-    def __call__(self, *now: int) -> Looks:
-        """Looks at a frame whose faces show ``now``; track k shows the k-th of ``who``."""
-        return Looks(lambda number: self.face(now[number]), lambda key: self.person(self.who[key]))
+    def __call__(self, *now: int) -> Embeddings:
+        """Return embeddings for a frame that shows ``now``; track k shows the k-th of ``who``."""
+        return Embeddings(
+            lambda number: self.face(now[number]), lambda key: self.person(self.who[key])
+        )
 
     def face(self, number: int) -> Vector:
         self.count += 1
@@ -88,43 +90,45 @@ class People:
 def test_faces_that_do_not_touch_are_not_looked_at() -> None:
     tracker, people = Tracker(), People(0, 1)
     for step in range(10):
-        keys, _ = tracker.step(faces(box(0), box(60)), step * 0.125, cut=False, looks=people(0, 1))
+        keys, _ = tracker.step(
+            faces(box(0), box(60)), step * 0.125, cut=False, embeddings=people(0, 1)
+        )
         assert keys == [0, 1]
     assert people.count == 0
 
 
 @pytest.mark.parametrize("looking, keys", [(False, [0, 1]), (True, [1, 0])])
 def test_looks_outweigh_overlap_where_tracks_touch(looking: bool, keys: list[int]) -> None:
-    """Both are still for a second, close by; then, within one frame, they have changed places."""
+    """Keep both still and close for a second, then swap them within one frame."""
     tracker, people = Tracker(), People(0, 1)
     for step in range(8):
         looks = people(0, 1) if looking else None
-        tracker.step(faces(box(0), box(40)), step * 0.125, cut=False, looks=looks)
+        tracker.step(faces(box(0), box(40)), step * 0.125, cut=False, embeddings=looks)
     for step in range(8, 17):
         looks = people(1, 0) if looking else None
-        found, _ = tracker.step(faces(box(0), box(40)), step * 0.125, cut=False, looks=looks)
-    assert found == keys
+        result, _ = tracker.step(faces(box(0), box(40)), step * 0.125, cut=False, embeddings=looks)
+    assert result == keys
 
 
 def test_rivals_that_parted_are_looked_at_once_more_and_then_no_more() -> None:
     tracker, people = Tracker(), People(0, 1)
     for step, gap in enumerate([40, 40, 60, 80, 100, 120]):
-        tracker.step(faces(box(0), box(gap)), step * 0.125, cut=False, looks=people(0, 1))
+        tracker.step(faces(box(0), box(gap)), step * 0.125, cut=False, embeddings=people(0, 1))
     assert not tracker.crowded(0)
     count = people.count
     for step in range(6, 30):
-        tracker.step(faces(box(0), box(120)), step * 0.125, cut=False, looks=people(0, 1))
+        tracker.step(faces(box(0), box(120)), step * 0.125, cut=False, embeddings=people(0, 1))
     assert people.count == count
 
 
 @pytest.mark.parametrize("flicker", [False, True])
 def test_a_crowd_is_looked_at_a_few_times_a_second_at_most(flicker: bool) -> None:
-    """Six faces in a row, each touching the next, for 20 s; one of them comes and goes."""
+    """Put six faces in a row, each touching the next, for 20 s; one appears and disappears."""
     tracker, people = Tracker(), People(*[0] * 300)
     for step in range(160):
         count = 5 + (step % 2 if flicker else 1)
         row = faces(*[box(40 * k) for k in range(count)])
-        tracker.step(row, step * 0.125, cut=False, looks=people(*[0] * count))
+        tracker.step(row, step * 0.125, cut=False, embeddings=people(*[0] * count))
     per_face_and_second = people.count / 6 / 20
     assert per_face_and_second <= (5 if flicker else 1.5)
     assert people.count > 0
@@ -132,9 +136,9 @@ def test_a_crowd_is_looked_at_a_few_times_a_second_at_most(flicker: bool) -> Non
 
 def test_tracks_that_nobody_has_looked_at_are_told_by_their_boxes() -> None:
     tracker = Tracker()
-    unknown = Looks(lambda number: None, lambda key: None)
+    unknown = Embeddings(lambda number: None, lambda key: None)
     for step in range(5):
-        keys, _ = tracker.step(faces(box(0), box(40)), step * 0.125, cut=False, looks=unknown)
+        keys, _ = tracker.step(faces(box(0), box(40)), step * 0.125, cut=False, embeddings=unknown)
         assert keys == [0, 1]
 
 
@@ -147,7 +151,7 @@ def test_a_dropped_track_is_followed_by_another() -> None:
 
 
 def scene(seed: int, shift: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Four large patches of colour, moved sideways by ``shift`` px."""
+    """Draw four large patches of colour, moved sideways by ``shift`` px."""
     colours = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), np.uint8)
     image = np.repeat(np.repeat(colours, 90, axis=0), 160, axis=1)
     return np.roll(image, shift, axis=1)
