@@ -1,1 +1,1 @@
-"""A video file in, decoded frames with their presentation times out."""
+"""Video files: opening, decoding, and frames with their presentation times."""

@@ -1,4 +1,4 @@
-"""Opening a video file: what may be opened, what it may cost, what its header says."""
+"""Video containers: the formats that may be opened, limits, and facts from the header."""
 
 from __future__ import annotations
 
@@ -16,32 +16,22 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from emotion.errors import VideoError
-
-# FFmpeg also opens playlists (HLS, DASH, concat) that name other files and addresses: never here.
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv"
-SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".3gp",
-    ".flv",
-)  # fmt: skip
-"""File names that are taken for videos when a folder is listed."""
-
-SEEKABLE = frozenset({"mov", "mp4", "matroska", "webm"})
-"""Containers with an index of keyframes by time: a video in them can be read from the middle."""
+from emotion.video.formats import FORMATS, SEEKABLE
 
 Source = Path | BinaryIO
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one video may cost.
+    """Bounds on one video's size and time.
 
     Attributes:
         max_bytes: size of the file.
         max_pixels: width times height of a frame.
         max_duration_s: presentation time from the first frame to the end of the last.
-        max_streams: of every kind, in the container.
-        max_wall_s: from opening the file to its last frame, whatever is done between the frames;
-            looked at between packets.
+        max_streams: number of streams of every kind in the container.
+        max_wall_s: from opening the file to its last frame, with the work between the frames;
+            checked at each packet.
     """
 
     max_bytes: int = 16 * 2**30
@@ -53,17 +43,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Probe:
-    """What the header of a video says; nothing is decoded, so it may be wrong.
+    """Facts from a video's header; they may be wrong, as nothing is decoded.
 
     Attributes:
-        duration_s: length; None where the header does not tell.
-        width: as coded, before any rotation, pixels.
-        height: as coded, before any rotation, pixels.
+        duration_s: length; None if the header does not have it.
+        width: as coded, before a rotation, pixels.
+        height: as coded, before a rotation, pixels.
         codec: FFmpeg's name of the video codec.
         container: FFmpeg's names of the format, with commas.
-        num_frames: None where the header does not tell.
+        num_frames: None if the header does not have it.
         seekable: see ``can_seek``.
-        is_key_only: every frame of this codec stands alone.
     """
 
     duration_s: float | None
@@ -73,18 +62,17 @@ class Probe:
     container: str
     num_frames: int | None
     seekable: bool
-    is_key_only: bool
 
 
 def probe(source: Source, limits: Limits) -> Probe:
-    """Read the header: milliseconds, and a small part of the file.
+    """Read the header; this takes milliseconds and reads a small part of the file.
 
     Args:
         source: a local file, or a seekable binary file object.
-        limits: what the video may cost; its duration is checked as the header has it.
+        limits: bounds on the video; the duration checked is the header's.
 
     Raises:
-        VideoError: see ``open_video``; too_large also where the header's duration is.
+        VideoError: see ``open_video``; also too_large for the header's duration.
     """
     with open_video(source, limits) as (container, stream):
         duration = header_stop(container, stream)
@@ -104,24 +92,23 @@ def probe(source: Source, limits: Limits) -> Probe:
             container=container.format.name,
             num_frames=stream.frames or None,
             seekable=can_seek(container),
-            is_key_only=context.codec.intra_only,
         )
 
 
 def can_seek(container: InputContainer) -> bool:
-    """Whether a part of the video can be read, exactly, without what comes before it.
+    """Return True if reading can start in the middle of the video.
 
-    Other containers (avi, mpeg, mpegts, flv) have no exact index of presentation times: a part of
-    a video in them is exact too, but costs as much as all that comes before.
+    Other containers (avi, mpeg, mpegts, flv) have no exact index of presentation times. A part of a
+    video in them is exact too, but everything before it is read as well.
     """
     return not SEEKABLE.isdisjoint(container.format.name.split(","))
 
 
 def counts_frames(container: InputContainer) -> bool:
-    """Whether the header's number of frames is that of the file as it was written.
+    """Return True if the header's number of frames is the number that was written.
 
-    An AVI that lost its end and its index still has it. In an mp4 it also counts the frames that an
-    edit list hides.
+    This holds for AVI, also if its end and its index are missing. In an mp4 the number includes the
+    frames that an edit list hides.
     """
     return container.format.name == "avi"
 
@@ -130,12 +117,12 @@ def counts_frames(container: InputContainer) -> bool:
 def open_video(source: Source, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a container and its first video stream.
 
-    Only the file itself is read: formats that name other files are not known here, references of a
-    QuickTime file to others are not followed, and FFmpeg may open no address.
+    Only the file itself is read: formats that name other files are not allowed, references of a
+    QuickTime file to other files are not followed, and FFmpeg must not open an address.
 
     Args:
         source: a local file, or a seekable binary file object.
-        limits: what the video may cost.
+        limits: bounds on the video.
 
     Raises:
         VideoError: empty_file, too_large, not_a_video, truncated, no_video_stream, undecodable.
@@ -175,10 +162,10 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
     if context is None:
         raise VideoError("undecodable", "FFmpeg has no decoder for the video stream")
     stream.thread_type = "NONE"  # parallelism is one video per worker, not threads per video
-    context.thread_count = 1  # dav1d takes as many as there are processors otherwise
+    context.thread_count = 1  # by default dav1d takes one per processor
     check_pixels(stream.width, stream.height, limits)
-    # A stream may change its size on the way: the decoder refuses before it allocates. It counts
-    # whole blocks of pixels, so it gets some room.
+    # A stream may change its size later: the decoder refuses before it allocates memory. It counts
+    # whole blocks of pixels, so its limit is twice as high.
     context.options = {"max_pixels": str(2 * limits.max_pixels)}
     return stream
 
@@ -192,15 +179,15 @@ def _size(source: Source) -> int:
 
 
 def _raise_unopened(source: Source, err: Exception, limits: Limits) -> NoReturn:
-    """Tell a cut-off mp4, whose index is written last, from what never was a video."""
+    """Raise truncated for an mp4 without its index, which is written last, else not_a_video."""
     if isinstance(err, av.FFmpegError) and err.errno == errno.ENOMEM:
         detail = f"FFmpeg ran out of memory, or more than {limits.max_streams} streams"
         raise VideoError("too_large", detail) from err
     if _head(source)[4:] == b"ftyp":
         detail = "an mp4 without its index (moov): its end is missing"
         raise VideoError("truncated", detail) from err
-    said = err.strerror if isinstance(err, av.FFmpegError) else str(err)
-    raise VideoError("not_a_video", said or "FFmpeg does not know the format") from err
+    detail = (err.strerror if isinstance(err, av.FFmpegError) else str(err)) or ""
+    raise VideoError("not_a_video", detail or "FFmpeg does not know the format") from err
 
 
 def _head(source: Source) -> bytes:
@@ -222,7 +209,7 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def header_stop(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """When the video stream ends by its header, seconds of its clock; None: it does not tell."""
+    """Return the end of the video stream from the header, seconds of its clock, or None."""
     if stream.duration is not None and stream.time_base is not None:
         return _start(stream) + stream.duration * stream.time_base
     if container.duration is not None and len(container.streams) == 1:

@@ -1,4 +1,4 @@
-"""A video file to the frames shown at regular moments of presentation time."""
+"""Sampling: the frames of a video that are shown at regular times."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from av.video.stream import VideoStream
 from emotion.errors import VideoError
 from emotion.video.clock import Clock
 from emotion.video.container import (
-    FORMATS,
-    SUFFIXES,
     Limits,
     Probe,
     Source,
@@ -29,6 +27,7 @@ from emotion.video.container import (
     probe,
 )
 from emotion.video.facts import VideoFacts, join_facts
+from emotion.video.formats import FORMATS, SUFFIXES
 from emotion.video.packets import Inexact, Moment, Reader
 from emotion.video.picture import Converter, Frame, upright_hw
 
@@ -38,11 +37,11 @@ __all__ = [
 ]  # fmt: skip
 
 END_TOLERANCE_SHARE = 0.1
-"""Decoding that stops this share before the stream's own end is a truncated file..."""
+"""Share of the duration that may be missing at the end before a file counts as truncated."""
 END_TOLERANCE_S = (0.2, 2.0)
-"""... but never less than the first, and always from the second: headers round up a little."""
+"""Bounds on that missing time, seconds: lowest and highest. Headers round up a little."""
 _SEEK_BACK_S = (0, 1, 4, 16, 64)
-"""Containers index by decoding time: a keyframe that is shown too late is looked for earlier."""
+"""Seconds to seek further back: containers index by decoding time, so a keyframe may be late."""
 
 
 def sample_frames(
@@ -63,18 +62,18 @@ def sample_frames(
         samples   k0        k1        k2        k3
         yields    0,k0      1,k1      2,k2      3,k3
 
-    A part of a video (``start``, ``stop``) yields what the whole video yields under those k, equal
-    to the pixel. The first damage ends the video: what comes before it is yielded, then the error
-    is raised. Damage before the first keyframe is how a recording that was cut out of a broadcast
-    begins, and is dropped.
+    A part of a video (``start``, ``stop``) yields the same frames as the whole video does for
+    these k, equal to the pixel. The first damage ends the video: the frames before it are yielded,
+    then the error is raised. Damage before the first keyframe is dropped: a recording that was cut
+    out of a broadcast begins so.
 
     Args:
         path: a local file, or a seekable binary file object.
         sample_fps: samples per second of presentation time.
-        limits: what the video may cost.
-        facts: filled in while the frames are read; those of parts are added by ``join_facts``.
-        start: the first sample wanted.
-        stop: the first sample not wanted; None: to the end, and the end is checked.
+        limits: bounds on the video.
+        facts: filled in while the frames are read; ``join_facts`` joins those of parts.
+        start: first sample.
+        stop: sample after the last; None reads to the end and checks it.
 
     Raises:
         VideoError: see ``open_video``; also undecodable, truncated, corrupt, too_large, timeout.
@@ -105,7 +104,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Video:
-    """One that is open, and what is kept of it."""
+    """An open video, its limits and its facts."""
 
     container: InputContainer
     stream: VideoStream
@@ -120,7 +119,7 @@ class _Video:
 
 @dataclass(frozen=True)
 class _Shown:
-    """When a frame is shown, half-open, ticks; no picture where it was not needed."""
+    """A frame and its time [start, stop) in ticks; None for a frame that was not needed."""
 
     picture: VideoFrame | None
     start: int
@@ -138,7 +137,7 @@ def _wall_clock(limits: Limits) -> Callable[[], None]:
 
 
 def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
-    """The frames of one pass; ``exact`` decodes every frame from the beginning."""
+    """Yield the frames of one pass; ``exact`` decodes every frame from the beginning."""
     time_base = video.time_base
     video.facts.codec = video.stream.codec_context.name
     reader = Reader(video.container, video.stream, check=video.check, may_skip=not exact)
@@ -150,7 +149,7 @@ def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
         if clock is None or not clock.is_needed(shown.start, shown.stop):
             continue
         if shown.picture is None:
-            raise Inexact("a frame was left out that a sample falls on")
+            raise Inexact("a frame that a sample needs was not decoded")
         pts_s = float((shown.start - clock.first) * time_base)
         yield Frame(clock.sample_from(shown.start), pts_s, shown.picture, converter)
 
@@ -164,7 +163,7 @@ def _first_pts(video: _Video) -> int:
 
 
 def _reader_at(video: _Video, part: _Part, first: int) -> Reader:
-    """A reader that stands at a keyframe shown at or before the first sample of the part."""
+    """Return a reader at a keyframe that is shown at or before the part's first sample."""
     clock = Clock.of(first, video.time_base, part.fps, (part.start, part.stop))
     target = first + part.start * clock.den // clock.num
     for back_s in _SEEK_BACK_S:
@@ -177,20 +176,20 @@ def _reader_at(video: _Video, part: _Part, first: int) -> Reader:
             return Reader(
                 video.container, video.stream, check=video.check, clock=clock, from_key=True
             )
-    raise Inexact("no keyframe is found by seeking")
+    raise Inexact("seeking gave no keyframe")
 
 
 def _seek(video: _Video, ticks: int, *, peek: bool = True) -> Packet[VideoStream] | None:
-    """Seek to a keyframe at or before ``ticks``; the packet there, which is read away by that."""
+    """Seek to a keyframe at or before ``ticks``; with ``peek`` read the packet there, too."""
     try:
         video.container.seek(ticks, stream=video.stream, backward=True)
         return next(video.container.demux(video.stream), None) if peek else None
-    except (av.FFmpegError, IndexError) as err:  # the latter of PyAV: see Reader
-        raise Inexact("the container cannot be sought") from err
+    except (av.FFmpegError, IndexError) as err:  # PyAV raises IndexError: see Reader
+        raise Inexact("seeking fails in this container") from err
 
 
 def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown]:
-    """Frames in order of showing, to the end of the part; counts those of the part."""
+    """Yield the frames in presentation order to the part's end; count those of the part."""
     previous: Moment | None = None
     gap = _nominal_gap(video)
     for moment in reader.moments():
@@ -199,7 +198,7 @@ def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown
             reader.clock = Clock.of(moment.pts, video.time_base, part.fps, span)
             _note_size(moment.frame, video)
         if previous is not None:
-            if moment.pts <= previous.pts:  # a broken clock: time never runs backwards
+            if moment.pts <= previous.pts:  # a broken clock: times must increase
                 continue
             gap = moment.pts - previous.pts
             yield _close(video, reader.clock, previous, moment.pts)
@@ -212,7 +211,7 @@ def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown
             video.facts.num_decoded += 1
         _check_duration(video, moment.pts + gap - reader.clock.first)
     if previous is None or reader.clock is None:
-        raise _nothing_came(reader, video)
+        raise _no_frame_error(reader, video)
     yield _close(video, reader.clock, previous, _last_stop(reader, previous, gap))
     _check_end(video, part, reader)
 
@@ -223,19 +222,21 @@ def _close(video: _Video, clock: Clock, moment: Moment, stop: int) -> _Shown:
 
 
 def _last_stop(reader: Reader, last: Moment, gap: int) -> int:
-    """The last frame is shown for its duration, or as long as the one before, and no damage is."""
+    """Return the end of the last frame: by its duration or the gap before it, before any damage."""
     stop = last.pts + ((last.frame.duration if last.frame else 0) or gap)
     broke = reader.broke.pts if reader.broke else None
     return min(stop, broke) if broke is not None and broke > last.pts else stop
 
 
-def _nothing_came(reader: Reader, video: _Video) -> Exception:
+def _no_frame_error(reader: Reader, video: _Video) -> Exception:
     if reader.clock is not None:
-        return Inexact("nothing follows where the container was sought to")
-    said = f"; {reader.broke.detail}" if reader.broke else ""
-    if not video.stream.width:  # FFmpeg forgets a size that it refuses
-        said += f"; the size is unknown or far above {video.limits.max_pixels} pixels"
-    return VideoError("undecodable", f"no frame comes out of the {video.facts.codec} stream{said}")
+        return Inexact("no frame follows the keyframe of the seek")
+    detail = f"; {reader.broke.detail}" if reader.broke else ""
+    if not video.stream.width:  # FFmpeg clears a size that it refuses
+        detail += f"; the size is unknown or far above {video.limits.max_pixels} pixels"
+    return VideoError(
+        "undecodable", f"no frame comes out of the {video.facts.codec} stream{detail}"
+    )
 
 
 def _check_duration(video: _Video, ticks: int) -> None:
@@ -255,7 +256,7 @@ def _note_size(frame: VideoFrame | None, video: _Video) -> None:
 
 
 def _check_end(video: _Video, part: _Part, reader: Reader) -> None:
-    """Raise where the video broke off, or ended well before what the header says."""
+    """Raise an error if the video is damaged or ends well before the header's end."""
     facts, broke = video.facts, reader.broke
     at = f"at {facts.duration_s:.3f} s"
     if broke is not None:

@@ -1,4 +1,4 @@
-"""What reading a video told of it as a whole, and of its parts."""
+"""Facts about a video that reading it gives."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass
 class VideoFacts:
-    """What the container and the decoding told; complete once the frames are exhausted.
+    """Size, codec, frames and duration of a video; complete after its last frame was read.
 
     Attributes:
         width: of the upright frame, pixels.
         height: of the upright frame, pixels.
         codec: FFmpeg's name of the video codec.
-        num_decoded: frames shown; of a part those whose showing begins in it. Frames that no
-            sample needs are counted, decoded or not.
-        duration_s: end of the last of them minus start of the video's first.
+        num_decoded: number of frames; of a part those whose presentation begins in it. It includes
+            frames that no sample needs, also if they were not decoded.
+        duration_s: end of the last of these frames minus start of the video's first frame.
     """
 
     width: int = 0
@@ -27,12 +27,12 @@ class VideoFacts:
 
     @property
     def fps(self) -> float:
-        """Mean frames per second; 0 when nothing was decoded. Of the whole video only."""
+        """Mean frames per second of a whole video; 0 if no frame was decoded."""
         return self.num_decoded / self.duration_s if self.duration_s > 0 else 0.0
 
 
 def join_facts(parts: Sequence[VideoFacts]) -> VideoFacts:
-    """The facts of a whole video of those of its consecutive parts, in order.
+    """Join the facts of consecutive parts, in order, to those of the whole video.
 
     >>> join_facts([VideoFacts(64, 48, "h264", 50, 2.0), VideoFacts(64, 48, "h264", 30, 3.2)])
     VideoFacts(width=64, height=48, codec='h264', num_decoded=80, duration_s=3.2)

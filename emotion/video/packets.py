@@ -1,16 +1,16 @@
-"""Packets to frames in order of showing, without decoding what no sample needs.
+"""Decoding of packets to frames in presentation order, without frames that no sample needs.
 
-The presentation times of the packets are read some packets ahead, so that for most frames it is
-known before decoding when the next frame replaces them. A frame that is shown at no sample time is
-not needed; if no other frame refers to it (the decoder knows), it is not decoded either::
+The presentation times of the packets are read some packets ahead. So for most frames the time of
+the next frame is known before decoding. A frame that is shown at no sample time is not needed; if
+no other frame refers to it (the decoder knows), it is not decoded::
 
     order of decoding   I0   P4   B2   b1   b3   P8   B6   b5   b7
     needed at 5 of 25   yes            no   no             yes  no
     decoded             yes  yes  yes  -    -    yes  yes  yes  -
 
-An undecoded frame keeps its place in time as a moment without a picture. If the times that come
-out of the decoder turn out not to be those that went in, ``Inexact`` is raised and the caller reads
-the video again, decoding everything: results never depend on what was left out.
+An undecoded frame keeps its time as a moment without a picture. If the decoder's times differ from
+those of the packets, ``Inexact`` is raised and the caller reads the video again and decodes every
+frame. So results never depend on the skipped frames.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from emotion.video.clock import Clock
 from emotion.video.container import counts_frames
 
 LOOK_AHEAD = 32
-"""Packets read before they are decoded: more than any codec reorders."""
+"""Packets that are read before they are decoded; more than any codec reorders."""
 _REMEMBERED = 3 * LOOK_AHEAD
 
 
 class Inexact(Exception):
-    """What was left out was needed after all; decode everything from the beginning."""
+    """Error: a skipped frame was needed; decode everything from the beginning."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """From ``pts``, in ticks, on this frame is shown; None: it was not needed."""
+    """A frame and its presentation time in ticks; None for a frame that was not needed."""
 
     pts: int
     frame: VideoFrame | None
@@ -50,13 +50,13 @@ class Moment:
 
 @dataclass(frozen=True)
 class Break:
-    """Where a video cannot be read any further.
+    """Point after which a video cannot be read.
 
     Attributes:
-        reason: truncated: nothing follows; corrupt: more would.
-        detail: what FFmpeg said.
-        pts: of the damaged frame, ticks, where known.
-        offset_bytes: where the last good packet begins, where known.
+        reason: truncated if no packet follows, corrupt if more follow.
+        detail: FFmpeg's message.
+        pts: time of the damaged frame, ticks, or None if unknown.
+        offset_bytes: start of the last good packet, or None if unknown.
     """
 
     reason: Literal["truncated", "corrupt"]
@@ -66,11 +66,11 @@ class Break:
 
 
 class Reader:
-    """One pass over the packets of a stream, from where the container stands.
+    """Reader of the packets of a stream, once, from the container's present position.
 
     Attributes:
-        clock: set it as soon as it is known; before, every frame is decoded.
-        broke: set when the moments end before the packets do.
+        clock: clock of the samples; while it is None, every frame is decoded.
+        broke: set if damage ends the moments before the packets end.
     """
 
     def __init__(
@@ -86,12 +86,13 @@ class Reader:
         """Prepare to read.
 
         Args:
-            container: an open one.
+            container: an open container.
             stream: its video stream.
             check: called for every packet; may raise.
-            clock: of the samples, if known.
+            clock: clock of the samples, if known.
             may_skip: False decodes every frame.
-            from_key: the container was sought to a keyframe: what is shown before it is dropped.
+            from_key: True if the container is at a keyframe after a seek; frames that are shown
+                before this keyframe are dropped.
         """
         self.clock = clock
         self.broke: Break | None = None
@@ -99,20 +100,20 @@ class Reader:
         self._may_skip, self._from_key = may_skip, from_key
         self._stands_alone = stream.codec_context.codec.intra_only
         self._ahead: deque[Packet[VideoStream]] = deque()
-        self._known: list[int] = []  # sorted times of the packets read lately
+        self._times: list[int] = []  # sorted times of the latest packets
         self._sent: deque[tuple[int | None, int | None]] = deque(maxlen=_REMEMBERED)  # pts, pos
-        # An AVI counts frames as they are coded: with H.264's B-frames the order is the decoder's.
+        # AVI numbers frames in coding order; with B-frames only the decoder knows the shown order.
         counted = self._stream.codec_context.has_b_frames and counts_frames(container)
         self._order: list[int] | None = None  # heap of the packets' times
         if counted and stream.codec_context.name in ("h264", "hevc"):
             self._order, self._may_skip = [], False
-        self._left_out: list[int] = []  # heap of the times of frames not decoded
+        self._skipped: list[int] = []  # heap of the times of frames not decoded
         self._key_pts: int | None = None  # of the first keyframe
-        self._armed = False  # damage before the first keyframe is a recording's beginning
-        self._unread = ""  # why the container could not be read to its end
+        self._armed = False  # True from the first keyframe on; earlier damage is ignored
+        self._unread = ""  # message if the container could not be read to its end
 
     def moments(self) -> Iterator[Moment]:
-        """Frames as they are shown; times may repeat or go back where the file's clock does."""
+        """Yield the moments in presentation order; a broken clock may repeat or reverse times."""
         for packet in self._packets():
             self._check()
             for frame in self._decode(packet):
@@ -134,7 +135,7 @@ class Reader:
             yield from self._due(self.broke.pts)
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
-        """Packets with ``LOOK_AHEAD`` more already read; then None, which empties the decoder."""
+        """Yield packets, with ``LOOK_AHEAD`` more already read; then None, to empty the decoder."""
         packets = self._container.demux(self._stream)
         more = True
         while more or self._ahead:
@@ -144,31 +145,31 @@ class Reader:
                 except av.FFmpegError as err:
                     self._unread = err.strerror or "it cannot be read any further"
                     packet = None
-                except IndexError:  # PyAV at the end, where a stream appeared on the way
+                except IndexError:  # PyAV at the end, if a stream appeared after the header
                     packet = None
                 more = packet is not None
                 if packet is not None and packet.size:
                     self._ahead.append(packet)
-                    self._learn(packet)
+                    self._note_time(packet)
             if self._ahead:
                 yield self._ahead.popleft()
         yield None
 
-    def _learn(self, packet: Packet[VideoStream]) -> None:
+    def _note_time(self, packet: Packet[VideoStream]) -> None:
         if packet.is_discard:  # outside the edit list: decoded, never shown
             return
         if packet.pts is None:
-            self._may_skip = False  # times that the container does not tell are not guessed at
+            self._may_skip = False  # the container has no time for it; do not guess
             return
-        bisect.insort(self._known, packet.pts)
-        del self._known[:-_REMEMBERED]
+        bisect.insort(self._times, packet.pts)
+        del self._times[:-_REMEMBERED]
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         context = self._stream.codec_context
         if packet is not None and packet.is_keyframe and not self._armed:
             self._armed, self._key_pts = True, packet.pts
         try:
-            if packet is None or not self._leave_out(packet):
+            if packet is None or not self._can_skip(packet):
                 return context.decode(packet)
             if self._stands_alone:
                 return []
@@ -179,8 +180,8 @@ class Reader:
         except av.FFmpegError as err:
             return self._fail(packet, err)
 
-    def _leave_out(self, packet: Packet[VideoStream]) -> bool:
-        """Whether the frame of a packet is not needed; notes its time if so."""
+    def _can_skip(self, packet: Packet[VideoStream]) -> bool:
+        """Return True if no sample needs the frame of a packet; note its time then."""
         self._sent.append((packet.pts, packet.pos))
         if self._order is not None and packet.dts is not None:
             heapq.heappush(self._order, packet.dts)
@@ -188,24 +189,24 @@ class Reader:
             return False
         if packet.pts is None or packet.is_discard:
             return False
-        place = bisect.bisect_right(self._known, packet.pts)
-        if place == len(self._known):
+        place = bisect.bisect_right(self._times, packet.pts)
+        if place == len(self._times):
             return False
-        # A packet that is yet to come can only bring the next frame nearer.
-        if self.clock.is_needed(packet.pts, self._known[place]):
+        # A later packet can only make the next frame's time earlier.
+        if self.clock.is_needed(packet.pts, self._times[place]):
             return False
-        heapq.heappush(self._left_out, packet.pts)
+        heapq.heappush(self._skipped, packet.pts)
         return True
 
     def _due(self, pts: int | None) -> Iterator[Moment]:
-        """Moments of the frames that were left out and are shown before ``pts``."""
-        while self._left_out and (pts is None or self._left_out[0] <= pts):
-            due = heapq.heappop(self._left_out)
+        """Yield the moments of skipped frames that are shown before ``pts``."""
+        while self._skipped and (pts is None or self._skipped[0] <= pts):
+            due = heapq.heappop(self._skipped)
             if due != pts and not self._is_dropped(due):
                 yield Moment(due, None)
 
     def _time_of(self, frame: VideoFrame) -> int | None:
-        """When a frame is shown, ticks; the time of its decoding where nothing else is told."""
+        """Return the presentation time of a frame, ticks; its decoding time if that is missing."""
         if self._order is None:
             return frame.pts if frame.pts is not None else frame.dts
         return heapq.heappop(self._order) if self._order else None
@@ -223,7 +224,7 @@ class Reader:
         return self._from_key and self._key_pts is not None and pts < self._key_pts
 
     def _is_damaged(self, frame: VideoFrame, pts: int) -> bool:
-        """Note the break if a frame is damaged."""
+        """Note the break and return True if a frame is damaged."""
         if not frame.is_corrupt:
             return False
         if not self._armed or (self._key_pts is not None and pts < self._key_pts):
@@ -233,17 +234,17 @@ class Reader:
         return True
 
     def _fail(self, packet: Packet[VideoStream] | None, err: av.FFmpegError) -> list[VideoFrame]:
-        """Note the break; the frames before it that wait in the decoder."""
+        """Note the break; return the frames before it that are still in the decoder."""
         self._stream.codec_context.skip_frame = "DEFAULT"
         if not self._armed:
             return []
         limit = packet.pts if packet else None
         self._break(err.strerror or "a packet cannot be decoded", limit, more=bool(self._ahead))
         try:
-            waiting = self._stream.codec_context.decode(None)
+            frames = self._stream.codec_context.decode(None)
         except av.FFmpegError:
             return []
-        return [f for f in waiting if limit is not None and f.pts is not None and f.pts < limit]
+        return [f for f in frames if limit is not None and f.pts is not None and f.pts < limit]
 
     def _break(self, detail: str, pts: int | None, *, more: bool) -> None:
         if self.broke is None:
@@ -251,10 +252,10 @@ class Reader:
             self.broke = Break(reason, detail, pts, self.last_pos(pts))
 
     def last_pos(self, pts: int | None = None) -> int | None:
-        """Where the packet before that of ``pts`` begins, or the last one that was sent."""
-        found: int | None = None
+        """Return the start in the file of the packet before ``pts``, or of the last packet."""
+        last: int | None = None
         for sent, pos in self._sent:
             if pts is not None and sent == pts:
                 break
-            found = pos if pos is not None else found
-        return found
+            last = pos if pos is not None else last
+        return last

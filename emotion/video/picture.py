@@ -1,4 +1,4 @@
-"""A decoded frame to pixels: upright, one field of two, at full size or small."""
+"""Conversion of a decoded frame to pixels: upright, deinterlaced, at full size or small."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BOTTOM_FIRST = frozenset({3, 5})  # AV_FIELD_BB and AV_FIELD_BT of FFmpeg's AVFi
 
 @dataclass(frozen=True)
 class Converter:
-    """Makes pictures of the frames of one stream; keeps the scalers, which are costly to make.
+    """Converter for the frames of one stream; keeps the scalers, which are costly to make.
 
     Attributes:
-        field_order: of the stream, FFmpeg's AVFieldOrder; 0: not told, the upper field is first.
+        field_order: FFmpeg's AVFieldOrder of the stream; 0, unknown, means upper field first.
     """
 
     field_order: int = 0
@@ -26,10 +26,10 @@ class Converter:
     _small: VideoReformatter = field(default_factory=VideoReformatter)
 
     def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """The whole frame: (H, W, 3) uint8 RGB, upright.
+        """Return the frame at full size, (H, W, 3) uint8 RGB, upright.
 
-        Of an interlaced frame the field that is shown first is taken and doubled to the full
-        height: what moves shows no comb, no other frame is needed, and half of the lines is lost.
+        An interlaced frame becomes the field that is shown first, doubled to the full height. So
+        motion shows no comb and no other frame is needed, but half of the lines is lost.
         """
         source = self._progressive(frame)
         done = self._full.reformat(
@@ -38,9 +38,9 @@ class Converter:
         return upright(done, quarter_turns(frame))
 
     def thumbnail(self, frame: VideoFrame, *, side_px: int) -> NDArray[np.uint8]:
-        """The frame with its longer side no more than ``side_px``: (h, w, 3) uint8 RGB, upright.
+        """Return the frame with at most ``side_px`` on its longer side: (h, w, 3) uint8 RGB.
 
-        Scaled by area before the colours are converted; never enlarged.
+        Upright. Scaled by area before the colours are converted; never enlarged.
         """
         scale = side_px / max(frame.width, frame.height)
         if scale >= 1:
@@ -62,18 +62,18 @@ class Converter:
 
 
 def upright_hw(frame: VideoFrame) -> tuple[int, int]:
-    """Height and width of a frame as it is displayed, pixels."""
+    """Return height and width of a frame as it is displayed, pixels."""
     turned = quarter_turns(frame) % 2
     return (frame.width, frame.height) if turned else (frame.height, frame.width)
 
 
 def quarter_turns(frame: VideoFrame) -> int:
-    """Times to turn a frame by 90 degrees counter-clockwise to display it; 0 if that makes none."""
+    """Return the counter-clockwise quarter turns to display a frame; 0 if the angle is invalid."""
     return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
 
 
 def take_field(frame: VideoFrame, *, first_line: int) -> VideoFrame:
-    """Every other line of each plane, from line 0 or 1: a frame of half the height."""
+    """Return every second line of each plane, from line 0 or 1, as a frame of half the height."""
     half = VideoFrame(frame.width, (frame.height + 1 - first_line) // 2, frame.format.name)
     half.colorspace, half.color_range = frame.colorspace, frame.color_range
     for number, target in enumerate(half.planes):
@@ -90,20 +90,20 @@ def take_field(frame: VideoFrame, *, first_line: int) -> VideoFrame:
 
 
 def upright(rgb: VideoFrame, turns: int) -> NDArray[np.uint8]:
-    """An RGB frame as an array, turned so often by 90 degrees counter-clockwise."""
+    """Return an RGB frame as an array, after ``turns`` counter-clockwise quarter turns."""
     image = np.asarray(rgb.to_ndarray(), np.uint8)
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One sampled frame; its pixels are made when they are first asked for.
+    """One sampled frame; its pixels are computed at the first access.
 
     Attributes:
-        index: k of the sample; skips where the same frame is shown at two sample times.
+        index: k of the sample; skips a number if a frame is shown at two sample times.
         pts_s: its presentation time, seconds from the first frame.
-        picture: as it was decoded.
-        converter: makes pixels of it.
+        picture: the decoded frame.
+        converter: converts it to pixels.
     """
 
     index: int
@@ -113,7 +113,7 @@ class Frame:
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB, upright; see ``Converter.rgb``."""
+        """The pixels, (H, W, 3) uint8 RGB, upright; see ``Converter.rgb``."""
         return self.converter.rgb(self.picture)
 
     @property
@@ -122,5 +122,5 @@ class Frame:
         return upright_hw(self.picture)
 
     def thumbnail(self, side_px: int) -> NDArray[np.uint8]:
-        """The same no longer than ``side_px`` on its longer side; see ``Converter.thumbnail``."""
+        """Return the frame at most ``side_px`` long; see ``Converter.thumbnail``."""
         return self.converter.thumbnail(self.picture, side_px=side_px)

@@ -1,4 +1,4 @@
-"""Broken files: each ends in one ``VideoError`` that says why, and where."""
+"""Broken files: each ends in one ``VideoError`` with its reason and place."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_a_truncated_video_says_where(tmp_path: Path, suffix: str) -> None:
     size = len(data) * 6 // 10
     outcome = read(put(tmp_path, f"v{suffix}", data[:size]))
     assert outcome.reason == "truncated"
-    sure = outcome.numbers[:-2]  # the last that came may lack its B-frames
-    assert len(sure) > 50 and sure == list(range(len(sure)))
+    complete = outcome.numbers[:-2]  # the last frames may lack their B-frames
+    assert len(complete) > 50 and complete == list(range(len(complete)))
     assert outcome.error is not None
     assert outcome.error.offset_s == pytest.approx((outcome.numbers[-1] + 1) / 25, abs=0.01)
     assert outcome.error.offset_bytes is not None
@@ -63,7 +63,7 @@ def test_an_mp4_with_its_index_first_keeps_its_beginning(tmp_path: Path, flags: 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".ts", ".mpg"])
 def test_damage_in_the_middle_ends_the_video_there(tmp_path: Path, suffix: str) -> None:
-    """Two frames' bytes are noise at half of the file, near frame 50; the rest is not shown."""
+    """Replace two frames' bytes at half of the file, near frame 50; no later frame is shown."""
     data = bytearray(sound(suffix))
     middle = len(data) // 2
     data[middle : middle + 10_000] = np.random.default_rng(0).bytes(10_000)
@@ -79,7 +79,7 @@ def test_damage_in_the_middle_ends_the_video_there(tmp_path: Path, suffix: str) 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".flv"])
 def test_what_a_container_skips_itself_is_a_gap(tmp_path: Path, suffix: str) -> None:
-    """FFmpeg looks for the next packet behind damaged ones and says nothing: frames are missing."""
+    """Check that frames are missing: FFmpeg skips damaged packets without an error."""
     data = bytearray(sound(suffix))
     middle = len(data) // 2
     data[middle : middle + 10_000] = np.random.default_rng(0).bytes(10_000)
@@ -91,10 +91,10 @@ def test_what_a_container_skips_itself_is_a_gap(tmp_path: Path, suffix: str) -> 
 
 
 def test_a_recording_may_begin_anywhere(tmp_path: Path) -> None:
-    """A broadcast's first half second is missing: frames from the next keyframe on, no error."""
+    """Cut off the first half second: the frames from the next keyframe on come without an error."""
     data = sound(".ts")
     start = len(data) // 8 // 188 * 188
-    tables = data[: 188 * 3]  # what stations repeat several times a second
+    tables = data[: 188 * 3]  # stations repeat them several times a second
     outcome = read(put(tmp_path, "v.ts", tables + data[start:]))
     assert outcome.reason == "none"
     assert outcome.numbers == list(range(26, NUM_FRAMES))  # the encoder's second keyframe
@@ -102,7 +102,7 @@ def test_a_recording_may_begin_anywhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds, reason", [(40, "truncated"), (1, "none")])
 def test_a_header_that_lies_about_the_duration(tmp_path: Path, seconds: int, reason: str) -> None:
-    """Too long: nothing tells it from a lost end. Too short: all frames are there."""
+    """Change the duration: too long looks like a lost end, too short loses no frame."""
     data = bytearray(number_video(tmp_path / "v.mkv", 50).read_bytes())
     at = data.index(b"\x44\x89\x88") + 3  # Duration, a double of 8 bytes, milliseconds
     assert struct.unpack(">d", data[at : at + 8]) == (2000.0,)
@@ -120,7 +120,7 @@ def no_frames(path: Path) -> Path:
 
 
 def huge(path: Path) -> Path:
-    """A JPEG of 16000 x 16000 by its own header and by the container's."""
+    """Write a JPEG with 16000 x 16000 in its own header and in the container's."""
     data = bytearray(number_video(path, 3, codec="mjpeg", pix_fmt="yuvj420p").read_bytes())
     size = (16_000).to_bytes(2, "big") * 2
     at = -1
@@ -133,7 +133,7 @@ def huge(path: Path) -> Path:
 
 
 def many_streams(path: Path, count: int) -> Path:
-    """An mp4 whose only track is there ``count`` times."""
+    """Write an mp4 that repeats its only track ``count`` times."""
     data = number_video(path, 3).read_bytes()
     moov, track = data.index(b"moov") - 4, data.index(b"trak") - 4
     moov_size, size = (int.from_bytes(data[k : k + 4], "big") for k in (moov, track))
@@ -213,8 +213,8 @@ def test_a_probe_refuses_what_reading_does(
 def test_a_probe_tells_what_the_header_says(tmp_path: Path, as_file: bool) -> None:
     path = write_video(tmp_path / "v.mp4", [number_frame(n, hw=(48, 64)) for n in range(50)])
     with path.open("rb") as file:
-        found = probe(file if as_file else path, Limits())
-    assert found.duration_s == pytest.approx(2.0)
-    assert found.num_frames == 50
-    assert (found.width, found.height, found.codec) == (64, 48, "h264")
-    assert found.seekable and not found.is_key_only
+        result = probe(file if as_file else path, Limits())
+    assert result.duration_s == pytest.approx(2.0)
+    assert result.num_frames == 50
+    assert (result.width, result.height, result.codec) == (64, 48, "h264")
+    assert result.seekable

@@ -1,4 +1,4 @@
-"""Sampling by presentation time, on drawn videos whose pixels spell the frame number."""
+"""Sampling by presentation time, on drawn videos whose pixels hold the frame number."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -19,15 +19,15 @@ def sampled(path: Path, fps: float, limits: Limits | None = None) -> tuple[list[
 
 
 def expected_frames(pts_s: list[float], stop_s: float, fps: float) -> list[tuple[int, int]]:
-    """(sample k, frame number) by the definition: the frame shown at pts[0] + k / fps."""
-    found: list[tuple[int, int]] = []
+    """Return (sample k, frame number) by the definition: the frame shown at pts[0] + k / fps."""
+    result: list[tuple[int, int]] = []
     k = 0
     while pts_s[0] + k / fps < stop_s - 1e-6:
         shown = max(n for n, pts in enumerate(pts_s) if pts <= pts_s[0] + k / fps + 1e-6)
-        if not found or found[-1][1] != shown:
-            found.append((k, shown))
+        if not result or result[-1][1] != shown:
+            result.append((k, shown))
         k += 1
-    return found
+    return result
 
 
 STEADY = [n / 25 for n in range(30)]

@@ -1,4 +1,4 @@
-"""Videos damaged at random: none crashes, none hangs, none is lost."""
+"""Videos with random damage: each ends in frames or in a reason, without crash or hang."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.paths import ROOT
 
 @pytest.fixture(scope="module")
 def victims(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos to damage: drawn ones, and small real ones where there are any."""
+    """Collect videos to damage: drawn ones, and small real ones if there are any."""
     folder = tmp_path_factory.mktemp("victims")
     for suffix in CODECS:
         put(folder, f"drawn{suffix}", sound(suffix))
@@ -39,7 +39,7 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_mutants(folder: Path, *, seed: int, count: int, each: int = 50) -> dict[int, str]:
-    """Outcomes by number of mutation; processes of ``each`` mutations that may die or hang."""
+    """Return the outcomes by number of mutation; each process, which may die, does ``each``."""
     outcomes: dict[int, str] = {}
     for start in range(0, count, each):
         stop = min(start + each, count)
@@ -56,15 +56,15 @@ def run_mutants(folder: Path, *, seed: int, count: int, each: int = 50) -> dict[
         last = done.stdout.splitlines()[-1:]
         assert done.returncode == 0, f"ended with {done.returncode} at {last}: {done.stderr}"
         for line in done.stdout.splitlines():
-            kind, number, said = line.split(" ", 2)
+            kind, number, outcome = line.split(" ", 2)
             if kind == "=":
-                outcomes[int(number)] = said
+                outcomes[int(number)] = outcome
     return outcomes
 
 
 def check_outcomes(outcomes: dict[int, str], count: int) -> None:
     assert sorted(outcomes) == list(range(count))
-    reasons = {each.split(" ")[0] for said in outcomes.values() for each in said.split("; ")}
+    reasons = {each.split(" ")[0] for text in outcomes.values() for each in text.split("; ")}
     assert reasons <= {"frames", *REASONS}
     assert {"frames", "truncated", "corrupt", "not_a_video"} <= reasons
 
@@ -80,7 +80,7 @@ def test_mutations_are_the_same_each_time(victims: Path) -> None:
 
 
 def test_300_mutations_end_in_frames_or_a_reason(victims: Path) -> None:
-    """None crashes, none hangs, none is lost."""
+    """Check that each mutation has an outcome."""
     check_outcomes(run_mutants(victims, seed=1, count=300), 300)
 
 

@@ -1,4 +1,4 @@
-"""Parts of a video are cut out of the whole to the frame and to the pixel."""
+"""Parts of a video: equal to the whole in every frame and pixel."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_parts_add_up_to_the_whole_at_every_cut(tmp_path: Path, case: Case) -> N
     frames = list(sample_frames(path, sample_fps=12.5, limits=Limits(), facts=whole))
     for cut in range(frames[-1].index + 2):
         parts = [VideoFacts(), VideoFacts(), VideoFacts()]
-        found: list[Frame] = []
+        result: list[Frame] = []
         for facts, (start, stop) in zip(
             parts, ((0, cut), (cut, cut + 5), (cut + 5, None)), strict=True
         ):
-            found += sample_frames(
+            result += sample_frames(
                 path, sample_fps=12.5, limits=Limits(), facts=facts, start=start, stop=stop
             )
-        assert same(found, frames), f"cut at {cut}"
+        assert same(result, frames), f"cut at {cut}"
         assert join_facts(parts) == whole, f"cut at {cut}"
 
 
@@ -61,13 +61,13 @@ def test_a_part_is_read_from_the_keyframe_before_it(
     case = Case("", ".mp4", pts_s=[n / 25 for n in range(500)], options={"g": "25"})
     path = case.draw(tmp_path)
     sent: list[int] = []
-    leave_out = Reader._leave_out
+    can_skip = Reader._can_skip
 
     def noting(self: Reader, packet: av.Packet[VideoStream]) -> bool:
         sent.append(packet.pts or 0)
-        return leave_out(self, packet)
+        return can_skip(self, packet)
 
-    monkeypatch.setattr(Reader, "_leave_out", noting)
+    monkeypatch.setattr(Reader, "_can_skip", noting)
     frames = sampled(path, 25, start=260, stop=270)
     assert [read_number(f.image) for f in frames] == list(range(260, 270))
     assert min(pts for pts in sent if pts) == 250 * 3600
@@ -92,11 +92,11 @@ def test_an_empty_part_has_no_frames(tmp_path: Path) -> None:
 
 
 def test_an_edit_list_hides_what_lies_before_it(tmp_path: Path) -> None:
-    """The track begins 0.4 s in: frames 0 to 9 are in the file, and are not shown."""
+    """Start the track at 0.4 s: frames 0 to 9 are in the file, but are not shown."""
     path = Case("", ".mp4", b_frames=2, options={"g": "40"}).draw(tmp_path)
     data = bytearray(path.read_bytes())
     at = data.index(b"elst") + 4
-    assert int.from_bytes(data[at + 4 : at + 8], "big") == 1  # one entry: how long, from where
+    assert int.from_bytes(data[at + 4 : at + 8], "big") == 1  # one entry: duration and start
     length_ms, from_ticks = (int.from_bytes(data[k : k + 4], "big") for k in (at + 8, at + 12))
     data[at + 8 : at + 12] = (length_ms - 400).to_bytes(4, "big")
     data[at + 12 : at + 16] = (from_ticks + 36_000).to_bytes(4, "big")

@@ -1,4 +1,4 @@
-"""Pixels of one frame: of two fields the first, upright, at full size and small."""
+"""Pixels of one frame: the first of two fields, upright, at full size and small."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.helpers.timed import sampled
 
 @pytest.mark.parametrize("lower_first", [False, True], ids=["upper first", "lower first"])
 def test_of_two_fields_the_first_is_shown(tmp_path: Path, lower_first: bool) -> None:
-    """A white bar moves between the fields: one bar is seen, where the first field has it."""
+    """Move a white bar between the fields: the picture has one bar, that of the first field."""
     frame = np.full((64, 96, 3), 16, np.uint8)
     first, second = (1, 0) if lower_first else (0, 1)
     frame[first::2, 16:32] = 235

@@ -1,4 +1,4 @@
-"""Files that point at other files or addresses: those are never opened."""
+"""Files that refer to other files or addresses, which must never be opened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers.drawing import number_video
 
 
 class Watch:
-    """Whether a file was opened, by whomever (inotify)."""
+    """Watch on a file that notes if any process opens it (inotify)."""
 
     def __init__(self, path: Path) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +37,7 @@ class Watch:
 
 @contextlib.contextmanager
 def listening() -> Iterator[tuple[str, list[bool]]]:
-    """An address of this machine, and a list that is not empty once it was called."""
+    """Yield an address of this machine, and a list that gets an entry per connection to it."""
     calls: list[bool] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)
@@ -52,7 +52,7 @@ def listening() -> Iterator[tuple[str, list[bool]]]:
         thread = threading.Thread(target=accept)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/secret.ts", calls
-        done.wait(0.1)  # a call that is on its way
+        done.wait(0.1)  # a late connection
         done.set()
         thread.join()
 
@@ -95,7 +95,7 @@ def test_a_playlist_opens_nothing(
 def test_ffmpeg_alone_would_open_it(
     tmp_path: Path, playlist: Callable[[str], str], own: str
 ) -> None:
-    """The two ways of noticing do notice."""
+    """Check that both watches notice an access."""
     watch = Watch(number_video(tmp_path / "secret.ts", 25))
     options = {"protocol_whitelist": "file,http,tcp"}
     if own == ".ffconcat":
@@ -110,7 +110,7 @@ def test_ffmpeg_alone_would_open_it(
 
 
 def alias(path: Path) -> bytes:
-    """A QuickTime data reference (an alias record) to a file by its path."""
+    """Return a QuickTime data reference (an alias record) to a file by its path."""
     absolute = os.fsencode(path)
     name = os.fsencode(path.name)
     record = bytes(10) + b"\x01v".ljust(28, b"\0") + bytes(12)
@@ -125,7 +125,7 @@ def alias(path: Path) -> bytes:
 
 
 def refers_to(path: Path, target: Path) -> Path:
-    """A .mov whose media data is said to lie in another file."""
+    """Write a .mov that names another file as the place of its media data."""
     data = bytearray(number_video(path, 25).read_bytes())
     entry = data.index(b"dref") + 12  # version, flags, count
     size = int.from_bytes(data[entry : entry + 4], "big")
@@ -149,4 +149,4 @@ def test_references_of_a_mov_are_not_followed(tmp_path: Path) -> None:
     followed = {"enable_drefs": "1", "use_absolute_path": "1"}
     with contextlib.suppress(av.FFmpegError):
         av.open(str(path), options=followed).close()
-    assert watch.opened()  # it was a reference that FFmpeg can follow
+    assert watch.opened()  # FFmpeg can follow this reference

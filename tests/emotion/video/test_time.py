@@ -1,7 +1,7 @@
-"""Time is right: drawn videos whose pixels tell the frame number, in every codec and container.
+"""Times of frames, on drawn videos whose pixels hold the frame number, by codec and container.
 
-What is expected is worked out from the times that were written. Where pixels are compared, the
-other side is PyAV decoding every frame with nothing of this project in between.
+The expected values come from the times that were written. Pixels are compared with those of PyAV,
+which decodes every frame without code of this project.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def test_each_sample_is_the_frame_shown_then(tmp_path: Path, case: Case) -> None
     for fps in (25.0, 5.0):
         facts = VideoFacts()
         frames = list(sample_frames(path, sample_fps=fps, limits=Limits(), facts=facts))
-        seen = [(f.index, read_number(f.image)) for f in frames]
-        assert seen == expected(case.pts_s, fps)
-        for frame, (_, number) in zip(frames, seen, strict=True):
+        samples = [(f.index, read_number(f.image)) for f in frames]
+        assert samples == expected(case.pts_s, fps)
+        for frame, (_, number) in zip(frames, samples, strict=True):
             at = case.pts_s[number] - case.pts_s[0]
             assert frame.pts_s == pytest.approx(at, abs=0.002)  # Matroska keeps milliseconds
             assert frame.hw == frame.image.shape[:2] == case.hw
@@ -56,7 +56,7 @@ def test_each_sample_is_the_frame_shown_then(tmp_path: Path, case: Case) -> None
 
 
 def decoded_by_pyav(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
-    """(seconds from the first frame, pixels as coded) of every frame."""
+    """Return (seconds from the first frame, pixels as coded) of every frame."""
     with av.open(str(path)) as container:
         frames = [
             (float(f.pts * f.time_base), np.asarray(f.to_ndarray(format="rgb24"), np.uint8))
@@ -66,19 +66,19 @@ def decoded_by_pyav(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
     return [(pts_s - frames[0][0], image) for pts_s, image in frames]
 
 
-def left_out(path: Path, fps: float, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], int]:
-    """The frames, and how many packets were held not to be needed."""
+def skipping(path: Path, fps: float, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Frame], int]:
+    """Return the frames, and the number of packets whose frames were skipped."""
     count = 0
-    leave_out = Reader._leave_out
+    can_skip = Reader._can_skip
 
     def counting(self: Reader, packet: av.Packet[VideoStream]) -> bool:
         nonlocal count
-        done = leave_out(self, packet)
-        count += done
-        return done
+        skipped = can_skip(self, packet)
+        count += skipped
+        return skipped
 
     with monkeypatch.context() as patch:
-        patch.setattr(Reader, "_leave_out", counting)
+        patch.setattr(Reader, "_can_skip", counting)
         return sampled(path, fps), count
 
 
@@ -91,7 +91,7 @@ def test_leaving_out_frames_changes_no_pixel(
     tmp_path: Path, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = case.draw(tmp_path)
-    frames, count = left_out(path, 5.0, monkeypatch)
+    frames, count = skipping(path, 5.0, monkeypatch)
     whole = decoded_by_pyav(path)
     assert [round(f.pts_s, 6) for f in frames] == [
         round(whole[number][0], 6) for _, number in expected(case.pts_s, 5.0)
@@ -102,7 +102,7 @@ def test_leaving_out_frames_changes_no_pixel(
 
 
 def test_real_videos_have_no_sample_changed(shared: Path) -> None:
-    """Left out or not, in parts or not: the same pixels as PyAV decodes, on real recordings."""
+    """Compare real recordings, whole and in parts, with PyAV's pixels."""
     paths = sorted((shared / "data/real").glob("*.m[op][v4]"))
     assert paths
     for path in paths:
@@ -116,8 +116,8 @@ def test_real_videos_have_no_sample_changed(shared: Path) -> None:
 
 
 def shown_by_pyav(path: Path, *, fps: int) -> list[tuple[int, float, int]]:
-    """(sample, seconds from the first frame, checksum of the upright pixels), all decoded."""
-    found: list[tuple[int, float, int]] = []
+    """Return (sample, seconds from the first frame, checksum of upright pixels) of every sample."""
+    result: list[tuple[int, float, int]] = []
     with av.open(str(path)) as container:
         first: Fraction | None = None
         for frame in container.decode(video=0):
@@ -125,9 +125,9 @@ def shown_by_pyav(path: Path, *, fps: int) -> list[tuple[int, float, int]]:
             at = frame.pts * frame.time_base
             first = at if first is None else first
             k = math.ceil((at - first) * fps)
-            if found and found[-1][0] == k:
-                found.pop()  # the frame before was gone when this sample came
+            if result and result[-1][0] == k:
+                result.pop()  # this frame replaces the one before it for this sample
             image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
-            found.append((k, float(at - first), zlib.crc32(image.tobytes())))
+            result.append((k, float(at - first), zlib.crc32(image.tobytes())))
             stop = at - first + frame.duration * frame.time_base
-    return found if Fraction(found[-1][0], fps) < stop else found[:-1]
+    return result if Fraction(result[-1][0], fps) < stop else result[:-1]
