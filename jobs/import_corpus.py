@@ -1,9 +1,9 @@
-"""Write the label table of a known corpus from its own names and lists.
+"""Write the label table of a corpus from its file names and list files.
 
     python -m jobs.import_corpus --corpus crema-d --root URI --out labels.csv
 
-Each URI is a local path or s3://. Then: jobs.build_dataset --videos ROOT --labels labels.csv. Needs
-no cluster and reads no video: file names and lists only.
+Each URI is a local path or s3://. The next step is `jobs.build_dataset --videos ROOT --labels
+labels.csv`. This job reads file names and lists, no videos, and needs no cluster.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emotion import storage
 from emotion.corpora.archive import Archive, open_archive
 from emotion.corpora.generic import Columns
 from emotion.corpora.importer import Corpus, Imported, Options, SplitRule, import_corpus
-from emotion.corpora.table import WHYS, parse_map
+from emotion.corpora.table import UNUSED_REASONS, parse_map
 from emotion.errors import InputError
 from emotion.labels import LABELS, parse_labels
 from jobs.common.command import one_line_errors, parse
@@ -26,51 +26,51 @@ from jobs.common.command import one_line_errors, parse
 
 @dataclass(frozen=True)
 class Config:
-    """Which corpus, where it is, and how its labels and splits are taken."""
+    """The corpus, its address, and the choices for labels and splits."""
 
     corpus: Corpus
-    """The corpus; csv and folders are any other."""
+    """Name of the corpus; csv (a table) and folders (a folder per label) import any other."""
     root: str
-    """Folder that holds its videos: what --videos of jobs.build_dataset will be."""
+    """Folder of its videos; give the same folder to --videos of jobs.build_dataset."""
     out: str
     """The label table to write."""
     lists: str = ""
-    """Folder with its list files, if they are not below the root."""
+    """Folder of its list files; empty: below --root."""
     fold: int | None = None
-    """Take the split of this fold, from 1 (crema-d, ravdess, savee, dfew, mafw)."""
+    """Use the split of this fold, from 1 (crema-d, ravdess, savee, dfew, mafw)."""
     split: SplitRule = "official"
     """official: the owner's, or drawn by subject if there is none; subject: drawn; none: empty."""
     val_share: float = 0.1
-    """Share of subjects in val, where val is drawn or carved from the owner's train."""
+    """Share of subjects in val, if val is drawn or taken from the owner's train; 0 to 1."""
     test_share: float = 0.15
-    """Share of subjects in test, where the split is drawn."""
+    """Share of subjects in test, if the split is drawn; 0 to 1."""
     seed: int = 0
     """Another seed draws other subjects."""
     label_set: str = ",".join(LABELS)
-    """The labels that the dataset will have."""
+    """Labels of the dataset, between commas."""
     map: str = ""
-    """Labels by hand, before any other rule: joy=happy,3=sad."""
+    """Labels that replace others, before any other rule, such as joy=happy,3=sad."""
     other: Literal["keep", "drop"] = "keep"
-    """Clips whose label is not in the label set: keep them as written, or drop them."""
+    """keep or drop the clips whose label is not in the label set."""
     subset: Literal["single", "compound"] = "single"
-    """mafw: which of its two sets of lists."""
+    """mafw: the set of lists, single or compound expressions."""
     table: str = ""
     """csv: the table, CSV or Parquet, with a row per video."""
     uri_column: str = "uri"
-    """csv: its column with the video's path below the root, or its address."""
+    """csv: column of the video's path below --root, or of its address."""
     label_column: str = "label"
-    """csv: its column with the label."""
+    """csv: column of the label."""
     subject_column: str = ""
-    """csv: its column with the person; empty: each video is its own subject."""
+    """csv: column of the person; empty: each video is its own subject."""
     split_column: str = ""
-    """csv: its column with train, val or test."""
+    """csv: column of train, val or test; empty: none."""
     fold_column: str = ""
-    """csv: its column with the fold."""
+    """csv: column of the fold; empty: none."""
     subject_pattern: str = ""
-    """folders: a regular expression that finds the subject in a path; empty: one per video."""
+    """folders: regular expression of the subject in a path; empty: one subject per video."""
 
     def __post_init__(self) -> None:
-        """Refuse a flag that says nothing of this corpus."""
+        """Refuse a flag that does not apply to the corpus."""
         belongs = {"subset": "mafw", "subject_pattern": "folders", "table": "csv"} | {
             f"{name}_column": "csv" for name in ("uri", "label", "subject", "split", "fold")
         }
@@ -78,13 +78,13 @@ class Config:
             given = getattr(self, name) != getattr(Config, name)
             if given and corpus != self.corpus:
                 flag = name.replace("_", "-")
-                raise InputError(f"--{flag} is for --corpus {corpus}, not {self.corpus}")
+                raise InputError(f"--{flag} applies to --corpus {corpus} only, got {self.corpus}")
         if self.corpus == "csv" and not self.table:
             raise InputError("--corpus csv needs --table, the CSV or Parquet file with the labels")
 
 
 def options(config: Config) -> Options:
-    """The flags as what the importer takes."""
+    """Return the importer's options from the flags."""
     return Options(
         fold=config.fold,
         split=config.split,
@@ -108,22 +108,22 @@ def options(config: Config) -> Options:
 
 
 def _archive(uri: str, *, out: str) -> Archive:
-    """The listing of a folder, without the table that an earlier run wrote there."""
-    found = open_archive(uri)
-    written = storage.relative_to(storage.absolute(out), found.root)
-    return Archive(found.root, tuple(p for p in found.paths if p != written))
+    """Return the listing of a folder, without the table that an earlier run wrote there."""
+    archive = open_archive(uri)
+    written = storage.relative_to(storage.absolute(out), archive.root)
+    return Archive(archive.root, tuple(p for p in archive.paths if p != written))
 
 
 def _write(uri: str, table: bytes) -> None:
     if storage.exists(uri):
         if storage.is_folder(uri) or storage.read_bytes(uri) != table:
-            raise InputError(f"{uri} exists and is something else; name another --out")
+            raise InputError(f"{uri} exists and has other content; name another --out")
         return
     storage.write_bytes(uri, table)
 
 
 def summary_lines(imported: Imported, *, out: str) -> Iterator[str]:
-    """What was written and what was left out, a line each."""
+    """Yield lines about the rows, the labels, the splits and the files without a row."""
     rows = imported.rows
     subjects = {clip.subject_id for clip, _, _ in rows}
     yield f"{out}: {len(rows)} videos of {len(subjects)} subjects"
@@ -131,16 +131,16 @@ def summary_lines(imported: Imported, *, out: str) -> Iterator[str]:
     yield "  labels: " + ", ".join(f"{label} {count}" for label, count in labels.most_common())
     splits = Counter(split or "none" for _, _, split in rows)
     yield "  splits: " + ", ".join(f"{split} {count}" for split, count in splits.most_common())
-    counts = Counter(str(item.why) for item in imported.unused)
-    first = {str(item.why): item.path for item in reversed(imported.unused)}
-    for why in (w for w in WHYS if counts[w]):
-        yield f"  not used, {why}: {counts[why]}, such as {first[why]}"
+    counts = Counter(str(item.reason) for item in imported.unused)
+    first = {str(item.reason): item.path for item in reversed(imported.unused)}
+    for reason in (w for w in UNUSED_REASONS if counts[w]):
+        yield f"  not used, {reason}: {counts[reason]}, such as {first[reason]}"
     yield from (f"  note: {note}" for note in imported.notes)
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the label table and say what is in it and what is not."""
+    """Write the label table and print a summary."""
     config = parse(Config, argv, verb="jobs.import_corpus", doc=__doc__)
     archive = _archive(config.root, out=config.out)
     lists = _archive(config.lists, out=config.out) if config.lists else archive

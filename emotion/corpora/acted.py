@@ -1,4 +1,4 @@
-"""Corpora of actors, whose file names say everything: CREMA-D, RAVDESS and SAVEE.
+"""Corpora of actors whose file names hold all labels: CREMA-D, RAVDESS and SAVEE.
 
 Sources of the names:
 
@@ -8,8 +8,8 @@ Sources of the names:
 - SAVEE: Haq and Jackson, "Speaker-dependent audio-visual emotion recognition", AVSP 2009.
 
 None of them has official splits. The folds of CREMA-D (5) and RAVDESS (6) are those of the lists
-that MAE-DFER published (Sun et al., arXiv:2307.02227, repository sunlicai/MAE-DFER): actors in
-order of their number, cut into blocks. SAVEE's are the usual four, one speaker out.
+that MAE-DFER published (Sun et al., arXiv:2307.02227, repository sunlicai/MAE-DFER): blocks of
+actors in order of their number. SAVEE's four folds leave one speaker out each, as is usual.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from emotion.corpora.archive import Archive, no_pictures, read_columns
-from emotion.corpora.table import Clip, Found, Unused
+from emotion.corpora.archive import Archive, non_videos, read_columns
+from emotion.corpora.table import Clip, CorpusClips, Unused
 from emotion.errors import InputError
 
 CREMA_NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})")
@@ -29,7 +29,7 @@ CREMA_LABELS = {
 }  # fmt: skip
 CREMA_LEVELS = {
     "LO": "low", "MD": "medium", "HI": "high",
-    "XX": "unspecified", "X": "unspecified",  # one recording is named so: 1040_ITH_SAD_X
+    "XX": "unspecified", "X": "unspecified",  # one recording has this name: 1040_ITH_SAD_X
 }  # fmt: skip
 CREMA_ACTORS = range(1001, 1092)
 CREMA_DEMOGRAPHICS = "VideoDemographics.csv"
@@ -52,25 +52,25 @@ SAVEE_LABELS = {
 }  # fmt: skip
 
 
-def _decode(codes: Mapping[str, str], code: str, *, what: str, path: str) -> str:
+def _decode(codes: Mapping[str, str], code: str, *, kind: str, path: str) -> str:
     if code not in codes:
-        raise InputError(f"{path}: {what} code {code!r} is not one of {', '.join(codes)}")
+        raise InputError(f"{path}: {kind} code {code!r} is not one of {', '.join(codes)}")
     return codes[code]
 
 
-def crema_d(archive: Archive, lists: Archive) -> Found:
-    """CREMA-D: ``1001_DFA_ANG_XX.flv`` is actor, sentence, emotion, level.
+def crema_d(archive: Archive, lists: Archive) -> CorpusClips:
+    """Read CREMA-D: ``1001_DFA_ANG_XX.flv`` is actor, sentence, emotion, level.
 
-    ``VideoDemographics.csv`` (ActorID, Age, Sex, Race, Ethnicity), if it lies in ``lists``, gives
+    ``VideoDemographics.csv`` (ActorID, Age, Sex, Race, Ethnicity), if it is in ``lists``, gives
     age, sex, race and ethnicity. Actors 1001-1018 are fold 1, then 18 each; fold 5 has 19. Of two
-    files of one name, as when the .flv was turned into .mp4, the first by path counts.
+    files with one name, such as an .flv and its .mp4 version, the first by path counts.
 
     Raises:
-        InputError: a name of that form with a code that is none of the corpus.
+        InputError: if a name of this form has an unknown code.
     """
     people, notes = _demographics(lists)
     clips: list[Clip] = []
-    unused = no_pictures(archive)
+    unused = non_videos(archive)
     seen: set[str] = set()
     for path in archive.videos:
         stem = PurePosixPath(path).stem
@@ -82,12 +82,12 @@ def crema_d(archive: Archive, lists: Archive) -> Found:
         actor, sentence, emotion, level = match.groups()
         if int(actor) not in CREMA_ACTORS:
             raise InputError(f"{path}: actor {actor} is not one of 1001 to 1091")
-        label = _decode(CREMA_LABELS, emotion, what="emotion", path=path)
-        intensity = _decode(CREMA_LEVELS, level, what="level", path=path)
+        label = _decode(CREMA_LABELS, emotion, kind="emotion", path=path)
+        intensity = _decode(CREMA_LEVELS, level, kind="level", path=path)
         fold = min((int(actor) - CREMA_ACTORS.start) // 18, 4) + 1
         about = {"sentence": sentence, "intensity": intensity} | people.get(actor, {})
         clips.append(Clip(path, f"crema-d-{actor}", label, fold=str(fold), extra=about))
-    return Found(tuple(clips), tuple(unused), notes)
+    return CorpusClips(tuple(clips), tuple(unused), notes)
 
 
 def _demographics(lists: Archive) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
@@ -102,19 +102,19 @@ def _demographics(lists: Archive) -> tuple[dict[str, dict[str, str]], tuple[str,
     }, ()
 
 
-def ravdess(archive: Archive) -> Found:
-    """RAVDESS: ``02-01-06-01-02-01-12.mp4`` is seven codes, the last of them the actor.
+def ravdess(archive: Archive) -> CorpusClips:
+    """Read RAVDESS: ``02-01-06-01-02-01-12.mp4`` is seven codes, the last one is the actor.
 
     They are modality, channel, emotion, intensity, statement, repetition and actor; odd actors are
-    male, even ones female. The owner ships each recording with sound (01) and without (02): the
-    same pictures. Where both are there, the one with sound counts, and the other is
+    male, even ones female. The owner publishes each recording with sound (01) and without (02),
+    with the same pictures. If both exist, the one with sound counts, and the other is
     ``other_version``. Actors 1-4 are fold 1, then four each.
 
     Raises:
-        InputError: a name of that form with a code that is none of the corpus.
+        InputError: if a name of this form has an unknown code.
     """
     clips: list[Clip] = []
-    unused = no_pictures(archive)
+    unused = non_videos(archive)
     seen: set[str] = set()
     for path in sorted(archive.videos, key=lambda p: (PurePosixPath(p).stem, p)):
         stem = PurePosixPath(path).stem
@@ -130,7 +130,7 @@ def ravdess(archive: Archive) -> Found:
         else:
             seen.add(recording)
             clips.append(clip)
-    return Found(tuple(sorted(clips, key=lambda c: c.uri)), tuple(unused))
+    return CorpusClips(tuple(sorted(clips, key=lambda c: c.uri)), tuple(unused))
 
 
 def _ravdess_clip(path: str, parts: list[str]) -> Clip:
@@ -141,12 +141,12 @@ def _ravdess_clip(path: str, parts: list[str]) -> Clip:
     return Clip(
         path,
         f"ravdess-{actor}",
-        _decode(RAVDESS_LABELS, emotion, what="emotion", path=path),
+        _decode(RAVDESS_LABELS, emotion, kind="emotion", path=path),
         fold=str((number - 1) // 4 + 1),
         extra={
-            "modality": _decode(RAVDESS_MODALITIES, modality, what="modality", path=path),
-            "vocal_channel": _decode(RAVDESS_CHANNELS, channel, what="channel", path=path),
-            "intensity": _decode(RAVDESS_LEVELS, level, what="intensity", path=path),
+            "modality": _decode(RAVDESS_MODALITIES, modality, kind="modality", path=path),
+            "vocal_channel": _decode(RAVDESS_CHANNELS, channel, kind="channel", path=path),
+            "intensity": _decode(RAVDESS_LEVELS, level, kind="intensity", path=path),
             "sentence": statement,
             "repetition": repetition,
             "sex": "male" if number % 2 else "female",
@@ -154,16 +154,16 @@ def _ravdess_clip(path: str, parts: list[str]) -> Clip:
     )
 
 
-def savee(archive: Archive) -> Found:
-    """SAVEE: ``AudioVisualClip/DC/a01.avi`` or ``DC_a01.avi`` is speaker, emotion, sentence.
+def savee(archive: Archive) -> CorpusClips:
+    """Read SAVEE: ``AudioVisualClip/DC/a01.avi`` or ``DC_a01.avi`` is speaker, emotion, sentence.
 
-    Its four speakers, DC, JE, JK and KL, are male; each is a fold, in that order.
+    Its four speakers, DC, JE, JK and KL, are male; each is a fold, in this order.
 
     Raises:
-        InputError: a file of one of the speakers with an emotion code that is none of the corpus.
+        InputError: if a file of one of the speakers has an unknown emotion code.
     """
     clips: list[Clip] = []
-    unused = no_pictures(archive)
+    unused = non_videos(archive)
     seen: set[str] = set()
     for path in archive.videos:
         pure = PurePosixPath(path)
@@ -177,8 +177,8 @@ def savee(archive: Archive) -> Found:
             unused.append(Unused(path, "other_version"))
             continue
         seen.add(recording)
-        label = _decode(SAVEE_LABELS, match.group(2), what="emotion", path=path)
+        label = _decode(SAVEE_LABELS, match.group(2), kind="emotion", path=path)
         fold = str(SAVEE_SPEAKERS.index(speaker) + 1)
         about = {"sentence": match.group(3), "sex": "male"}
         clips.append(Clip(path, f"savee-{speaker}", label, fold=fold, extra=about))
-    return Found(tuple(clips), tuple(unused))
+    return CorpusClips(tuple(clips), tuple(unused))

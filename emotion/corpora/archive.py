@@ -1,4 +1,4 @@
-"""A corpus as it lies on a disk or a bucket: its listing, its list files, and finding clips."""
+"""A corpus in a folder or bucket: its listing, its list files, and the search for clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from emotion import storage
 from emotion.corpora.table import Unused
 from emotion.errors import InputError
-from emotion.video.decode import SUFFIXES
+from emotion.video.formats import SUFFIXES
 
 AUDIO_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".aac", ".ogg")
 SHOWN = 3
@@ -33,25 +33,25 @@ class Archive:
 
     @cached_property
     def videos(self) -> tuple[str, ...]:
-        """The paths that end as videos do."""
+        """The paths with the ending of a video file."""
         return tuple(p for p in self.paths if is_video(p))
 
     @cached_property
     def path_set(self) -> frozenset[str]:
-        """The paths, to ask whether one is there."""
+        """The paths as a set, for membership tests."""
         return frozenset(self.paths)
 
     @cached_property
     def by_stem(self) -> Mapping[str, tuple[str, ...]]:
         """The videos by file name without its ending."""
-        found: dict[str, list[str]] = {}
+        by_stem: dict[str, list[str]] = {}
         for path in self.videos:
-            found.setdefault(PurePosixPath(path).stem, []).append(path)
-        return {stem: tuple(paths) for stem, paths in found.items()}
+            by_stem.setdefault(PurePosixPath(path).stem, []).append(path)
+        return {stem: tuple(paths) for stem, paths in by_stem.items()}
 
 
 def is_video(path: str) -> bool:
-    """Whether a path ends as videos do.
+    """Return True if a path has the ending of a video file.
 
     >>> is_video("a/b.MP4"), is_video("a/b.wav")
     (True, False)
@@ -63,7 +63,7 @@ def open_archive(root: str) -> Archive:
     """List a folder.
 
     Raises:
-        InputError: if there is no such folder, or it is empty.
+        InputError: if the folder does not exist or is empty.
     """
     root = storage.absolute(root)
     if not storage.is_folder(root):
@@ -74,10 +74,12 @@ def open_archive(root: str) -> Archive:
     return Archive(root, paths)
 
 
-def find(archive: Archive, name: str) -> tuple[str, ...]:
-    """The videos whose path ends in ``name``, folder by folder; both may lack the ending.
+def find_videos(archive: Archive, name: str) -> tuple[str, ...]:
+    """Return the videos whose path ends in ``name``, compared by whole folder names.
 
-    >>> find(Archive("/r", ("a/x/1.mp4", "b/x/1.avi", "b/y/1.mp4")), "x/1")
+    The file ending does not count.
+
+    >>> find_videos(Archive("/r", ("a/x/1.mp4", "b/x/1.avi", "b/y/1.mp4")), "x/1")
     ('a/x/1.mp4', 'b/x/1.avi')
     """
     tail = _without_ending(name) if is_video(name) else name
@@ -89,8 +91,8 @@ def _without_ending(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def no_pictures(archive: Archive) -> list[Unused]:
-    """The files that are no videos: sound, or anything else."""
+def non_videos(archive: Archive) -> list[Unused]:
+    """Return the files that are no videos: audio_only for sound, no_video for any other."""
     others = (p for p in archive.paths if not is_video(p))
     return [
         Unused(p, "audio_only" if p.lower().endswith(AUDIO_SUFFIXES) else "no_video")
@@ -98,8 +100,8 @@ def no_pictures(archive: Archive) -> list[Unused]:
     ]
 
 
-def what_is_there(archive: Archive) -> str:
-    """A few words on the files, for an error message."""
+def files_summary(archive: Archive) -> str:
+    """Return counts and examples of the files, for an error message."""
     endings = Counter(PurePosixPath(p).suffix.lower() or "no ending" for p in archive.paths)
     counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(SHOWN))
     some = (archive.videos or archive.paths)[:SHOWN]
@@ -107,7 +109,7 @@ def what_is_there(archive: Archive) -> str:
 
 
 def read_text(archive: Archive, path: str) -> str:
-    """A list file as text.
+    """Read a list file as text.
 
     Raises:
         InputError: if it is not UTF-8.
@@ -120,7 +122,7 @@ def read_text(archive: Archive, path: str) -> str:
 
 
 def read_columns(archive: Archive, path: str, *columns: str) -> Iterator[tuple[str, ...]]:
-    """The named columns of a CSV with a header, row by row, stripped.
+    """Yield the named columns of a CSV with a header, row by row, stripped.
 
     Raises:
         InputError: if a column is missing.

@@ -1,4 +1,4 @@
-"""Any corpus: a CSV or Parquet table with columns of any name, or a folder per label."""
+"""Any other corpus: a CSV or Parquet table with columns of any name, or a folder per label."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
-from emotion.corpora.archive import Archive, find, no_pictures, what_is_there
-from emotion.corpora.table import KNOWN_COLUMNS, Clip, Found, Unused
+from emotion.corpora.archive import Archive, files_summary, find_videos, non_videos
+from emotion.corpora.table import KNOWN_COLUMNS, Clip, CorpusClips, Unused
 from emotion.errors import InputError
 
 SPLIT_WORDS = {
@@ -27,13 +27,13 @@ RESERVED = (*KNOWN_COLUMNS, "source_label")
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column says what; an empty name: there is none.
+    """Names of the columns of a table; empty if the table does not have the column.
 
     Attributes:
         uri: path of the video below the root, with or without its ending, or an absolute address.
         label: the label.
-        subject: the person; without it each video is its own subject.
-        split: train, val or test, or a word for one.
+        subject: the person; if empty, each video is its own subject.
+        split: train, val or test, or a word of ``SPLIT_WORDS``.
         fold: kept as written.
     """
 
@@ -44,26 +44,27 @@ class Columns:
     fold: str
 
 
-def table(archive: Archive, uri: str, *, columns: Columns) -> Found:
-    """A CSV (UTF-8, with a header) or Parquet table with a row per video.
+def table(archive: Archive, uri: str, *, columns: Columns) -> CorpusClips:
+    """Read a CSV (UTF-8, with a header) or Parquet table with a row per video.
 
-    Columns that ``columns`` does not name are kept; one that is named as a label table's own column
-    gets ``source_`` before it. An absolute address outside the root is taken as it is.
+    Columns that ``columns`` does not name are kept. If such a column has the name of a label
+    table's own column, it gets the prefix ``source_``. An absolute address outside the root stays
+    as it is.
 
     Raises:
-        InputError: no such table, no such column, a row without a video or a subject, an unknown
-            word for a split, or no video of the table below the root.
+        InputError: if the table or a column does not exist, a row has no video or no subject, the
+            word for a split is unknown, or no video of the table is below the root.
     """
     names, rows = _read(uri)
-    wanted = [
+    used_names = [
         n for n in (columns.uri, columns.label, columns.subject, columns.split, columns.fold) if n
     ]
-    missing = [n for n in wanted if n not in names]
+    missing = [n for n in used_names if n not in names]
     if missing:
         raise InputError(f"{uri} lacks column {', '.join(missing)}; it has {', '.join(names)}")
-    kept = {n: f"source_{n}" if n in RESERVED else n for n in names if n not in wanted}
+    kept = {n: f"source_{n}" if n in RESERVED else n for n in names if n not in used_names}
     clips: list[Clip] = []
-    unused = no_pictures(archive)
+    unused = non_videos(archive)
     listed: list[str] = []
     for number, row in enumerate(rows, start=2):
         where = f"{uri}, row {number}"
@@ -81,23 +82,23 @@ def table(archive: Archive, uri: str, *, columns: Columns) -> Found:
     if not clips:
         raise InputError(
             f"{uri} names no labelled video below {archive.root}: looked for "
-            f"{', '.join(listed[:3]) or 'nothing, it has no rows'}, {what_is_there(archive)}"
+            f"{', '.join(listed[:3]) or 'nothing, it has no rows'}, {files_summary(archive)}"
         )
     used = {c.uri for c in clips} | {u.path for u in unused}
     unused += [Unused(p, "not_listed") for p in archive.videos if p not in used]
-    return Found(tuple(clips), tuple(unused))
+    return CorpusClips(tuple(clips), tuple(unused))
 
 
 def _read(uri: str) -> tuple[list[str], Iterator[dict[str, str]]]:
-    """Column names, and the rows as stripped text; what is null is empty."""
+    """Return the column names, and the rows as stripped text; null becomes empty text."""
     try:
         data = storage.read_bytes(uri)
     except (FileNotFoundError, IsADirectoryError) as err:
         raise InputError(f"--table {uri} does not exist") from err
     try:
         if data.startswith(b"PAR1"):
-            found = pq.read_table(pa.BufferReader(data))
-            return found.column_names, (_as_text(row) for row in found.to_pylist())
+            table = pq.read_table(pa.BufferReader(data))
+            return table.column_names, (_as_text(row) for row in table.to_pylist())
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     except (pa.ArrowException, UnicodeDecodeError) as err:
         raise InputError(f"--table {uri} is neither UTF-8 CSV nor Parquet: {err}") from err
@@ -111,13 +112,13 @@ def _as_text(row: dict[str, object]) -> dict[str, str]:
 
 
 def _resolve(archive: Archive, uri: str) -> str | None:
-    """Where the video is: below the root, else the absolute address, else nowhere."""
+    """Return the video's path below the root, else its absolute address, else None."""
     relative = storage.relative_to(uri, archive.root).removeprefix("./")
     if relative.startswith("/") or "://" in relative:
         return relative
     if relative in archive.path_set:
         return relative
-    return next(iter(find(archive, relative)), None)
+    return next(iter(find_videos(archive, relative)), None)
 
 
 def _table_clip(
@@ -136,23 +137,24 @@ def _table_clip(
     return Clip(path, subject, row[columns.label], split, fold or None, extra)
 
 
-def folders(archive: Archive, *, subject_pattern: str) -> Found:
-    """``happy/anna_01.mp4``: the folder is the label; ``train/happy/...`` tells the split too.
+def folders(archive: Archive, *, subject_pattern: str) -> CorpusClips:
+    """Read a folder per label: ``happy/anna_01.mp4``; ``train/happy/...`` has the split, too.
 
     Args:
         archive: the videos.
-        subject_pattern: a regular expression that is searched in the path below the root; its first
-            group, or else all it matches, is the subject. Empty: each video is its own subject.
+        subject_pattern: a regular expression that is searched in the path below the root. The
+            subject is its first group, or the whole match if it has no group. If empty, each video
+            is its own subject.
 
     Raises:
-        InputError: the pattern is no regular expression.
+        InputError: if the pattern is no regular expression.
     """
     try:
         pattern = re.compile(subject_pattern)
     except re.error as err:
         raise InputError(f"--subject-pattern {subject_pattern!r}: {err}") from err
     clips: list[Clip] = []
-    unused = no_pictures(archive)
+    unused = non_videos(archive)
     for path in archive.videos:
         *above, label, _ = ("", *PurePosixPath(path).parts)
         match = pattern.search(path)
@@ -166,4 +168,4 @@ def folders(archive: Archive, *, subject_pattern: str) -> Found:
         else:
             splits = [SPLIT_WORDS[n.lower()] for n in above if n.lower() in SPLIT_WORDS]
             clips.append(Clip(path, subject, label, splits[-1] if splits else None))
-    return Found(tuple(clips), tuple(unused))
+    return CorpusClips(tuple(clips), tuple(unused))

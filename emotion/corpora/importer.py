@@ -1,4 +1,4 @@
-"""One corpus by its name: found, labelled, split, as the bytes of a label table."""
+"""Import of one corpus by its name: clips, labels and splits to a label table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from emotion.corpora import acted, generic, meld, wild
-from emotion.corpora.archive import Archive, what_is_there
+from emotion.corpora.archive import Archive, files_summary
 from emotion.corpora.subjects import split_subjects
-from emotion.corpora.table import Clip, Found, Unused, our_label, to_csv
+from emotion.corpora.table import Clip, CorpusClips, Unused, dataset_label, to_csv
 from emotion.errors import InputError
 from emotion.labels import LABELS
 
@@ -20,29 +20,29 @@ Corpus = Literal[
 CORPORA: tuple[str, ...] = get_args(Corpus)
 
 NUM_FOLDS = {"crema-d": 5, "ravdess": 6, "savee": 4, "dfew": 5, "mafw": 5}
-"""The corpora that are evaluated in folds, and in how many."""
+"""Number of folds of the corpora that are evaluated in folds."""
 
 SplitRule = Literal["official", "subject", "none"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a corpus becomes a label table.
+    """Choices for the label table of a corpus.
 
     Attributes:
-        fold: the fold that is tested, from 1; None: no fold's split is taken.
-        split: official takes the owner's split, and draws one by subject where there is none;
-            subject always draws; none leaves the column empty.
-        val_share: share of subjects in val where val is drawn or carved from the owner's train.
-        test_share: share of subjects in test where the split is drawn.
+        fold: the fold that is tested, from 1; None uses no fold's split.
+        split: official takes the owner's split, or draws one by subject if there is none; subject
+            always draws; none leaves the column empty.
+        val_share: share of subjects in val if val is drawn or taken from the owner's train.
+        test_share: share of subjects in test if the split is drawn.
         seed: another seed draws other subjects.
         mapping: source label to label, before any other rule.
-        label_set: the labels that the dataset will have.
-        drop_other: leave out clips whose label is not in the label set.
-        subset: of MAFW: single or compound.
-        table: of csv: the table's address.
-        columns: of csv: its columns.
-        subject_pattern: of folders: where a path names the subject.
+        label_set: labels of the dataset.
+        drop_other: True drops clips whose label is not in the label set.
+        subset: for mafw: single or compound.
+        table: for csv: the table's address.
+        columns: for csv: its columns.
+        subject_pattern: for folders: regular expression of the subject in a path.
     """
 
     fold: int | None = None
@@ -61,13 +61,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Imported:
-    """A label table, and what did not get into it.
+    """A label table, and the files without a row.
 
     Attributes:
-        rows: each clip with its label and its split (empty: none), sorted by uri.
+        rows: each clip with its label and its split (empty for none), sorted by uri.
         table: the same as a CSV.
         unused: every file and list entry without a row.
-        notes: a line each on what a person should know.
+        notes: one line for each fact that the user should know.
     """
 
     rows: tuple[tuple[Clip, str, str], ...]
@@ -77,27 +77,27 @@ class Imported:
 
 
 def import_corpus(corpus: Corpus, archive: Archive, lists: Archive, options: Options) -> Imported:
-    """Every labelled video of a corpus.
+    """Return the label table of a corpus.
 
     Args:
-        corpus: which one.
+        corpus: name of the corpus.
         archive: its videos.
         lists: its list files; often the same folder.
-        options: see there.
+        options: choices for the table.
 
     Raises:
         InputError: a wrong fold, a list or table that is missing or broken, no usable video, or a
             subject that the owner's split puts into two splits.
     """
     _check_fold(corpus, options.fold, options.split)
-    found = _once(_find(corpus, archive, lists, options))
+    result = _once(_clips_of(corpus, archive, lists, options))
     mapping = dict(options.mapping)
     labelled = [
-        (clip, our_label(clip.source_label, mapping=mapping, label_set=options.label_set))
-        for clip in sorted(found.clips, key=lambda c: c.uri)
+        (clip, dataset_label(clip.source_label, mapping=mapping, label_set=options.label_set))
+        for clip in sorted(result.clips, key=lambda c: c.uri)
     ]
     others = [(clip, label) for clip, label in labelled if label not in options.label_set]
-    unused, notes = list(found.unused), list(found.notes)
+    unused, notes = list(result.unused), list(result.notes)
     if options.drop_other:
         labelled = [(clip, label) for clip, label in labelled if label in options.label_set]
         unused += [Unused(clip.uri, "other_label") for clip, _ in others]
@@ -105,7 +105,7 @@ def import_corpus(corpus: Corpus, archive: Archive, lists: Archive, options: Opt
         names = ", ".join(f"{n} {label}" for label, n in Counter(lab for _, lab in others).items())
         notes.append(f"kept, but not in the label set: {names}; build rejects them (unknown_label)")
     if not labelled:
-        raise InputError(f"no usable {corpus} video below {archive.root}: {what_is_there(archive)}")
+        raise InputError(f"no usable {corpus} video below {archive.root}: {files_summary(archive)}")
     splits, note = _splits(corpus, [clip for clip, _ in labelled], options)
     rows = tuple((clip, label, splits(clip)) for clip, label in labelled)
     return Imported(rows, to_csv(rows, corpus=corpus), tuple(unused), (*notes, *note))
@@ -122,8 +122,8 @@ def _check_fold(corpus: Corpus, fold: int | None, split: SplitRule) -> None:
         raise InputError(f"--fold {fold}: {corpus} has the folds 1 to {NUM_FOLDS[corpus]}")
 
 
-def _find(corpus: Corpus, archive: Archive, lists: Archive, options: Options) -> Found:
-    finders: dict[str, Callable[[], Found]] = {
+def _clips_of(corpus: Corpus, archive: Archive, lists: Archive, options: Options) -> CorpusClips:
+    readers: dict[str, Callable[[], CorpusClips]] = {
         "crema-d": lambda: acted.crema_d(archive, lists),
         "ravdess": lambda: acted.ravdess(archive),
         "savee": lambda: acted.savee(archive),
@@ -135,36 +135,36 @@ def _find(corpus: Corpus, archive: Archive, lists: Archive, options: Options) ->
         "csv": lambda: generic.table(archive, options.table, columns=options.columns),
         "folders": lambda: generic.folders(archive, subject_pattern=options.subject_pattern),
     }
-    found = finders[corpus]()
+    result = readers[corpus]()
     if corpus in ("crema-d", "ravdess", "savee") and options.fold is not None:
         clips = tuple(
             replace(c, split="test" if c.fold == str(options.fold) else "train")
-            for c in found.clips
+            for c in result.clips
         )
-        return replace(found, clips=clips)
-    return found
+        return replace(result, clips=clips)
+    return result
 
 
-def _once(found: Found) -> Found:
-    """Each video once: the first of several equal rows; none where their labels differ."""
+def _once(result: CorpusClips) -> CorpusClips:
+    """Keep the first of several rows of one video, or none of them if their labels differ."""
     by_uri: dict[str, list[Clip]] = {}
-    for clip in found.clips:
+    for clip in result.clips:
         by_uri.setdefault(clip.uri, []).append(clip)
     kept: list[Clip] = []
-    unused = list(found.unused)
+    unused = list(result.unused)
     for uri, clips in by_uri.items():
         if len({c.source_label for c in clips}) > 1:
             unused += [Unused(uri, "two_labels")] * len(clips)
         else:
             kept.append(clips[0])
             unused += [Unused(uri, "listed_twice")] * (len(clips) - 1)
-    return replace(found, clips=tuple(kept), unused=tuple(unused))
+    return replace(result, clips=tuple(kept), unused=tuple(unused))
 
 
 def _splits(
     corpus: Corpus, clips: Sequence[Clip], options: Options
 ) -> tuple[Callable[[Clip], str], tuple[str, ...]]:
-    """The split of each clip, and a line on where it comes from."""
+    """Return a function that gives the split of a clip, and notes on the source of the splits."""
     owners = {c.subject_id: c.split for c in clips if c.split is not None}
     if options.split == "none":
         return lambda clip: "", ()
@@ -182,7 +182,7 @@ def _splits(
         if clip.split != owners.get(clip.subject_id):
             raise InputError(
                 f"{clip.uri}: subject {clip.subject_id} is in split {clip.split or 'none'} and in "
-                f"{owners.get(clip.subject_id)}; a subject belongs to one: take --split subject"
+                f"{owners.get(clip.subject_id)}; it must be in one split: use --split subject"
             )
     if "val" in owners.values():
         return lambda clip: owners.get(clip.subject_id) or "", ()

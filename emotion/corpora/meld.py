@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from emotion import storage
-from emotion.corpora.archive import Archive, no_pictures, read_columns, what_is_there
-from emotion.corpora.table import Clip, Found, Unused
+from emotion.corpora.archive import Archive, files_summary, non_videos, read_columns
+from emotion.corpora.table import Clip, CorpusClips, Unused
 from emotion.errors import InputError
 
 LISTS = {
@@ -25,25 +25,25 @@ FOLDERS = {
     "dev_splits_complete": "val", "dev_splits": "val", "dev": "val",
     "output_repeated_splits_test": "test", "test_splits": "test", "test": "test",
 }  # fmt: skip
-"""Where the videos of a split lie: as shipped, and as people rename them."""
+"""Folders of the videos of a split: the owner's names, and shorter names in use."""
 
 LABELS = ("neutral", "joy", "sadness", "anger", "surprise", "fear", "disgust")
 NAME = re.compile(r"(final_videos_test)?dia(\d+)_utt(\d+)")
 Key = tuple[str, int, int]
 
 
-def meld(archive: Archive, lists: Archive, *, by_speaker: bool) -> Found:
-    """MELD: Dialogue_ID 0, Utterance_ID 3 of a split's list is its ``dia0_utt3.mp4``.
+def meld(archive: Archive, lists: Archive, *, by_speaker: bool) -> CorpusClips:
+    """Read MELD: Dialogue_ID 0, Utterance_ID 3 of a split's list is its ``dia0_utt3.mp4``.
 
-    Numbers begin anew in each split. In the test folder some utterances are there twice; users
-    found that ``final_videos_testdia0_utt3.mp4`` is the one that agrees with the list: it counts.
-    The official split has the same characters everywhere, so it cannot be by person: a dialogue
-    stands for the subject, unless ``by_speaker``. The speaker is a column; others may be in the
-    picture.
+    The numbers start at 0 in each split. The test folder has some utterances twice; users report
+    that ``final_videos_testdia0_utt3.mp4`` is the one that agrees with the list, so it counts.
+    The same characters are in all official splits, so the official split is not by person: the
+    subject is the dialogue, or the speaker with ``by_speaker``. The speaker is a column; other
+    people may be in the picture.
 
     Raises:
-        InputError: none of the three lists, a list without its columns, an unknown emotion or a
-            number that is none, or no video.
+        InputError: if none of the three lists exists, a list lacks a column, an emotion is unknown,
+            a number is invalid, or there is no video.
     """
     videos, unused = _videos(archive)
     clips: list[Clip] = []
@@ -61,21 +61,21 @@ def meld(archive: Archive, lists: Archive, *, by_speaker: bool) -> Found:
     if not clips:
         raise InputError(
             f"meld: none of the {num_listed} listed utterances is below {archive.root}: looked for "
-            f"train_splits/dia0_utt0.mp4 and its like, {what_is_there(archive)}"
+            f"train_splits/dia0_utt0.mp4 and similar names, {files_summary(archive)}"
         )
     used = {c.uri for c in clips}
     unused += [Unused(p, "not_listed") for p in videos.values() if p not in used]
-    return Found(tuple(clips), tuple(unused), _notes(lists))
+    return CorpusClips(tuple(clips), tuple(unused), _notes(lists))
 
 
 def _list_paths(lists: Archive) -> dict[str, str]:
-    """The first list of each split, by its name."""
-    found: dict[str, str] = {}
+    """Return the path of the first list of each split, by file name."""
+    paths: dict[str, str] = {}
     for path in lists.paths:
         name = PurePosixPath(path).name
         if name in LISTS:
-            found.setdefault(name, path)
-    return found
+            paths.setdefault(name, path)
+    return paths
 
 
 def _notes(lists: Archive) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def _rows(lists: Archive) -> Iterator[tuple[Key, str, str]]:
     paths = _list_paths(lists)
     if not paths:
         raise InputError(
-            f"no list below {lists.root}: looked for {', '.join(LISTS)}, {what_is_there(lists)}; "
+            f"no list below {lists.root}: looked for {', '.join(LISTS)}, {files_summary(lists)}; "
             "name their folder with --lists"
         )
     for name, path in paths.items():
@@ -102,10 +102,10 @@ def _rows(lists: Archive) -> Iterator[tuple[Key, str, str]]:
 
 
 def _videos(archive: Archive) -> tuple[dict[Key, str], list[Unused]]:
-    """The video of each utterance, and what is none."""
+    """Return the video of each utterance, and the files that are none."""
     videos: dict[Key, str] = {}
-    unused = no_pictures(archive)
-    # The names that begin with "final" sort behind those that begin with "dia".
+    unused = non_videos(archive)
+    # Names that begin with "final" come after those with "dia", so that they win.
     for path in sorted(archive.videos, key=lambda p: (PurePosixPath(p).name, p)):
         pure = PurePosixPath(path)
         match = NAME.fullmatch(pure.stem)

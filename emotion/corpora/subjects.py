@@ -1,4 +1,4 @@
-"""Splits by subject: drawn where the owner gives none, and a val carved from the owner's train."""
+"""Splits by subject: drawn at random, or a val taken from the owner's train."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emotion.errors import InputError
 
 
 def ranked(subjects: Iterable[str], *, seed: int) -> list[str]:
-    """The subjects, each once, in an order that only their names and ``seed`` decide.
+    """Return the subjects, each once, in an order that only their names and ``seed`` decide.
 
     >>> ranked(["a", "b", "c", "a"], seed=0) == ranked(["c", "a", "b"], seed=0)
     True
@@ -21,10 +21,10 @@ def ranked(subjects: Iterable[str], *, seed: int) -> list[str]:
 def split_subjects(
     subjects: Iterable[str], *, seed: int, val_share: float, test_share: float
 ) -> dict[str, str]:
-    """A split per subject, of shares that hold as nearly as whole subjects allow.
+    """Return a split per subject; the shares hold as closely as whole subjects allow.
 
-    Unlike a hash of each name alone, this leaves no split empty in a corpus of a few people: a
-    share above 0 gets at least one subject as long as one is left for train.
+    A share above 0 gets at least one subject if one is left for train. So a corpus of a few people
+    has no empty split, as it could have with a hash of each name alone.
 
     >>> sorted(split_subjects("abcd", seed=0, val_share=0.1, test_share=0.1).values())
     ['test', 'train', 'train', 'val']

@@ -1,4 +1,4 @@
-"""What an importer hands over: rows of a label table, and everything it did not use."""
+"""Clips of a corpus and the files without a row, and their form as a label table."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from emotion.errors import InputError
 
 KNOWN_COLUMNS = ("uri", "subject_id", "label", "split", "fold", "corpus")
 
-Why = Literal[
-    "missing",  # a list names it, and there is no such file
+UnusedReason = Literal[
+    "missing",  # a list names it, but the file does not exist
     "not_listed",  # a video that no list names
     "not_in_fold",  # a video that only the lists of other folds name
     "no_label",  # a video of the corpus whose label the owner does not give
     "no_subject",  # --subject-pattern matches nothing in its path
     "other_name",  # a video that is not named as the corpus names its videos
-    "other_version",  # a second file of a clip that is already used
+    "other_version",  # a second file of a clip that already has a row
     "other_label",  # its label is not in the label set, and --other drop was given
     "two_labels",  # named more than once, with different labels
     "listed_twice",  # named more than once, with one label; the first row counts
     "audio_only",  # sound without pictures
     "no_video",  # no video file by its name: lists, texts, pictures
 ]
-"""Why a file, or an entry of a list, has no row."""
+"""Reason for which a file, or an entry of a list, has no row."""
 
-WHYS: tuple[str, ...] = get_args(Why)
+UNUSED_REASONS: tuple[str, ...] = get_args(UnusedReason)
 
 WORDS = {
     "neutral": ("neutral", "neutrality", "neu"),
@@ -39,9 +39,9 @@ WORDS = {
     "fear": ("fear", "fearful", "afraid", "fea"),
     "disgust": ("disgust", "disgusted", "dis"),
 }
-"""How the corpora write the seven expressions; nothing here joins two expressions into one."""
+"""Words of the corpora for the seven expressions; no two expressions are joined into one."""
 
-OURS = {word: label for label, words in WORDS.items() for word in words}
+LABEL_OF_WORD = {word: label for label, words in WORDS.items() for word in words}
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Clip:
 
     Attributes:
         uri: its path below the root, or an absolute address.
-        subject_id: the person, or what stands for one.
-        source_label: as the owner writes it, spelled out.
-        split: train, val or test by the owner; None where the owner gives none.
-        fold: the owner's fold in which it is tested, from 1; None: no folds.
+        subject_id: the person, or a stand-in for the person, such as a dialogue or a clip.
+        source_label: the owner's label, spelled out.
+        split: the owner's split: train, val or test; None if there is none.
+        fold: the owner's fold in which it is tested, from 1; None without folds.
         extra: further columns.
     """
 
@@ -67,20 +67,20 @@ class Clip:
 
 @dataclass(frozen=True)
 class Unused:
-    """One file, or one entry of a list, that gives no row."""
+    """One file, or one entry of a list, without a row."""
 
     path: str
-    why: Why
+    reason: UnusedReason
 
 
 @dataclass(frozen=True)
-class Found:
-    """What an importer found.
+class CorpusClips:
+    """Result of reading a corpus.
 
     Attributes:
         clips: the labelled videos, one per file.
         unused: every other file, and every listed clip without a file.
-        notes: a line each on what a person should know of this import.
+        notes: one line for each fact that the user should know.
     """
 
     clips: tuple[Clip, ...]
@@ -97,35 +97,35 @@ def parse_map(text: str) -> dict[str, str]:
     >>> parse_map("joy=happy, 3=sad")
     {'joy': 'happy', '3': 'sad'}
     """
-    found: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, sign, label = (p.strip() for p in part.partition("="))
-        if not (name and sign and label) or name in found:
+        if not (name and sign and label) or name in mapping:
             raise InputError(f"--map {text!r}: {part!r} must be NAME=LABEL, each name once")
-        found[name] = label
-    return found
+        mapping[name] = label
+    return mapping
 
 
-def our_label(source: str, *, mapping: Mapping[str, str], label_set: Sequence[str]) -> str:
-    """The label of a row: mapped, in the label set already, a known word for one of it, or as is.
+def dataset_label(source: str, *, mapping: Mapping[str, str], label_set: Sequence[str]) -> str:
+    """Return the label of a row: mapped, else in the label set, else its usual word, else as is.
 
-    >>> [our_label(w, mapping={}, label_set=["happy", "sad"]) for w in ("joy", "Sad", "calm")]
+    >>> [dataset_label(w, mapping={}, label_set=["happy", "sad"]) for w in ("joy", "Sad", "calm")]
     ['happy', 'sad', 'calm']
     """
     if source in mapping:
         return mapping[source]
     if source in label_set:
         return source
-    word = OURS.get(source.lower(), source)
+    word = LABEL_OF_WORD.get(source.lower(), source)
     return word if word in label_set else source
 
 
 def to_csv(rows: Iterable[tuple[Clip, str, str]], *, corpus: str) -> bytes:
-    """A label table as UTF-8 CSV, in the order of the rows.
+    """Return a label table as UTF-8 CSV, in the order of the rows.
 
     Args:
-        rows: each clip with its label and its split (empty: none).
-        corpus: goes into the column ``corpus``.
+        rows: each clip with its label and its split (empty for none).
+        corpus: value of the column ``corpus``.
     """
     rows = list(rows)
     extra = list(dict.fromkeys(name for clip, _, _ in rows for name in clip.extra))

@@ -8,8 +8,8 @@ Sources of the names and lists:
   sunlicai/HiCMAE read them.
 - AFEW: Dhall et al., IEEE MultiMedia 19(3), 2012, as shipped for the EmotiW challenges.
 
-None of them names the people in its clips. Each clip stands for one subject, as in their papers: a
-split by subject is then a split by clip, and one actor may be in two splits.
+None of them names the people in its clips. Each clip counts as one subject, as in their papers. So
+a split by subject is a split by clip, and one actor may be in two splits.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pathlib import PurePosixPath
 from emotion import storage
 from emotion.corpora.archive import (
     Archive,
-    find,
-    no_pictures,
+    files_summary,
+    find_videos,
+    non_videos,
     read_columns,
     read_text,
-    what_is_there,
 )
-from emotion.corpora.table import OURS, Clip, Found, Unused, Why
+from emotion.corpora.table import LABEL_OF_WORD, Clip, CorpusClips, Unused, UnusedReason
 from emotion.errors import InputError
 
 DFEW_LIST = re.compile(
@@ -46,12 +46,12 @@ MAFW_LABELS = (
     "contempt", "anxiety", "helplessness", "disappointment",
 )  # fmt: skip
 AFEW_SETS = {"train": "train", "val": "test"}
-"""The test labels were never published: papers train on Train and report on Val."""
+"""The owners do not publish the test labels, so papers train on Train and report on Val."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a list: a clip by name, its label, the list's part and fold."""
+    """One line of a list: name and label of a clip, part (train or test) and fold of the list."""
 
     name: str
     label: str
@@ -59,15 +59,15 @@ class Entry:
     fold: int
 
 
-def dfew(archive: Archive, lists: Archive, *, fold: int | None) -> Found:
-    """DFEW: ``set_1.csv`` to ``set_5.csv`` below ``train(single-labeled)`` and ``test(...)``.
+def dfew(archive: Archive, lists: Archive, *, fold: int | None) -> CorpusClips:
+    """Read DFEW: ``set_1.csv`` to ``set_5.csv`` below ``train(single-labeled)`` and ``test(...)``.
 
-    A list has the columns video_name (a number) and label (1 to 7); clip 5 is ``00005.mp4``, under
-    ``Clip/original``, which counts before any other video of that number. ``single_trainset_1.csv``
-    and plain ``train/set_1.csv`` are read too.
+    A list has the columns video_name (a number) and label (1 to 7). Clip 5 is ``00005.mp4``; the
+    video under ``Clip/original`` comes before any other video of this number. Lists with the names
+    ``single_trainset_1.csv`` or ``train/set_1.csv`` are read, too.
 
     Raises:
-        InputError: no list, a list without its columns, a label outside 1 to 7, or no clip.
+        InputError: if there is no list or no clip, a list lacks a column, or a label is not 1 to 7.
     """
     entries = []
     for path, match in _lists(
@@ -82,21 +82,21 @@ def dfew(archive: Archive, lists: Archive, *, fold: int | None) -> Found:
     return _listed("dfew", archive, entries, fold=fold, prefer="original")
 
 
-def mafw(archive: Archive, lists: Archive, *, fold: int | None, subset: str) -> Found:
-    """MAFW: ``Train & Test Set/single/no_caption/set_1/train.txt``, lines ``00001.mp4 anger``.
+def mafw(archive: Archive, lists: Archive, *, fold: int | None, subset: str) -> CorpusClips:
+    """Read MAFW: ``Train & Test Set/single/no_caption/set_1/train.txt``, lines ``00001.mp4 anger``.
 
     Args:
         archive: the clips.
-        lists: where the lists lie.
-        fold: the fold whose split is taken; None takes the clips of all.
-        subset: ``single``, 11 expressions, or ``compound``, where ``anger_disgust`` is a label too.
+        lists: the folder of the lists.
+        fold: the fold whose split is taken; None takes the clips of all folds.
+        subset: ``single``, 11 expressions, or ``compound``, with labels such as ``anger_disgust``.
 
     Raises:
-        InputError: no list, a line without a label, an unknown label, or no clip.
+        InputError: if there is no list or no clip, or a line has no label or an unknown one.
     """
     entries = []
-    wanted = f"Train & Test Set/{subset}/no_caption/set_1/train.txt"
-    for path, match in _lists(lists, MAFW_LIST, wanted, keep=subset):
+    example = f"Train & Test Set/{subset}/no_caption/set_1/train.txt"
+    for path, match in _lists(lists, MAFW_LIST, example, keep=subset):
         for name, label in _pairs(lists, path):
             if not set(label.split("_")) <= set(MAFW_LABELS):
                 raise _bad_label(lists, path, name, label, MAFW_LABELS)
@@ -104,14 +104,14 @@ def mafw(archive: Archive, lists: Archive, *, fold: int | None, subset: str) -> 
     return _listed("mafw", archive, entries, fold=fold)
 
 
-def ferv39k(archive: Archive, lists: Archive) -> Found:
-    """FERV39k: ``4_setups/All_scenes/train_All.csv``, lines ``Action/Happy/0267 Happy``.
+def ferv39k(archive: Archive, lists: Archive) -> CorpusClips:
+    """Read FERV39k: ``4_setups/All_scenes/train_All.csv``, lines ``Action/Happy/0267 Happy``.
 
-    The clip is a video of that path, wherever its scene's folder lies. The owners also ship faces
-    as folders of pictures (``2_ClipsforFaceCrop``): those are no videos.
+    The clip is a video of this path below any folder. The owners also publish faces as folders of
+    pictures (``2_ClipsforFaceCrop``), which are no videos.
 
     Raises:
-        InputError: no list, a line without a label, an unknown label, or no clip.
+        InputError: if there is no list or no clip, or a line has no label or an unknown one.
     """
     entries = []
     for path, match in _lists(lists, FERV39K_LIST, "4_setups/All_scenes/train_All.csv"):
@@ -122,20 +122,20 @@ def ferv39k(archive: Archive, lists: Archive) -> Found:
     return _listed("ferv39k", archive, entries, fold=1, has_folds=False)
 
 
-def afew(archive: Archive) -> Found:
-    """AFEW: ``Train_AFEW/Angry/000046280.avi``; the name is the clip's time in its film.
+def afew(archive: Archive) -> CorpusClips:
+    """Read AFEW: ``Train_AFEW/Angry/000046280.avi``; the name is the clip's time in its film.
 
-    That time (hours, minutes, seconds, milliseconds) does not tell the film, so each clip is a
-    subject. ``Val`` becomes test (see ``AFEW_SETS``); the column ``official_split`` keeps its name.
+    The time (hours, minutes, seconds, milliseconds) does not name the film, so each clip is a
+    subject. ``Val`` becomes test (see ``AFEW_SETS``); the column ``official_split`` has its name.
     Clips of a folder ``Test`` have no label.
     """
     clips: list[Clip] = []
-    unused = no_pictures(archive)
+    unused = non_videos(archive)
     for path in archive.videos:
         *folders, expression, _ = ("", *PurePosixPath(path).parts)
         sets = [name.lower().partition("_")[0] for name in folders]
         official = next((s for s in reversed(sets) if s in AFEW_SETS), None)
-        if official is not None and expression.lower() in OURS:
+        if official is not None and expression.lower() in LABEL_OF_WORD:
             stem = PurePosixPath(path).stem
             subject = f"afew-{official}-{expression}-{stem}"
             about = {"official_split": official}
@@ -143,25 +143,25 @@ def afew(archive: Archive) -> Found:
         else:
             is_test = "test" in [*sets, expression.lower().partition("_")[0]]
             unused.append(Unused(path, "no_label" if is_test else "other_name"))
-    return Found(tuple(clips), tuple(unused))
+    return CorpusClips(tuple(clips), tuple(unused))
 
 
 def _lists(
-    lists: Archive, pattern: re.Pattern[str], wanted: str, *, keep: str | None = None
+    lists: Archive, pattern: re.Pattern[str], example: str, *, keep: str | None = None
 ) -> list[tuple[str, re.Match[str]]]:
     matches = [(p, m) for p in lists.paths if (m := pattern.fullmatch(p))]
     if keep is not None:
         matches = [(p, m) for p, m in matches if m.group(1) == keep]
     if not matches:
         raise InputError(
-            f"no list below {lists.root}: looked for {wanted} and its like, "
-            f"{what_is_there(lists)}; name their folder with --lists"
+            f"no list below {lists.root}: looked for {example} and similar names, "
+            f"{files_summary(lists)}; name their folder with --lists"
         )
     return matches
 
 
 def _pairs(lists: Archive, path: str) -> Iterator[tuple[str, str]]:
-    """Name and label of each line: the label is what follows the last blank."""
+    """Yield name and label of each line; the label follows the last blank."""
     for number, line in enumerate(read_text(lists, path).splitlines(), start=1):
         name, _, label = line.strip().rpartition(" ")
         if name:
@@ -186,37 +186,41 @@ def _listed(
     fold: int | None,
     prefer: str = "",
     has_folds: bool = True,
-) -> Found:
-    """The clips that lists name, each matched with its file."""
+) -> CorpusClips:
+    """Return the clips of the lists, each with its file."""
     if fold is not None and {e.part for e in entries if e.fold == fold} != {"train", "test"}:
-        which = f"fold {fold}" if has_folds else "its split"
-        raise InputError(f"{corpus}: {which} needs two lists, of train and of test")
+        split = f"fold {fold}" if has_folds else "its split"
+        raise InputError(f"{corpus}: {split} needs two lists, of train and of test")
     by_name: dict[str, list[Entry]] = {}
     for entry in entries:
         by_name.setdefault(entry.name, []).append(entry)
     clips: list[Clip] = []
-    unused = no_pictures(archive)
-    seen: set[str] = set()
+    unused = non_videos(archive)
+    listed: set[str] = set()
     for name, named in by_name.items():
-        paths = sorted(find(archive, name), key=lambda p: prefer not in PurePosixPath(p).parts)
-        seen.update(paths)
-        why = _why_not(named, fold) if paths else "missing"
-        if why is None:
+        paths = sorted(
+            find_videos(archive, name), key=lambda p: prefer not in PurePosixPath(p).parts
+        )
+        listed.update(paths)
+        reason = _unused_reason(named, fold) if paths else "missing"
+        if reason is None:
             subject = f"{corpus}-{PurePosixPath(name).with_suffix('').as_posix()}"
             clips.append(_listed_clip(paths.pop(0), subject, named, fold, has_folds))
-            why = "other_version"
-        unused += [Unused(path, why) for path in paths or ([name] if why == "missing" else [])]
+            reason = "other_version"
+        unused += [
+            Unused(path, reason) for path in paths or ([name] if reason == "missing" else [])
+        ]
     if not clips:
         some = ", ".join(list(by_name)[:3])
         raise InputError(
             f"{corpus}: none of the {len(by_name)} clips that the lists name is below "
-            f"{archive.root}: looked for {some}, {what_is_there(archive)}"
+            f"{archive.root}: looked for {some}, {files_summary(archive)}"
         )
-    unused += [Unused(path, "not_listed") for path in archive.videos if path not in seen]
-    return Found(tuple(sorted(clips, key=lambda c: c.uri)), tuple(unused))
+    unused += [Unused(path, "not_listed") for path in archive.videos if path not in listed]
+    return CorpusClips(tuple(sorted(clips, key=lambda c: c.uri)), tuple(unused))
 
 
-def _why_not(named: Sequence[Entry], fold: int | None) -> Why | None:
+def _unused_reason(named: Sequence[Entry], fold: int | None) -> UnusedReason | None:
     if len({e.label for e in named}) > 1:
         return "two_labels"
     parts = [e.part for e in named if fold in (None, e.fold)]

@@ -1,4 +1,4 @@
-"""Corpora made of file names alone, and the tables that importers make of them."""
+"""Corpora made of file names: archives without files, and folders of empty files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Files = dict[str, str]
 
 
 def named(*paths: str) -> Archive:
-    """Return an archive of these names, whose files cannot be read."""
+    """Return an archive of these names, without files."""
     return Archive("/none", tuple(sorted(paths)))
 
 
 def videos(*names: str) -> Files:
-    """Write empty files."""
+    """Return empty files of these names."""
     return dict.fromkeys(names, "")
 
 
@@ -29,17 +29,17 @@ def written(folder: Path, files: Files) -> Archive:
 
 
 def imported(corpus: str, archive: Archive, **options: object) -> Imported:
-    """Import an archive that holds its own lists; options as in ``Options``."""
+    """Import an archive that holds its own lists; the options are those of ``Options``."""
     return import_corpus(corpus, archive, archive, Options(**options))  # type: ignore[arg-type]
 
 
-def rows(found: Imported) -> list[tuple[str | None, ...]]:
+def rows(result: Imported) -> list[tuple[str | None, ...]]:
     """Return uri, subject, label, split and fold of each row."""
     return [
-        (clip.uri, clip.subject_id, label, split, clip.fold) for clip, label, split in found.rows
+        (clip.uri, clip.subject_id, label, split, clip.fold) for clip, label, split in result.rows
     ]
 
 
-def whys(found: Imported) -> dict[str, str]:
-    """Return the reason for each video, sound and list entry that was not used."""
-    return {item.path: item.why for item in found.unused if item.why != "no_video"}
+def unused_reasons(result: Imported) -> dict[str, str]:
+    """Return the reason for which each video, sound and entry of a list has no row."""
+    return {item.path: item.reason for item in result.unused if item.reason != "no_video"}

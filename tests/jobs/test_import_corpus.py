@@ -1,4 +1,4 @@
-"""The job: each corpus in a folder and in a bucket, to a table that a build accepts."""
+"""Import job: each corpus, in a folder and in a bucket, to a table that a build accepts."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ FLAGS = {
 
 
 def lay_out(root: str, corpus: str) -> list[str]:
-    """Write the corpus below ``root``; the job's flags for it."""
+    """Write the corpus below ``root`` and return the job's flags for it."""
     for name, text in FOLDERS[corpus].items():
         storage.write_bytes(f"{root}/{name}", text.encode())
     flags = ["--corpus", corpus, "--root", root, *FLAGS.get(corpus, [])]
@@ -114,13 +114,13 @@ def lay_out(root: str, corpus: str) -> list[str]:
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_a_build_accepts_the_table(corpus: str, store: str) -> None:
-    """In a folder and in a bucket; the same command again writes the same bytes."""
+    """Import twice, in a folder and in a bucket: the bytes are equal."""
     root, out = f"{store}/videos", f"{store}/labels.csv"
     argv = [*lay_out(root, corpus), "--out", out]
     assert main(argv) == 0
     table = read_label_table(out, videos_root=root)
-    found = [(r.uri, r.subject_id, r.label, r.split, r.fold) for r in table.rows]
-    assert found == EXPECTED[corpus]
+    result = [(r.uri, r.subject_id, r.label, r.split, r.fold) for r in table.rows]
+    assert result == EXPECTED[corpus]
     assert {r.corpus for r in table.rows} == {corpus}
     written = storage.read_bytes(out)
     assert main(argv) == 0
@@ -135,8 +135,8 @@ def test_every_file_is_a_row_or_counted(corpus: str, tmp_path: Path) -> None:
     archive = open_archive(str(tmp_path))
     table = str(tmp_path / "mine.csv") if corpus == "csv" else ""
     config = Config(corpus=cast(Corpus, corpus), root="", out="", table=table)
-    found = import_corpus(config.corpus, archive, archive, options(config))
-    paths = [clip.uri for clip, _, _ in found.rows] + [item.path for item in found.unused]
+    result = import_corpus(config.corpus, archive, archive, options(config))
+    paths = [clip.uri for clip, _, _ in result.rows] + [item.path for item in result.unused]
     assert sorted(paths) == list(archive.paths)
     assert len(paths) == len(FOLDERS[corpus]) + 3
 
@@ -203,13 +203,14 @@ def test_a_table_inside_the_root_is_not_taken_for_a_file_of_the_corpus(
         (["--corpus", "dfew", "--root", "joy"], "no list below "),
         (["--corpus", "dfew", "--root", "joy", "--lists", "gone"], "gone is not a folder"),
         (["--corpus", "csv", "--root", "joy"], "--corpus csv needs --table, the CSV or Parquet"),
-        (["--corpus", "afew", "--root", "joy", "--table", "x"], "--table is for --corpus csv, not"),
+        (["--corpus", "afew", "--root", "joy", "--table", "x"],
+         "--table applies to --corpus csv only, got afew"),
         (["--corpus", "csv", "--root", "joy", "--table", "x", "--subset", "compound"],
-         "--subset is for --corpus mafw, not csv"),
+         "--subset applies to --corpus mafw only, got csv"),
         (["--corpus", "dfew", "--root", "joy", "--subject-pattern", "x"],
-         "--subject-pattern is for --corpus folders, not dfew"),
+         "--subject-pattern applies to --corpus folders only, got dfew"),
         (["--corpus", "dfew", "--root", "joy", "--uri-column", "x"],
-         "--uri-column is for --corpus csv, not dfew"),
+         "--uri-column applies to --corpus csv only, got dfew"),
         (["--corpus", "folders", "--root", ".", "--fold", "1"], "--fold 1: folders has no folds"),
         (["--corpus", "folders", "--root", ".", "--map", "joy"], "'joy' must be NAME=LABEL"),
         (["--corpus", "folders", "--root", ".", "--val-share", "1"], "together below 1"),
@@ -237,7 +238,7 @@ def test_another_table_is_not_overwritten(store: str, capsys: pytest.CaptureFixt
     argv = lay_out(f"{store}/v", "folders")
     storage.write_bytes(f"{store}/labels.csv", b"uri,subject_id,label\n")
     assert main([*argv, "--out", f"{store}/labels.csv"]) == 2
-    assert "exists and is something else; name another --out" in capsys.readouterr().err
+    assert "exists and has other content; name another --out" in capsys.readouterr().err
     assert storage.read_bytes(f"{store}/labels.csv") == b"uri,subject_id,label\n"
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from emotion.errors import InputError
-from tests.helpers.corpora import Files, imported, rows, videos, whys, written
+from tests.helpers.corpora import (
+    Files,
+    imported,
+    rows,
+    unused_reasons,
+    videos,
+    written,
+)
 
 DFEW = videos(
     "Clip/original/00001.mp4",
@@ -26,13 +33,13 @@ DFEW = videos(
 
 
 def test_dfew_one_fold(tmp_path: Path) -> None:
-    found = imported("dfew", written(tmp_path, DFEW), fold=1, val_share=0.0)
-    assert rows(found) == [
+    result = imported("dfew", written(tmp_path, DFEW), fold=1, val_share=0.0)
+    assert rows(result) == [
         ("Clip/original/00001.mp4", "dfew-00001", "happy", "test", "1"),
         ("Clip/original/00002.mp4", "dfew-00002", "sad", "train", "2"),
         ("Clip/original/00003.mp4", "dfew-00003", "fear", "train", None),
     ]
-    assert whys(found) == {
+    assert unused_reasons(result) == {
         "00004": "missing",
         "Clip/clip_224x224_avi/00002.avi": "other_version",
         "Clip/original/16372.mp4": "not_in_fold",
@@ -41,14 +48,14 @@ def test_dfew_one_fold(tmp_path: Path) -> None:
 
 
 def test_dfew_all_folds(tmp_path: Path) -> None:
-    found = imported("dfew", written(tmp_path, DFEW), split="none")
-    assert [(r[1], r[2], r[4]) for r in rows(found)] == [
+    result = imported("dfew", written(tmp_path, DFEW), split="none")
+    assert [(r[1], r[2], r[4]) for r in rows(result)] == [
         ("dfew-00001", "happy", "1"),
         ("dfew-00002", "sad", "2"),
         ("dfew-00003", "fear", None),
         ("dfew-16372", "disgust", None),
     ]
-    assert found.notes == ()
+    assert result.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -61,11 +68,11 @@ def test_dfew_all_folds(tmp_path: Path) -> None:
 )
 def test_dfew_lists_under_other_names(train: str, test: str, tmp_path: Path) -> None:
     lists = {train: "video_name,label\n1,4\n2,3\n", test: "video_name,label\n3,5\n"}
-    found = imported(
+    result = imported(
         "dfew", written(tmp_path, videos("00001.mp4", "00002.mp4", "00003.mp4") | lists), fold=3
     )
-    assert [r[2] for r in rows(found)] == ["angry", "neutral", "surprise"]
-    assert sorted(str(r[3]) for r in rows(found)) == ["test", "train", "val"]
+    assert [r[2] for r in rows(result)] == ["angry", "neutral", "surprise"]
+    assert sorted(str(r[3]) for r in rows(result)) == ["test", "train", "val"]
 
 
 def test_lists_that_disagree_on_a_label(tmp_path: Path) -> None:
@@ -73,9 +80,9 @@ def test_lists_that_disagree_on_a_label(tmp_path: Path) -> None:
         "train/set_1.csv": "video_name,label\n1,1\n2,3\n",
         "test/set_2.csv": "video_name,label\n1,2\n2,3\n",
     }
-    found = imported("dfew", written(tmp_path, videos("00001.mp4", "00002.mp4") | lists))
-    assert [(r[1], r[2], r[4]) for r in rows(found)] == [("dfew-00002", "neutral", "2")]
-    assert whys(found) == {"00001.mp4": "two_labels"}
+    result = imported("dfew", written(tmp_path, videos("00001.mp4", "00002.mp4") | lists))
+    assert [(r[1], r[2], r[4]) for r in rows(result)] == [("dfew-00002", "neutral", "2")]
+    assert unused_reasons(result) == {"00001.mp4": "two_labels"}
 
 
 MAFW = videos("data/clips/00001.mp4", "data/clips/00002.mp4", "data/clips/00003.mp4") | {
@@ -108,8 +115,8 @@ MAFW = videos("data/clips/00001.mp4", "data/clips/00002.mp4", "data/clips/00003.
     ],
 )
 def test_mafw(subset: str, expected: list[tuple[str, ...]], tmp_path: Path) -> None:
-    found = imported("mafw", written(tmp_path, MAFW), fold=1, val_share=0.0, subset=subset)
-    assert rows(found) == expected
+    result = imported("mafw", written(tmp_path, MAFW), fold=1, val_share=0.0, subset=subset)
+    assert rows(result) == expected
 
 
 FERV39K = videos(
@@ -125,13 +132,13 @@ FERV39K = videos(
 
 
 def test_ferv39k(tmp_path: Path) -> None:
-    found = imported("ferv39k", written(tmp_path, FERV39K), val_share=0.0)
-    assert rows(found) == [
+    result = imported("ferv39k", written(tmp_path, FERV39K), val_share=0.0)
+    assert rows(result) == [
         ("1_Clips/Action/Happy/0267.mp4", "ferv39k-Action/Happy/0267", "happy", "train", None),
         ("1_Clips/Action/Sad/0010.mp4", "ferv39k-Action/Sad/0010", "sad", "train", None),
         ("1_Clips/Crime/Happy/0267.mp4", "ferv39k-Crime/Happy/0267", "happy", "test", None),
     ]
-    assert whys(found) == {"War/Fear/0001": "missing"}
+    assert unused_reasons(result) == {"War/Fear/0001": "missing"}
 
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode\n"
@@ -154,16 +161,16 @@ MELD = videos(
 
 
 def test_meld(tmp_path: Path) -> None:
-    found = imported("meld", written(tmp_path, MELD))
+    result = imported("meld", written(tmp_path, MELD))
     final = "output_repeated_splits_test/final_videos_testdia0_utt0.mp4"
-    assert rows(found) == [
+    assert rows(result) == [
         ("dev_splits_complete/dia0_utt0.mp4", "meld-val-dia0", "neutral", "val", None),
         (final, "meld-test-dia0", "surprise", "test", None),
         ("train_splits/dia0_utt0.mp4", "meld-train-dia0", "happy", "train", None),
         ("train_splits/dia0_utt1.mp4", "meld-train-dia0", "sad", "train", None),
     ]
-    assert [c.source_label for c, _, _ in found.rows] == ["neutral", "surprise", "joy", "sadness"]
-    assert whys(found) == {
+    assert [c.source_label for c, _, _ in result.rows] == ["neutral", "surprise", "joy", "sadness"]
+    assert unused_reasons(result) == {
         "train: dia7_utt3": "missing",
         "train_splits/dia9_utt9.mp4": "not_listed",
         "output_repeated_splits_test/dia0_utt0.mp4": "other_version",
@@ -172,8 +179,8 @@ def test_meld(tmp_path: Path) -> None:
 
 
 def test_meld_by_speaker(tmp_path: Path) -> None:
-    found = imported("meld", written(tmp_path, MELD), split="subject")
-    assert {(r[1], r[3]) for r in rows(found)} in (
+    result = imported("meld", written(tmp_path, MELD), split="subject")
+    assert {(r[1], r[3]) for r in rows(result)} in (
         {("meld-ross", "train"), ("meld-monica", "test")},
         {("meld-ross", "test"), ("meld-monica", "train")},
     )
@@ -183,9 +190,9 @@ def test_meld_as_unpacked_by_hand(tmp_path: Path) -> None:
     files = videos("test/MELD.Raw/train/train_splits/dia2_utt10.mp4") | {
         "annotations/train_sent_emo.csv": HEADER + "1,Hi,Ross,fear,negative,2,10,4,7\n"
     }
-    found = imported("meld", written(tmp_path, files))
-    assert [r[1:4] for r in rows(found)] == [("meld-train-dia2", "fear", "train")]
-    assert "no dev_sent_emo.csv, test_sent_emo.csv below" in found.notes[0]
+    result = imported("meld", written(tmp_path, files))
+    assert [r[1:4] for r in rows(result)] == [("meld-train-dia2", "fear", "train")]
+    assert "no dev_sent_emo.csv, test_sent_emo.csv below" in result.notes[0]
 
 
 @pytest.mark.parametrize(

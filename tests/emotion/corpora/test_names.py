@@ -9,13 +9,13 @@ import pytest
 
 from emotion.corpora import acted, generic, wild
 from emotion.corpora.archive import Archive, open_archive
-from emotion.corpora.table import Clip, Found
+from emotion.corpora.table import Clip, CorpusClips
 from emotion.errors import InputError
 from tests.helpers.corpora import imported, named
 
 
-def whys(found: Found) -> dict[str, str]:
-    return {item.path: item.why for item in found.unused}
+def unused_reasons(result: CorpusClips) -> dict[str, str]:
+    return {item.path: item.reason for item in result.unused}
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def whys(found: Found) -> dict[str, str]:
     ],
 )
 def test_crema_d_names(path: str, subject: str, label: str, fold: str, intensity: str) -> None:
-    found = acted.crema_d(named(path), named("x"))
+    result = acted.crema_d(named(path), named("x"))
     about = {"sentence": path.split("_")[1], "intensity": intensity}
-    assert found.clips == (Clip(path, subject, label, None, fold, about),)
-    assert found.unused == ()
+    assert result.clips == (Clip(path, subject, label, None, fold, about),)
+    assert result.unused == ()
 
 
 def test_crema_d_demographics(tmp_path: Path) -> None:
@@ -46,16 +46,16 @@ def test_crema_d_demographics(tmp_path: Path) -> None:
         '1047,22,"Female","Unknown","Hispanic"\n'
     )
     names = named("1047_DFA_ANG_XX.flv", "1002_DFA_ANG_XX.flv", "AudioWAV/1001_DFA_ANG_XX.wav", "x")
-    found = acted.crema_d(names, open_archive(str(tmp_path)))
-    assert found.notes == ()
-    assert [dict(c.extra) for c in found.clips] == [
+    result = acted.crema_d(names, open_archive(str(tmp_path)))
+    assert result.notes == ()
+    assert [dict(c.extra) for c in result.clips] == [
         {"sentence": "DFA", "intensity": "unspecified"},
         {
             "sentence": "DFA", "intensity": "unspecified",
             "age": "22", "sex": "female", "race": "Unknown", "ethnicity": "Hispanic",
         },
     ]  # fmt: skip
-    assert whys(found) == {"AudioWAV/1001_DFA_ANG_XX.wav": "audio_only", "x": "no_video"}
+    assert unused_reasons(result) == {"AudioWAV/1001_DFA_ANG_XX.wav": "audio_only", "x": "no_video"}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_ravdess_names(path: str, label: str, fold: str, extra: tuple[str, ...])
 
 
 def test_ravdess_takes_each_recording_once() -> None:
-    found = acted.ravdess(
+    result = acted.ravdess(
         named(
             "Actor_01/01-01-03-01-01-01-01.mp4",
             "Actor_01/02-01-03-01-01-01-01.mp4",
@@ -91,11 +91,11 @@ def test_ravdess_takes_each_recording_once() -> None:
             "Actor_01/intro.mp4",
         )
     )
-    assert [c.uri for c in found.clips] == [
+    assert [c.uri for c in result.clips] == [
         "Actor_01/01-01-03-01-01-01-01.mp4",
         "Actor_01/02-01-04-01-01-01-01.mp4",
     ]
-    assert whys(found) == {
+    assert unused_reasons(result) == {
         "Actor_01/02-01-03-01-01-01-01.mp4": "other_version",
         "Actor_01/03-01-03-01-01-01-01.wav": "audio_only",
         "Actor_01/03-01-03-01-01-01-01.mp4": "audio_only",
@@ -131,17 +131,17 @@ def test_savee_names(path: str, subject: str, label: str, fold: str) -> None:
     ids=["crema-d", "savee"],
 )  # fmt: skip
 def test_a_recording_in_two_files_counts_once(
-    find: Callable[[Archive], Found], first: str, second: str
+    find: Callable[[Archive], CorpusClips], first: str, second: str
 ) -> None:
-    found = find(named(second, first))
-    assert [c.uri for c in found.clips] == [first]
-    assert whys(found) == {second: "other_version"}
+    result = find(named(second, first))
+    assert [c.uri for c in result.clips] == [first]
+    assert unused_reasons(result) == {second: "other_version"}
 
 
 def test_savee_leaves_out_other_names() -> None:
-    found = acted.savee(named("AudioData/DC/a01.wav", "XX/a01.avi", "DC/test.avi"))
-    assert found.clips == ()
-    assert whys(found) == {
+    result = acted.savee(named("AudioData/DC/a01.wav", "XX/a01.avi", "DC/test.avi"))
+    assert result.clips == ()
+    assert unused_reasons(result) == {
         "AudioData/DC/a01.wav": "audio_only",
         "XX/a01.avi": "other_name",
         "DC/test.avi": "other_name",
@@ -149,7 +149,7 @@ def test_savee_leaves_out_other_names() -> None:
 
 
 def test_afew_names() -> None:
-    found = wild.afew(
+    result = wild.afew(
         named(
             "Train_AFEW/Angry/000046280.avi",
             "Val_AFEW/Angry/005150814.avi",
@@ -160,13 +160,13 @@ def test_afew_names() -> None:
             "Train_AFEW/AlignedFaces/Angry/000046280/1.jpg",
         )
     )
-    assert [(c.uri, c.subject_id, c.source_label, c.split) for c in found.clips] == [
+    assert [(c.uri, c.subject_id, c.source_label, c.split) for c in result.clips] == [
         ("AFEW/Train/Surprise/011603160.avi", "afew-train-Surprise-011603160", "Surprise", "train"),
         ("Train_AFEW/Angry/000046280.avi", "afew-train-Angry-000046280", "Angry", "train"),
         ("Val_AFEW/Angry/005150814.avi", "afew-val-Angry-005150814", "Angry", "test"),
     ]
-    assert [c.extra["official_split"] for c in found.clips] == ["train", "train", "val"]
-    assert whys(found) == {
+    assert [c.extra["official_split"] for c in result.clips] == ["train", "train", "val"]
+    assert unused_reasons(result) == {
         "Test_AFEW/000149120.avi": "no_label",
         "Train_AFEW/Bored/000046281.avi": "other_name",
         "Angry/000046282.avi": "other_name",
@@ -187,16 +187,23 @@ def test_folders(pattern: str, subjects: list[str]) -> None:
     names = named(
         "train/happy/anna_1.mp4", "train/test/sad/bo_2.mkv", "train/x.mp4", "y.mp4", "a.txt"
     )
-    found = generic.folders(names, subject_pattern=pattern)
-    assert [c.subject_id for c in found.clips] == subjects
-    assert [(c.source_label, c.split) for c in found.clips] == [("happy", "train"), ("sad", "test")]
-    assert whys(found) == {"train/x.mp4": "no_label", "y.mp4": "no_label", "a.txt": "no_video"}
+    result = generic.folders(names, subject_pattern=pattern)
+    assert [c.subject_id for c in result.clips] == subjects
+    assert [(c.source_label, c.split) for c in result.clips] == [
+        ("happy", "train"),
+        ("sad", "test"),
+    ]
+    assert unused_reasons(result) == {
+        "train/x.mp4": "no_label",
+        "y.mp4": "no_label",
+        "a.txt": "no_video",
+    }
 
 
 def test_folders_without_a_subject() -> None:
-    found = generic.folders(named("sad/a1.mp4", "sad/b.mp4"), subject_pattern=r"/(.)\d")
-    assert [c.subject_id for c in found.clips] == ["a"]
-    assert whys(found) == {"sad/b.mp4": "no_subject"}
+    result = generic.folders(named("sad/a1.mp4", "sad/b.mp4"), subject_pattern=r"/(.)\d")
+    assert [c.subject_id for c in result.clips] == ["a"]
+    assert unused_reasons(result) == {"sad/b.mp4": "no_subject"}
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from emotion.corpora.archive import Archive, find
+from emotion.corpora.archive import Archive, find_videos
 from emotion.corpora.importer import NUM_FOLDS
 from emotion.corpora.subjects import split_subjects
-from emotion.corpora.table import Unused, our_label, parse_map
+from emotion.corpora.table import Unused, dataset_label, parse_map
 from emotion.errors import InputError
 from emotion.labels import LABELS
 from tests.helpers.corpora import imported, named
@@ -49,23 +49,23 @@ SAVEE_SPEAKERS = [f"{name}/a01.avi" for name in ("DC", "JE", "JK", "KL")]
 def test_a_fold_is_tested_and_val_is_carved_from_the_rest(
     corpus: str, names: list[str], fold: int, sizes: tuple[int, ...], tested: list[object]
 ) -> None:
-    found = imported(corpus, named(*names), fold=fold)
+    result = imported(corpus, named(*names), fold=fold)
     subjects = {
-        part: {clip.subject_id for clip, _, split in found.rows if split == part}
+        part: {clip.subject_id for clip, _, split in result.rows if split == part}
         for part in ("train", "val", "test")
     }
     assert tuple(len(group) for group in subjects.values()) == sizes
     assert {s.rpartition("-")[2].lstrip("0") for s in subjects["test"]} == {str(t) for t in tested}
-    assert {c.fold for c, _, split in found.rows if split == "test"} == {str(fold)}
-    assert {c.fold for c, _, _ in found.rows} == {str(k + 1) for k in range(NUM_FOLDS[corpus])}
+    assert {c.fold for c, _, split in result.rows if split == "test"} == {str(fold)}
+    assert {c.fold for c, _, _ in result.rows} == {str(k + 1) for k in range(NUM_FOLDS[corpus])}
 
 
 @pytest.mark.parametrize(
     "rule, splits", [("official", {"train", "val", "test"}), ("none", {""})]
 )  # fmt: skip
 def test_a_split_without_a_fold(rule: str, splits: set[str]) -> None:
-    found = imported("savee", named(*SAVEE_SPEAKERS), split=rule)
-    assert {split for _, _, split in found.rows} == splits
+    result = imported("savee", named(*SAVEE_SPEAKERS), split=rule)
+    assert {split for _, _, split in result.rows} == splits
 
 
 def test_the_table_depends_on_the_seed_and_not_on_the_order() -> None:
@@ -91,9 +91,9 @@ def test_the_table_depends_on_the_seed_and_not_on_the_order() -> None:
 )
 def test_split_sizes(num: int, val_share: float, test_share: float, expected: object) -> None:
     names = [f"s{k}" for k in range(num)]
-    found = split_subjects(names, seed=1, val_share=val_share, test_share=test_share)
-    parts = list(found.values())
-    assert sorted(found) == sorted(names)
+    result = split_subjects(names, seed=1, val_share=val_share, test_share=test_share)
+    parts = list(result.values())
+    assert sorted(result) == sorted(names)
     assert tuple(parts.count(p) for p in ("train", "val", "test")) == expected
 
 
@@ -105,8 +105,8 @@ def test_shares_that_leave_no_train(val_share: float, test_share: float) -> None
 
 def test_every_file_is_a_row_or_unused() -> None:
     names = (*RAVDESS_ACTORS, "Actor_01/02-01-05-01-01-01-01.mp4", "a.wav", "b.txt", "c.mp4")
-    found = imported("ravdess", named(*names))
-    paths = [clip.uri for clip, _, _ in found.rows] + [item.path for item in found.unused]
+    result = imported("ravdess", named(*names))
+    paths = [clip.uri for clip, _, _ in result.rows] + [item.path for item in result.unused]
     assert sorted(paths) == sorted(names)
 
 
@@ -134,11 +134,11 @@ def test_labels_that_we_do_not_have() -> None:
     ],
 )  # fmt: skip
 def test_words_for_labels(source: str, label: str) -> None:
-    assert our_label(source, mapping={}, label_set=LABELS) == label
+    assert dataset_label(source, mapping={}, label_set=LABELS) == label
 
 
 def test_a_word_for_a_label_outside_the_set_stays_as_written() -> None:
-    assert our_label("Joy", mapping={}, label_set=("calm", "tense")) == "Joy"
+    assert dataset_label("Joy", mapping={}, label_set=("calm", "tense")) == "Joy"
 
 
 @pytest.mark.parametrize("text", ["joy", "joy=", "=happy", "joy=happy,joy=sad"])
@@ -161,4 +161,4 @@ def test_a_map_that_is_none(text: str) -> None:
     ],
 )
 def test_find(name: str, expected: tuple[str, ...]) -> None:
-    assert find(named("a/1.mp4", "b/x/1.avi", "b/11.mkv", "2.txt"), name) == expected
+    assert find_videos(named("a/1.mp4", "b/x/1.avi", "b/11.mkv", "2.txt"), name) == expected

@@ -10,7 +10,7 @@ import pytest
 
 from emotion.corpora.generic import Columns
 from emotion.errors import InputError
-from tests.helpers.corpora import imported, rows, videos, whys, written
+from tests.helpers.corpora import imported, rows, unused_reasons, videos, written
 
 TABLE_NAMES = Columns("clip", "emotion", "person", "set", "part")
 TABLE = (
@@ -35,23 +35,23 @@ def test_a_table_of_any_names(kind: str, tmp_path: Path) -> None:
             "age": pa.array([41, None, 7, None, None], pa.int64())
         }
         pq.write_table(pa.table(columns), uri)
-    found = imported(
+    result = imported(
         "csv",
         written(tmp_path / "root", videos(*TABLE_VIDEOS)),
         table=str(uri),
         columns=TABLE_NAMES,
     )
-    assert rows(found) == [
+    assert rows(result) == [
         ("a/1.mp4", "p1", "happy", "train", "3"),
         ("b/2.mkv", "p2", "sad", "val", "1"),
         ("s3://other/v/3.mp4", "p3", "calm", "test", "2"),
     ]
-    assert [dict(c.extra) for c, _, _ in found.rows] == [
+    assert [dict(c.extra) for c, _, _ in result.rows] == [
         {"age": "41", "source_fold": "x"},
         {"age": "", "source_fold": "y"},
         {"age": "7", "source_fold": "z"},
     ]
-    assert whys(found) == {
+    assert unused_reasons(result) == {
         "gone.mp4": "missing", "b/4.mp4": "no_label", "b/5.mp4": "not_listed",
     }  # fmt: skip
 
@@ -61,9 +61,9 @@ def test_a_table_without_subjects_that_repeats_itself(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
     files = videos("1.mp4", "2.mp4", "3.mp4")
     archive = written(tmp_path / "root", files)
-    found = imported("csv", archive, table=str(tmp_path / "t.csv"), split="none")
-    assert rows(found) == [("1.mp4", "1", "happy", "", None), ("3.mp4", "3", "sad", "", None)]
-    assert [(u.path, u.why) for u in found.unused] == [
+    result = imported("csv", archive, table=str(tmp_path / "t.csv"), split="none")
+    assert rows(result) == [("1.mp4", "1", "happy", "", None), ("3.mp4", "3", "sad", "", None)]
+    assert [(u.path, u.reason) for u in result.unused] == [
         ("1.mp4", "listed_twice"), ("2.mp4", "two_labels"), ("2.mp4", "two_labels"),
     ]  # fmt: skip
 
@@ -72,10 +72,10 @@ def test_rows_without_a_split_among_rows_with_one(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("uri,label,s\n1.mp4,sad,train\n2.mp4,sad,val\n3.mp4,sad,\n")
     columns = Columns("uri", "label", "", "s", "")
     files = videos("1.mp4", "2.mp4", "3.mp4")
-    found = imported(
+    result = imported(
         "csv", written(tmp_path / "r", files), table=str(tmp_path / "t.csv"), columns=columns
     )
-    assert [r[3] for r in rows(found)] == ["train", "val", ""]
+    assert [r[3] for r in rows(result)] == ["train", "val", ""]
 
 
 HEAD = "clip,emotion,person,set,part\n"
@@ -93,7 +93,7 @@ HEAD = "clip,emotion,person,set,part\n"
         (HEAD + "a.mp4,joy,p,night,\n", "row 2: split 'night' is not"),
         ("PAR1 and then nothing", "neither UTF-8 CSV nor Parquet"),
         (HEAD + "a.mp4,joy,p,train,\nb.mp4,joy,p,test,\n",
-         "subject p is in split .* a subject belongs to one: take --split subject"),
+         "subject p is in split .* it must be in one split: use --split subject"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(table: str | None, message: str, tmp_path: Path) -> None:
