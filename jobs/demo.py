@@ -1,9 +1,9 @@
-"""The whole path once, on a corpus that the project draws: corpus, build, train, score, evaluate.
+"""Run every step on a corpus that the project draws: corpus, build, train, score, evaluate.
 
 python -m jobs.demo --out demo
 
-Everything runs on this machine. Each step is a job of its own and prints the command that would
-run it alone; the same command again does only what is missing.
+Everything runs on this machine. Each step is a job; the demo prints the command that runs it alone.
+The same command again runs only the missing steps.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import LABELS
 from emotion.splits import assign_split
-from emotion.synth.clip import subject_name
 from jobs.common.command import one_line_errors, parse
 
-SPLIT_SEED = 6  # puts 16 subjects into splits of 11, 2 and 3, the nearest to 70/15/15 there is
+SPLIT_SEED = 6  # splits 16 subjects into 11, 2 and 3, which is nearest to 70/15/15
 
 
 @dataclass(frozen=True)
 class Config:
-    """How large a demo, and where.
+    """Size and place of the demo.
 
     Attributes:
-        out: Folder for everything that the demo makes.
-        subjects: People to draw; each acts the seven expressions once.
-        seed: Another seed draws other people.
-        detector: yunet, dlib, or auto: yunet if its weights can be had, else dlib.
-        epochs: Passes of training over the clips; so few and clear ones need no more than 30.
+        out: Folder of all results.
+        subjects: Number of people; each acts the seven expressions once.
+        seed: Seed of the people.
+        detector: yunet, dlib, or auto: yunet if its weights are available, else dlib.
+        epochs: Passes of training over the clips; 30 are enough for so few and clear clips.
     """
 
     out: str = "demo"
@@ -53,23 +52,22 @@ def step(job: str, **flags: object) -> None:
     Raises:
         SystemExit: with the job's exit code, if it is not 0.
     """
-    given = [
+    argv = [
         part
         for name, value in flags.items()
         if value is not None
         for part in (f"--{name.replace('_', '-')}", str(value))
     ]
-    print(f"\n$ python -m jobs.{job} {shlex.join(given)}", flush=True)
-    code = int(importlib.import_module(f"jobs.{job}").main(given))
+    print(f"\n$ python -m jobs.{job} {shlex.join(argv)}", flush=True)
+    code = int(importlib.import_module(f"jobs.{job}").main(argv))
     if code:
         raise SystemExit(code)
 
 
 def run(config: Config) -> None:
-    """Every step, then the picture, then what was made."""
-    from emotion.report import (
-        demo_picture,  # the processes that render import this module: keep it light
-    )
+    """Run every step, draw the timeline, and print the results."""
+    # After the help; and the processes that render import this module, so it must stay light.
+    from emotion.report import demo_picture
     from jobs.common import cluster
 
     began = time.monotonic()
@@ -96,7 +94,7 @@ def run(config: Config) -> None:
 
 
 def _detector(dataset: Path, config: Config) -> str:
-    """The detector that an earlier run decided for, so that ``auto`` does not decide anew."""
+    """Return the detector of an earlier run, so that ``auto`` does not decide again."""
     spec = dataset / "spec.json"
     if config.detector == "auto" and spec.is_file():
         return str(storage.read_json(str(spec))["detector"])
@@ -104,22 +102,24 @@ def _detector(dataset: Path, config: Config) -> str:
 
 
 def held_out_subject(num_subjects: int) -> int:
-    """The first subject that training never sees.
+    """Return the number of the first subject in the test split.
 
     Raises:
-        InputError: if there is none.
+        InputError: if no subject is in it.
 
     >>> held_out_subject(16)
     7
     """
+    from emotion.synth.clip import subject_name  # after the help: it imports OpenCV and PyAV
+
     for subject in range(num_subjects):
         if assign_split(subject_name(subject), seed=SPLIT_SEED) == "test":
             return subject
-    raise InputError(f"{num_subjects} subjects leave none to test with; draw 16 or more")
+    raise InputError(f"--subjects {num_subjects} puts no subject into test; give 16 or more")
 
 
 def closing_lines(out: Path, *, seconds: float) -> list[str]:
-    """What was made and where, the held-out accuracy, what to try next."""
+    """Return lines about the results, the held-out accuracy and the next commands."""
     metrics = storage.read_json(str(out / "eval" / "metrics.json"))
     python = os.path.relpath(sys.executable)
     package = out / "run" / "package"
@@ -148,7 +148,7 @@ def closing_lines(out: Path, *, seconds: float) -> list[str]:
 
 
 def _figure(metrics: dict[str, Any], name: str) -> str:
-    """A metric with its 95% interval.
+    """Return a metric with its 95% interval.
 
     >>> _figure({"war": 0.5, "war_interval": [0.25, 0.75]}, "war")
     '0.50, 95% interval 0.25 to 0.75'
@@ -160,7 +160,7 @@ def _figure(metrics: dict[str, Any], name: str) -> str:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 when every step did."""
+    """Run the demo; return 0 if every step succeeds."""
     run(parse(Config, argv, verb="jobs.demo", doc=__doc__))
     return 0
 

@@ -2,8 +2,8 @@
 
 python -m jobs.make_corpus --out corpus --subjects 12 --seed 1
 
-Writes OUT/videos/s000/s000_happy.mp4 and so on, and OUT/labels.csv last. The same command again
-finishes what was cut short. Needs no cluster and no network.
+Writes OUT/videos/s000/s000_happy.mp4 and so on, and OUT/labels.csv last. The same command resumes
+an interrupted run. Needs no cluster and no network.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotion.synth.corpus import LABEL_TABLE, write_corpus
 from jobs.common.command import one_line_errors, parse
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to render and where."""
+    """Size and place of the corpus."""
 
     out: Path
-    """Folder for the corpus: new, empty, or from the same command."""
+    """Folder for the corpus: new, empty, or made by the same command."""
     subjects: int = 12
-    """How many people; each acts every expression once."""
+    """Number of people, at least 1; each acts every expression once."""
     seed: int = 1
-    """Another seed gives other people."""
+    """Seed of the people, at least 0."""
     workers: int | None = None
-    """Processes that render; None is one per CPU."""
+    """Number of processes that render, at least 1; default: one per CPU."""
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Render the corpus and say what was made."""
+    """Render the corpus and print its size."""
     config = parse(Config, argv, verb="jobs.make_corpus", doc=__doc__)
+    from emotion.synth.corpus import LABEL_TABLE, write_corpus  # after the help: it imports OpenCV
+
     done_before = (config.out / LABEL_TABLE).exists()
     started_s = time.perf_counter()
     table = write_corpus(
@@ -45,11 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     took_s = time.perf_counter() - started_s
     with table.open(newline="", encoding="utf-8") as file:
         frames = [int(row["frames"]) for row in csv.DictReader(file)]
-    what = f"{len(frames)} videos of {config.subjects} subjects, {sum(frames)} frames: {table}"
+    size = f"{len(frames)} videos of {config.subjects} subjects, {sum(frames)} frames: {table}"
     if done_before:
-        print(f"already complete: {what}")
+        print(f"already complete: {size}")
     else:
-        print(f"{what}\n{took_s:.1f} s, {sum(frames) / took_s:.0f} frames/s")
+        print(f"{size}\n{took_s:.1f} s, {sum(frames) / took_s:.0f} frames/s")
     return 0
 
 

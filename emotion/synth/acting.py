@@ -1,4 +1,4 @@
-"""How an expression runs over time: neutral, onset, apex, offset, as action units per frame."""
+"""Course of an expression: neutral, onset, apex, offset, as action units per frame."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.synth.identity import Identity
 from emotion.synth.relief import ACTION_UNITS, Map
 
-# Ekman and Friesen, FACS: the prototypes of the basic expressions.
+# Prototypes of the basic expressions by Ekman and Friesen, FACS.
 APEX: dict[str, dict[int, float]] = {
     "neutral": {},
     "happy": {6: 0.9, 12: 1.0, 25: 0.75},
@@ -28,8 +29,8 @@ class Take:
 
     Attributes:
         intensity: 0 for neutral, else within ``INTENSITY``.
-        onset_s: when the face leaves neutral; 0 for neutral.
-        offset_s: when it is neutral again; 0 for neutral.
+        onset_s: time at which the face leaves neutral; 0 for neutral.
+        offset_s: time at which it is neutral again; 0 for neutral.
         units: (frames, 16) strengths of ``ACTION_UNITS``.
         blink: (frames,) 0 open to 1 shut.
         gaze: (frames, 2) shift of the irises in canvas units.
@@ -42,9 +43,18 @@ class Take:
     blink: Map
     gaze: Map
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        frames = len(self.units)
+        shape = (frames, len(ACTION_UNITS))
+        check_array("Take.units", self.units, shape=shape, dtype=np.float32)
+        check_array("Take.blink", self.blink, shape=(frames,), dtype=np.float32)
+        check_array("Take.gaze", self.gaze, shape=(frames, 2), dtype=np.float32)
+
 
 def drift(rng: np.random.Generator, *, times: Map, period_s: float) -> Map:
-    """A smooth wander of about -1 to 1 over ``times``, (frames,)."""
+    """Return a smooth random curve of about -1 to 1 over ``times``, (frames,)."""
     phases, speeds = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.6, 1.4, 3)
     waves = [
         np.sin(2 * np.pi * speed * times / period_s + phase)
@@ -54,7 +64,7 @@ def drift(rng: np.random.Generator, *, times: Map, period_s: float) -> Map:
 
 
 def blinks(rng: np.random.Generator, *, times: Map) -> Map:
-    """Lids shut for about 0.2 s, every 2 to 4 seconds, (frames,)."""
+    """Return blinks of about 0.2 s, every 2 to 4 seconds, (frames,), 1 for shut."""
     shut = np.zeros_like(times)
     at_s = rng.uniform(0.2, 2.4)
     while at_s < times[-1]:
@@ -66,7 +76,7 @@ def blinks(rng: np.random.Generator, *, times: Map) -> Map:
 def act(
     rng: np.random.Generator, who: Identity, *, label: str, num_frames: int, fps: float
 ) -> Take:
-    """Let ``who`` act ``label`` once; even at rest the face is never quite still."""
+    """Return one take of ``label`` by person ``who``; also a face at rest moves a little."""
     times = (np.arange(num_frames) / fps).astype(np.float32)
     length_s = num_frames / fps
     intensity = float(rng.uniform(*INTENSITY))

@@ -1,4 +1,4 @@
-"""One acted expression as frames, and as a video file."""
+"""Rendering of one acted expression to frames and to a video file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emotion.synth.identity import make_identity
 from emotion.synth.relief import Map
 from emotion.synth.scene import Scene, compose, make_scene
 
-# Most are as small as webcam thumbnails; the others keep readers honest about size and rate.
+# Most are as small as webcam thumbnails; the others test other sizes and rates.
 _SIZES_HW = ((240, 320), (240, 320), (240, 320), (240, 320), (320, 240), (288, 352))
 _RATES = (25, 25, 30, 30, 15, 12)
 _LENGTH_S = (1.8, 3.0)
@@ -28,7 +28,7 @@ _LENGTH_S = (1.8, 3.0)
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What is true of one video by construction; ``onset_s`` and ``offset_s`` are 0 for neutral."""
+    """True facts of one video; ``onset_s`` and ``offset_s`` are 0 for neutral."""
 
     subject_id: str
     label: str
@@ -43,7 +43,7 @@ class ClipFacts:
 
 
 def subject_name(subject: int) -> str:
-    """Its name in files and tables.
+    """Return the name of a subject in files and tables.
 
     >>> subject_name(7)
     's007'
@@ -53,7 +53,7 @@ def subject_name(subject: int) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """A clip before its first pixel."""
+    """Everything that decides the pixels of a clip."""
 
     facts: ClipFacts
     take: Take
@@ -62,7 +62,7 @@ class Plan:
 
 
 def plan_clip(*, seed: int, subject: int, label: str) -> Plan:
-    """Decide everything about one clip from its three keys.
+    """Plan one clip from its three keys.
 
     Raises:
         InputError: if the label is not one of ``LABELS``.
@@ -91,7 +91,7 @@ def plan_clip(*, seed: int, subject: int, label: str) -> Plan:
 
 
 def _sway(rng: np.random.Generator, home: Stance, times: Map) -> Iterator[Stance]:
-    """The head's slight movement around its home, one stance per frame."""
+    """Yield the head's small movements around its home, one stance per frame."""
     turn, nod, tilt, right, down = (drift(rng, times=times, period_s=3.0) for _ in range(5))
     for k in range(len(times)):
         yield Stance(
@@ -105,12 +105,12 @@ def _sway(rng: np.random.Generator, home: Stance, times: Map) -> Iterator[Stance
 
 
 def render_frames(plan: Plan, head: Head) -> Iterator[NDArray[np.uint8]]:
-    """The pictures of a plan in order."""
+    """Yield the pictures of a plan in order."""
     return (render_frame(plan, head, index=k) for k in range(plan.facts.frames))
 
 
 def render_frame(plan: Plan, head: Head, *, index: int) -> NDArray[np.uint8]:
-    """One picture of a plan, RGB (H, W, 3) uint8."""
+    """Return one picture of a plan, RGB (H, W, 3) uint8."""
     take, scene, stance = plan.take, plan.scene, plan.stances[index]
     gaze_x, gaze_y = take.gaze[index]
     gaze = Gaze(x=float(gaze_x), y=float(gaze_y), blink=float(take.blink[index]))
@@ -122,11 +122,11 @@ def render_frame(plan: Plan, head: Head, *, index: int) -> NDArray[np.uint8]:
 SAME_BYTES: dict[str, str | None] = (
     {"x264-params": "asm=AVX2"} if platform.machine() == "x86_64" else {}
 )
-"""x264's AVX-512 code gives equal frames other bytes now and then: 4 of 8 runs, AVX2's 0 of 20."""
+"""Options for equal bytes: x264's AVX-512 code gave other bytes in 4 of 8 runs, AVX2 in 0 of 20."""
 
 
 def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, *, facts: ClipFacts) -> None:
-    """Write frames as H.264; the file appears under its name when it is complete.
+    """Write frames as H.264; the file gets its name after it is complete.
 
     Raises:
         OSError: if it cannot be written.
@@ -152,12 +152,12 @@ def render_clip(path: Path, *, seed: int, subject: int, label: str) -> ClipFacts
         label: one of ``LABELS``.
 
     Raises:
-        InputError: if a key or the name is not of that form.
+        InputError: if a key or the name does not have this form.
     """
     if path.suffix != ".mp4":
         raise InputError(f"clip path {path} must end in .mp4")
     if subject < 0:
-        raise InputError(f"subject is {subject}, must be 0 or more")
+        raise InputError(f"subject must be at least 0, got {subject}")
     plan = plan_clip(seed=seed, subject=subject, label=label)
     head = Head(make_identity(seed=seed, subject=subject))
     encode_video(render_frames(plan, head), path, facts=plan.facts)

@@ -1,4 +1,4 @@
-"""A folder of labelled videos: every subject acts every expression once."""
+"""Folder of labelled videos: every subject acts every expression once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from emotion.synth.identity import make_identity
 
 LABEL_TABLE = "labels.csv"
 CONFIG = "config.json"
-RENDERER = 1  # raised whenever the same arguments would give other frames
+RENDERER = 1  # version; raise it if the same arguments give other frames
 COLUMNS: tuple[str, ...] = ("uri", *(field.name for field in fields(ClipFacts)))
 Row = tuple[str, ClipFacts]
 
@@ -38,24 +38,24 @@ def write_corpus(
     workers: int | None = None,
     labels: Sequence[str] = LABELS,
 ) -> Path:
-    """Render one video per subject and label and, last of all, their label table.
+    """Render one video per subject and label, then write their label table.
 
-    The table's uris are relative to ``out``. A run that was cut short is taken up by the same
-    call; a corpus that is complete is left as it is.
+    The table's uris are relative to ``out``. The same call resumes an interrupted run; a complete
+    corpus stays unchanged.
 
     Args:
-        out: a folder that is new, empty, or was made by the same arguments.
-        subjects: how many people.
+        out: a folder that is new, empty, or was made with the same arguments.
+        subjects: number of people.
         seed: another seed gives other people.
-        workers: processes; None takes one per CPU.
+        workers: number of processes; None starts one per CPU.
         labels: the expressions to act, some of ``LABELS``.
 
     Returns:
         The path of ``labels.csv``.
 
     Raises:
-        InputError: if an argument is out of range or ``out`` holds anything else.
-        OSError: if a file cannot be written; there is no ``labels.csv`` then.
+        InputError: if an argument is out of range or ``out`` holds other files.
+        OSError: if a file cannot be written; then ``labels.csv`` does not exist.
     """
     workers = (os.cpu_count() or 1) if workers is None else workers
     _check_at_least("subjects", subjects, 1)
@@ -69,7 +69,7 @@ def write_corpus(
     if table.exists():
         return table
     render = partial(render_subject, out, seed, tuple(labels))
-    context = multiprocessing.get_context("spawn")  # safe beside the threads of a Ray driver
+    context = multiprocessing.get_context("spawn")  # safe with the threads of a Ray driver
     with (
         _one_blas_thread(),
         ProcessPoolExecutor(min(workers, subjects), context, _one_thread) as pool,
@@ -80,7 +80,7 @@ def write_corpus(
 
 
 def render_subject(out: Path, seed: int, labels: tuple[str, ...], subject: int) -> list[Row]:
-    """Write one subject's videos below ``out``; their uris and facts in the order of ``labels``."""
+    """Write one subject's videos below ``out``; return their uris and facts by ``labels``."""
     name = subject_name(subject)
     (out / "videos" / name).mkdir(parents=True, exist_ok=True)
     head = Head(make_identity(seed=seed, subject=subject))
@@ -94,7 +94,7 @@ def render_subject(out: Path, seed: int, labels: tuple[str, ...], subject: int) 
 
 
 def write_table(path: Path, rows: list[Row]) -> None:
-    """Write the label table; it appears under its name when it is complete."""
+    """Write the label table; the file gets its name after it is complete."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -105,19 +105,19 @@ def write_table(path: Path, rows: list[Row]) -> None:
 
 def _check_at_least(name: str, value: int, least: int) -> None:
     if value < least:
-        raise InputError(f"{name} is {value}, must be {least} or more")
+        raise InputError(f"--{name} must be at least {least}, got {value}")
 
 
 def _claim(out: Path, config: str) -> None:
-    """Make ``out`` ours by a config file, or see that it already is."""
+    """Write the config file into an empty ``out``, or check that it is the same."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file, must be a folder")
     path = out / CONFIG
     if path.is_file():
-        found = path.read_text(encoding="utf-8")
-        if found != config:
+        stored = path.read_text(encoding="utf-8")
+        if stored != config:
             raise InputError(
-                f"--out {out} holds a corpus made with {found.strip()}, not {config.strip()}; "
+                f"--out {out} holds a corpus made with {stored.strip()}, not {config.strip()}; "
                 "name another folder"
             )
         return
@@ -129,9 +129,10 @@ def _claim(out: Path, config: str) -> None:
 
 @contextlib.contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Processes started in this block get one BLAS thread each: numpy reads it as it is imported.
+    """Give each process that starts in this block one BLAS thread; numpy reads it at import.
 
-    Without it two processes on two cores render 55 frames/s instead of 130: threads wait spinning.
+    With the default, two processes on two cores render 55 frames/s instead of 130, because waiting
+    threads spin.
     """
     before = {name: os.environ.get(name) for name in _BLAS_THREADS}
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
@@ -145,5 +146,5 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _one_thread() -> None:
-    """Parallelism comes from the processes."""
+    """Use one OpenCV thread; the processes run in parallel."""
     cv2.setNumThreads(1)

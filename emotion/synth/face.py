@@ -1,4 +1,4 @@
-"""One frame of a head: moved by its action units, lit, turned and put in its place."""
+"""Rendering of a head in one frame: action units, light, rotation and position."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.synth.features import Gaze, draw_eye, draw_mouth
 from emotion.synth.identity import Identity
 from emotion.synth.paint import paint_head
@@ -26,13 +27,17 @@ from emotion.synth.relief import (
     wrinkles,
 )
 
-_LINEAR = ((np.arange(256) / 255) ** 2).astype(np.float32)  # light adds up in linear values
-_WRAP = (0.38, 0.26, 0.22)  # red light goes further under the skin, so it turns the edge
+_LINEAR = ((np.arange(256) / 255) ** 2).astype(np.float32)  # light is added in linear values
+_WRAP = (
+    0.38,
+    0.26,
+    0.22,
+)  # red light travels further under the skin, so the edge of the light is reddish
 
 
 @dataclass(frozen=True)
 class Light:
-    """The light of a clip.
+    """Light of a clip.
 
     Attributes:
         direction: towards the key light, (3,) as right, down, towards the viewer; length 1.
@@ -44,10 +49,16 @@ class Light:
     key: Map
     ambient: Map
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        for name in ("direction", "key", "ambient"):
+            check_array(f"Light.{name}", getattr(self, name), shape=(3,), dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class Stance:
-    """Where a head is: angles in radians, centre (between the eyes) and unit in picture pixels."""
+    """Pose of a head: angles in radians; centre (between the eyes) and unit in picture pixels."""
 
     yaw: float
     pitch: float
@@ -57,7 +68,7 @@ class Stance:
     unit_px: float
 
     def rotation(self) -> Map:
-        """(3, 3): canvas axes (right, down, towards the viewer) to the picture's."""
+        """Return the (3, 3) rotation of canvas axes (right, down, to the viewer) to the picture."""
         cy, sy = np.cos(self.yaw), np.sin(self.yaw)
         cp, sp = np.cos(self.pitch), np.sin(self.pitch)
         cr, sr = np.cos(self.roll), np.sin(self.roll)
@@ -68,7 +79,7 @@ class Stance:
 
 
 class Head:
-    """One person's head with everything that does not change from frame to frame computed once."""
+    """One person's head, with the values that are equal in all frames computed once."""
 
     def __init__(self, who: Identity) -> None:
         self.who = who
@@ -84,7 +95,7 @@ class Head:
         self._rest = np.stack([columns, rows], axis=2)
 
     def canvas(self, units: Map, gaze: Gaze, light: Light, stance: Stance) -> NDArray[np.uint8]:
-        """The lit head seen from the front, (H, W, 4) uint8 with coverage last.
+        """Return the lit head from the front, (H, W, 4) uint8 with coverage last.
 
         Args:
             units: (16,) strengths of ``ACTION_UNITS``, about 0 to 1.
@@ -105,7 +116,7 @@ class Head:
     def _lit(
         self, painted: NDArray[np.uint8], relief: Map, light: Light, stance: Stance
     ) -> NDArray[np.uint8]:
-        """Soft diffuse light with a reddish edge, some gloss, and darker hollows."""
+        """Apply soft diffuse light with a reddish edge, some gloss, and darker hollows."""
         relief = np.asarray(cv2.GaussianBlur(relief, (0, 0), 0.8), np.float32)
         slope_x = cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=PX_PER_UNIT / 8)
         slope_y = cv2.Sobel(relief, cv2.CV_32F, 0, 1, scale=PX_PER_UNIT / 8)
@@ -128,14 +139,14 @@ class Head:
     def placed(
         self, canvas: NDArray[np.uint8], stance: Stance, frame_hw: tuple[int, int]
     ) -> NDArray[np.uint8]:
-        """Turn the canvas in space and draw it at its place, (*frame_hw, 4) uint8."""
+        """Rotate the canvas in space and draw it at its position, (*frame_hw, 4) uint8."""
         return np.asarray(_sample(canvas, self._lookup(stance, frame_hw)), np.uint8)
 
     def _lookup(self, stance: Stance, frame_hw: tuple[int, int]) -> Map:
-        """Canvas pixel seen at each picture pixel, (*frame_hw, 2).
+        """Return the canvas pixel that each picture pixel shows, (*frame_hw, 2).
 
         A point (u, v) of the relief z(u, v) appears at A (u, v) + b z. So (u, v) is the fixed point
-        of A^-1 (place - b z(u, v)), which converges because the relief is flatter than the turn.
+        of A^-1 (place - b z(u, v)). The iteration converges because the relief's slope is small.
         """
         height, width = frame_hw
         small_hw = (height // 2, width // 2)
@@ -159,10 +170,10 @@ class Head:
 
 
 def _centres(size: int, count: int) -> Map:
-    """Where ``count`` equal parts of ``size`` pixels have their centres, in pixel coordinates."""
+    """Return the centres of ``count`` equal parts of ``size`` pixels, in pixel coordinates."""
     return as_map((np.arange(count) + 0.5) * (size / count) - 0.5)
 
 
 def _sample(picture: Map | NDArray[np.uint8], at: Map) -> NDArray[Any]:
-    """Values of ``picture`` at (..., 2) pixel coordinates; 0 outside."""
+    """Return the values of ``picture`` at (..., 2) pixel coordinates; 0 outside."""
     return np.asarray(cv2.remap(picture, at, None, cv2.INTER_LINEAR))  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Eyes and mouth, drawn anew for every frame from the action units."""
+"""Drawing of eyes and mouth for one frame, from the action units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OVERSAMPLE = 2
 
 @dataclass(frozen=True)
 class Gaze:
-    """Where the eyes look and how far they are shut.
+    """Direction of the eyes, and degree to which they are shut.
 
     Attributes:
         x: iris to the right of the picture, in canvas units.
@@ -47,37 +47,37 @@ class Patch:
         self.image = cv2.resize(self._target, size, interpolation=cv2.INTER_LINEAR)
 
     def pixels(self, points: Curve) -> NDArray[np.int32]:
-        """Canvas units to sixteenths of a patch pixel."""
+        """Convert canvas units to sixteenths of a patch pixel."""
         at = (points - self._corner) * self.scale - 0.5
         return np.round(at * (1 << _SHIFT)).astype(np.int32)
 
     def mask(self, outline: Curve, *, soft: float = 0.0) -> NDArray[np.uint8]:
-        """Coverage of a polygon, blurred by ``soft`` canvas units."""
+        """Return the coverage of a polygon, blurred by ``soft`` canvas units."""
         mask = np.zeros(self.image.shape[:2], np.uint8)
         cv2.fillPoly(mask, [self.pixels(outline)], (255,), cv2.LINE_AA, _SHIFT)
         return self._blurred(mask, soft)
 
     def line(self, curve: Curve, width: float, *, soft: float = 0.0) -> NDArray[np.uint8]:
-        """Coverage of a line ``width`` canvas units thick."""
+        """Return the coverage of a line ``width`` canvas units thick."""
         mask = np.zeros(self.image.shape[:2], np.uint8)
         thick = max(1, round(width * self.scale))
         cv2.polylines(mask, [self.pixels(curve)], False, (255,), thick, cv2.LINE_AA, _SHIFT)
         return self._blurred(mask, soft)
 
     def lay(self, colour: Rgb, mask: NDArray[np.uint8], strength: float = 1.0) -> None:
-        """Blend ``colour`` in where the mask is."""
+        """Blend ``colour`` in inside the mask."""
         left, top, width, height = cv2.boundingRect(mask)
         if not width:
             return
         part = self.image[top : top + height, left : left + width]
-        where = mask[top : top + height, left : left + width]
-        share = np.asarray(cv2.convertScaleAbs(where, alpha=strength), np.uint8)
+        inside = mask[top : top + height, left : left + width]
+        share = np.asarray(cv2.convertScaleAbs(inside, alpha=strength), np.uint8)
         kept = cv2.multiply(part, cv2.merge([255 - share] * 3), scale=1 / 255)
         added = cv2.merge([cv2.convertScaleAbs(share, alpha=value / 255) for value in colour])
         part[:] = cv2.add(kept, added)
 
     def lay_inside(self, colour: Rgb, mask: Canvas, limit: Canvas, strength: float = 1.0) -> None:
-        """Blend ``colour`` in where both masks are."""
+        """Blend ``colour`` in inside both masks."""
         self.lay(colour, np.asarray(cv2.min(mask, limit), np.uint8), strength)
 
     def commit(self) -> None:
@@ -93,7 +93,7 @@ class Patch:
 
 
 def darker(colour: Rgb, factor: float) -> Rgb:
-    """The same hue at ``factor`` of the brightness.
+    """Return the same hue at ``factor`` of the brightness.
 
     >>> darker((200, 100, 50), 0.5)
     (100, 50, 25)
@@ -135,7 +135,7 @@ def draw_eye(canvas: Canvas, who: Identity, au: Mapping[int, float], gaze: Gaze,
 
 
 def _draw_eyeball(patch: Patch, who: Identity, at: tuple[float, float], eye: Canvas) -> None:
-    """White, iris, pupil and the light's reflection, inside the mask ``eye``."""
+    """Draw white, iris, pupil and the light's reflection inside the mask ``eye``."""
     patch.lay((222, 216, 212), eye)
     ring = np.stack([np.cos(_T * np.pi), np.sin(_T * np.pi)], axis=1)
     for radius, colour, soft in (
@@ -151,7 +151,7 @@ def _draw_eyeball(patch: Patch, who: Identity, at: tuple[float, float], eye: Can
 
 @dataclass(frozen=True)
 class _Lips:
-    """The four curves of a mouth, left to right, (33, 2) each."""
+    """Four curves of a mouth, left to right, (33, 2) each."""
 
     top: Curve
     upper: Curve
@@ -170,13 +170,13 @@ def _lips(who: Identity, au: Mapping[int, float], lean: float) -> _Lips:
     square = (1 - _T**4) ** 0.7  # a stretched mouth opens as a slot
     slot = au[20] / (0.4 + au[20])
     shape = arch * (1 - slot) + square * slot
-    rest = MOUTH_Y * who.face_length + corner * np.abs(_T) ** 1.6 + 0.02 * au[12] - 0.03 * au[17]
-    rest = rest + 0.012 * np.cos(_T * 9) * (1 - _T**2) * (1 - au[12])
+    seam = MOUTH_Y * who.face_length + corner * np.abs(_T) ** 1.6 + 0.02 * au[12] - 0.03 * au[17]
+    seam = seam + 0.012 * np.cos(_T * 9) * (1 - _T**2) * (1 - au[12])
     gap = 0.38 * au[26] + 0.075 * au[25] * (1 + 0.8 * au[20]) + 0.05 * au[16] * au[25]
     gap = gap + 0.06 * au[12] * au[25]
     raise_up = 0.16 * gap + 0.105 * au[10] + 0.035 * au[9] + 0.02 * au[12] * au[25]
-    upper_y = rest - raise_up * shape
-    lower_y = rest + np.maximum(0.84 * gap, au[10] * au[25] * 0.01) * shape - 0.02 * au[10] * arch
+    upper_y = seam - raise_up * shape
+    lower_y = seam + np.maximum(0.84 * gap, au[10] * au[25] * 0.01) * shape - 0.02 * au[10] * arch
     lower_y = np.maximum(lower_y, upper_y)
     thin = (1 - 0.68 * min(au[23], 1.2)) * (1 - 0.28 * au[12]) * (1 - 0.2 * au[20])
     bow = (1 - np.abs(_T) ** 2.4) * (1 - 0.22 * np.exp(-((_T / 0.14) ** 2)))
@@ -213,7 +213,7 @@ def draw_mouth(canvas: Canvas, who: Identity, au: Mapping[int, float], lean: flo
 
 
 def _draw_inside(patch: Patch, lips: _Lips, au: Mapping[int, float]) -> None:
-    """What shows between the lips: dark, tongue, teeth above and, when bared, below."""
+    """Draw the open mouth: dark, tongue, upper teeth and, if bared, lower teeth."""
     gap = float((lips.lower - lips.upper)[:, 1].max())
     if gap < 0.012:
         return
@@ -225,7 +225,9 @@ def _draw_inside(patch: Patch, lips: _Lips, au: Mapping[int, float]) -> None:
         patch.lay_inside((150, 66, 66), tongue, hole, 0.75)
     depth = min(0.12, 0.02 + 0.75 * gap)
     above = lips.upper[:, 1] - lips.upper[len(_T) // 2, 1]
-    bend = np.where(above < 0, 0.7, 0.1) * above  # they end on a level, but bow with a smile
+    bend = (
+        np.where(above < 0, 0.7, 0.1) * above
+    )  # the teeth end on a straight line that bends with a smile
     ends = np.maximum(lips.upper[len(_T) // 2, 1] + depth + bend, lips.upper[:, 1])
     biting = _curve(lips.upper[:, 0], ends)
     teeth = np.concatenate([lips.upper, biting[::-1]]) * (0.88, 1.0)

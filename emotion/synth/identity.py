@@ -1,4 +1,4 @@
-"""Who a drawn person is: the proportions, colours and habits that all clips of a subject share."""
+"""Drawn persons: the proportions, colours and habits in all clips of a subject."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Identity:
     Attributes:
         skin_tone: key of ``SKIN_TONES``.
         jaw_width: scale of the face's width at the jaw.
-        face_length: scale of what lies below the eyes.
+        face_length: scale of the face below the eyes.
         nose_width: scale.
         nose_length: scale.
         eye_x: from the middle of the face to a pupil.
         eye_size: scale.
-        eye_tilt: how much higher the outer corner is, in lengths.
+        eye_tilt: height of the outer corner above the inner one, in lengths.
         brow_y: height of the brows, negative is up from the eyes.
         brow_thick: scale.
         lip_full: scale.
@@ -51,7 +51,7 @@ class Identity:
         lip_red: 0 for lips in the colour of the skin, 1 for painted ones.
         stubble: 0 for none, 1 for a day's growth of beard.
         freckles: 0 to 1.
-        age: 0 to 1, how deep the lines at rest are.
+        age: 0 to 1, depth of the lines at rest.
         expressive: scale of all movement.
         lopsided: -0.2 to 0.2, share by which the person's right side moves more.
     """
@@ -89,7 +89,7 @@ def _tint(rng: np.random.Generator, colour: Rgb, spread: float) -> Rgb:
 
 
 def make_identity(*, seed: int, subject: int) -> Identity:
-    """Draw person ``subject`` of the corpus ``seed``; tones take turns so that all are there.
+    """Draw person ``subject`` of the corpus ``seed``; skin tones alternate, so that all occur.
 
     >>> make_identity(seed=1, subject=0) == make_identity(seed=1, subject=0)
     True

@@ -1,4 +1,4 @@
-"""The colours of a head at rest, painted once per person on the canvas of ``relief``."""
+"""Painting of a head at rest, once per person, on the canvas of ``relief``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Points = NDArray[np.float64]
 
 
 def smooth(points: Points, *, per_point: int = 8) -> Points:
-    """A closed Catmull-Rom curve through (N, 2) ``points``, as (N * per_point, 2)."""
+    """Return a closed Catmull-Rom curve through (N, 2) ``points``, (N * per_point, 2)."""
     before, after, beyond = (np.roll(points, k, axis=0) for k in (1, -1, -2))
     t = (np.arange(per_point) / per_point)[None, :, None]
     p0, p1, p2, p3 = (p[:, None] for p in (before, points, after, beyond))
@@ -46,7 +46,7 @@ def mirrored(points: list[tuple[float, float]]) -> Points:
 
 
 def coverage(outline: Points, *, soft: float = 0.0) -> Map:
-    """Share of each canvas pixel that a polygon in canvas units covers; ``soft`` units of blur."""
+    """Return the share of each canvas pixel that a polygon covers, with ``soft`` units of blur."""
     mask = np.zeros(CANVAS_HW, np.uint8)
     pixels = (outline - (X0, Y0)) * PX_PER_UNIT - 0.5
     ints = np.round(pixels * (1 << _SHIFT)).astype(np.int32)
@@ -58,7 +58,7 @@ def coverage(outline: Points, *, soft: float = 0.0) -> Map:
 
 
 def face_outline(who: Identity) -> Points:
-    """The edge of the skull and the jaw."""
+    """Return the edge of the skull and the jaw."""
     jaw, long = who.jaw_width, who.face_length
     return smooth(
         mirrored(
@@ -78,14 +78,14 @@ def face_outline(who: Identity) -> Points:
 
 
 def ears(who: Identity) -> Map:
-    """Coverage of both ears."""
+    """Return the coverage of both ears."""
     rim = [(0.88, -0.12), (1.03, -0.20), (1.10, -0.02), (1.06, 0.28), (0.98, 0.48), (0.89, 0.50)]
     right = smooth(np.array(rim, float))
     return as_map(np.maximum(coverage(right), coverage(right * (-1, 1))))
 
 
 def hair_cover(who: Identity) -> Map:
-    """Coverage of the hair above, in front of and beside the head."""
+    """Return the coverage of the hair above, in front of and beside the head."""
     x, y = grid()
     style = who.hair_style
     lift, low = {
@@ -117,7 +117,7 @@ def hair_cover(who: Identity) -> Map:
 
 
 def strands(who: Identity, *, contrast: float) -> Map:
-    """Hair's brightness, 1 on average: streaks that fan out from the crown."""
+    """Return the brightness of the hair, 1 on average: streaks outwards from the crown."""
     x, y = grid()
     rng = np.random.default_rng(who.texture_seed)
     noise = _noise(rng, (64, 512), 0.9, 9.0)
@@ -132,7 +132,7 @@ def strands(who: Identity, *, contrast: float) -> Map:
 
 
 def brows(who: Identity) -> Map:
-    """Coverage of both eyebrows, with single hairs."""
+    """Return the coverage of both eyebrows, with single hairs."""
     y0, half = who.brow_y, 0.042 * who.brow_thick
     upper = [(0.17, y0 + 0.01), (0.34, y0 - 0.045), (0.55, y0 - 0.06), (0.70, y0 + 0.0)]
     ys = np.array([half, half, half * 0.75, 0.2 * half])
@@ -146,14 +146,14 @@ def brows(who: Identity) -> Map:
 
 
 def _noise(rng: np.random.Generator, hw: tuple[int, int], sigma_x: float, sigma_y: float) -> Map:
-    """Blurred noise of mean 0 and deviation 1."""
+    """Return blurred noise of mean 0 and deviation 1."""
     rough = rng.standard_normal(hw, np.float32)
     noise = as_map(cv2.GaussianBlur(rough, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y))
     return as_map(noise / noise.std())
 
 
 def mix(canvas: Map, colour: Rgb | Map, cover: Map) -> Map:
-    """Lay ``colour`` over (H, W, 3) ``canvas`` where ``cover`` is above 0."""
+    """Blend ``colour`` over (H, W, 3) ``canvas`` by ``cover``, 0 to 1."""
     over = np.asarray(colour, np.float32)
     return np.asarray(canvas + (over - canvas) * cover[..., None], np.float32)
 
@@ -163,7 +163,7 @@ def _shade(skin: Rgb, factors: tuple[float, float, float]) -> Map:
 
 
 def paint_skin(who: Identity) -> Map:
-    """Skin from forehead to chin, without eyes and lips, (H, W, 3) float32 in 0..255."""
+    """Paint the skin from forehead to chin, without eyes and lips, (H, W, 3) float32, 0 to 255."""
     x, y = grid()
     rng = np.random.default_rng(who.texture_seed + 2)
     tip = NOSE_Y * who.nose_length
@@ -177,8 +177,8 @@ def paint_skin(who: Identity) -> Map:
     for sigma, depth in ((0.7, 0.016), (3.0, 0.018)):
         canvas *= (1 + depth * _noise(rng, CANVAS_HW, sigma, sigma))[..., None]
     spots = as_map(cv2.GaussianBlur(as_map(rng.random(CANVAS_HW) < 0.012), (0, 0), 0.9))
-    where = np.clip(twin(x, y, 0.35, 0.25, 0.35, 0.18), 0, 1) * who.freckles * 3
-    canvas = mix(canvas, _shade(who.skin, (0.72, 0.58, 0.48)), np.clip(spots * where, 0, 0.8))
+    cheeks = np.clip(twin(x, y, 0.35, 0.25, 0.35, 0.18), 0, 1) * who.freckles * 3
+    canvas = mix(canvas, _shade(who.skin, (0.72, 0.58, 0.48)), np.clip(spots * cheeks, 0, 0.8))
     beard = ramp(y, 0.62, 0.85) * ramp(np.hypot(x * 0.9, y - 0.62), 0.25, 0.42)
     beard = np.maximum(beard, 0.9 * bump(x, y, 0, 0.80, 0.24, 0.05)) * who.stubble
     beard = beard * (1 + 0.2 * _noise(rng, CANVAS_HW, 0.6, 0.6))
@@ -198,10 +198,10 @@ def paint_skin(who: Identity) -> Map:
 
 
 def paint_head(who: Identity) -> tuple[NDArray[np.uint8], Map]:
-    """A head at rest with hair, brows and ears, without eyes and lips.
+    """Paint a head at rest with hair, brows and ears, without eyes and lips.
 
     Returns:
-        (H, W, 4) uint8 as red, green, blue and coverage; and (H, W), 1 where there is hair.
+        (H, W, 4) uint8 as red, green, blue and coverage; and the hair's coverage, (H, W), 0 to 1.
     """
     x, y = grid()
     ear, hair = ears(who), hair_cover(who)

@@ -1,4 +1,4 @@
-"""One person who acts one expression after another, in one video: for pictures and trials."""
+"""Reel: one video of one person who acts one expression after another, for pictures and tests."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from emotion.synth.scene import make_scene
 
 FPS = 12
 FRAME_HW = (240, 320)
-_REEL = 1_000  # its own stream of random numbers beside those of the labels
+_REEL = 1_000  # number of its random stream; those of the labels are smaller
 
 
 @dataclass(frozen=True)
 class Act:
-    """A label and when it is acted, [start_s, stop_s)."""
+    """A label and the time [start_s, stop_s) in which it is acted."""
 
     label: str
     start_s: float
@@ -38,11 +38,11 @@ def render_reel(
         path: ends in ``.mp4``; its folder exists.
         seed: of the corpus that the person is from.
         subject: number of the person, from 0.
-        labels: what is acted, in order.
+        labels: the expressions, in order.
         act_s: seconds per label.
 
     Returns:
-        What is acted when.
+        The acts, in order.
     """
     plan = _plan_reel(seed, subject, labels, round(act_s * FPS))
     head = Head(make_identity(seed=seed, subject=subject))
@@ -67,7 +67,7 @@ def _plan_reel(seed: int, subject: int, labels: Sequence[str], frames_per_act: i
 
 
 def _join(takes: Sequence[Take]) -> Take:
-    """Takes one after another as one."""
+    """Join takes, one after another, to one."""
     return Take(
         intensity=max(take.intensity for take in takes),
         onset_s=0.0,

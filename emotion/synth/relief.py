@@ -1,6 +1,6 @@
-"""The shape of a head as a relief on a canvas, and what each facial action unit does to it.
+"""Shape of a head as a relief on a canvas, and its change by each facial action unit.
 
-The canvas is the head seen from the front. Its unit is half a face's width (about 70 mm), x grows
+The canvas shows the head from the front. Its unit is half a face's width (about 70 mm), x grows
 to the right of the picture, y down, and (0, 0) lies between the pupils:
 
 ::
@@ -44,35 +44,35 @@ JAW_DROP = 0.30
 
 
 def grid() -> tuple[Map, Map]:
-    """X and y of every canvas pixel's centre, (H, W) each."""
+    """Return x and y of every canvas pixel's centre, (H, W) each."""
     height, width = CANVAS_HW
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return X0 + (x + 0.5) / PX_PER_UNIT, Y0 + (y + 0.5) / PX_PER_UNIT
 
 
 def as_map(values: ArrayLike) -> Map:
-    """The values as float32."""
+    """Return the values as float32."""
     return np.asarray(values, np.float32)
 
 
 def bump(x: Map, y: Map, cx: float, cy: float, sx: float, sy: float) -> Map:
-    """A Gaussian hill of height 1."""
+    """Return a Gaussian hill of height 1."""
     return as_map(np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2)))
 
 
 def twin(x: Map, y: Map, cx: float, cy: float, sx: float, sy: float) -> Map:
-    """The same hill on both sides of the face."""
+    """Return the same hill on both sides of the face."""
     return bump(np.abs(x), y, cx, cy, sx, sy)
 
 
 def ramp(value: Map, start: float, stop: float) -> Map:
-    """0 below ``start``, 1 above ``stop``, smooth between."""
+    """Return 0 below ``start``, 1 above ``stop``, and a smooth curve between."""
     t = np.clip((value - start) / (stop - start), 0, 1)
     return as_map(t * t * (3 - 2 * t))
 
 
 def base_relief(who: Identity) -> Map:
-    """Height of the head towards the viewer: the skull and the nose, in canvas units."""
+    """Return the height of skull and nose towards the viewer, in canvas units."""
     x, y = grid()
     edge = np.clip(np.abs(x), 0, 1.1)
     skull = 0.75 - 0.46 * edge**2 - 0.17 * edge**4
@@ -86,7 +86,7 @@ def base_relief(who: Identity) -> Map:
 
 
 def detail_relief(who: Identity) -> Map:
-    """What shading needs beyond the skull: sockets, brow ridge, cheeks, nostrils, lips, chin."""
+    """Return the relief for shading: sockets, brow ridge, cheeks, nostrils, lips, chin."""
     x, y = grid()
     tip = NOSE_Y * who.nose_length
     out = -0.11 * twin(x, y, who.eye_x - 0.06, -0.06, 0.20, 0.12)
@@ -105,7 +105,7 @@ def detail_relief(who: Identity) -> Map:
 
 
 def fold_relief() -> Map:
-    """The fold from the wing of the nose to beside the mouth, a groove with a cheek outside it."""
+    """Return the fold from the wing of the nose to the mouth: a groove with the cheek beside it."""
     x, y = grid()
     along = np.clip((y - 0.50) / 0.55, 0, 1)
     fold_x = 0.23 + 0.27 * along**1.2
@@ -116,7 +116,7 @@ def fold_relief() -> Map:
 
 
 def wrinkles(who: Identity) -> Map:
-    """What each action unit adds to the relief, (units, H, W) in the order of ``ACTION_UNITS``."""
+    """Return the relief that each action unit adds, (units, H, W), ordered as ``ACTION_UNITS``."""
     x, y = grid()
     lines = as_map(np.sin((y + 0.04 * np.cos(x * 5)) * 2 * np.pi / 0.115))
     fold = fold_relief()
@@ -140,10 +140,10 @@ def wrinkles(who: Identity) -> Map:
 
 
 def pushes() -> Map:
-    """How far each action unit moves the skin, x and y in canvas units.
+    """Return the movement of the skin by each action unit, x and y in canvas units.
 
     Returns:
-        (units, ceil(H / 2), ceil(W / 2), 2): skin moves smoothly, so every second pixel is enough.
+        (units, ceil(H / 2), ceil(W / 2), 2); every second pixel, as the skin moves smoothly.
     """
     x, y = (axis[::2, ::2] for axis in grid())
     out = np.zeros((len(ACTION_UNITS), *x.shape, 2), np.float32)

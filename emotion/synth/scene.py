@@ -1,4 +1,4 @@
-"""What surrounds a head: a blurred room, neck and clothes, the light and the camera's noise."""
+"""Surroundings of a head: blurred room, neck and clothes, light and camera noise."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.synth.face import Light, Stance
 from emotion.synth.identity import Identity
 from emotion.synth.paint import smooth
@@ -18,12 +19,12 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scene:
-    """All that stays the same through a clip.
+    """Parts of the picture that are equal in all frames of a clip.
 
     Attributes:
         room: (H, W, 3) uint8 background.
         body: (H, W, 4) uint8 neck, shoulders and hair behind the head, coverage last.
-        home: the stance around which the head moves.
+        home: the stance (pose of the head) around which the head moves.
         light: on the head.
         noise: (4, H, W, 3) int16 camera noise, used in turn.
         blur_px: sigma of the lens.
@@ -36,9 +37,17 @@ class Scene:
     noise: NDArray[np.int16]
     blur_px: float
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        height, width = self.room.shape[:2]
+        check_array("Scene.room", self.room, shape=(height, width, 3), dtype=np.uint8)
+        check_array("Scene.body", self.body, shape=(height, width, 4), dtype=np.uint8)
+        check_array("Scene.noise", self.noise, shape=(4, height, width, 3), dtype=np.int16)
+
 
 def make_light(rng: np.random.Generator) -> Light:
-    """A key light from above one side, and a dimmer one from everywhere."""
+    """Draw a key light from above one side, and a dimmer light from everywhere."""
     side, up = rng.uniform(-0.65, 0.65), rng.uniform(-0.75, -0.30)
     direction = np.array([side, up, 1.0])
     warmth = rng.uniform(-0.07, 0.07)
@@ -53,7 +62,7 @@ def make_light(rng: np.random.Generator) -> Light:
 
 
 def make_home(rng: np.random.Generator, frame_hw: tuple[int, int]) -> Stance:
-    """Where the head is on average: near the middle, turned a little."""
+    """Draw the head's mean stance: near the middle, turned a little."""
     height, width = frame_hw
     unit_px = rng.uniform(0.195, 0.245) * min(height, width * 0.98)
     return Stance(
@@ -83,7 +92,7 @@ def make_scene(rng: np.random.Generator, who: Identity, frame_hw: tuple[int, int
 
 
 def compose(scene: Scene, head: Picture, stance: Stance, *, index: int) -> Picture:
-    """Put body and head into the room and photograph it: (H, W, 3) uint8."""
+    """Combine room, body and head, with blur and camera noise, to one picture: (H, W, 3) uint8."""
     height, width = scene.room.shape[:2]
     move = np.array(
         [
@@ -101,7 +110,7 @@ def compose(scene: Scene, head: Picture, stance: Stance, *, index: int) -> Pictu
 
 
 def over(below: Picture, layer: Picture) -> Picture:
-    """Lay (H, W, 4) on (H, W, 3) by its coverage.
+    """Blend (H, W, 4) over (H, W, 3) by its coverage.
 
     >>> over(np.full((1, 1, 3), 10, np.uint8), np.array([[[200, 100, 0, 255]]], np.uint8))
     array([[[200, 100,   0]]], dtype=uint8)
@@ -112,7 +121,7 @@ def over(below: Picture, layer: Picture) -> Picture:
 
 
 def _room(rng: np.random.Generator, frame_hw: tuple[int, int]) -> Picture:
-    """A wall with a gradient and some furniture out of focus."""
+    """Draw a wall with a gradient and some furniture out of focus."""
     height, width = frame_hw
     base = rng.uniform(70, 190) + rng.uniform(-18, 18, 3)
     fall = np.linspace(rng.uniform(0.8, 1.1), rng.uniform(0.7, 1.0), width)[None, :, None]
@@ -126,7 +135,7 @@ def _room(rng: np.random.Generator, frame_hw: tuple[int, int]) -> Picture:
 
 
 def _fill(layer: Map, points: Map, colour: Map, soft: float) -> None:
-    """Paint a smooth polygon in picture pixels over an (H, W, 4) layer in 0..255."""
+    """Paint a smooth polygon in picture pixels over an (H, W, 4) layer, 0 to 255."""
     mask = np.zeros(layer.shape[:2], np.uint8)
     ints = np.round(smooth(points.astype(np.float64)) * 16).astype(np.int32)
     cv2.fillPoly(mask, [ints], (255,), cv2.LINE_AA, 4)
@@ -136,7 +145,7 @@ def _fill(layer: Map, points: Map, colour: Map, soft: float) -> None:
 
 
 def _body(who: Identity, home: Stance, light: Light, frame_hw: tuple[int, int]) -> Picture:
-    """Neck, shoulders, and for long hair what hangs behind; lit roughly like the head."""
+    """Draw neck, shoulders and long hair behind them, with nearly the head's light."""
     layer = np.zeros((*frame_hw, 4), np.float32)
 
     def at(points: list[tuple[float, float]]) -> Map:

@@ -1,4 +1,4 @@
-"""The demo: its parts by hand, and (slow) the whole of it in small."""
+"""Demo: its parts, and (slow) a small whole run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_subjects_fall_into_all_splits() -> None:
 
 def test_too_few_subjects_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(["--out", str(tmp_path / "demo"), "--subjects", "2"]) == 2
-    assert "2 subjects leave none to test with" in capsys.readouterr().err
+    assert "--subjects 2 puts no subject into test" in capsys.readouterr().err
     assert not (tmp_path / "demo").exists()
 
 

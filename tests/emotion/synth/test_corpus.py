@@ -1,4 +1,4 @@
-"""The demo corpus: same keys, same frames; true labels; faces that face detectors find."""
+"""Demo corpus: equal frames for equal keys, true labels, faces that detectors detect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def head_of(subject: int) -> Head:
 
 
 def still(plan: Plan, subject: int, index: int) -> Picture:
-    """Frame ``index`` alone, without head movement, blinks, gaze and the noise of another frame."""
+    """Render frame ``index`` without head movement, blinks, gaze and other frames' noise."""
     calm = Plan(
         plan.facts,
         type(plan.take)(
@@ -60,7 +60,7 @@ def still(plan: Plan, subject: int, index: int) -> Picture:
 
 
 def region(plan: Plan, picture: Picture, *, top: float, bottom: float) -> Picture:
-    """The middle of the face between two heights in canvas units."""
+    """Return the middle of the face between two heights in canvas units."""
     home = plan.scene.home
     rows = slice(int(home.y_px + top * home.unit_px), int(home.y_px + bottom * home.unit_px))
     columns = slice(int(home.x_px - 0.7 * home.unit_px), int(home.x_px + 0.7 * home.unit_px))
@@ -74,7 +74,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus of one subject, made by the job."""
+    """Make a corpus of one subject with the job."""
     out = tmp_path_factory.mktemp("made") / "corpus"
     command = ["--out", str(out), "--subjects", "1", "--seed", str(SEED), "--workers", "1"]
     assert make_corpus.main(command) == 0
@@ -163,7 +163,7 @@ def test_an_expression_moves_its_part_of_the_face(
 
 @pytest.fixture(scope="module")
 def pictures() -> list[Picture]:
-    """Five moments of every expression of four subjects."""
+    """Render five moments of every expression of four subjects."""
     plans = [
         (subject, plan_clip(seed=SEED, subject=subject, label=label))
         for subject in range(4)
@@ -183,34 +183,34 @@ def scaled(picture: Picture, longest_px: int) -> Picture:
 
 def test_dlib_finds_the_face(pictures: list[Picture]) -> None:
     detector = dlib.get_frontal_face_detector()
-    found = [len(detector(scaled(picture, 480), 0)) for picture in pictures]
-    assert len(found) == 140
-    assert np.mean([n >= 1 for n in found]) >= 0.95
-    assert np.mean([n > 1 for n in found]) <= 0.02
+    counts = [len(detector(scaled(picture, 480), 0)) for picture in pictures]
+    assert len(counts) == 140
+    assert np.mean([n >= 1 for n in counts]) >= 0.95
+    assert np.mean([n > 1 for n in counts]) <= 0.02
 
 
 def test_yunet_finds_the_face(pictures: list[Picture]) -> None:
     if not YUNET.is_file():
         pytest.skip(f"no {YUNET.name} beside the repository")
     detector = cv2.FaceDetectorYN.create(str(YUNET), "", (320, 320), 0.7)
-    found = []
+    counts = []
     for picture in pictures:
         small = scaled(picture, 320)
         detector.setInputSize((small.shape[1], small.shape[0]))
         faces = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
-        found.append(0 if faces is None else len(faces))
-    assert np.mean([n >= 1 for n in found]) >= 0.95
-    assert np.mean([n > 1 for n in found]) <= 0.02
+        counts.append(0 if faces is None else len(faces))
+    assert np.mean([n >= 1 for n in counts]) >= 0.95
+    assert np.mean([n > 1 for n in counts]) <= 0.02
 
 
 @pytest.mark.parametrize(
     "subjects, seed, workers, message",
     [
-        (0, 1, 1, "subjects is 0, must be 1 or more"),
-        (1, -1, 1, "seed is -1, must be 0 or more"),
-        (1, 1, 0, "workers is 0, must be 1 or more"),
+        (0, 1, 1, "--subjects must be at least 1, got 0"),
+        (1, -1, 1, "--seed must be at least 0, got -1"),
+        (1, 1, 0, "--workers must be at least 1, got 0"),
     ],
-    ids=["nobody", "seed below zero", "no workers"],
+    ids=["no people", "seed below zero", "no workers"],
 )
 def test_bad_numbers_are_refused(
     tmp_path: Path, subjects: int, seed: int, workers: int, message: str
@@ -225,8 +225,8 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/notes.txt").write_text("mine")
     (tmp_path / "other").mkdir()
-    found = json.dumps({"renderer": 1, "seed": 9, "subjects": 1})
-    (tmp_path / "other/config.json").write_text(found + "\n")
+    config = json.dumps({"renderer": 1, "seed": 9, "subjects": 1})
+    (tmp_path / "other/config.json").write_text(config + "\n")
     for name, message in [
         ("file", "is a file, must be a folder"),
         ("full", "is not empty and holds no corpus"),
@@ -241,7 +241,7 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     "name, subject, label, message",
     [
         ("a.mp4", 0, "bored", "label 'bored'"),
-        ("a.mp4", -1, "happy", "subject is -1"),
+        ("a.mp4", -1, "happy", "subject must be at least 0, got -1"),
         ("a.avi", 0, "happy", "must end in .mp4"),
     ],
 )
@@ -272,4 +272,4 @@ def test_job_says_what_it_made(
     assert make_corpus.main(again) == 0
     assert "already complete: 7 videos of 1 subjects" in capsys.readouterr().out
     assert make_corpus.main(["--out", str(tmp_path / "c"), "--subjects", "0"]) == 2
-    assert capsys.readouterr().err == "error: subjects is 0, must be 1 or more\n"
+    assert capsys.readouterr().err == "error: --subjects must be at least 1, got 0\n"
