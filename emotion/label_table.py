@@ -1,4 +1,4 @@
-"""The label table: a CSV with a row per video, as a team keeps it."""
+"""Label table: a CSV with a row per video."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ OPTIONAL = ("split", "fold", "corpus")
 
 @dataclass(frozen=True)
 class LabelRow:
-    """What the table says of one video.
+    """One row of the label table.
 
     Attributes:
         uri: address relative to the archive's root when it lies below it, else absolute.
         subject_id: the person.
-        label: as written; whether it is in the label set is the reader's business.
-        split: train, val or test; None if the table does not say.
+        label: as written; not checked against a label set.
+        split: train, val or test; None if empty.
         fold: as written, or None.
         corpus: as written, or None.
         extra: the other columns, in order, as text.
@@ -41,7 +41,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A read label table: its rows, and the names of the columns beyond the known ones."""
+    """Rows of a label table, and the names of its further columns."""
 
     rows: tuple[LabelRow, ...]
     extra_columns: tuple[str, ...]
@@ -54,17 +54,17 @@ def read_label_table(uri: str, *, videos_root: str) -> LabelTable:
         InputError: also if it has no rows.
     """
     with open_label_table(uri, videos_root=videos_root) as (columns, rows):
-        found = tuple(rows)
-    if not found:
+        table = LabelTable(tuple(rows), columns)
+    if not table.rows:
         raise InputError(f"label table {uri} has a header and no rows")
-    return LabelTable(found, columns)
+    return table
 
 
 @contextlib.contextmanager
 def open_label_table(
     uri: str, *, videos_root: str
 ) -> Iterator[tuple[tuple[str, ...], Iterator[LabelRow]]]:
-    """Open a label table and read it row by row, so that its length costs no memory.
+    """Open a label table and read it row by row, so that memory does not grow with its length.
 
     Args:
         uri: a CSV with a header: uri, subject_id, label, optional split, fold, corpus, and any

@@ -1,4 +1,4 @@
-"""The label set and its order, which every stored row, model and answer follows."""
+"""Label set, in the order of every stored row, model and answer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from emotion.errors import InputError
 
 LABELS: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "surprise", "fear", "disgust")
-"""The seven expressions, in the order of every probability vector by default."""
+"""Default label set: seven expressions, in the order of every probability vector."""
 
 
 def class_index(label: str, labels: Sequence[str] = LABELS) -> int:
-    """Position of ``label`` in ``labels``.
+    """Return the position of ``label`` in ``labels``.
 
     Raises:
-        InputError: if the label is not one of them.
+        InputError: if ``labels`` does not contain it.
 
     >>> class_index("sad")
     2

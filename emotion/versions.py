@@ -1,4 +1,4 @@
-"""Versions of what made a package, a dataset or a score set."""
+"""Versions of the software that makes a package, a dataset or a score set."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from schemas.tables import SCHEMA_VERSION
 
 
 def versions(*names: str) -> dict[str, str]:
-    """Python's version and those of the named packages; ``source`` for one that is not installed.
+    """Return Python's version and those of the named packages; ``source`` if not installed.
 
     A job that was submitted with ``--working-dir`` runs this project from its source tree.
 
     >>> versions("no-such-package")["no-such-package"]
     'source'
     """
-    found = {"python": platform.python_version()}
+    by_name = {"python": platform.python_version()}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
+            by_name[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "source"
-    return found
+            by_name[name] = "source"
+    return by_name
 
 
 def installed(*names: str) -> dict[str, str]:
-    """Versions of those of the named packages that are installed.
+    """Return the versions of those of the named packages that are installed.
 
     >>> installed("no-such-package")
     {}
     """
-    found = {}
+    by_name = {}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            by_name[name] = importlib.metadata.version(name)
+    return by_name
 
 
 def pipeline_versions() -> dict[str, str]:
-    """Of what decides the rows of a dataset or a score set."""
+    """Return the versions of the packages that decide the rows of a dataset or a score set."""
     names = (
         "video-emotion",
         "ray",
@@ -81,9 +81,9 @@ def check_schema_version(
 
 
 def git_commit() -> str | None:
-    """Of the checkout that this code runs from, ``-dirty`` where files differ from it.
+    """Return the commit of the checkout of this code, with ``-dirty`` if files differ from it.
 
-    None where it was installed otherwise.
+    None if the code is not in a git checkout.
     """
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
@@ -91,7 +91,10 @@ def git_commit() -> str | None:
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty"]
     command.append("--exclude=*")  # never by a tag's name
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):  # no git here, or the checkout is another user's
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (
+        OSError,
+        subprocess.SubprocessError,
+    ):  # no git, or not the user's checkout
         return None
-    return found.stdout.strip()
+    return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Label tables as teams write them, right and wrong."""
+"""Label tables, right and wrong."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A subject's split: stable, by name alone, in the shares asked for."""
+"""Split of a subject: stable, by name alone, in the given shares."""
 
 from collections import Counter
 
@@ -8,17 +8,17 @@ from emotion.splits import assign_split
 
 
 def test_is_the_same_for_ever() -> None:
-    # Worked out once with sha256sum: changing these moves people between train and test.
-    found = [assign_split(f"s{k:03d}") for k in range(10)]
-    assert found == (
+    # Computed once with sha256sum: a change would move people between train and test.
+    result = [assign_split(f"s{k:03d}") for k in range(10)]
+    assert result == (
         ["test", "train", "val", "train", "train", "train", "train", "val", "train", "train"]
     )
 
 
 def test_shares_over_many_subjects() -> None:
-    found = Counter(assign_split(f"person {k}") for k in range(10_000))
-    assert found["train"] == pytest.approx(7000, abs=150)
-    assert found["val"] == pytest.approx(1500, abs=120)
+    result = Counter(assign_split(f"person {k}") for k in range(10_000))
+    assert result["train"] == pytest.approx(7000, abs=150)
+    assert result["val"] == pytest.approx(1500, abs=120)
 
 
 @pytest.mark.parametrize(
