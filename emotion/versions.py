@@ -92,9 +92,6 @@ def git_commit() -> str | None:
     command.append("--exclude=*")  # never by a tag's name
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (
-        OSError,
-        subprocess.SubprocessError,
-    ):  # no git, or not the user's checkout
+    except (OSError, subprocess.SubprocessError):  # git is missing, or refuses the owner
         return None
     return done.stdout.strip()

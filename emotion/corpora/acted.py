@@ -71,14 +71,14 @@ def crema_d(archive: Archive, lists: Archive) -> CorpusClips:
     people, notes = _demographics(lists)
     clips: list[Clip] = []
     unused = non_videos(archive)
-    seen: set[str] = set()
+    used: set[str] = set()
     for path in archive.videos:
         stem = PurePosixPath(path).stem
         match = CREMA_NAME.fullmatch(stem)
-        if match is None or stem in seen:
+        if match is None or stem in used:
             unused.append(Unused(path, "other_version" if match else "other_name"))
             continue
-        seen.add(stem)
+        used.add(stem)
         actor, sentence, emotion, level = match.groups()
         if int(actor) not in CREMA_ACTORS:
             raise InputError(f"{path}: actor {actor} is not one of 1001 to 1091")
@@ -115,7 +115,7 @@ def ravdess(archive: Archive) -> CorpusClips:
     """
     clips: list[Clip] = []
     unused = non_videos(archive)
-    seen: set[str] = set()
+    used: set[str] = set()
     for path in sorted(archive.videos, key=lambda p: (PurePosixPath(p).stem, p)):
         stem = PurePosixPath(path).stem
         if RAVDESS_NAME.fullmatch(stem) is None:
@@ -125,10 +125,10 @@ def ravdess(archive: Archive) -> CorpusClips:
         clip = _ravdess_clip(path, stem.split("-"))
         if clip.extra["modality"] == "audio":
             unused.append(Unused(path, "audio_only"))
-        elif recording in seen:
+        elif recording in used:
             unused.append(Unused(path, "other_version"))
         else:
-            seen.add(recording)
+            used.add(recording)
             clips.append(clip)
     return CorpusClips(tuple(sorted(clips, key=lambda c: c.uri)), tuple(unused))
 
@@ -164,7 +164,7 @@ def savee(archive: Archive) -> CorpusClips:
     """
     clips: list[Clip] = []
     unused = non_videos(archive)
-    seen: set[str] = set()
+    used: set[str] = set()
     for path in archive.videos:
         pure = PurePosixPath(path)
         match = SAVEE_NAME.fullmatch(pure.stem)
@@ -173,10 +173,10 @@ def savee(archive: Archive) -> CorpusClips:
             unused.append(Unused(path, "other_name"))
             continue
         recording = f"{speaker}_{match.group(2)}{match.group(3)}"
-        if recording in seen:
+        if recording in used:
             unused.append(Unused(path, "other_version"))
             continue
-        seen.add(recording)
+        used.add(recording)
         label = _decode(SAVEE_LABELS, match.group(2), kind="emotion", path=path)
         fold = str(SAVEE_SPEAKERS.index(speaker) + 1)
         about = {"sentence": match.group(3), "sex": "male"}

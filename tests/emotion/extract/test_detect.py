@@ -182,6 +182,18 @@ def detector(request: pytest.FixtureRequest, model: bytes) -> tuple[DetectorName
     return name, load_detector(spec_for(name, detect_side_px=320), model)
 
 
+def test_faces_check_their_arrays_and_print_shapes() -> None:
+    boxes, scores = np.zeros((2, 4), np.float32), np.zeros(2, np.float32)
+    faces = Faces(boxes, scores, np.zeros((2, 5, 2), np.float32))
+    assert repr(faces) == (
+        "Faces(boxes=(2, 4) float32, scores=(2,) float32, landmarks=(2, 5, 2) float32)"
+    )
+    with pytest.raises(ValueError, match=r"Faces.landmarks must be \(2, 5, 2\) float32, got"):
+        Faces(boxes, scores, np.zeros((1, 5, 2), np.float32))
+    with pytest.raises(ValueError, match=r"Faces.boxes must be \(2, 4\) float32, got .* float64"):
+        Faces(boxes.astype(float), scores, np.zeros((2, 5, 2), np.float32))
+
+
 def equal(result: Faces, expected: Faces) -> None:
     np.testing.assert_array_equal(result.boxes, expected.boxes)
     np.testing.assert_array_equal(result.scores, expected.scores)
