@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from emotion.arrays import repr_with_shapes
 from emotion.extract.clip import ClipBuilder, CropItem
 from emotion.extract.identity import MeanEmbedding, Vector
 from emotion.extract.observe import DetectedFace
@@ -34,9 +35,9 @@ class OpenTrack:
         released_s: presentation time of the last released face.
         num_faces: number of released faces.
         sum_size_px: sum of their sizes.
-        appearance: mean of the embeddings so far.
+        embedding: mean of the embeddings so far.
         checked_s: time of the last check.
-        doubted_s: time of the last check if that saw another person, else None.
+        doubted_s: time of the check that saw another person; None if the last check did not.
         stranger: embedding of that other person.
     """
 
@@ -49,10 +50,12 @@ class OpenTrack:
     released_s: float = -math.inf
     num_faces: int = 0
     sum_size_px: float = 0.0
-    appearance: MeanEmbedding = field(default_factory=MeanEmbedding)
+    embedding: MeanEmbedding = field(default_factory=MeanEmbedding)
     checked_s: float = -math.inf
     doubted_s: float | None = None
     stranger: Vector | None = None
+
+    __repr__ = repr_with_shapes
 
     @property
     def ids(self) -> Row:
@@ -106,7 +109,7 @@ class OpenTrack:
 
     def row(self, video_id: str, sample_fps: float) -> Row:
         """Return the row of the table ``tracks``, without the columns of the label table."""
-        mean = self.appearance.mean
+        mean = self.embedding.mean
         return self.ids | {
             "video_id": video_id,
             "start_s": self.first_index / sample_fps,

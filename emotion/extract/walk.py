@@ -149,7 +149,7 @@ class _Walk:
         yield from self._end(self._tracker.finish(), math.inf, cut=True)
 
     def _mean(self, key: int) -> Vector | None:
-        return self._open[key].appearance.mean
+        return self._open[key].embedding.mean
 
     def _end(self, ended: list[int], pts_s: float, *, cut: bool) -> Iterator[tuple[Table, Row]]:
         """Pause the tracks that the tracker ended; yield the rows of those that cannot continue."""
@@ -211,7 +211,7 @@ class _Walk:
             track = self._begin(key, identity)
             track.checked_s = pts_s
             if vector is not None:
-                track.appearance.add(vector)
+                track.embedding.add(vector)
         self._summary.num_identities = len(self._people)
 
     def _beside(self, track: OpenTrack) -> set[int]:
@@ -270,7 +270,7 @@ class _Walk:
                 changed.append(keys[number])
             elif vector is not None and track.identity_id is not None:
                 track.doubted_s = None
-                track.appearance.add(vector)
+                track.embedding.add(vector)
                 self._people.add(track.identity_id, vector)
         self._split(changed)
 
@@ -279,7 +279,7 @@ class _Walk:
     ) -> dict[int, bool]:
         """Return, by number of face, True if it is not the person of its track."""
         vectors = {n: vector for n in numbers if (vector := of_face(n)) is not None}
-        claims = [(tracks[n].identity_id or 0, tracks[n].appearance, v) for n, v in vectors.items()]
+        claims = [(tracks[n].identity_id or 0, tracks[n].embedding, v) for n, v in vectors.items()]
         return dict(zip(vectors, self._people.strangers(claims), strict=True))
 
     def _split(self, keys: list[int]) -> None:

@@ -66,7 +66,7 @@ def changed_s(track: OpenTrack, embed_crop: CropEmbedder) -> float:
     Returns:
         Presentation time of the other person's first face.
     """
-    own, stranger = track.appearance.mean, track.stranger
+    own, stranger = track.embedding.mean, track.stranger
     before = [f for f in track.waiting if f.item.pts_s < (track.doubted_s or 0.0)]
     low, high = 0, len(before)
     while low < high:
