@@ -44,7 +44,7 @@ fi
 echo "setup: installing into $venv (some minutes and 6 GB the first time)"
 rm -f "$stamp"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-    --constraint constraints.txt --editable '.[dev,sagemaker]'
+    --constraint constraints.txt --editable '.[dev]'
 "$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || {
     echo "setup: the installed packages do not fit together:" >&2
     "$venv/bin/python" -m pip check --disable-pip-version-check >&2 || true

@@ -53,7 +53,7 @@ def test_the_second_run_installs_nothing(checkout: Path) -> None:
     first, second = setup(checkout), setup(checkout)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert len(installs(checkout)) == 1
-    assert "--constraint constraints.txt --editable .[dev,sagemaker]" in installs(checkout)[0]
+    assert "--constraint constraints.txt --editable .[dev]" in installs(checkout)[0]
     assert second.stdout == ""
 
 
