@@ -1,4 +1,4 @@
-"""The page of a validation: every expectation, those that fail first, then the warnings."""
+"""The page of a validation: for each table its rules, failed ones first."""
 
 from __future__ import annotations
 
@@ -7,35 +7,67 @@ from typing import Any
 
 from emotion.report.page import render
 
-_WORDS = {"error": ("bad", "failed"), "warning": ("soft", "warning")}
+RANKS = ("failed", "warning", "kept")
+_STYLES = {"failed": "bad", "warning": "warn", "kept": "good"}
+ABOUT = {
+    "parts": "the Parquet files of every shard",
+    "columns": "names and types of the columns of every part",
+    "crops": "a sample of the stored crops, decoded",
+    "plan": "planned videos against videos and rejects",
+    "subjects": "subjects and their splits",
+    "contents": "files with equal bytes and their splits",
+    "labels": "labels of the clips in train",
+    "identities": "faces of subjects in different splits",
+}
+"""Explanations of the names that are not a table of the dataset."""
 
 
-def validation_report(
-    report: Mapping[str, Any], *, title: str, docs_uris: Mapping[str, str] | None = None
-) -> str:
+def validation_report(report: Mapping[str, Any], *, title: str) -> str:
     """Render ``validation/report.json``.
 
     Args:
         report: success, results, counts, spec_digest.
         title: name of the dataset.
-        docs_uris: Great Expectations' own pages by name, relative to this one.
     """
-    ranks = ("failed", "warning", "kept")
-    results = [_row(result) for result in report["results"]]
-    results.sort(key=lambda row: ranks.index(row["word"]))
-    numbers = {word: sum(row["word"] == word for row in results) for word in ranks}
+    rows = [_row(result) for result in report["results"]]
+    tables = [_table(name, rows) for name in dict.fromkeys(row["dataset"] for row in rows)]
+    tables.sort(key=lambda table: RANKS.index(table["word"]))
     return render(
         "validation.html",
         title=title,
         report=report,
-        results=results,
-        numbers=numbers,
-        docs_uris=docs_uris or {},
+        tables=tables,
+        num_rules=len(rows),
+        numbers=_numbers(rows),
     )
 
 
+def _table(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a table's rules, those that failed first, and their worst result."""
+    own = sorted((r for r in rows if r["dataset"] == name), key=lambda r: RANKS.index(r["word"]))
+    return {
+        "name": name,
+        "about": ABOUT.get(name, ""),
+        "rules": own,
+        "numbers": _numbers(own),
+        "word": own[0]["word"],
+        "style": own[0]["style"],
+    }
+
+
+def _numbers(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Return the number of rules by result."""
+    return {word: sum(row["word"] == word for row in rows) for word in RANKS}
+
+
 def _row(result: Mapping[str, Any]) -> dict[str, Any]:
-    style, word = _WORDS[result.get("severity", "error")]
-    if result["success"]:
-        style, word = "good", "kept"
-    return {"elements": None, **result, "style": style, "word": word}
+    severity = result.get("severity", "error")  # reports of earlier versions have none
+    word = "kept" if result["success"] else {"error": "failed", "warning": "warning"}[severity]
+    checked = result.get("elements")
+    return {
+        **result,
+        "severity": severity,
+        "word": word,
+        "style": _STYLES[word],
+        "checked": checked,
+    }

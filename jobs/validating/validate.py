@@ -10,9 +10,7 @@ from emotion.errors import REASONS, InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.report.page import name_of
 from emotion.report.validation import validation_report
-from emotion.validate import suites
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
-from emotion.validate.rules import Suite, no_note
 from emotion.validate.suites import Declared
 from emotion.versions import check_schema_version
 from jobs.validating.groups import (
@@ -23,7 +21,7 @@ from jobs.validating.groups import (
     of_group,
     validate_group,
 )
-from jobs.validating.whole import validate_whole, whole_rules
+from jobs.validating.whole import validate_whole
 from schemas.tables import DATASETS
 
 MAX_REJECT_SHARE = 0.5
@@ -67,33 +65,8 @@ def validate(
             dataset_uri, parts, labels=declared.labels, max_reject_share=max_reject_share
         )
         report = merged([report, whole])
-    _write(
-        dataset_uri,
-        report,
-        spec=spec,
-        counts=counts,
-        rules=all_rules(declared, max_reject_share=max_reject_share),
-    )
+    _write(dataset_uri, report, spec=spec, counts=counts)
     return report
-
-
-def all_rules(declared: Declared, *, max_reject_share: float) -> dict[str, Suite]:
-    """Every rule that a report may tell of, by dataset."""
-    labels, clip_len = declared.labels, declared.clip_len
-    found = {
-        "parts": (no_note("note", _EVERY_PART), *suites.parts_suite(clip_len)),
-        "columns": suites.columns_suite(),
-        "videos": suites.videos_suite(labels),
-        "frames": suites.frames_suite(),
-        "faces": suites.faces_suite(),
-        "tracks": suites.tracks_suite(labels),
-        "clips": suites.clips_suite(labels, clip_len),
-        "rejects": suites.rejects_suite(declared.reject_reasons),
-        "crops": suites.crops_suite(declared.crop_px),
-    }
-    for name, rules in whole_rules(max_reject_share=max_reject_share).items():
-        found[name] = found.get(name, ()) + rules
-    return found
 
 
 def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
@@ -160,35 +133,28 @@ def _validate_groups(
 
 
 def _write(
-    dataset_uri: str,
-    report: ValidationReport,
-    *,
-    spec: ExtractionSpec,
-    counts: dict[str, int],
-    rules: dict[str, Suite],
+    dataset_uri: str, report: ValidationReport, *, spec: ExtractionSpec, counts: dict[str, int]
 ) -> None:
-    from jobs.validating.data_docs import write_docs  # imports Great Expectations: seconds
-
-    folder, title = storage.join(dataset_uri, "validation"), name_of(dataset_uri)
-    docs = write_docs(storage.join(folder, "data_docs"), report, suites=rules, title=title)
-    links = {"all": "data_docs/index.html"} | {n: f"data_docs/{page}" for n, page in docs.items()}
+    """Write ``validation/index.html`` and ``validation/report.json``."""
+    folder = storage.join(dataset_uri, "validation")
     value = report.to_json() | {"spec_digest": spec.digest, "counts": counts}
-    page = validation_report(value, title=title, docs_uris=links)
+    page = validation_report(value, title=name_of(dataset_uri))
     storage.write_bytes(storage.join(folder, "index.html"), page.encode())
     storage.write_json(storage.join(folder, "report.json"), value)
 
 
 def print_report(report: ValidationReport) -> None:
-    """Print a line per dataset, then each expectation that is not kept with examples."""
+    """Print a line per table, then each rule that failed, with examples."""
     total = Counter(result.dataset for result in report.results)
     failed = Counter(result.dataset for result in report.failed)
     warned = Counter(result.dataset for result in report.warnings)
-    print(f"{'validation':<12}{'expectations':>14}{'failed':>9}{'warnings':>10}")
+    print(f"{'validation':<12}{'rules':>9}{'failed':>9}{'warnings':>10}")
     for name, count in total.items():
-        print(f"{name:<12}{count:>14}{failed[name]:>9}{warned[name]:>10}")
+        print(f"{name:<12}{count:>9}{failed[name]:>9}{warned[name]:>10}")
     for word, results in (("FAILED", report.failed), ("WARNING", report.warnings)):
         for result in results:
-            print(f"{word} {result.dataset}: {result.expectation}; {result.unexpected} do not")
+            share = f"{result.unexpected} of {result.elements} fail"
+            print(f"{word} {result.dataset}: {result.expectation}; {share}")
             for example in result.examples:
                 print(f"    {example}")
-    print("dataset is valid" if report.success else f"{len(report.failed)} expectations failed")
+    print("dataset is valid" if report.success else f"{len(report.failed)} rules failed")

@@ -20,7 +20,7 @@ from emotion.extract.embed import SAME_PERSON_DISTANCE
 from emotion.validate.lookalikes import SubjectStore
 from emotion.validate.queries import Query, all_queries
 from emotion.validate.result import EXAMPLES, Result, ValidationReport
-from emotion.validate.rules import Rule, Severity, Suite, no_note
+from emotion.validate.rules import Severity
 from jobs.ledger.stored_plan import ledger_files
 from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
@@ -48,18 +48,6 @@ COLUMNS = {
     "retired": ["shard_id", "video_id"],
 }
 FACE_COLUMNS = ["video_id", "identity_id", "subject_id", "split", "num_faces", "embedding"]
-
-
-def whole_rules(*, max_reject_share: float) -> dict[str, Suite]:
-    """What ``validate_whole`` looks at, by dataset; for pages about its results."""
-    found: dict[str, list[Rule]] = {}
-    for query in all_queries(max_reject_share=max_reject_share):
-        rule = no_note("note", query.text, severity=query.severity)
-        found.setdefault(query.dataset, []).append(rule)
-    found["identities"] = [
-        no_note("note", text, severity=severity) for text, _, severity in _identity_rules()
-    ]
-    return {name: tuple(rules) for name, rules in found.items()}
 
 
 def validate_whole(

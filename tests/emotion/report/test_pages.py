@@ -147,8 +147,8 @@ def test_a_validation_page_puts_failures_first() -> None:
         "results": [good | {"examples": []}, bad | {"examples": ["<x>"]}],
     }
     page = parsed(validation_report(report, title="tiny"))
-    assert "Not valid: 1 of 2 expectations" in page.text and "12,345 clips" in page.text
-    assert "failed clips broken 3 do not: <x> – kept clips fine –" in page.text
+    assert "Not valid: 1 of 2 rules" in page.text and "12,345 clips" in page.text
+    assert "failed broken <x> error – 3 kept fine error – 0" in page.text
 
 
 @pytest.mark.parametrize(

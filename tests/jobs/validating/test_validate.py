@@ -34,7 +34,7 @@ def test_a_clean_dataset_gets_a_clean_report(
     ]
     page = storage.read_bytes(storage.join(store, "validation", "index.html")).decode()
     kept = len(report["results"]) - 1
-    assert f"Valid, with 1 warning: {kept} of {kept + 1} expectations are kept" in page
+    assert f"Valid, with 1 warning: {kept} of {kept + 1} rules are kept" in page
     out = capsys.readouterr().out
     assert "dataset is valid" in out and "clips" in out and "FAILED" not in out
 
@@ -49,9 +49,11 @@ def test_a_failed_expectation_is_named_with_examples(
     write_dataset(str(tmp_path), tables_of(rows))
     assert main(["--dataset", str(tmp_path)]) == 1
     printed = capfd.readouterr()
-    assert "FAILED clips: quality is at least 0 and at most 1; 1 do not\n    3.0\n" in printed.out
-    assert "FAILED videos: label is one of neutral, happy; 1 do not\n    <bored>" in printed.out
-    assert "4 expectations failed" in printed.out
+    assert (
+        "FAILED clips: quality is at least 0 and at most 1; 1 of 2 fail\n    3.0\n" in printed.out
+    )
+    assert "FAILED videos: label is one of neutral, happy; 1 of 2 fail\n    <bored>" in printed.out
+    assert "4 rules failed" in printed.out
     assert printed.err == ""  # neither progress bars nor warnings
     report = json.loads((tmp_path / "validation" / "report.json").read_text())
     assert report["success"] is False
