@@ -1,11 +1,11 @@
-"""Ask Amazon SageMaker to train, to serve, or to score an archive with this project's image.
+"""Train, serve or score an archive on Amazon SageMaker with this project's image.
 
 python -m jobs.sagemaker train --image I --role R --dataset s3://b/ds --out s3://b/runs [--dry-run]
 python -m jobs.sagemaker deploy --image I --role R --package s3://b/model.tar.gz [--dry-run]
 python -m jobs.sagemaker transform --image I --role R --package P --videos s3://b/v --out s3://b/s
 
---dry-run prints the requests as JSON, checked against botocore's description of the service, and
-sends nothing; it needs no credentials. AWS_ENDPOINT_URL is honoured.
+--dry-run checks the requests against botocore's description of the service, prints them as JSON
+and does not send them; it needs no credentials. AWS_ENDPOINT_URL names another endpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.video.decode import SUFFIXES
 from jobs.aws.requests import (
     Call,
     Deploy,
@@ -30,7 +29,6 @@ from jobs.aws.requests import (
     train_calls,
     transform_calls,
 )
-from jobs.aws.send import check_calls, send, wait
 from jobs.common.command import one_line_errors, parse
 
 Verb = (
@@ -46,17 +44,19 @@ def write_manifest(config: Transform) -> None:
     Raises:
         InputError: if there is no video.
     """
+    from emotion.video.decode import SUFFIXES  # imports PyAV: not for --help
+
     videos = storage.absolute(config.videos)
     files = storage.list_files(videos, suffixes=SUFFIXES)
     if not files:
-        raise InputError(f"{videos} holds no video ({', '.join(SUFFIXES)})")
+        raise InputError(f"{videos} holds no video ({', '.join(SUFFIXES)}); check --videos")
     uris = [file.uri for file in files]
     for name, text in manifest_parts(uris, videos, count=config.instance_count):
         storage.write_bytes(storage.join(config.manifest_uri, name), text.encode())
 
 
 def calls_for(config: Train | Deploy | Transform) -> list[Call]:
-    """The requests, in the order in which they are sent."""
+    """Return the requests in the order in which they are sent."""
     if isinstance(config, Train):
         return train_calls(config)
     if isinstance(config, Deploy):
@@ -66,9 +66,11 @@ def calls_for(config: Train | Deploy | Transform) -> list[Call]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print or send the requests; with --wait, 0 only after the job went well."""
+    """Print or send the requests; with --wait, return after the job has ended."""
     verb: Any = Verb  # a union, which parse's type does not know
     config: Train | Deploy | Transform = parse(verb, argv, verb="jobs.sagemaker", doc=__doc__)
+    from jobs.aws.send import check_calls, send, wait  # imports boto3: not for --help
+
     calls = calls_for(config)
     check_calls(calls)
     if config.dry_run:

@@ -1,1 +1,1 @@
-"""Requests to SageMaker, and the hosts of a training job."""
+"""SageMaker: requests from outside, and the training job in its container."""

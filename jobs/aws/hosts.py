@@ -1,6 +1,6 @@
 """Several SageMaker hosts as one Ray cluster: the first is the head, the others join and wait.
 
-Every host runs the same command and finds its role in ``resourceconfig.json``::
+Every host runs the same command and reads its role from ``resourceconfig.json``::
 
     algo-1   ray start --head -> all nodes there? -> train -> ray stop
     algo-2   ray start --address algo-1  ........ head gone? -> ray stop
@@ -24,8 +24,9 @@ from emotion.errors import InputError
 
 PORT = 6379
 JOIN_TIMEOUT_S = 600.0
-"""Hosts of one job start within minutes of each other; a missing one is an error."""
+"""Seconds to wait for the head and for all hosts; SageMaker starts them within minutes."""
 POLL_S = 2.0
+"""Seconds between two looks at the head or the cluster."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Hosts:
 
     Attributes:
         current: this machine's name.
-        names: of all, sorted; the first is the head.
+        names: names of all machines, sorted; the first is the head.
     """
 
     current: str
@@ -42,12 +43,12 @@ class Hosts:
 
     @property
     def head(self) -> str:
-        """The machine that trains; the others lend it their cores."""
+        """Name of the machine that starts the training; its Ray cluster uses the cores of all."""
         return self.names[0]
 
     @property
     def is_head(self) -> bool:
-        """Whether this machine is the head."""
+        """True on the head."""
         return self.current == self.head
 
 
@@ -55,7 +56,7 @@ def parse_hosts(text: str) -> Hosts:
     """Read ``resourceconfig.json``.
 
     Raises:
-        InputError: if it does not name this host among the hosts.
+        InputError: if it is not SageMaker's JSON, or its hosts lack this host.
 
     >>> parse_hosts('{"current_host": "algo-2", "hosts": ["algo-2", "algo-1"]}').is_head
     False
@@ -64,22 +65,26 @@ def parse_hosts(text: str) -> Hosts:
         value = json.loads(text)
         hosts = Hosts(str(value["current_host"]), tuple(sorted(value["hosts"])))
     except (ValueError, KeyError, TypeError) as err:
-        raise InputError(f"resourceconfig.json is not SageMaker's: {err!r}") from err
+        raise InputError(
+            f"resourceconfig.json must be JSON with current_host and hosts: {err!r}"
+        ) from err
     if hosts.current not in hosts.names:
-        raise InputError(f"resourceconfig.json: {hosts.current} is not one of {hosts.names}")
+        raise InputError(
+            f"resourceconfig.json: current_host {hosts.current} is not one of {hosts.names}"
+        )
     return hosts
 
 
 def read_hosts(path: Path) -> Hosts:
-    """The job's hosts; without the file, this machine alone."""
+    """Read the job's hosts; without the file return this machine alone, as ``localhost``."""
     return parse_hosts(path.read_text()) if path.is_file() else Hosts("localhost", ("localhost",))
 
 
 def ray_command(*args: str) -> None:
-    """Run Ray's own command line.
+    """Run Ray's command line, such as ``ray start``.
 
     Raises:
-        InputError: with the end of what it printed.
+        InputError: if it fails, with the last 2000 characters of its output.
     """
     environ = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
     command = [sys.executable, "-m", "ray.scripts.scripts", *args]
@@ -89,7 +94,7 @@ def ray_command(*args: str) -> None:
 
 
 def start_head(hosts: Hosts, *, port: int = PORT) -> str:
-    """Start the head on this host; returns the cluster's address."""
+    """Start the head on this host and return the cluster's address."""
     address = socket.gethostbyname(hosts.current)
     ray_command(
         "start", "--head", f"--node-ip-address={address}", f"--port={port}",
@@ -102,7 +107,7 @@ def wait_for_nodes(count: int, *, timeout_s: float = JOIN_TIMEOUT_S) -> None:
     """Wait until the connected cluster has ``count`` living nodes.
 
     Raises:
-        InputError: if some are still missing after ``timeout_s``.
+        InputError: if there are fewer after ``timeout_s``.
     """
 
     def alive() -> int:
@@ -110,14 +115,16 @@ def wait_for_nodes(count: int, *, timeout_s: float = JOIN_TIMEOUT_S) -> None:
         return len([node for node in nodes if node["Alive"]])
 
     if not _until(lambda: alive() >= count, timeout_s=timeout_s):
-        raise InputError(f"{alive()} of {count} hosts joined within {timeout_s:g} s")
+        raise InputError(
+            f"{alive()} of {count} hosts joined within {timeout_s:g} s; see the other hosts' logs"
+        )
 
 
 def join_head(hosts: Hosts, *, port: int = PORT, timeout_s: float = JOIN_TIMEOUT_S) -> None:
-    """Wait for the head, then lend it this host.
+    """Wait for the head, then join its cluster.
 
     Raises:
-        InputError: if the head does not answer in time.
+        InputError: if the head does not answer within ``timeout_s``.
     """
     if not _until(lambda: _answers(hosts.head, port), timeout_s=timeout_s):
         raise InputError(f"no Ray head answers at {hosts.head}:{port} within {timeout_s:g} s")
@@ -126,7 +133,7 @@ def join_head(hosts: Hosts, *, port: int = PORT, timeout_s: float = JOIN_TIMEOUT
 
 
 def wait_until_gone(hosts: Hosts, *, port: int = PORT, poll_s: float = POLL_S) -> None:
-    """Return when the head has not answered three times in a row: the job is over."""
+    """Wait until the head has not answered three times in a row, which ends the job."""
     missed = 0
     while missed < 3:
         time.sleep(poll_s)
@@ -137,7 +144,7 @@ def _answers(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), timeout=5):
             return True
-    except OSError:  # the name is not known yet, or nobody listens
+    except OSError:  # the name does not resolve yet, or the port is closed
         return False
 
 

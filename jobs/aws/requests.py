@@ -1,4 +1,4 @@
-"""SageMaker requests as plain values: one function per verb, nothing is sent here."""
+"""SageMaker requests as plain values: one function per verb; ``jobs.aws.send`` sends them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import tyro
-
 from emotion import storage
 from emotion.errors import InputError
+from emotion.ranges import at_least, check_ranges
+from jobs.common.command import pairs
 
 JSON_LINES = "application/jsonlines"
 Params = dict[str, Any]
-"""A request's JSON; botocore's service model is its type, and checks it."""
+"""The JSON of a request; ``check_calls`` checks it against botocore's service model."""
 
 
 def _default_name() -> str:
@@ -34,17 +34,17 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """What every verb needs.
+    """Settings of every verb.
 
     Attributes:
         image: Address of this project's image in a container registry that SageMaker reads.
         role: ARN of the IAM role that the container runs as.
-        name: Of the job, model or endpoint; default: with date and time.
+        name: Name of the job, model or endpoint; default: video-emotion-DATE-TIME in UTC.
         instance_type: SageMaker's machine type.
-        instance_count: Machines.
+        instance_count: Number of machines, at least 1.
         yunet: s3:// address of the YuNet weights, for containers that cannot download them.
-        wait: Wait until it is done; exit code 2 when it failed.
-        dry_run: Print the checked requests and send nothing.
+        wait: Wait for the end of the job, or for a running endpoint; exit code 2 if it failed.
+        dry_run: Print the checked requests and do not send them.
     """
 
     image: str
@@ -53,8 +53,11 @@ class Common:
     instance_type: str = "ml.m5.xlarge"
     instance_count: int = 1
     yunet: str | None = None
-    wait: tyro.conf.FlagCreatePairsOff[bool] = False
-    dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
+    wait: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        check_ranges(self, instance_count=at_least(1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +69,22 @@ class Train(Common):
         dataset: s3:// prefix of a dataset that ``jobs.build_dataset`` made.
         videos: s3:// prefix of videos with labels.csv, instead of --dataset; one machine only.
         hyperparameters: Flags of ``jobs.train`` as NAME=VALUE ...
-        spot: Use spot machines; the run goes on from its checkpoint after a loss.
-        volume_gb: Disk of each machine.
-        max_runtime_s: The job is stopped after this time.
+        spot: Use spot machines; training resumes from its checkpoint after a loss.
+        volume_gb: Disk of each machine in GB, at least 1.
+        max_runtime_s: Seconds after which SageMaker stops the job, at least 1.
     """
 
     out: str
     dataset: str = ""
     videos: str = ""
     hyperparameters: tuple[str, ...] = ()
-    spot: tyro.conf.FlagCreatePairsOff[bool] = False
+    spot: bool = False
     volume_gb: int = 100
     max_runtime_s: int = 24 * 3600
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ranges(self, volume_gb=at_least(1), max_runtime_s=at_least(1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +93,8 @@ class Deploy(Common):
 
     Attributes:
         package: s3:// prefix of a package, or its model.tar.gz.
-        async_out: s3:// prefix for answers: the endpoint is asynchronous (to 1 GB and 1 h a video).
+        async_out: s3:// prefix for answers; makes the endpoint asynchronous: up to 1 GB and 1 h
+            per video.
     """
 
     package: str
@@ -100,7 +108,7 @@ class Transform(Common):
     Attributes:
         package: s3:// prefix of a package, or its model.tar.gz.
         videos: s3:// prefix of videos.
-        out: s3:// prefix: manifest/, answers/ (a line per video) and videos/ (a JSON per video).
+        out: s3:// prefix; gets manifest/, answers/ (a line per video), videos/ (a JSON file each).
     """
 
     package: str
@@ -109,33 +117,37 @@ class Transform(Common):
 
     @property
     def manifest_uri(self) -> str:
-        """Folder of the JSON lines that the job reads."""
+        """Folder of the JSON lines that the transform job reads."""
         return storage.join(storage.absolute(self.out), "manifest")
 
 
 def _s3(name: str, value: str) -> str:
     if not re.fullmatch(r"s3://[^/]+(/.*)?", value):
-        raise InputError(f"--{name} is {value!r}, must be an s3:// address: SageMaker reads S3")
+        raise InputError(
+            f"--{name} must be an s3:// address, got {value!r}: SageMaker reads S3 only"
+        )
     return value.rstrip("/")
 
 
 def train_calls(config: Train) -> list[Call]:
-    """``CreateTrainingJob``.
+    """Return the request ``CreateTrainingJob``.
 
     Raises:
-        InputError: unless exactly one of dataset and videos is given, and all lie on S3.
+        InputError: unless exactly one of dataset and videos is given and every address is on S3.
     """
     if bool(config.dataset) == bool(config.videos):
-        raise InputError("give one of --dataset and --videos")
+        raise InputError("give exactly one of --dataset and --videos")
     if config.videos and config.instance_count > 1:
-        raise InputError("--videos is for one machine; build the dataset first")
+        raise InputError(
+            "--videos is for one machine; build the dataset first, then give --dataset"
+        )
     out = _s3("out", config.out)
     name: Literal["dataset", "videos"] = "dataset" if config.dataset else "videos"
     stopping = {"MaxRuntimeInSeconds": config.max_runtime_s}
     if config.spot:
         stopping["MaxWaitTimeInSeconds"] = 2 * config.max_runtime_s
-    hyperparameters = parse_hyperparameters(config.hyperparameters)
-    if config.instance_count > 1:  # the run's folder must be one that every machine can write
+    hyperparameters = pairs(config.hyperparameters, flag="hyperparameters")
+    if config.instance_count > 1:  # every machine must be able to write the run's folder
         hyperparameters.setdefault("out", f"{out}/{config.name}/run")
     params: Params = {
         "TrainingJobName": config.name,
@@ -161,7 +173,7 @@ def train_calls(config: Train) -> list[Call]:
 
 
 def deploy_calls(config: Deploy) -> list[Call]:
-    """``CreateModel``, ``CreateEndpointConfig``, ``CreateEndpoint``."""
+    """Return ``CreateModel``, ``CreateEndpointConfig`` and ``CreateEndpoint``."""
     variant = {
         "VariantName": "all",
         "ModelName": config.name,
@@ -181,10 +193,10 @@ def deploy_calls(config: Deploy) -> list[Call]:
 
 
 def transform_calls(config: Transform) -> list[Call]:
-    """``CreateModel`` and ``CreateTransformJob`` over a manifest of JSON lines.
+    """Return ``CreateModel`` and ``CreateTransformJob`` over a manifest of JSON lines.
 
-    The payload is a line that names a video: the container reads the video itself, so that no
-    limit of 100 MB applies, and one failing video costs one line.
+    Each line names a video and the container reads the video from S3. SageMaker's limit of 100 MB
+    per payload then does not apply to videos, and a video that fails costs one line.
     """
     _s3("videos", config.videos)
     out = _s3("out", config.out)
@@ -219,26 +231,12 @@ def transform_calls(config: Transform) -> list[Call]:
     return [model, Call("CreateTransformJob", params)]
 
 
-def parse_hyperparameters(pairs: Sequence[str]) -> dict[str, str]:
-    """``NAME=VALUE`` texts as SageMaker's map of strings.
-
-    Raises:
-        InputError: if one has no ``=``.
-
-    >>> parse_hyperparameters(["epochs=3", "lr=0.01"])
-    {'epochs': '3', 'lr': '0.01'}
-    """
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"hyperparameter {pair!r} must be NAME=VALUE")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
 def manifest_parts(uris: Sequence[str], root: str, *, count: int) -> list[tuple[str, str]]:
-    """File names and texts of a manifest in ``count`` parts: one line per video.
+    """Return file names and texts of a manifest in ``count`` parts, a line per video.
 
-    SageMaker gives each machine whole files, so there are as many as machines. A record's id is
-    made of the video's address below ``root``: the same video is the same record in every run.
+    SageMaker gives each machine whole files, so ``count`` is the number of machines; fewer videos
+    give fewer parts. A record's id follows from the video's address below ``root`` and is the same
+    in every run.
 
     >>> manifest_parts(["s3://b/v/a/1.mp4"], "s3://b/v", count=1)[0][0]
     'part-00000.jsonl'
@@ -254,7 +252,7 @@ def manifest_parts(uris: Sequence[str], root: str, *, count: int) -> list[tuple[
 
 
 def record_id(relative_uri: str) -> str:
-    """A name for a file: readable, safe, and different for different addresses.
+    """Return a file name for an address: letters, digits, ``. _ -`` and 8 digits of its hash.
 
     >>> record_id("s000/a b.mp4")
     's000_a_b.mp4-e75a297c'

@@ -1,4 +1,4 @@
-"""Check SageMaker requests against botocore's own description of the service, send them, wait."""
+"""SageMaker requests: checked against botocore's description of the service, sent, awaited."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ WAITERS = {
     "CreateEndpoint": ("endpoint_in_service", "EndpointName"),
     "CreateTransformJob": ("transform_job_completed_or_stopped", "TransformJobName"),
 }
-"""Operation to boto3's waiter, and the parameter that names what is waited for."""
+"""boto3's waiter by operation, and the parameter that holds the job's or endpoint's name."""
 
 
 def check_calls(calls: Sequence[Call]) -> None:
-    """Refuse what the service would refuse: unknown or missing names, types, ranges, patterns.
+    """Check names, types, ranges and patterns of the parameters, without the service.
 
     Raises:
-        InputError: with all that is wrong.
+        InputError: with every error of the first wrong request.
     """
     service = botocore.session.get_session().get_service_model("sagemaker")
     for call in calls:
         shape = service.operation_model(call.operation).input_shape or StructureShape("", {})
         report = ParamValidator().validate(call.params, shape)
-        wrong = [report.generate_report()] if report.has_errors() else []
-        wrong += _pattern_errors(shape, call.params, where=call.operation)
-        if wrong:
-            raise InputError(f"{call.operation}: {'; '.join(wrong)}")
+        errors = [report.generate_report()] if report.has_errors() else []
+        errors += _pattern_errors(shape, call.params, where=call.operation)
+        if errors:
+            raise InputError(f"{call.operation}: {'; '.join(errors)}")
 
 
 def _pattern_errors(shape: Shape, value: Any, *, where: str) -> Iterator[str]:
-    """Texts that do not match the service's pattern; botocore itself leaves patterns unchecked."""
+    """Yield an error per text that does not match its pattern; botocore checks no patterns."""
     if isinstance(shape, StructureShape):
         for name, part in value.items():
             if name in shape.members:
@@ -56,7 +56,7 @@ def _pattern_errors(shape: Shape, value: Any, *, where: str) -> Iterator[str]:
     elif isinstance(value, str):
         pattern = shape.metadata.get("pattern")
         if pattern and not re.fullmatch(pattern, value):
-            yield f"{where} is {value!r}, must match {pattern}"
+            yield f"{where} must match {pattern}, got {value!r}"
 
 
 def _client() -> Any:
@@ -71,7 +71,7 @@ def send(calls: Sequence[Call]) -> None:
     """Send the requests in order.
 
     Raises:
-        InputError: with the service's answer to the first that it refuses.
+        InputError: with the service's answer to the first request that it refuses.
     """
     client = _client()
     for call in calls:
@@ -82,10 +82,10 @@ def send(calls: Sequence[Call]) -> None:
 
 
 def wait(call: Call) -> None:
-    """Wait until what ``call`` created is done, or in service.
+    """Wait until the job that ``call`` created is done, or its endpoint is in service.
 
     Raises:
-        InputError: if it failed or was stopped, with the service's reason.
+        InputError: if the job failed or was stopped, with the service's reason.
     """
     client = _client()
     waiter, key = WAITERS[call.operation]

@@ -41,8 +41,9 @@ JOBS = (
     ("common",),
     ("ledger",),
     ("reading",),
-    ("aws", "scoring", "exporting", "training", "validating"),
+    ("scoring", "exporting", "training", "validating"),
     ("building", "folds", "tuning"),
+    ("aws",),
 )
 ORDER = {"emotion": EMOTION, "jobs": JOBS}
 """Rooms by layer: a room imports from layers before its own, and from itself."""

@@ -11,6 +11,13 @@ import pytest
 
 from emotion.errors import InputError
 from jobs import sagemaker_train
+from jobs.aws.container import (
+    Tree,
+    copy_package,
+    find_dataset,
+    read_hyperparameters,
+    train_flags,
+)
 from jobs.aws.hosts import (
     Hosts,
     join_head,
@@ -19,7 +26,6 @@ from jobs.aws.hosts import (
     wait_for_nodes,
     wait_until_gone,
 )
-from jobs.sagemaker_train import Tree, copy_package, find_dataset, read_hyperparameters, train_flags
 
 KNOWN = {"model", "epochs", "batch_size"}
 

@@ -104,9 +104,15 @@ def test_a_package_is_named_as_a_file_or_as_a_folder(
     ("args", "message"),
     [
         (["--role", "me", "--dataset", "s3://buck/d", "--out", "s3://buck/o"], "RoleArn"),
-        (["--role", ROLE, "--dataset", "/d", "--out", "s3://buck/o"], "--dataset is '/d'"),
-        (["--role", ROLE, "--dataset", "s3://buck/d", "--out", "/o"], "--out is '/o'"),
-        (["--role", ROLE, "--out", "s3://buck/o"], "one of --dataset and --videos"),
+        (
+            ["--role", ROLE, "--dataset", "/d", "--out", "s3://buck/o"],
+            "--dataset must be an s3:// address, got '/d'",
+        ),
+        (
+            ["--role", ROLE, "--dataset", "s3://buck/d", "--out", "/o"],
+            "--out must be an s3:// address, got '/o'",
+        ),
+        (["--role", ROLE, "--out", "s3://buck/o"], "exactly one of --dataset and --videos"),
         (
             ["--role", ROLE, "--dataset", "s3://buck/d", "--out", "s3://buck/o", "--name", "a b"],
             "'a b'",
