@@ -1,8 +1,11 @@
-"""Free ports on loopback for servers of tests."""
+"""Servers that tests start on loopback: free ports, and waiting until a server answers."""
 
 from __future__ import annotations
 
 import socket
+import subprocess
+import time
+import urllib.request
 
 
 def free_ports(count: int) -> list[int]:
@@ -17,3 +20,21 @@ def free_ports(count: int) -> list[int]:
 def free_port() -> int:
     """Return one free port."""
     return free_ports(1)[0]
+
+
+def wait_for_server(url: str, process: subprocess.Popen[bytes], *, timeout_s: float) -> None:
+    """Wait until the server that ``process`` runs answers ``url`` with status 200.
+
+    Raises:
+        AssertionError: if the process has ended or ``timeout_s`` is over.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                assert response.status == 200
+                return
+        except OSError:
+            assert process.poll() is None, f"the server ended with code {process.returncode}"
+            assert time.monotonic() < deadline, f"{url} does not answer within {timeout_s:g} s"
+            time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The real Ray Serve app over real HTTP, around a small object instead of a model."""
+"""The Ray Serve app over HTTP, around a small object instead of a model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def draw_video(path: Path, *, num_frames: int = 8) -> Path:
 
 
 def make_loader() -> Callable[[Options], Any]:
-    """A loader whose parts are local, so that they travel to the replica by value."""
+    """Return a loader with local classes, which Ray sends to the replica by value."""
 
     @dataclasses.dataclass(frozen=True)
     class Clip:
@@ -69,7 +69,7 @@ def make_loader() -> Callable[[Options], Any]:
         labels: tuple[str, ...] = ("neutral", "happy")
 
     class Scorer:
-        """Slow for a file with the ending .slow."""
+        """A model that answers the same for every file; it takes 1 s for a file named *.slow."""
 
         package = Package()
 
@@ -77,8 +77,7 @@ def make_loader() -> Callable[[Options], Any]:
             time.sleep(1.0 if path.suffix == ".slow" else 0.0)
             probs = {"neutral": 0.25, "happy": 0.75}
             clip = Clip("c0", 0, 0, 0.0, 1.0, (1.0, 2.0, 30.0, 40.0), 8, 0.9, "happy", 0.75, probs)
-            where = str(path)
-            return Prediction(where, 1.0, "happy", 0.75, probs, 1.0, None, 1, (clip,), "m0")
+            return Prediction(str(path), 1.0, "happy", 0.75, probs, 1.0, None, 1, (clip,), "m0")
 
     return lambda _: Scorer()
 
@@ -272,7 +271,7 @@ def test_info_and_unknown_addresses(url: str) -> None:
 def test_the_endpoint_the_container_and_predict_agree(
     url: str, package: Path, corpus: Path
 ) -> None:
-    """One drawn face, three ways to ask: every probability is the same to 1e-5."""
+    """Compare the probabilities of one drawn face from all three: equal to 1e-5."""
     from emotion.predict.video import load_video_predictor
     from serve.sagemaker import create_container
 

@@ -1,4 +1,4 @@
-"""What `python -m serve` is told, and what it says of what is wrong."""
+"""Settings of ``python -m serve`` and of the container, and the messages about wrong ones."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_wrong_package_and_a_taken_port_are_one_line(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["--package", str(tmp_path), "--port", str(port)]) == 2
-    told = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; name another --port"
-    assert capsys.readouterr().err == told + "\n"
+    line = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; name another --port"
+    assert capsys.readouterr().err == line + "\n"
     assert main(["--package", str(tmp_path), "--port", str(free_port())]) == 2
     assert capsys.readouterr().err.startswith(f"error: package {tmp_path} has no model.json")
 

@@ -1,16 +1,14 @@
-"""The web page in a real browser: upload a video, see its timeline, without any complaint."""
+"""The web page in a real browser: upload a video, read its timeline, no console errors."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -19,6 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.helpers.drawing import number_frame, write_video
 from tests.helpers.paths import ROOT
+from tests.helpers.ports import free_port, wait_for_server
 
 SERVER = """
 import dataclasses, sys
@@ -74,28 +73,19 @@ uvicorn.run(web, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 
 
 def draw_video(path: Path) -> Path:
-    """Eight seconds of VP9, which every Chromium plays."""
+    """Write eight seconds of VP9, which every Chromium plays."""
     images = [number_frame(k, hw=(240, 320)) for k in range(80)]
     return write_video(path, images, fps=10.0, codec="libvpx-vp9")
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], env=environ, cwd=ROOT)
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                httpx.get(f"{address}/healthz")
-                break
-            except httpx.ConnectError:
-                assert server.poll() is None and time.monotonic() < deadline
-                time.sleep(0.1)
+        wait_for_server(f"{address}/healthz", server, timeout_s=60)
         yield address
     finally:
         server.terminate()
@@ -108,7 +98,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def screenshot(browser: webdriver.Chrome, name: str) -> None:
-    """Kept where PAGE_SCREENSHOTS names a folder, for a person to look at."""
+    """Save a screenshot to the folder that PAGE_SCREENSHOTS names, if it is set."""
     folder = os.environ.get("PAGE_SCREENSHOTS")
     if folder:
         height = browser.execute_script("return document.documentElement.scrollHeight")
@@ -169,7 +159,7 @@ def test_an_upload_draws_its_timeline(
     script = (
         "const t = document.getElementById('runs'); return t.scrollWidth - t.parentNode.clientWidth"
     )
-    assert browser.execute_script(script) <= 0  # no column is out of sight
+    assert browser.execute_script(script) <= 0  # no column is hidden
 
     rows[2].find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     WebDriverWait(browser, 10).until(
@@ -189,7 +179,7 @@ def test_an_upload_draws_its_timeline(
 
 
 def test_clips_that_overlap_do_not_cover_each_other(browser: webdriver.Chrome, url: str) -> None:
-    """Each is drawn between the middles of its neighbours; clips apart keep their own ends."""
+    """Check that a clip ends half-way to an overlapping one, and that a gap keeps both ends."""
     browser.get(url)
     script = """return columns([[0, 2], [1, 3], [2, 4], [6, 8]].map(
         ([start_s, stop_s]) => ({start_s, stop_s}))).map(({start, stop}) => [start, stop])"""
@@ -210,19 +200,19 @@ def test_a_click_in_the_timeline_seeks(browser: webdriver.Chrome, url: str, vide
 def test_a_file_that_is_no_video_is_explained(
     browser: webdriver.Chrome, url: str, tmp_path: Path
 ) -> None:
-    text = tmp_path / "notes.mp4"
-    text.write_text("not a video, whatever its name says\n")
+    notes = tmp_path / "notes.mp4"
+    notes.write_text("text in a file named .mp4\n")
     browser.get(url)
-    upload(browser, text)
+    upload(browser, notes)
     WebDriverWait(browser, 20).until(lambda b: shown(b, "alert"))
-    told = browser.find_element(By.ID, "alert").text
-    assert told.startswith("This file is not a video that can be read here.")
+    text = browser.find_element(By.ID, "alert").text
+    assert text.startswith("This file is not a video that this server can read.")
     assert not shown(browser, "result")
-    assert ["422" in message for message in console(browser)] == [True]  # the answer itself
+    assert ["422" in message for message in console(browser)] == [True]  # the browser logs the 422
     screenshot(browser, "error-1000")
 
 
-def test_too_large_a_file_is_not_even_sent(
+def test_a_file_over_the_limit_is_not_sent(
     browser: webdriver.Chrome, url: str, tmp_path: Path
 ) -> None:
     large = tmp_path / "large.mp4"

@@ -1,4 +1,4 @@
-"""The container's ``serve`` as a plain process in a tree like /opt/ml, with a real tiny package."""
+"""The container's ``serve`` as a plain process in a tree like /opt/ml, with a small package."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,13 +24,13 @@ from serve import sagemaker
 from serve.records import in_window, parse_record
 from serve.scoring import video_answer
 from tests.helpers.paths import ROOT
-from tests.helpers.ports import free_port
+from tests.helpers.ports import free_port, wait_for_server
 
 FACE_VIDEO = ROOT.parent / "shared" / "data" / "real" / "single_face.mp4"
 
 
 def save_random_package(folder: Path) -> None:
-    """A package with random weights, cut with dlib, which needs no download."""
+    """Write a package with random weights, for clips cut with dlib, which needs no download."""
     torch.manual_seed(0)
     model = build_model("r3d_lite", len(LABELS), {})
     spec = ExtractionSpec(
@@ -69,14 +68,7 @@ def url(tree: Path) -> Iterator[str]:
     server = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, env=environ)
     try:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                assert httpx.get(f"{address}/ping").status_code == 200
-                break
-            except httpx.ConnectError:
-                assert server.poll() is None and time.monotonic() < deadline
-                time.sleep(0.1)
+        wait_for_server(f"{address}/ping", server, timeout_s=90)
         yield address
     finally:
         server.terminate()
@@ -131,8 +123,8 @@ def test_every_line_has_its_own_status(url: str, tmp_path: Path) -> None:
     response = invoke(url, body, "application/jsonlines")
     assert response.status_code == 200
     answers = [json.loads(line) for line in response.text.splitlines()]
-    got = [(a["record_id"], a["status"], a["error"]["reason"]) for a in answers]
-    assert got == [
+    outcomes = [(a["record_id"], a["status"], a["error"]["reason"]) for a in answers]
+    assert outcomes == [
         ("gone", "error", "missing"),
         ("outside", "error", "uri_not_allowed"),
         (None, "error", "bad_record"),

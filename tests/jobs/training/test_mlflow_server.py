@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 from jobs.training.mlflow_client import connect
 from tests.helpers.drawn_dataset import run, write_dataset
-from tests.helpers.ports import free_port
+from tests.helpers.ports import free_port, wait_for_server
 
 
 @contextmanager
@@ -32,7 +31,7 @@ def server(root: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     with (root / "server.log").open("ab") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
     try:
-        wait_for(f"http://127.0.0.1:{port}/health")
+        wait_for_server(f"http://127.0.0.1:{port}/health", process, timeout_s=180)
         yield process
     finally:
         end(process)
@@ -42,18 +41,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)  # its own group: start_new_session
         process.wait(timeout=30)
-
-
-def wait_for(url: str) -> None:
-    until = time.monotonic() + 180
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.5)
 
 
 def kill_after_an_epoch(process: subprocess.Popen[bytes], out: Path) -> None:
