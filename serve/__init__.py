@@ -1,1 +1,1 @@
-"""Online scoring: the Ray Serve app, its web page, and the SageMaker container contract."""
+"""Online scoring: the Ray Serve app, its web page, and SageMaker's HTTP contract."""

@@ -1,9 +1,9 @@
 """Answer over HTTP on this machine, or on a Ray cluster with --address.
 
-python -m serve --package RUN/package [--host 127.0.0.1 --port 8000]
+    python -m serve --package RUN/package [--host 127.0.0.1 --port 8000]
 
-POST a video to /v1/predict, or open the page at / in a browser. There is no login: bind to another
-address than 127.0.0.1 only behind something that has one.
+POST a video to /v1/predict, or open the page at / in a browser. There is no login: before you
+listen on another --host than 127.0.0.1, put a proxy with a login in front.
 """
 
 from __future__ import annotations
@@ -16,42 +16,41 @@ import sys
 import threading
 from collections.abc import Sequence
 
-import ray
 import tyro
 from pydantic import Field
-from ray import serve
 
 from emotion.errors import EmotionError, InputError
-from serve.app import application, check_package
 from serve.options import Options
 
 QUIET = {"log_level": "WARNING"}
-"""Requests are not logged one by one; `serve run serve.app:app` logs them."""
+"""Ray Serve's logging without a line per request; `serve run serve.app:app` logs requests."""
 
 
 class Flags(Options):
-    """The endpoint's settings and where it listens."""
+    """Settings of the endpoint and its network address."""
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 is every interface."""
     port: int = Field(default=8000, ge=1, le=65535)
     """Port to listen on."""
     request_timeout_s: float = Field(default=900.0, gt=0)
-    """A request that takes longer, upload and waiting included, is answered 408."""
+    """Seconds until a request is answered 408, upload and waiting included; above 0."""
     address: str | None = None
-    """Ray cluster to run on; default: RAY_ADDRESS, else a Ray of its own."""
+    """Ray cluster to run on; default: $RAY_ADDRESS, else a local Ray."""
 
 
 def connect(address: str | None, *, num_cpus: float) -> None:
     """Join a cluster, or start a Ray on this machine.
 
     Args:
-        address: None takes RAY_ADDRESS; without either a local Ray is started.
-        num_cpus: CPUs that the replicas will ask for: a local Ray is given at least these.
+        address: None takes $RAY_ADDRESS; without either a local Ray starts.
+        num_cpus: CPUs that all replicas reserve; a local Ray gets one more, or the machine's CPUs.
 
     Raises:
-        InputError: if no cluster answers there.
+        InputError: if no cluster answers at the address.
     """
+    import ray  # not for --help
+
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = address or os.environ.get("RAY_ADDRESS")
     try:
@@ -61,14 +60,14 @@ def connect(address: str | None, *, num_cpus: float) -> None:
             cpus = max(os.cpu_count() or 1, int(num_cpus + 1))
             ray.init("local", num_cpus=cpus, include_dashboard=False, logging_level=logging.WARNING)
     except ConnectionError as err:
-        raise InputError(f"no Ray cluster answers at {address}: {err}") from err
+        raise InputError(f"no Ray cluster answers at {address}: {err}; check --address") from err
 
 
 def check_port(host: str, port: int) -> None:
-    """Fail early when the address cannot be listened on.
+    """Check that a server can listen on the address.
 
     Raises:
-        InputError: with what the system said.
+        InputError: if it cannot, with the system's reason.
     """
     try:
         with socket.create_server((host, port)):
@@ -84,6 +83,11 @@ def run(flags: Flags) -> None:
     Raises:
         InputError: if the package cannot be read, the port is taken or no cluster answers.
     """
+    import ray  # not for --help
+    from ray import serve
+
+    from serve.app import application, check_package
+
     if not (flags.address or os.environ.get("RAY_ADDRESS")):
         check_port(flags.host, flags.port)
     check_package(flags)
@@ -98,7 +102,7 @@ def run(flags: Flags) -> None:
             logging_config=QUIET,
         )
         serve.run(application(flags), name="video-emotion", logging_config=QUIET)
-        stop = _stopped_by_signal()
+        stop = _stop_on_signal()
         sys.stdout.write(f"listening on http://{flags.host}:{flags.port}/ (Ctrl-C stops)\n")
         sys.stdout.flush()
         stop.wait()
@@ -107,8 +111,8 @@ def run(flags: Flags) -> None:
         ray.shutdown()
 
 
-def _stopped_by_signal() -> threading.Event:
-    """Set by SIGINT and SIGTERM from now on; Ray sets handlers of its own when it starts."""
+def _stop_on_signal() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set; call this after Ray has set its handlers."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -116,8 +120,8 @@ def _stopped_by_signal() -> threading.Event:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse the flags and serve until SIGINT or SIGTERM; 2 after an expected error."""
-    flags = tyro.cli(Flags, args=argv, description=__doc__)
+    """Serve until SIGINT or SIGTERM; return 2 after an expected error."""
+    flags = tyro.cli(Flags, prog="python -m serve", args=argv, description=__doc__)
     try:
         run(flags)
     except EmotionError as err:

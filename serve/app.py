@@ -15,50 +15,39 @@ from ray import serve
 from ray.serve import Application
 
 from serve.options import Options, options_from
-from serve.scoring import VideoScorer
+from serve.scoring import VideoScorer, load_scorer
 from serve.web import create_web
 
 Load = Callable[[Options], VideoScorer]
 
-# Waiting for the model is counted by the app itself, which answers 503 in its own JSON. Ray's
-# limits only have to be above that, so that /healthz and the page are answered while it is busy.
+# The app counts the videos that wait for its model and answers 503 in its own JSON. Ray's limits
+# are higher, so that /healthz and the page are answered while the model is busy.
 SPARE_REQUESTS = 32
+"""Requests that a replica takes beyond those that score or wait."""
 QUEUED_REQUESTS = 64
-
-
-def load_scorer(options: Options) -> VideoScorer:
-    """The package's model and the face detector that its extraction spec names."""
-    from emotion.predict.video import load_video_predictor  # torch: replicas only
-
-    return load_video_predictor(
-        options.package,
-        yunet_weights=options.yunet,
-        device=options.device,
-        engine=options.engine,
-        limits=options.limits,
-    )
+"""Requests that Ray Serve holds when all replicas are full."""
 
 
 def check_package(options: Options) -> None:
-    """Make a wrong package one clear line here instead of a replica that dies.
+    """Read the package once, so that a wrong one is an error here and not in a replica.
 
     Raises:
-        PackageError: if the package cannot be read, or lacks what the engine runs.
+        PackageError: if the package cannot be read, or lacks the file that the engine runs.
     """
-    from emotion.predict.predictor import load_parts  # torch
+    from emotion.predict.predictor import load_parts  # imports PyTorch
 
     load_parts(options.package, options.engine)
 
 
 @serve.ingress()
 class Endpoint:
-    """One replica: loads the model, then hands the web app to Ray Serve."""
+    """One replica: loads the model, then gives the web app to Ray Serve."""
 
     def __init__(self, options: Options, load: Load) -> None:
         self.options, self.scorer = options, load(options)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        """Called once by Ray Serve after ``__init__``."""
+        """Return the web app; Ray Serve calls this once after ``__init__``."""
         return create_web(
             self.scorer,
             limits=self.options.limits,
@@ -68,9 +57,13 @@ class Endpoint:
 
 
 def application(options: Options, *, load: Load = load_scorer) -> Application:
-    """The deployment with its limits set; ``load`` is the seam to the model.
+    """Return the deployment with its limits.
 
-    A replica that cannot load its model fails at once instead of being tried again and again.
+    A replica that cannot load its model fails after one try.
+
+    Args:
+        options: the endpoint's settings.
+        load: returns the loaded model; tests give a plain object.
     """
     configure = serve.deployment(
         name="video-emotion",
@@ -86,7 +79,10 @@ def application(options: Options, *, load: Load = load_scorer) -> Application:
 
 
 def app(args: dict[str, str]) -> Application:
-    """Entry of ``serve run serve.app:app``; see ``serve.options`` for the names.
+    """Return the application for ``serve run serve.app:app NAME=VALUE ...``.
+
+    Args:
+        args: fields of ``serve.options.Options``, all text.
 
     Raises:
         InputError: on a bad setting or a package that cannot be read.

@@ -1,7 +1,7 @@
-"""What can go wrong with a request, and the one JSON shape in which it is told.
+"""Errors of a request, and the JSON body that answers them.
 
 Every body is ``{"error": {"reason": ..., "detail": ...}}``. Reasons are those of
-``emotion.errors`` and the few below that only a request can have.
+``emotion.errors`` and a few more that only a request can have, such as ``busy``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ VIDEO_STATUS = {"missing": 404, "too_large": 413, "storage_error": 502}
 """HTTP status of a ``VideoError``; every other reason is 422."""
 
 HTTP_REASONS = {404: "not_found", 405: "method_not_allowed"}
+"""Reason of an HTTP error that the web framework raises; any other is ``http_error``."""
 BUSY_RETRY_S = 5
+"""Seconds after which a caller may retry, sent with status 503."""
 
 
 class RequestError(Exception):
-    """This request cannot be answered.
+    """A request that cannot be answered.
 
     Attributes:
         status: HTTP status code.
-        error: what the caller is told.
+        error: reason and detail for the caller.
     """
 
     def __init__(self, status: int, reason: str, detail: str) -> None:
@@ -36,7 +38,7 @@ class RequestError(Exception):
 
 
 def video_request_error(err: VideoError) -> RequestError:
-    """The answer to a video that cannot be used.
+    """Return the error for a video that cannot be used.
 
     >>> video_request_error(VideoError("empty_file", "the file has 0 bytes")).status
     422
@@ -45,7 +47,7 @@ def video_request_error(err: VideoError) -> RequestError:
 
 
 def error_response(status: int, error: ErrorDetail) -> Response:
-    """The JSON body and, when busy, when to come back."""
+    """Return the JSON body; with status 503 the header Retry-After too."""
     headers = {"Retry-After": str(BUSY_RETRY_S)} if status == 503 else {}
     body = ErrorAnswer(error=error).model_dump(mode="json")
     return JSONResponse(body, status_code=status, headers=headers)
@@ -63,13 +65,13 @@ async def _on_http_error(_: Request, err: Exception) -> Response:
 
 
 async def _on_bug(_: Request, err: Exception) -> Response:
-    """The traceback goes to the log (Starlette raises again); the caller learns no internals."""
-    detail = f"{type(err).__name__}; the server's log has the rest"
+    """Answer 500 with the error's type; Starlette raises it again and logs the traceback."""
+    detail = f"{type(err).__name__}; see the server's log"
     return error_response(500, ErrorDetail(reason="internal_error", detail=detail))
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every failure of ``app`` in the one shape."""
+    """Make ``app`` answer every error with the JSON body of this module."""
     handlers: dict[type[Exception], ExceptionHandler] = {
         RequestError: _on_request_error,
         HTTPException: _on_http_error,

@@ -1,61 +1,68 @@
-"""The endpoint's settings, from flags, from ``serve run`` arguments or from the environment."""
+"""Settings of the endpoint, from flags, from ``serve run`` arguments or from the environment."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emotion.errors import InputError
-from emotion.video.decode import Limits
+
+if TYPE_CHECKING:
+    from emotion.video.decode import Limits
 
 ENV_PREFIX = "VIDEO_EMOTION_"
+Engine = Literal["torch", "onnx"]
+"""As in ``emotion.predict.predictor``, which imports PyTorch and is too slow for --help."""
 
 
 class Options(BaseModel):
-    """What decides how one replica answers; the network address is Ray Serve's own setting."""
+    """Settings of one replica; the network address is a setting of Ray Serve."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     package: str
     """Model package: a folder, an s3:// prefix or a model.tar.gz."""
     yunet: str | None = None
-    """YuNet weights file; needed only where the package was made with YuNet and the file is not
-    in the cache."""
+    """YuNet weights file; default: the cache, else a checked download. For packages made with
+    YuNet only."""
     device: str = "auto"
-    """Where the model runs: auto, cpu or cuda."""
-    engine: Literal["torch", "onnx"] = "torch"
-    """What runs the model; onnx is the package's model.onnx, on the CPU."""
+    """Device of the model: auto, cpu or cuda."""
+    engine: Engine = "torch"
+    """Library that runs the model; onnx runs the package's model.onnx on the CPU."""
     max_mb: float = Field(default=200.0, gt=0)
-    """Largest video, in units of 1,000,000 bytes."""
+    """Largest video in MB of 1,000,000 bytes; above 0."""
     max_duration_s: float = Field(default=600.0, gt=0)
-    """Longest video, in seconds."""
+    """Longest video in seconds; above 0."""
     max_waiting: int = Field(default=4, ge=0)
-    """Videos that may wait in one replica while it scores another; more are answered 503."""
+    """Videos that may wait in one replica while it scores another, at least 0; more are answered
+    503."""
     allow_uri: tuple[str, ...] = ()
-    """Prefixes that callers may name as {"uri": ...}: s3://bucket/folder or a local folder. None by
-    default: only uploads are answered."""
+    """Prefixes that callers may name as {"uri": ...}: s3://bucket/folder or a local folder.
+    Default: none, uploads only."""
     replicas: int = Field(default=1, ge=1)
-    """Copies of the model, each in its own process."""
+    """Copies of the model, each in its own process; at least 1."""
     replica_cpus: float = Field(default=1.0, ge=0)
-    """CPUs that Ray reserves for each replica."""
+    """CPUs that Ray reserves for each replica; at least 0."""
     replica_gpus: float = Field(default=0.0, ge=0)
-    """GPUs that Ray reserves for each replica."""
+    """GPUs that Ray reserves for each replica; at least 0."""
 
     @property
     def limits(self) -> Limits:
-        """What one video may cost."""
+        """Limits of one video."""
+        from emotion.video.decode import Limits  # imports PyAV: not for --help
+
         return Limits(max_bytes=int(self.max_mb * 1e6), max_duration_s=self.max_duration_s)
 
 
 def options_from(values: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Options:
-    """Settings by name, and for what is not named there ``VIDEO_EMOTION_<NAME>``.
+    """Read settings from ``values``, and those that are missing from ``VIDEO_EMOTION_<NAME>``.
 
     Args:
-        values: as ``serve run serve.app:app package=... max_mb=50`` gives them, all text;
-            ``allow_uri`` holds prefixes between commas.
+        values: text by name, as ``serve run serve.app:app package=... max_mb=50`` gives it;
+            ``allow_uri`` holds prefixes separated by commas.
         environ: the process's environment.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Batch records: one JSON line names one video; one JSON line answers it, whatever happened.
+"""Batch records: one JSON line names one video, and one JSON line answers it, errors included.
 
-A record that fails must not fail its request: SageMaker's batch transform throws away the answers
-of every neighbour in the file.
+A record that fails does not fail its request: SageMaker's batch transform drops all answers of a
+failed request.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ from serve.sources import fetched_async
 
 
 def parse_record(line: bytes) -> RecordRequest:
-    """One JSON line.
+    """Read one JSON line.
 
     Raises:
-        RequestError: if it is not a record, or its window is empty.
+        RequestError: 400 if it is not a record, or its window [start_s, end_s) is empty.
     """
     try:
         record = RecordRequest.model_validate_json(line)
     except ValidationError as err:
         first = err.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "record"
-        raise RequestError(400, "bad_record", f"{where}: {first['msg']}") from err
+        field = ".".join(str(part) for part in first["loc"]) or "record"
+        raise RequestError(400, "bad_record", f"{field}: {first['msg']}") from err
     if record.end_s is not None and record.end_s <= (record.start_s or 0.0):
-        raise RequestError(400, "bad_record", f"end_s {record.end_s} is not after start_s")
+        raise RequestError(400, "bad_record", f"end_s {record.end_s} must be after start_s")
     return record
 
 
 def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None) -> VideoAnswer:
-    """Clips and segments that start in [start_s, end_s); the label pooled over these clips alone.
+    """Keep the clips and segments that start in [start_s, end_s), and pool the label over them.
 
-    Consecutive windows share no clip and lose none. ``duration_s``, ``coverage`` and
-    ``num_tracks`` stay those of the whole video.
+    Windows that follow each other contain every clip once. ``duration_s``, ``coverage`` and
+    ``num_tracks`` are still those of the whole video. Without a clip in the window the label is
+    None and ``reason`` is ``no_face`` unless the video has one.
     """
     if start_s is None and end_s is None:
         return answer
@@ -58,12 +59,12 @@ def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None
     vectors = np.array([list(clip.probs.values()) for clip in clips], np.float32)
     pooled = pool_clips(vectors, [clip.num_faces for clip in clips])
     label, confidence = top(pooled, labels)
-    found = {"label": label, "confidence": confidence, "probs": by_label(pooled, labels)}
-    return answer.model_copy(update=found)
+    update = {"label": label, "confidence": confidence, "probs": by_label(pooled, labels)}
+    return answer.model_copy(update=update)
 
 
 def split_lines(body: bytes) -> list[bytes]:
-    r"""The lines that hold something.
+    r"""Return the lines that are not blank, without white space at their ends.
 
     >>> split_lines(b'{"a": 1}\r\n\n{"b": 2}')
     [b'{"a": 1}', b'{"b": 2}']
@@ -72,7 +73,7 @@ def split_lines(body: bytes) -> list[bytes]:
 
 
 def failed(record_id: str | None, error: ErrorDetail) -> RecordAnswer:
-    """The answer to a record that could not be scored."""
+    """Return the answer to a record that could not be scored."""
     return RecordAnswer(record_id=record_id, status="error", error=error)
 
 
@@ -83,10 +84,10 @@ async def answer_record(
 
     Args:
         line: JSON of a ``RecordRequest``.
-        worker: what scores it.
-        prefixes: addresses that a record may name.
-        output: where the whole prediction goes as RECORD_ID.json, a name that a second try writes
-            again; None sends it in the answer. With it the answer has no clips and segments.
+        worker: the queue of the model.
+        prefixes: prefixes of the addresses that a record may name.
+        output: folder for the whole prediction as RECORD_ID.json; a retry overwrites the file, and
+            the answer then has no clips and no segments. None sends all in the answer.
     """
     record_id: str | None = None
     try:
@@ -107,6 +108,6 @@ async def answer_record(
 
 
 def json_lines(answers: list[RecordAnswer]) -> bytes:
-    """One line per answer, each ended."""
+    """Return a JSON line per answer, each with a line feed."""
     lines = itertools.chain.from_iterable((a.model_dump_json().encode(), b"\n") for a in answers)
     return b"".join(lines)

@@ -1,11 +1,11 @@
-"""The container's ``serve`` command: SageMaker's HTTP contract around one model, without Ray.
+"""Answer SageMaker's HTTP requests: the container's ``serve`` command, one model, without Ray.
 
-video-emotion-sagemaker-serve                              (in the container: /opt/ml, port 8080)
-python -m serve.sagemaker serve --root DIR --port 8080     (anywhere)
+    video-emotion-sagemaker-serve                              (in the container: port 8080)
+    python -m serve.sagemaker serve --root DIR --port 8080     (anywhere)
 
 GET /ping, GET /execution-parameters, and POST /invocations with the bytes of a video (``video/*``
-or ``application/octet-stream``), one JSON record, or JSON lines of records. Every record is
-answered with its own status under HTTP 200.
+or ``application/octet-stream``), one JSON record, or JSON lines of records. The answer is HTTP 200;
+each record has a status of its own.
 """
 
 from __future__ import annotations
@@ -25,63 +25,72 @@ from emotion.errors import EmotionError, InputError
 from emotion.video.decode import Limits
 from schemas.api import ExecutionParameters, RecordAnswer
 from serve.errors import RequestError, add_handlers
+from serve.options import Engine
 from serve.records import answer_record, failed, json_lines, split_lines
-from serve.scoring import VideoScorer, Worker
+from serve.scoring import VideoScorer, Worker, load_scorer
 from serve.uploads import read_small, received_bytes
 
 JSON_LINES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 MAX_PAYLOAD_MB = 100
-"""SageMaker's own bound for batch transform."""
+"""SageMaker's largest payload in a batch transform, in MB."""
 
 
 class Settings(BaseModel):
-    """Where the container finds its model and what it takes."""
+    """Settings of the container."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: tyro.conf.Positional[Literal["serve"]] = "serve"
-    """SageMaker starts the container with this word."""
+    """Word that SageMaker starts the container with."""
     root: str = Field(default_factory=lambda: os.environ.get("SM_ROOT", "/opt/ml"))
-    """SageMaker's tree; the package lies in its folder "model"."""
-    host: str = "0.0.0.0"  # noqa: S104  (the contract: SageMaker's agent calls from outside)
+    """Folder of SageMaker's tree, which holds the package in model/; default: $SM_ROOT, else
+    /opt/ml."""
+    host: str = "0.0.0.0"  # noqa: S104  (SageMaker calls from outside the container)
     """Address to listen on."""
     port: int = Field(default=8080, ge=1, le=65535)
     """Port to listen on."""
     device: str = "auto"
-    """Where the model runs: auto, cpu or cuda."""
-    engine: Literal["torch", "onnx"] = Field(
+    """Device of the model: auto, cpu or cuda."""
+    engine: Engine = Field(
         default_factory=lambda: os.environ.get("VIDEO_EMOTION_ENGINE", "torch"),
         validate_default=True,
     )
-    """What runs the model; onnx is the package's model.onnx, on the CPU."""
+    """Library that runs the model; onnx runs the package's model.onnx on the CPU. Default:
+    $VIDEO_EMOTION_ENGINE, else torch."""
     yunet: str | None = None
-    """YuNet weights, for packages made with YuNet; default: $VIDEO_EMOTION_YUNET, the cache, or a
-    checked download."""
+    """YuNet weights file, for packages made with YuNet; default: $VIDEO_EMOTION_YUNET, else the
+    cache, else a checked download."""
     allow_uri: str = Field(
         default_factory=lambda: os.environ.get("VIDEO_EMOTION_ALLOW_URI", "s3://")
     )
-    """Prefixes between commas that records may name; s3:// is all that the role may read."""
+    """Prefixes that records may name, separated by commas; s3:// allows all that the role may read.
+    Default: $VIDEO_EMOTION_ALLOW_URI, else s3://."""
     output: str | None = Field(default_factory=lambda: os.environ.get("VIDEO_EMOTION_OUTPUT"))
-    """Prefix for one JSON file per record; without it nothing is written anywhere."""
+    """Prefix for one JSON file per record; default: $VIDEO_EMOTION_OUTPUT, else no files."""
     max_mb: float = Field(default=5000.0, gt=0)
-    """Largest video that a record may name."""
+    """Largest video that a record may name, in MB of 1,000,000 bytes; above 0."""
     max_duration_s: float = Field(default=4 * 3600.0, gt=0)
-    """Longest video."""
+    """Longest video in seconds; above 0."""
 
     @property
     def limits(self) -> Limits:
-        """What one video may cost."""
+        """Limits of one video."""
         return Limits(max_bytes=int(self.max_mb * 1e6), max_duration_s=self.max_duration_s)
+
+    @property
+    def package(self) -> str:
+        """Folder of the package in ROOT/model; raises InputError if there is not exactly one."""
+        return str(find_package(Path(self.root) / "model"))
 
 
 def create_container(
     scorer: VideoScorer, *, limits: Limits, prefixes: tuple[str, ...], output: str | None
 ) -> FastAPI:
-    """The contract's three addresses around one loaded model.
+    """Return an app that answers the three addresses of SageMaker's contract.
 
     Args:
         scorer: the loaded model.
-        limits: what one video may cost.
+        limits: limits of one video.
         prefixes: addresses that records may name.
         output: prefix for one JSON file per record, or None.
     """
@@ -123,7 +132,7 @@ def create_container(
 
 
 async def _answer_bytes(request: Request, worker: Worker) -> RecordAnswer:
-    limit = min(worker.limits.max_bytes, 2**30)  # the largest asynchronous request
+    limit = min(worker.limits.max_bytes, 2**30)  # bytes of the largest asynchronous request
     async with received_bytes(request, max_bytes=limit) as upload:
         try:
             answer = await worker.answer(upload.path, uri=upload.name)
@@ -136,38 +145,23 @@ def _json(answer: RecordAnswer) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def load_scorer(settings: Settings) -> VideoScorer:
-    """The package in ROOT/model, and the detector that its extraction spec names.
-
-    Raises:
-        InputError: if there is no package, or it is broken.
-    """
-    from emotion.predict.video import load_video_predictor  # torch
-
-    return load_video_predictor(
-        str(find_package(Path(settings.root) / "model")),
-        yunet_weights=settings.yunet,
-        device=settings.device,
-        engine=settings.engine,
-        limits=settings.limits,
-    )
-
-
 def find_package(folder: Path) -> Path:
-    """The package in SageMaker's model folder: at its top, or the one folder below that has it.
+    """Return the folder with model.json: SageMaker's model folder, or one directly below it.
 
     Raises:
         InputError: if there is none, or several.
     """
-    found = [path for path in (folder, *folder.glob("*")) if (path / "model.json").is_file()]
-    if len(found) != 1:
-        raise InputError(f"{folder} holds {len(found)} model packages (model.json), must hold one")
-    return found[0]
+    packages = [path for path in (folder, *folder.glob("*")) if (path / "model.json").is_file()]
+    if len(packages) != 1:
+        raise InputError(
+            f"{folder} holds {len(packages)} model packages (model.json), must hold one"
+        )
+    return packages[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Load the model, then listen until SIGTERM; 2 after an expected error."""
-    settings = tyro.cli(Settings, args=argv, description=__doc__)
+    """Load the model and answer until SIGTERM; return 2 after an expected error."""
+    settings = tyro.cli(Settings, prog="python -m serve.sagemaker", args=argv, description=__doc__)
     try:
         scorer = load_scorer(settings)
     except EmotionError as err:

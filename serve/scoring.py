@@ -1,4 +1,4 @@
-"""One model in one process: a video at a time in its own thread, a bounded line before it."""
+"""One model in one process: one video at a time in its own thread, and a bounded queue."""
 
 from __future__ import annotations
 
@@ -16,40 +16,78 @@ from emotion.errors import VideoError
 from emotion.video.decode import Limits, open_video
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
+from serve.options import Engine
 
 if TYPE_CHECKING:
     from emotion.predict.answer import VideoPrediction
 
 
 class ModelFacts(Protocol):
-    """What the server tells about its model; a ``ModelPackage`` has it."""
+    """Facts of a model that the server answers; a ``ModelPackage`` has them."""
 
     @property
     def model_id(self) -> str:
-        """Content hash of the package."""
+        """Hash of the package's content."""
 
     @property
     def name(self) -> str:
-        """Architecture by name."""
+        """Name of the architecture."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label set, in the order of every answer."""
+        """Label set, in the order of every answer."""
 
 
 class VideoScorer(Protocol):
-    """The seam to the model: a ``VideoPredictor``, or a plain object in tests."""
+    """A loaded model: a ``VideoPredictor``, or a plain object in tests."""
 
     @property
     def package(self) -> ModelFacts:
-        """The model that answers."""
+        """Facts of the model."""
 
     def predict(self, path: Path) -> VideoPrediction:
-        """Score one local file; raises VideoError."""
+        """Score one local file.
+
+        Raises:
+            VideoError: if the video cannot be used.
+        """
+
+
+class ScorerOptions(Protocol):
+    """Settings of a model to load; ``Options`` and the container's ``Settings`` have them."""
+
+    yunet: str | None
+    device: str
+    engine: Engine
+
+    @property
+    def package(self) -> str:
+        """Address of the model package."""
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of one video."""
+
+
+def load_scorer(options: ScorerOptions) -> VideoScorer:
+    """Load the package's model and the face detector that its extraction spec names.
+
+    Raises:
+        InputError: if the package or the detector's weights cannot be read.
+    """
+    from emotion.predict.video import load_video_predictor  # imports PyTorch: replicas only
+
+    return load_video_predictor(
+        options.package,
+        yunet_weights=options.yunet,
+        device=options.device,
+        engine=options.engine,
+        limits=options.limits,
+    )
 
 
 def check_header(path: Path, limits: Limits) -> None:
-    """Refuse, before anything is decoded, what the container's header already rules out.
+    """Check a video by its container's header, before anything is decoded.
 
     Raises:
         VideoError: empty_file, not_a_video, no_video_stream, too_large.
@@ -63,15 +101,15 @@ def check_header(path: Path, limits: Limits) -> None:
 
 
 def video_answer(prediction: VideoPrediction, *, uri: str) -> VideoAnswer:
-    """The prediction as it is sent, under the name by which the caller knows the video."""
+    """Return the prediction as it is sent; ``uri`` is the caller's name of the video."""
     return VideoAnswer.model_validate(dataclasses.asdict(prediction) | {"uri": uri})
 
 
 class Worker:
-    """Scores videos one after the other, away from the event loop.
+    """A queue that scores videos one after the other, in a thread beside the event loop.
 
-    A detector and a model are not safe to share between threads, and two at once are no faster on
-    the same cores: parallelism is one replica per worker.
+    Threads cannot share a detector and a model, and two videos at once are not faster on the same
+    cores. To score in parallel, start more replicas.
     """
 
     def __init__(self, scorer: VideoScorer, *, limits: Limits, max_waiting: int) -> None:
@@ -81,10 +119,10 @@ class Worker:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """A place in the line, taken before the upload is read.
+        """Hold a place in the queue; take it before the upload is read.
 
         Raises:
-            RequestError: 503 when the line is full.
+            RequestError: 503 when the queue is full.
         """
         if self._free_places == 0:
             raise RequestError(503, "busy", "too many videos are waiting; try again in a moment")

@@ -1,7 +1,7 @@
-"""Which addresses a caller may name: those below the allowed prefixes, and nothing else.
+"""Addresses that a caller may name: those below the allowed prefixes.
 
-A server that reads any address for anyone reads its own disk and its own network for anyone. With
-no prefix allowed, only uploads are answered.
+A server that reads every address would open its own disk and network to every caller. Without an
+allowed prefix only uploads are answered.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from emotion import storage
 from emotion.errors import VideoError
 from serve.errors import RequestError, video_request_error
 
-# fsspec chains filesystems at "::" and takes versions and options after "?" and "#".
+# fsspec chains file systems at "::" and reads versions and options after "?" and "#".
 _FORBIDDEN = ("::", "?", "#", "\\", "\0", "%")
 
 
 def allowed_uri(uri: str, prefixes: Sequence[str]) -> str:
-    """``uri`` in the form to open, when it lies below one of ``prefixes``.
+    """Return ``uri`` as it is to be opened, if it lies below one of ``prefixes``.
 
-    Local paths are resolved first, so that neither ``..`` nor a symbolic link leads out.
+    Local paths are resolved first, so that ``..`` and symbolic links cannot leave the folder.
 
     Args:
         uri: ``s3://bucket/key`` or an absolute local path.
         prefixes: ``s3://`` (any bucket), ``s3://bucket/folder`` or local folders.
 
     Raises:
-        RequestError: 403; its text is the same whether or not something lies there.
+        RequestError: 403; its text does not show if there is a file.
 
     >>> allowed_uri("s3://bucket/in/a.mp4", ["s3://bucket/in"])
     's3://bucket/in/a.mp4'
@@ -64,7 +64,7 @@ def _local_roots(prefixes: Sequence[str]) -> list[Path]:
 
 @contextlib.contextmanager
 def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Path]:
-    """A local file with the bytes of ``uri``; a download is removed at the end of the block.
+    """Yield a local file with the bytes of ``uri``; a download is removed at the end of the block.
 
     Raises:
         RequestError: 403 if the address is not allowed.
@@ -88,10 +88,10 @@ def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Pa
 async def fetched_async(
     uri: str, prefixes: tuple[str, ...], *, max_bytes: int
 ) -> AsyncIterator[Path]:
-    """``serve.sources.fetched`` off the event loop.
+    """Yield the file of ``fetched``, which runs in a thread beside the event loop.
 
     Raises:
-        RequestError: 403 not allowed, 404 missing, 413 too large, 502 storage trouble.
+        RequestError: 403 not allowed, 404 missing, 413 too large, 502 storage error.
     """
     with contextlib.ExitStack() as stack:
         source = fetched(uri, prefixes, max_bytes=max_bytes)

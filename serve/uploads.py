@@ -1,4 +1,4 @@
-"""A request's body on disk, counted while it arrives, and gone when the request is over."""
+"""A request's body as a temporary file, with a limit that is checked while it arrives."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from serve.errors import RequestError
 
 FORM_OVERHEAD_BYTES = 64 * 1024
-"""Boundaries and headers of a form around the file itself."""
+"""Bytes of boundaries and headers that a form may add to its file."""
 MAX_JSON_BYTES = 64 * 1024
+"""Largest JSON body of one request."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Upload:
     """A received file.
 
     Attributes:
-        path: where its bytes are; a temporary name.
-        name: what the caller called it, without folders.
+        path: temporary file with its bytes.
+        name: the caller's name of it, without folders.
     """
 
     path: Path
@@ -35,10 +36,10 @@ class Upload:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body in pieces; stops at the first byte over ``max_bytes``.
+    """Yield the body in pieces, up to ``max_bytes``.
 
     Raises:
-        RequestError: 413, at once when the caller announces too much.
+        RequestError: 413 if it is longer; at once if Content-Length says so.
     """
     too_large = RequestError(413, "too_large", f"the body is over the limit of {max_bytes} bytes")
     announced = request.headers.get("content-length", "")
@@ -53,17 +54,17 @@ async def read_body(request: Request, *, max_bytes: int) -> AsyncGenerator[bytes
 
 
 async def read_small(request: Request, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
-    """A whole small body.
+    """Return a whole small body.
 
     Raises:
-        RequestError: 413.
+        RequestError: 413 over ``max_bytes``.
     """
     return b"".join([chunk async for chunk in read_body(request, max_bytes=max_bytes)])
 
 
 @contextlib.asynccontextmanager
 async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[Upload]:
-    """The form's ``file`` field as a file on disk.
+    """Yield the form's ``file`` field as a temporary file.
 
     Raises:
         RequestError: 400 for a broken form or a missing field, 413 over ``max_bytes``.
@@ -90,7 +91,7 @@ async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[Up
 
 @contextlib.asynccontextmanager
 async def received_bytes(request: Request, *, max_bytes: int) -> AsyncIterator[Upload]:
-    """The bare body as a file on disk.
+    """Yield the whole body as a temporary file.
 
     Raises:
         RequestError: 413 over ``max_bytes``.
@@ -103,7 +104,7 @@ async def received_bytes(request: Request, *, max_bytes: int) -> AsyncIterator[U
 
 
 def _plain_name(filename: str) -> str:
-    """The last part of what the caller named the file, printable and short.
+    """Return the last part of a file's name: printable, at most 200 characters.
 
     >>> _plain_name("C:\\\\videos\\\\a b.mp4"), _plain_name("../../etc/passwd"), _plain_name("..")
     ('a b.mp4', 'passwd', 'upload')

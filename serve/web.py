@@ -1,4 +1,4 @@
-"""The HTTP interface as a plain FastAPI app: no Ray here, so that it also runs under uvicorn."""
+"""The HTTP interface as a plain FastAPI app, without Ray: it runs under uvicorn too."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _BODIES = {
 def create_web(
     scorer: VideoScorer, *, limits: Limits, prefixes: tuple[str, ...], max_waiting: int
 ) -> FastAPI:
-    """The endpoint, its page and its health check around one loaded model.
+    """Return an app with the endpoint, its page and its health check around one loaded model.
 
     Args:
         scorer: the loaded model.
-        limits: what one video may cost.
-        prefixes: addresses that callers may name; empty allows uploads only.
-        max_waiting: videos that wait for the one being scored; more are answered 503.
+        limits: limits of one video.
+        prefixes: prefixes of the addresses that callers may name; empty allows uploads only.
+        max_waiting: videos that may wait while one is scored; more are answered 503.
     """
-    # The documentation pages of FastAPI load scripts from elsewhere; /openapi.json does not.
+    # FastAPI's documentation pages load scripts from other hosts; /openapi.json does not.
     app = FastAPI(title="video-emotion", docs_url=None, redoc_url=None)
     add_handlers(app)
     worker = Worker(scorer, limits=limits, max_waiting=max_waiting)
@@ -89,7 +89,7 @@ def _info(scorer: VideoScorer, limits: Limits) -> InfoAnswer:
 async def _requested_video(
     request: Request, limits: Limits, prefixes: tuple[str, ...]
 ) -> AsyncIterator[tuple[Path, str]]:
-    """The file that a request brings or names, and its name in the answer."""
+    """Yield the file that a request uploads or names, and its name in the answer."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         async with received_form(request, max_bytes=limits.max_bytes) as upload:
@@ -102,15 +102,15 @@ async def _requested_video(
         raise RequestError(
             415,
             "unsupported_media_type",
-            f"send a form with the field 'file', or JSON {{'uri': ...}}; this is {kind!r}",
+            f"send a form with the field 'file', or JSON {{'uri': ...}}; got {kind!r}",
         )
 
 
 def parse_uri(body: bytes) -> str:
-    """The address in a JSON request.
+    """Return the address in a JSON request.
 
     Raises:
-        RequestError: 400 if the body is anything but ``{"uri": "..."}``.
+        RequestError: 400 if the body is not ``{"uri": "..."}``.
 
     >>> parse_uri(b'{"uri": "s3://bucket/a.mp4"}')
     's3://bucket/a.mp4'
@@ -119,13 +119,13 @@ def parse_uri(body: bytes) -> str:
         return UriRequest.model_validate_json(body).uri
     except ValidationError as err:
         first = err.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
+        field = ".".join(str(part) for part in first["loc"]) or "body"
         reason = "missing_field" if first["type"] == "missing" else "bad_json"
-        raise RequestError(400, reason, f"{where}: {first['msg']}") from err
+        raise RequestError(400, reason, f"{field}: {first['msg']}") from err
 
 
 def _page() -> tuple[str, dict[str, str]]:
-    """The page, and headers by which a browser runs its own script and style and nothing else."""
+    """Return the page, and headers that let a browser run its own script and style only."""
     html = resources.files("serve").joinpath("page.html").read_text(encoding="utf-8")
     policy = (
         "default-src 'none'; connect-src 'self'; media-src blob:; img-src data:; "
