@@ -2,8 +2,8 @@
 
     python -m jobs.validate_dataset --dataset URI
 
-Writes DATASET/validation/report.json, index.html and data_docs/. ``jobs.build_dataset`` does the
-same at its end; training refuses a dataset without a clean report.
+Writes DATASET/validation/report.json and index.html, a page to read. ``jobs.build_dataset`` runs
+the same check at its end; training refuses a dataset without a report, or with an error in it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 
 from emotion import storage
 from emotion.ranges import Range, check_ranges
+from emotion.validate.queries import MAX_REJECT_SHARE
 from jobs.common.command import Address, one_line_errors, parse
-from jobs.validating.validate import MAX_REJECT_SHARE, print_report, validate
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to check.
+    """Settings of the check.
 
     Attributes:
         dataset: Folder of the dataset.
         max_reject_share: Share of the labelled videos that may be left out, 0 to 1.
-        address: Ray cluster to join, where there is more than one machine's work; default:
-            $RAY_ADDRESS, else a local Ray.
+        address: Ray cluster for a dataset of more than 64 MB of frames, faces and tracks;
+            default: $RAY_ADDRESS, else a local Ray.
     """
 
     dataset: Address
@@ -40,6 +40,8 @@ class Config:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job."""
     config = parse(Config, argv, verb="jobs.validate_dataset", doc=__doc__)
+    from jobs.validating.validate import print_report, validate  # imports pandas, DuckDB: slow
+
     report = validate(
         config.dataset, max_reject_share=config.max_reject_share, address=config.address
     )

@@ -1,1 +1,1 @@
-"""Rules that a dataset must keep, and the columns of notes that they are checked on."""
+"""Rules of a dataset, and the frames with columns of notes that the rules are checked on."""

@@ -1,4 +1,4 @@
-"""A look at some crops of a group of shards: do they decode, and to what."""
+"""A sample of the stored crops: each is decoded and its size and channels are checked."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pandas as pd
 from emotion import storage
 
 MAX_CLIPS = 16
-"""Clips of a group whose crops are decoded: its first, its last and some between."""
+"""Number of clips of a group whose crops are decoded: its first, its last, and others between."""
 
 
-def looked_at(dataset_uri: str, parts: Sequence[str], *, crop_px: int) -> pd.DataFrame:
-    """One row per crop of the chosen clips: clip_id, number, and a note in ``problem``.
+def sample_crops(dataset_uri: str, parts: Sequence[str], *, crop_px: int) -> pd.DataFrame:
+    """Return a row per crop of the chosen clips: clip_id, number, and a note in ``problem``.
 
-    The choice follows from the names of the parts: the same every time. Of a part no more than
-    the row groups of its chosen clips is read.
+    The random choice is seeded with the names of the parts, so it is the same in every run. Only
+    the row groups of the chosen clips are read. Without parts the frame is empty.
 
     Args:
         dataset_uri: the dataset folder.
         parts: file names in ``clips``, in order.
-        crop_px: side that a crop must have.
+        crop_px: side that a crop must have, in pixels.
     """
     chooser = random.Random(zlib.crc32(" ".join(parts).encode()))
     middle = chooser.sample(range(1, len(parts) - 1), min(MAX_CLIPS - 2, max(0, len(parts) - 2)))
@@ -38,8 +38,8 @@ def looked_at(dataset_uri: str, parts: Sequence[str], *, crop_px: int) -> pd.Dat
         for clip_id, crops in _clips(uri, each, chooser, **ends):
             for number, crop in enumerate(crops):
                 problem = crop_problem(crop, crop_px=crop_px)
-                where = f"clip {clip_id} crop {number}: {problem}" if problem else None
-                rows.append((clip_id, number, where))
+                note = f"clip {clip_id} crop {number}: {problem}" if problem else None
+                rows.append((clip_id, number, note))
     frame = pd.DataFrame(rows, columns=["clip_id", "number", "problem"])
     return frame.astype({"problem": object})
 
@@ -47,27 +47,27 @@ def looked_at(dataset_uri: str, parts: Sequence[str], *, crop_px: int) -> pd.Dat
 def _clips(
     uri: str, number: int, chooser: random.Random, *, first: bool, last: bool
 ) -> list[tuple[str, list[bytes | None]]]:
-    """``number`` clips of one part: id and crops."""
+    """Return the id and the crops of ``number`` clips of one part."""
     with storage.open_parquet(uri) as parquet:
         total = parquet.metadata.num_rows
         chosen = {0} if first and total else set()
         chosen |= {total - 1} if last and total else set()
-        rest = sorted(set(range(total)) - chosen) if total < 10_000 else range(1, total - 1)
-        chosen |= set(chooser.sample(rest, min(len(rest), max(0, number - len(chosen)))))
-        found, start = [], 0
+        others = sorted(set(range(total)) - chosen) if total < 10_000 else range(1, total - 1)
+        chosen |= set(chooser.sample(others, min(len(others), max(0, number - len(chosen)))))
+        clips, start = [], 0
         for group in range(parquet.num_row_groups):
             stop = start + parquet.metadata.row_group(group).num_rows
             places = [place - start for place in sorted(chosen) if start <= place < stop]
             if places:
                 table = parquet.read_row_group(group, columns=["clip_id", "crops"])
                 for row in table.take(places).to_pylist():
-                    found.append((str(row["clip_id"]), row["crops"] or []))
+                    clips.append((str(row["clip_id"]), row["crops"] or []))
             start = stop
-    return found
+    return clips
 
 
 def crop_problem(data: bytes | None, *, crop_px: int) -> str | None:
-    """What is wrong with the bytes of a crop, or None.
+    """Return the error in the bytes of a crop, or None.
 
     >>> crop_problem(b"GIF89a", crop_px=112), crop_problem(None, crop_px=112)
     ('6 bytes that are no JPEG', 'no bytes')

@@ -1,6 +1,6 @@
-"""Frames for the validation suites: videos, frames and faces, and beside each row what is wrong.
+"""Frames for the validation suites: videos, frames and faces, with columns of notes.
 
-The tables that go in are those of some whole videos, without image bytes.
+The tables are those of some whole videos, without image bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from emotion.validate.notes import (
     boxes,
     lengths,
     lists,
-    looked_up,
+    lookup,
     notes,
     outside,
     to_frame,
@@ -22,7 +22,10 @@ from emotion.validate.notes import (
 from schemas.tables import DATASETS
 
 LANDMARK_MARGIN = 0.5
-"""Landmarks may lie this share of the box's side outside it: a turned head's, a tight box's."""
+"""Share of the box's side by which a landmark may lie outside the box.
+
+Landmarks of a turned head, or of a tight box, lie outside it.
+"""
 
 _SIZE_TOLERANCE = 0.01
 _UNUSED = {"videos": {"etag", "codec", "corpus"}, "clips": {"crops"}, "rejects": {"detail"}}
@@ -30,11 +33,11 @@ STORED = {
     name: [column for column in schema.names if column not in _UNUSED.get(name, ())]
     for name, schema in DATASETS.items()
 }
-"""The columns to read for validation: never image bytes."""
+"""Columns that validation reads, by table; image bytes are not among them."""
 
 
 def videos_frame(tables: Tables) -> pd.DataFrame:
-    """``videos``, with notes where its counts are not those of the other tables."""
+    """Return ``videos`` with notes where a count differs from the rows of the other tables."""
     frame = to_frame(tables["videos"])
     for name in ("clips", "frames", "faces", "tracks"):
         counts = tables[name]["video_id"].to_pandas().value_counts()
@@ -56,11 +59,11 @@ def _counted(frame: pd.DataFrame, column: str, counts: pd.Series[int], text: str
 
 
 def frames_frame(tables: Tables) -> pd.DataFrame:
-    """``frames`` in order of index, with notes on unknown videos, time, and counts of faces."""
+    """Return ``frames`` in order of index, with notes on unknown videos, times and face counts."""
     frame = to_frame(tables["frames"])
     keys = ["video_id", "frame_index"]
     faces = to_frame(tables["faces"], keys).groupby(keys).size().rename("rows").reset_index()
-    frame["rows"] = looked_up(frame, faces, keys)["rows"].fillna(0).astype(int).to_numpy()
+    frame["rows"] = lookup(frame, faces, keys)["rows"].fillna(0).astype(int).to_numpy()
     text = "{video_id} frame {frame_index}: num_faces is {num_faces}, faces has {rows}"
     frame["wrong_num_faces"] = notes(frame, frame["num_faces"] != frame["rows"], text)
     frame["unknown_video"] = unknown_videos(frame, tables["videos"])
@@ -71,7 +74,7 @@ def frames_frame(tables: Tables) -> pd.DataFrame:
 
 
 def faces_frame(tables: Tables) -> pd.DataFrame:
-    """``faces`` in order of index, with notes on keys, boxes, landmarks, identity and time."""
+    """Return ``faces`` in order of index, with notes on keys, shapes, identity and time."""
     table = tables["faces"]
     frame = to_frame(table.drop_columns(["box", "landmarks"]))
     frame["num_landmark_values"] = lengths(table["landmarks"])
@@ -80,13 +83,15 @@ def faces_frame(tables: Tables) -> pd.DataFrame:
     frame = _with_keys(frame, tables)
     frame["unknown_video"] = unknown_videos(frame, tables["videos"])
     frame = frame.sort_values(["video_id", "track_id", "frame_index"], kind="stable")
-    back = frame.groupby(["video_id", "track_id"])["pts_s"].diff() <= 0  # null tracks give no group
+    back = (
+        frame.groupby(["video_id", "track_id"])["pts_s"].diff() <= 0
+    )  # a null track_id is in no group
     text = "face {face_id}: pts_s {pts_s} is not after the track's face before"
     return frame.assign(time_back=notes(frame, back, text))
 
 
 def _with_shape(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Notes on a box's size, and on the landmarks beside it; other rules see odd lengths."""
+    """Add notes on the box's size and on the landmarks; other rules check the lists' lengths."""
     x0, y0, x1, y1 = boxes(tables["faces"]["box"]).T
     side = np.sqrt(np.maximum((x1 - x0) * (y1 - y0), 0))
     off = np.abs(frame["size_px"].to_numpy(float) - side) > _SIZE_TOLERANCE * side
@@ -103,25 +108,25 @@ def _with_shape(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 
 def _with_keys(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Notes on what a face says of its frame and of its track."""
+    """Add notes where a face does not fit its frame or its track."""
     keys = ["video_id", "frame_index"]
-    seen = looked_up(frame, to_frame(tables["frames"], [*keys, "pts_s"]), keys)
-    known = seen["found"].to_numpy()
-    frame["unknown_frame"] = notes(frame, ~known, "face {face_id}: no frame {frame_index}")
-    late = known & (seen["pts_s"].to_numpy() != frame["pts_s"].to_numpy())
+    frames = lookup(frame, to_frame(tables["frames"], [*keys, "pts_s"]), keys)
+    has_frame = frames["matched"].to_numpy()
+    frame["unknown_frame"] = notes(frame, ~has_frame, "face {face_id}: no frame {frame_index}")
+    late = has_frame & (frames["pts_s"].to_numpy() != frame["pts_s"].to_numpy())
     text = "face {face_id}: pts_s is {pts_s}, its frame's {frame_pts}"
-    with_pts = frame.assign(frame_pts=seen["pts_s"].to_numpy())
+    with_pts = frame.assign(frame_pts=frames["pts_s"].to_numpy())
     frame["other_pts"] = notes(with_pts, late & frame["pts_s"].notna().to_numpy(), text)
     keys = ["video_id", "track_id"]
-    track = looked_up(frame, to_frame(tables["tracks"], [*keys, "identity_id"]), keys)
-    tracked, known = frame["track_id"].notna().to_numpy(), track["found"].to_numpy()
+    track = lookup(frame, to_frame(tables["tracks"], [*keys, "identity_id"]), keys)
+    tracked, has_track = frame["track_id"].notna().to_numpy(), track["matched"].to_numpy()
     text = "face {face_id}: no track {track_id:.0f}"
-    frame["unknown_track"] = notes(frame, tracked & ~known, text)
+    frame["unknown_track"] = notes(frame, tracked & ~has_track, text)
     named = frame["identity_id"].notna().to_numpy()
     text = "face {face_id}: track {track_id} and identity {identity_id}"
     frame["identity_apart"] = notes(frame, tracked != named, text)
-    theirs = track["identity_id"].to_numpy(float, na_value=np.nan)
-    other = known & named & (theirs != frame["identity_id"].to_numpy(float))
-    text = "face {face_id}: identity {identity_id:.0f}, its track's {theirs:.0f}"
-    frame["other_identity"] = notes(frame.assign(theirs=theirs), other, text)
+    identity = track["identity_id"].to_numpy(float, na_value=np.nan)
+    other = has_track & named & (identity != frame["identity_id"].to_numpy(float))
+    text = "face {face_id}: identity {identity_id:.0f}, its track's {track_identity:.0f}"
+    frame["other_identity"] = notes(frame.assign(track_identity=identity), other, text)
     return frame

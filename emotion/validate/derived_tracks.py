@@ -1,4 +1,4 @@
-"""Frames for the validation suites: tracks and clips, and beside each row what is wrong with it."""
+"""Frames for the validation suites: tracks and clips, with columns of notes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emotion.validate.notes import (
     differ,
     lengths,
     lists,
-    looked_up,
+    lookup,
     notes,
     outside,
     plain,
@@ -21,17 +21,18 @@ from emotion.validate.notes import (
 from schemas.tables import EMBEDDING_LENGTH, VIDEO_COLUMNS
 
 TIME_TOLERANCE_S = 1e-6
+"""Seconds by which a clip may exceed its track, or overlap the clip before it."""
 _UNIT_TOLERANCE = 1e-3
 _TRACK = ["video_id", "track_id"]
 
 
 def tracks_frame(tables: Tables) -> pd.DataFrame:
-    """``tracks``, with notes on keys, copied video columns, counts and embeddings."""
+    """Return ``tracks`` with notes on keys, copied video columns, counts and embeddings."""
     table = tables["tracks"]
     frame = to_frame(table.drop_columns(["embedding"]))
     faces = to_frame(tables["faces"], _TRACK).dropna()
     counts = faces.groupby(_TRACK).size().rename("rows").reset_index()
-    frame["rows"] = looked_up(frame, counts, _TRACK)["rows"].fillna(0).astype(int).to_numpy()
+    frame["rows"] = lookup(frame, counts, _TRACK)["rows"].fillna(0).astype(int).to_numpy()
     text = "{video_id} track {track_id}: num_faces is {num_faces}, faces has {rows}"
     frame["wrong_num_faces"] = notes(frame, frame["num_faces"] != frame["rows"], text)
     values = lengths(table["embedding"])
@@ -47,7 +48,7 @@ def tracks_frame(tables: Tables) -> pd.DataFrame:
 
 
 def clips_frame(tables: Tables, *, clip_len: int, clip_stride: int) -> pd.DataFrame:
-    """``clips``, with notes on keys, copied video columns, boxes and times."""
+    """Return ``clips`` with notes on keys, copied video columns, boxes and times."""
     table = tables["clips"]
     frame = to_frame(table.drop_columns(["box", "pts_s"]))
     frame["num_pts"] = lengths(table["pts_s"])
@@ -64,12 +65,12 @@ def clips_frame(tables: Tables, *, clip_len: int, clip_stride: int) -> pd.DataFr
 
 
 def _with_track(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Notes on what a clip says of its track."""
+    """Add notes where a clip does not fit its track."""
     columns = [*_TRACK, "identity_id", "start_s", "stop_s"]
-    track = looked_up(frame, to_frame(tables["tracks"], columns), _TRACK)
-    known, tracked = track["found"].to_numpy(), frame["track_id"].notna().to_numpy()
+    track = lookup(frame, to_frame(tables["tracks"], columns), _TRACK)
+    has_track, tracked = track["matched"].to_numpy(), frame["track_id"].notna().to_numpy()
     text = "clip {clip_id}: no track {track_id:.0f}"
-    frame["unknown_track"] = notes(frame, tracked & ~known, text)
+    frame["unknown_track"] = notes(frame, tracked & ~has_track, text)
     beside = frame.assign(
         identity=track["identity_id"].to_numpy(float, na_value=np.nan),
         low=track["start_s"].to_numpy(),
@@ -80,20 +81,20 @@ def _with_track(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     text = "clip {clip_id}: {start_s} to {stop_s}, its track {low} to {high}"
     frame["outside_track"] = notes(beside, early | late, text)
     named = frame["identity_id"].notna().to_numpy()
-    other = known & named & (beside["identity"] != beside["identity_id"]).to_numpy()
+    other = has_track & named & (beside["identity"] != beside["identity_id"]).to_numpy()
     text = "clip {clip_id}: identity {identity_id:.0f}, its track's {identity:.0f}"
     frame["other_identity"] = notes(beside, other, text)
     return frame
 
 
 def _with_copies(frame: pd.DataFrame, tables: Tables, name: str, row: str) -> pd.DataFrame:
-    """Notes where a column is not what the row's video has."""
+    """Add notes where a copied column differs from the column of the row's video."""
     columns = VIDEO_COLUMNS[name]
-    videos = looked_up(frame, to_frame(tables["videos"], ["video_id", *columns]), ["video_id"])
-    known = videos["found"].to_numpy()
+    videos = lookup(frame, to_frame(tables["videos"], ["video_id", *columns]), ["video_id"])
+    has_video = videos["matched"].to_numpy()
     for column in columns:
-        beside = frame.assign(theirs=plain(videos[column]))
-        bad = known & differ(frame[column], videos[column])
-        text = f"{row}: {column} is {{{column}}}, its video's {{theirs}}"
+        beside = frame.assign(video_value=plain(videos[column]))
+        bad = has_video & differ(frame[column], videos[column])
+        text = f"{row}: {column} is {{{column}}}, its video's {{video_value}}"
         frame[f"other_{column}"] = notes(beside, bad, text)
     return frame

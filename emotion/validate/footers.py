@@ -1,4 +1,4 @@
-"""What Parquet parts say of themselves, known without reading rows, and frames about it."""
+"""Parquet footers of the parts, read without their rows, and frames about them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from schemas.tables import DATASETS
 
 @dataclass(frozen=True)
 class Footer:
-    """What one Parquet part says of itself.
+    """Columns, types and numbers of one Parquet part.
 
     Attributes:
-        dataset: which of the six.
+        dataset: name of the table, one of six.
         part: file name.
         schema: columns and types.
-        num_rows: rows.
-        num_crops: values in the ``crops`` column; 0 in the other tables.
+        num_rows: number of rows.
+        num_crops: number of values in the ``crops`` column; 0 in the other tables.
     """
 
     dataset: str
@@ -33,7 +33,7 @@ class Footer:
 
 
 def footer_of(dataset: str, part: str, parquet: pq.ParquetFile) -> Footer:
-    """The footer of an open part; no row is read."""
+    """Read the footer of an open part; no row is read."""
     metadata = parquet.metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     columns = [group.column(i) for group in groups for i in range(group.num_columns)]
@@ -43,7 +43,7 @@ def footer_of(dataset: str, part: str, parquet: pq.ParquetFile) -> Footer:
 
 
 def columns_frame(footers: Sequence[Footer]) -> pd.DataFrame:
-    """One row per column of each part, with a note where it is not as declared."""
+    """Return a row per column of each part, with a note where it is not as declared."""
     rows = [
         (footer.dataset, column, f"{footer.dataset}/{footer.part}: {problem}" if problem else None)
         for footer in footers
@@ -54,26 +54,27 @@ def columns_frame(footers: Sequence[Footer]) -> pd.DataFrame:
 
 
 def _column_problems(footer: Footer) -> Iterable[tuple[str, str]]:
-    declared, found = DATASETS[footer.dataset], footer.schema
+    """Yield each column's name, and its error or an empty text."""
+    declared, stored = DATASETS[footer.dataset], footer.schema
     for field in declared:
-        if field.name not in found.names:
+        if field.name not in stored.names:
             yield field.name, f"column {field.name} is missing"
-        elif found.field(field.name).type != field.type:
-            yield field.name, f"{field.name} is {found.field(field.name).type}, not {field.type}"
+        elif stored.field(field.name).type != field.type:
+            yield field.name, f"{field.name} is {stored.field(field.name).type}, not {field.type}"
         else:
             yield field.name, ""
-    for name in found.names:
+    for name in stored.names:
         if name not in declared.names:
-            kept = footer.dataset == "videos" and pa.types.is_string(found.field(name).type)
+            kept = footer.dataset == "videos" and pa.types.is_string(stored.field(name).type)
             yield name, "" if kept else f"column {name} is not declared"
 
 
 def crops_frame(footers: Sequence[Footer], *, clip_len: int) -> pd.DataFrame:
-    """One row per part of ``clips``, with a note where a clip has not ``clip_len`` crops."""
+    """Return a row per part of ``clips``, with a note where a clip lacks ``clip_len`` crops."""
     rows = [(f.part, f.num_rows, f.num_crops) for f in footers if f.dataset == "clips"]
     frame = pd.DataFrame(rows, columns=["part", "num_clips", "num_crops"])
-    # A list that is empty or null counts as one value, so a clip without crops shows only where
-    # T is not 1.
+    # Parquet counts an empty or null list as one value, so with clip_len 1 a clip without crops
+    # gets no note.
     bad = frame["num_crops"] != frame["num_clips"] * clip_len
     text = f"{{part}}: {{num_clips}} clips hold {{num_crops}} crops, not {clip_len} each"
     return frame.assign(wrong_crops=notes(frame, bad, text))

@@ -1,8 +1,8 @@
-"""Which subjects of different splits look like one person, by their faces' embeddings.
+"""Subjects of different splits that look like one person, by the embeddings of their faces.
 
-A subject's embedding is the mean over its videos, of each the identity with most faces. Sums lie
-in a file that is mapped, and distances are taken a block at a time: memory does not grow with the
-archive, but for some hundred bytes per subject.
+A subject's embedding is the mean over its videos; of each video the identity with most faces
+counts. The sums are in a memory-mapped file and distances are computed block by block, so memory
+grows by some hundred bytes per subject only.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from schemas.tables import EMBEDDING_LENGTH
 SUBJECT = np.dtype(
     [
         ("sum", np.float32, (EMBEDDING_LENGTH,)),
-        ("subject", np.uint64),  # a hash that tells two subjects apart
+        ("subject", np.uint64),  # hash of the subject's name
         ("split", np.uint64),
-        ("name", "S96"),  # as it is printed
+        ("name", "S96"),  # text for messages, cut to 96 bytes
         ("num_videos", np.int64),
     ]
 )
-"""A subject in a split: the sum of its videos' embeddings."""
+"""Row of a subject in a split, with the sum of its videos' embeddings."""
 
 _BLOCK = 2048
 _MIN_ROWS = 1024
@@ -38,11 +38,11 @@ _MIN_ROWS = 1024
 
 @dataclass(frozen=True)
 class Near:
-    """Subjects of different splits that are nearer than some distance.
+    """Subjects of different splits that are nearer than a distance.
 
     Attributes:
-        num_subjects: those that have such a neighbour.
-        pairs: the nearest pairs, in words.
+        num_subjects: number of subjects with such a neighbour.
+        pairs: the nearest pairs, as text.
     """
 
     num_subjects: int
@@ -50,7 +50,7 @@ class Near:
 
 
 class SubjectStore:
-    """Subjects in a file below ``folder``."""
+    """Sums of subjects' embeddings, in a file below ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "subjects"
@@ -61,11 +61,11 @@ class SubjectStore:
         return len(self._places)
 
     def add(self, tracks: pa.Table) -> None:
-        """Take some whole videos.
+        """Add the tracks of some whole videos.
 
         Args:
-            tracks: video_id, identity_id, subject_id, split, num_faces, embedding; one without an
-                embedding, a subject or a split is left out.
+            tracks: video_id, identity_id, subject_id, split, num_faces, embedding; a track without
+                an embedding, a subject or a split is left out.
         """
         frame, sums = main_identities(tracks)
         for row, values in zip(frame.itertuples(), sums, strict=True):
@@ -80,19 +80,19 @@ class SubjectStore:
             kept["name"] = f"{row.subject_id} in {row.split}".encode()[:96]
 
     def near(self, *, distance: float, max_pairs: int) -> Near:
-        """Subjects of different splits and names that are nearer than ``distance``.
+        """Return the subjects of different names and splits that are nearer than ``distance``.
 
         Args:
             distance: Euclidean, between unit vectors: 0 to 2.
-            max_pairs: how many pairs to name.
+            max_pairs: number of pairs to name.
         """
         nearest = np.full(len(self), np.inf, np.float32)
         pairs: list[tuple[float, str]] = []
         for i, a in self._blocks(0):
             for j, b in self._blocks(i):
                 apart = _distances(a, b)
-                for ours, values in ((i, apart.min(axis=1)), (j, apart.min(axis=0))):
-                    kept = nearest[ours : ours + len(values)]
+                for first, values in ((i, apart.min(axis=1)), (j, apart.min(axis=0))):
+                    kept = nearest[first : first + len(values)]
                     np.minimum(kept, values, out=kept)
                 if i == j:  # each pair once
                     apart[np.tril_indices(len(a))] = np.inf
@@ -110,10 +110,10 @@ class SubjectStore:
 
 
 def main_identities(tracks: pa.Table) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Of each video the identity with most faces, and the mean embedding of its tracks.
+    """Return each video's identity with most faces, and the mean embedding of its tracks.
 
     Returns:
-        (a frame with subject_id, video_id and split, (N, 128) float64 of unit length).
+        A frame with video_id, subject_id and split, and (N, 128) float64 of unit length.
     """
     values = lists(tracks["embedding"], EMBEDDING_LENGTH)
     frame: pd.DataFrame = tracks.drop_columns(["embedding"]).to_pandas()
@@ -132,12 +132,12 @@ def main_identities(tracks: pa.Table) -> tuple[pd.DataFrame, NDArray[np.float64]
 
 
 def hash_of(text: str) -> int:
-    """64 bits of a text, the same everywhere."""
+    """Return a hash of 64 bits, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def _distances(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.float32]:
-    """(N, M) distances of subjects' embeddings; infinite within a subject or a split."""
+    """Return (N, M) distances of subjects' embeddings; infinite within a subject or a split."""
     cosine = _units(a) @ _units(b).T
     apart: NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * cosine, 0))
     for column in ("subject", "split"):
@@ -145,8 +145,8 @@ def _distances(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.float32]:
     return apart
 
 
-def _units(found: NDArray[np.void]) -> NDArray[np.float32]:
-    sums: NDArray[np.float32] = np.ascontiguousarray(found["sum"])
+def _units(subjects: NDArray[np.void]) -> NDArray[np.float32]:
+    sums: NDArray[np.float32] = np.ascontiguousarray(subjects["sum"])
     norms: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.divide(sums, np.maximum(norms, 1e-12), dtype=np.float32)
 
@@ -154,15 +154,15 @@ def _units(found: NDArray[np.void]) -> NDArray[np.float32]:
 def _named(
     apart: NDArray[np.float32], a: NDArray[np.void], b: NDArray[np.void], distance: float
 ) -> Sequence[tuple[float, str]]:
-    """The nearest pairs of a block in words, below ``distance``."""
+    """Return the nearest pairs of a block below ``distance``: distance and text."""
     flat = apart.ravel()
     order = np.argpartition(flat, min(64, flat.size - 1))[:64]
-    found = []
+    pairs = []
     for place in order[flat[order] < distance]:
         i, j = divmod(int(place), apart.shape[1])
         one, other = sorted((_text(a[i]), _text(b[j])))
-        found.append((float(flat[place]), f"{one} and {other}: {flat[place]:.2f} apart"))
-    return found
+        pairs.append((float(flat[place]), f"{one} and {other}: {flat[place]:.2f} apart"))
+    return pairs
 
 
 def _text(subject: np.void) -> str:

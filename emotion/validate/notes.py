@@ -1,8 +1,8 @@
-"""Columns of notes, and the looks at Arrow columns that they are made from.
+"""Columns of notes, and functions on Arrow columns that they are made with.
 
-A rule that looks at more than one value (a key in another table, an order, two columns) becomes
-a column of notes: null where the row keeps the rule, a line that names the row where it does not.
-A suite then expects the column to be null, and its examples read as sentences.
+A rule on more than one value (a key in another table, an order, two columns) becomes a column of
+notes: null where the row keeps the rule, else a text that names the row. The suite's rule expects
+the column to be null, and its examples are these texts.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 BOX_TOLERANCE_PX = 1.0
-"""A box may end this far outside the frame: float32 rounding of a box clipped to the frame."""
+"""Pixels that a box may reach outside the frame: float32 rounds a box clipped to the frame."""
 
 Tables = Mapping[str, pa.Table]
 Notes = NDArray[np.object_]
 
 
 def notes(frame: pd.DataFrame, bad: pd.Series[bool] | NDArray[np.bool_], text: str) -> Notes:
-    """``text`` filled with the row's values where ``bad``, else None.
+    """Return ``text`` filled with the row's values where ``bad``, else None.
 
     >>> notes(pd.DataFrame({"n": [1, 2]}), np.array([False, True]), "{n} is too many")
     array([None, '2 is too many'], dtype=object)
     """
-    found = np.full(len(frame), None, dtype=object)
-    where = np.flatnonzero(np.asarray(bad, dtype=bool))
-    for position, row in zip(where, frame.iloc[where].to_dict("records"), strict=True):
-        found[position] = text.format_map({str(key): value for key, value in row.items()})
-    return found
+    texts = np.full(len(frame), None, dtype=object)
+    places = np.flatnonzero(np.asarray(bad, dtype=bool))
+    for place, row in zip(places, frame.iloc[places].to_dict("records"), strict=True):
+        texts[place] = text.format_map({str(key): value for key, value in row.items()})
+    return texts
 
 
 def to_frame(table: pa.Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """The columns as pandas; integers with nulls become floats."""
+    """Return the columns as pandas; integers with nulls become floats."""
     frame: pd.DataFrame = (table.select(list(columns)) if columns else table).to_pandas()
     return frame
 
 
 def lengths(column: pa.ChunkedArray) -> NDArray[np.int32]:
-    """Values in each list; a null is an empty one."""
-    found: NDArray[np.int32] = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
-    return found
+    """Return the length of each list; 0 for null."""
+    values: NDArray[np.int32] = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    return values
 
 
 def lists(column: pa.ChunkedArray, length: int) -> NDArray[np.float64]:
-    """A list column as (N, length) float64; a row of another length is all NaN.
+    """Return a list column as (N, length) float64; a row of another length is all NaN.
 
     >>> lists(pa.chunked_array([[[1.0, 2.0], [3.0], None]]), 2)
     array([[ 1.,  2.],
@@ -63,14 +63,14 @@ def lists(column: pa.ChunkedArray, length: int) -> NDArray[np.float64]:
 
 
 def boxes(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """A box column as (N, 4) xyxy pixels; NaN where it is not four numbers."""
+    """Return a box column as (N, 4) xyxy pixels; NaN where it is not four numbers."""
     return lists(column, 4)
 
 
 def outside(frame: pd.DataFrame, box: NDArray[np.float64], videos: pa.Table, name: str) -> Notes:
-    """A note where a box is empty, not four numbers, or outside its video's frame."""
+    """Return a note where a box is empty, not four numbers, or outside its video's frame."""
     sizes = to_frame(videos, ["video_id", "width", "height"]).drop_duplicates("video_id")
-    both = frame.merge(sizes, how="left", on="video_id")  # an unknown video is another rule's
+    both = frame.merge(sizes, how="left", on="video_id")  # another rule is about unknown videos
     width, height = both["width"].fillna(np.inf), both["height"].fillna(np.inf)
     x0, y0, x1, y1 = box.T
     inside = (np.minimum(x0, y0) >= -BOX_TOLERANCE_PX) & (x1 > x0) & (y1 > y0)
@@ -82,30 +82,30 @@ def outside(frame: pd.DataFrame, box: NDArray[np.float64], videos: pa.Table, nam
 
 
 def unknown_videos(frame: pd.DataFrame, videos: pa.Table) -> Notes:
-    """A note where a row's video is not in ``videos``."""
+    """Return a note where a row's video is not in ``videos``."""
     known = videos["video_id"].to_pandas()
     return notes(frame, ~frame["video_id"].isin(known), "{video_id} is not in videos")
 
 
-def looked_up(frame: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The columns of ``other`` that are no keys, for each row of ``frame`` in its order.
+def lookup(frame: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the columns of ``other`` for each row of ``frame``, matched by ``keys``.
 
-    A column ``found`` says whether the key is there; of a key that ``other`` has twice, the first
-    counts. A row of ``frame`` with a null in its key is not found.
+    The column ``matched`` is True where ``other`` has the key. If ``other`` has a key twice, its
+    first row counts. A null in a key never matches.
     """
-    known = other.dropna(subset=list(keys)).drop_duplicates(list(keys)).assign(found=True)
-    both = frame[list(keys)].merge(known, how="left", on=list(keys))
-    return both.assign(found=both["found"].eq(True).to_numpy())
+    rows = other.dropna(subset=list(keys)).drop_duplicates(list(keys)).assign(matched=True)
+    both = frame[list(keys)].merge(rows, how="left", on=list(keys))
+    return both.assign(matched=both["matched"].eq(True).to_numpy())
 
 
 def plain(column: pd.Series) -> Notes:
-    """The values of a column as Python has them; a null is None."""
-    found = np.full(len(column), None, dtype=object)
-    where = column.notna().to_numpy()
-    found[where] = column[where].tolist()
-    return found
+    """Return the values of a column as Python objects; None for null."""
+    values = np.full(len(column), None, dtype=object)
+    present = column.notna().to_numpy()
+    values[present] = column[present].tolist()
+    return values
 
 
 def differ(one: pd.Series, other: pd.Series) -> NDArray[np.bool_]:
-    """Where two columns of one length are not the same; a null is like a null only."""
+    """Return True where two columns of one length differ; a null equals a null only."""
     return np.asarray(plain(one) != plain(other), bool)

@@ -1,7 +1,7 @@
-"""Rules across a whole dataset, in SQL: what is counted, and a note for each broken thing.
+"""Rules across a whole dataset, in SQL.
 
-They ask views of the six tables and of ``plan``, each with the name of its part, and ``labels``,
-the declared ones.
+A query reads views of the six tables and of ``plan``, each with a column ``part`` (file name of the
+row's part), and ``labels``, the declared labels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from emotion.validate.rules import Severity
 
 MIN_EVEN_SHARE = 0.2
-"""A label with a smaller part of its even share of the training clips is told as a warning."""
+"""Share of a label's even share of the training clips below which a warning is given.
+
+With 1000 training clips and 5 labels the even share is 200 clips, and the bound 40.
+"""
+MAX_REJECT_SHARE = 0.5
+"""Default share of the labelled videos that may be left out."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +24,10 @@ class Query:
     """A rule in SQL.
 
     Attributes:
-        dataset: what it is about.
-        text: in plain words.
-        elements: how many things it looks at.
-        broken: a column ``note`` with a row for each thing that breaks it.
+        dataset: table, or group of rules such as plan, subjects or labels.
+        text: the rule as a sentence.
+        elements: SQL for the number of checked rows, videos, subjects or labels.
+        broken: SQL for a column ``note`` with a row for each one that breaks the rule.
         severity: error or warning.
     """
 
@@ -34,10 +39,10 @@ class Query:
 
 
 def all_queries(*, max_reject_share: float) -> tuple[Query, ...]:
-    """Every rule across the whole.
+    """Return every rule across the whole dataset.
 
     Args:
-        max_reject_share: share of the labelled videos that may be left out.
+        max_reject_share: share of the labelled videos that may be left out, 0 to 1.
     """
     return (
         *_video_queries(),
@@ -53,13 +58,13 @@ def all_queries(*, max_reject_share: float) -> tuple[Query, ...]:
 def _video_queries() -> list[Query]:
     count = "SELECT count(*) FROM videos"
     none = f"SELECT 'videos has no row' AS note WHERE ({count}) = 0"
-    found = [Query("videos", "there is at least one video", count, none)]
+    queries = [Query("videos", "there is at least one video", count, none)]
     for column in ("video_id", "uri"):
         twice = f"""
             SELECT {column} || ' is there ' || count(*) || ' times' AS note FROM videos
             WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1"""
-        found.append(Query("videos", f"{column} is there once", count, twice))
-    return found
+        queries.append(Query("videos", f"{column} is there once", count, twice))
+    return queries
 
 
 def _same_part(table: str) -> Query:

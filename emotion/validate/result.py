@@ -1,4 +1,4 @@
-"""What a validation found: plain values, so that reading one needs no Great Expectations."""
+"""Results of a validation as plain values; reading one does not import Great Expectations."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 EXAMPLES = 5
-"""Examples that are kept of what breaks an expectation."""
+"""Number of examples that a result keeps of what breaks its rule."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one expectation.
+    """Result of one rule.
 
     Attributes:
-        dataset: the table, or what was derived from it: columns, subjects, contents, ...
-        expectation: in plain words.
-        success: whether every row keeps it.
-        unexpected: rows that do not.
-        examples: a few of their values.
-        elements: rows that were looked at.
-        severity: error or warning; a warning makes no dataset invalid.
+        dataset: table, or group of rules such as columns, subjects or contents.
+        expectation: text of the rule.
+        success: True if every row keeps the rule.
+        unexpected: number of rows that break it.
+        examples: some of their values or notes.
+        elements: number of checked rows.
+        severity: error or warning; a warning does not make a dataset invalid.
     """
 
     dataset: str
@@ -35,7 +35,7 @@ class Result:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """Every expectation and what became of it.
+    """Results of all rules.
 
     >>> ValidationReport((Result("clips", "quality is at most 1", False, 2, ("3.0",)),)).success
     False
@@ -45,33 +45,33 @@ class ValidationReport:
 
     @property
     def success(self) -> bool:
-        """Whether no error is among the results."""
+        """True if no result is an error."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[Result, ...]:
-        """Errors: what must be kept and is not."""
+        """Results of the rules with severity error that are broken."""
         return tuple(r for r in self.results if not r.success and r.severity == "error")
 
     @property
     def warnings(self) -> tuple[Result, ...]:
-        """What should be kept and is not."""
+        """Results of the rules with severity warning that are broken."""
         return tuple(r for r in self.results if not r.success and r.severity == "warning")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: ``success`` and ``results``."""
+        """Return a JSON object with ``success`` and ``results``."""
         results = [asdict(result) | {"examples": list(result.examples)} for result in self.results]
         return {"success": self.success, "results": results}
 
 
 def from_json(value: Mapping[str, Any]) -> ValidationReport:
-    """The report that ``to_json`` made the value of."""
+    """Return the report whose ``to_json`` is ``value``."""
     results = [Result(**{**r, "examples": tuple(r["examples"])}) for r in value["results"]]
     return ValidationReport(tuple(results))
 
 
 def merged(reports: Iterable[ValidationReport]) -> ValidationReport:
-    """Reports on different rows as one: counts are added, the first few examples kept.
+    """Merge reports on different rows: counts are added, the first ``EXAMPLES`` examples kept.
 
     >>> one = ValidationReport((Result("clips", "fine", True, 0, (), 7),))
     >>> other = ValidationReport((Result("clips", "fine", False, 2, ("3.0",), 5),))
@@ -79,11 +79,11 @@ def merged(reports: Iterable[ValidationReport]) -> ValidationReport:
     Result(dataset='clips', expectation='fine', success=False, unexpected=2, examples=('3.0',), \
 elements=12, severity='error')
     """
-    found: dict[tuple[str, str], Result] = {}
+    by_rule: dict[tuple[str, str], Result] = {}
     for result in (one for report in reports for one in report.results):
         key = result.dataset, result.expectation
-        found[key] = _added(found[key], result) if key in found else result
-    return ValidationReport(tuple(found.values()))
+        by_rule[key] = _added(by_rule[key], result) if key in by_rule else result
+    return ValidationReport(tuple(by_rule.values()))
 
 
 def _added(one: Result, other: Result) -> Result:

@@ -1,8 +1,8 @@
-"""Rules on the stored tables, as plain values: what is expected, of which columns, how badly.
+"""Rules on the stored tables, as plain values: kind, columns, bounds and severity.
 
 A suite is a tuple of rules. ``jobs.validating.expectations`` turns a rule into an expectation of
-Great Expectations and runs it; reading a suite needs no such library. The text of a rule is its
-name: a suite has each text once, and results of several groups of rows are added up by it.
+Great Expectations and runs it; this module does not import that library. The text of a rule is its
+name: it is unique in a suite, and results of several groups of rows are added up by it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Rule:
-    """One expectation.
+    """One rule.
 
     Attributes:
-        text: in plain words.
+        text: the rule as a sentence; its name.
         kind: present (never null), unique (the columns together), one_of, between, matches (a
             regular expression), ordered (the first column is below the second), no_note (a column
             of notes is all null).
-        columns: those that it looks at.
-        low: lowest value that may be; None: no bound.
-        high: highest value that may be; None: no bound.
-        above: whether ``low`` itself may not be.
-        values: those that may be, or the pattern.
-        severity: an error makes a dataset invalid, a warning is told.
+        columns: names of the checked columns.
+        low: lowest allowed value; None: no bound.
+        high: highest allowed value; None: no bound.
+        above: True if ``low`` itself is not allowed.
+        values: the allowed values, or the pattern.
+        severity: an error makes a dataset invalid, a warning does not.
     """
 
     text: str
@@ -46,22 +46,22 @@ Suite = tuple[Rule, ...]
 
 
 def present(*columns: str) -> Suite:
-    """One rule per column."""
+    """Return a rule per column: it has no null."""
     return tuple(Rule(f"{name} is never null", "present", (name,)) for name in columns)
 
 
 def unique(text: str, *columns: str) -> Rule:
-    """The columns together are there once."""
+    """Return a rule: no two rows have the same values in ``columns``."""
     return Rule(text, "unique", columns)
 
 
 def one_of(column: str, values: Sequence[str]) -> Rule:
-    """Nulls pass."""
+    """Return a rule: the column has one of ``values``, or null."""
     return Rule(f"{column} is one of {', '.join(values)}", "one_of", (column,), values=(*values,))
 
 
 def between(column: str, low: float, high: float | None = None, *, above: bool = False) -> Rule:
-    """From ``low`` to ``high``, both allowed; ``above`` shuts ``low`` out. Nulls pass.
+    """Return a rule: the column is from ``low`` to ``high``, or null; ``above`` excludes ``low``.
 
     >>> between("score", 0, 1).text, between("fps", 0, above=True).text, between("n", 3, 3).text
     ('score is at least 0 and at most 1', 'fps is above 0', 'n is 3')
@@ -73,15 +73,15 @@ def between(column: str, low: float, high: float | None = None, *, above: bool =
 
 
 def matches(text: str, column: str, pattern: str) -> Rule:
-    """Nulls pass."""
+    """Return a rule: the column matches the regular expression ``pattern``, or is null."""
     return Rule(text, "matches", (column,), values=(pattern,))
 
 
 def ordered(first: str, second: str) -> Rule:
-    """``first`` is below ``second`` in every row."""
+    """Return a rule: ``first`` is below ``second`` in every row."""
     return Rule(f"{first} is before {second}", "ordered", (first, second))
 
 
 def no_note(column: str, text: str, *, severity: Severity = "error") -> Rule:
-    """``text`` is kept where the column of notes is null."""
+    """Return a rule: the column of notes is null."""
     return Rule(text, "no_note", (column,), severity=severity)

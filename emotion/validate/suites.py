@@ -1,4 +1,4 @@
-"""The rules of every table, on the frames of ``derived`` and ``footers``."""
+"""Rules of every table, on the frames of ``derived``, ``derived_tracks`` and ``footers``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INSIDE = f"box is inside the frame, give or take {BOX_TOLERANCE_PX:g} px"
 
 @dataclass(frozen=True)
 class Declared:
-    """What a dataset says of itself, and its rows are held to.
+    """Settings that a dataset declares, which its rows are checked against.
 
     Attributes:
         labels: the label set.
@@ -46,22 +46,22 @@ class Declared:
 
 
 def columns_suite() -> Suite:
-    """Rules on ``footers.columns_frame``."""
+    """Return the rules on ``footers.columns_frame``."""
     return (no_note("problem", "every part has the declared columns and types"),)
 
 
 def parts_suite(clip_len: int) -> Suite:
-    """Rules on ``footers.crops_frame``."""
+    """Return the rules on ``footers.crops_frame``."""
     return (no_note("wrong_crops", f"every part holds {clip_len} crops for each clip"),)
 
 
 def crops_suite(crop_px: int) -> Suite:
-    """Rules on the crops that were looked at."""
+    """Return the rules on ``crops.sample_crops``."""
     return (no_note("problem", f"a crop is a JPEG of {crop_px} x {crop_px} pixels"),)
 
 
 def videos_suite(labels: Sequence[str]) -> Suite:
-    """Rules on ``derived.videos_frame``."""
+    """Return the rules on ``derived.videos_frame``."""
     return (
         *present("video_id", "uri", "content_sha256", "subject_id", "label", "split", "complete"),
         *present("size_bytes", "duration_s", "fps", "width", "height", *VIDEO_COUNTS),
@@ -84,7 +84,7 @@ def videos_suite(labels: Sequence[str]) -> Suite:
 
 
 def frames_suite() -> Suite:
-    """Rules on ``derived.frames_frame``."""
+    """Return the rules on ``derived.frames_frame``."""
     return (
         *present("video_id", "frame_index", "pts_s", "num_faces", "brightness", "blur"),
         unique("a frame_index is there once in a video", "video_id", "frame_index"),
@@ -99,7 +99,7 @@ def frames_suite() -> Suite:
 
 
 def faces_suite() -> Suite:
-    """Rules on ``derived.faces_frame``."""
+    """Return the rules on ``derived.faces_frame``."""
     return (
         *present("face_id", "video_id", "frame_index", "pts_s", "score", "size_px", "blur"),
         *present("brightness"),
@@ -125,7 +125,7 @@ def faces_suite() -> Suite:
 
 
 def tracks_suite(labels: Sequence[str]) -> Suite:
-    """Rules on ``derived_tracks.tracks_frame``."""
+    """Return the rules on ``derived_tracks.tracks_frame``."""
     return (
         *present("video_id", "track_id", "identity_id", "subject_id", "label", "split"),
         *present("start_s", "stop_s", "num_faces", "mean_size_px"),
@@ -147,7 +147,7 @@ def tracks_suite(labels: Sequence[str]) -> Suite:
 
 
 def clips_suite(labels: Sequence[str], clip_len: int) -> Suite:
-    """Rules on ``derived_tracks.clips_frame``."""
+    """Return the rules on ``derived_tracks.clips_frame``."""
     return (
         *present("clip_id", "video_id", "track_id", "identity_id", "subject_id", "label", "split"),
         *present("start_s", "stop_s", "num_faces", "quality"),
@@ -171,7 +171,7 @@ def clips_suite(labels: Sequence[str], clip_len: int) -> Suite:
 
 
 def rejects_suite(reasons: Sequence[str]) -> Suite:
-    """Rules on ``rejects``, which may be empty."""
+    """Return the rules on ``rejects``, which may be empty."""
     return (
         *present("uri", "stage", "reason"),
         one_of("stage", STAGES),

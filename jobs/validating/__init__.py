@@ -1,1 +1,1 @@
-"""Datasets in, a validation report out, on Ray and Great Expectations."""
+"""Validation of a dataset, on Ray and Great Expectations."""

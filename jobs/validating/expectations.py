@@ -1,8 +1,8 @@
 """Rules run by Great Expectations, on data frames without image bytes.
 
-``validate_footers`` looks at parts' columns, types and sizes; when it passes, their rows can be
-read, and ``validate_tables`` looks at every one. Nothing leaves the machine: no analytics, no
-stored context. Importing this module takes seconds; only jobs do.
+``validate_footers`` checks the parts' columns, types and sizes. If it passes, their rows can be
+read and ``validate_tables`` checks every one. Great Expectations sends no analytics and stores no
+context. Importing this module takes seconds, so functions import it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from emotion.validate.suites import Declared
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its optional cloud parts warn when they are not installed
+    warnings.simplefilter("ignore")  # it warns of optional packages that are not installed
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     gxe: Any = importlib.import_module("great_expectations.expectations")
 
 Check = tuple[str, pd.DataFrame, Suite]
+"""Name of a table, its frame and its rules."""
 _SEVERITIES = {"error": "critical", "warning": "warning"}
 
 
 def validate_footers(footers: Sequence[Footer], *, clip_len: int) -> ValidationReport:
-    """Check that parts have the declared columns, and ``clip_len`` crops for each clip."""
+    """Check that parts have the declared columns and ``clip_len`` crops for each clip."""
     columns, crops = columns_frame(footers), crops_frame(footers, clip_len=clip_len)
     return run_checks(
         [
@@ -46,7 +47,7 @@ def validate_footers(footers: Sequence[Footer], *, clip_len: int) -> ValidationR
 
 
 def validate_crops(crops: pd.DataFrame, *, crop_px: int) -> ValidationReport:
-    """Check the crops that were looked at: a row each, with a note in ``problem``."""
+    """Check the frame of ``emotion.validate.crops.sample_crops``."""
     return run_checks([("crops", crops, suites.crops_suite(crop_px))])
 
 
@@ -55,13 +56,13 @@ def validate_tables(tables: Tables, *, declared: Declared) -> ValidationReport:
 
     Args:
         tables: the six tables by name, with at least the columns ``derived.STORED``.
-        declared: what the rows are held to.
+        declared: settings that the rows are checked against.
     """
     return run_checks(checks(tables, declared=declared))
 
 
 def checks(tables: Tables, *, declared: Declared) -> list[Check]:
-    """What ``validate_tables`` runs on tables: name, frame and suite of each."""
+    """Return the checks of ``validate_tables``, one per table."""
     labels, clip_len = declared.labels, declared.clip_len
     clips = derived_tracks.clips_frame(tables, clip_len=clip_len, clip_stride=declared.clip_stride)
     rejects = to_frame(tables["rejects"])
@@ -76,41 +77,41 @@ def checks(tables: Tables, *, declared: Declared) -> list[Check]:
 
 
 def expectation(rule: Rule) -> Any:
-    """The expectation of Great Expectations that a rule stands for; it carries the rule's text."""
-    known: dict[str, Any] = {
+    """Return the expectation of Great Expectations for a rule; its description is the text."""
+    common: dict[str, Any] = {
         "description": rule.text,
         "severity": _SEVERITIES[rule.severity],
     }
     column = rule.columns[0]
     if rule.kind == "unique" and len(rule.columns) > 1:
-        return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns), **known)
+        return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns), **common)
     if rule.kind == "ordered":
         pair = {"column_A": rule.columns[1], "column_B": column}
-        return gxe.ExpectColumnPairValuesAToBeGreaterThanB(**pair, **known)
+        return gxe.ExpectColumnPairValuesAToBeGreaterThanB(**pair, **common)
     if rule.kind == "between":
         bounds = {"min_value": rule.low, "max_value": rule.high, "strict_min": rule.above}
-        return gxe.ExpectColumnValuesToBeBetween(column=column, **bounds, **known)
+        return gxe.ExpectColumnValuesToBeBetween(column=column, **bounds, **common)
     if rule.kind == "one_of":
         values = list(rule.values)
-        return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=values, **known)
+        return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=values, **common)
     if rule.kind == "matches":
         regex = rule.values[0]
-        return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=regex, **known)
+        return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=regex, **common)
     of_column = {
         "present": gxe.ExpectColumnValuesToNotBeNull,
         "unique": gxe.ExpectColumnValuesToBeUnique,
         "no_note": gxe.ExpectColumnValuesToBeNull,
     }
-    return of_column[rule.kind](column=column, **known)
+    return of_column[rule.kind](column=column, **common)
 
 
-def run_checks(found: Iterable[Check]) -> ValidationReport:
-    """Validate each frame with its suite; results in the suites' own order."""
+def run_checks(given: Iterable[Check]) -> ValidationReport:
+    """Validate each frame with its suite; results are in the order of the suites."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("tables")
     results: list[Result] = []
-    for number, (name, frame, suite) in enumerate(found):
+    for number, (name, frame, suite) in enumerate(given):
         asset = source.add_dataframe_asset(f"{number}-{name}")
         definition = asset.add_batch_definition_whole_dataframe("all")
         batch = definition.get_batch({"dataframe": frame})
@@ -118,9 +119,9 @@ def run_checks(found: Iterable[Check]) -> ValidationReport:
             gx.ExpectationSuite(name=name, expectations=[expectation(rule) for rule in suite]),
             result_format={"result_format": "BASIC", "partial_unexpected_count": EXAMPLES},
         )
-        known: list[Any] = list(outcome.results)
-        ended = {str(one.expectation_config.description): one for one in known}
-        results += [_result(name, rule, ended[rule.text]) for rule in suite]
+        outcomes: list[Any] = list(outcome.results)
+        by_text = {str(one.expectation_config.description): one for one in outcomes}
+        results += [_result(name, rule, by_text[rule.text]) for rule in suite]
     return ValidationReport(tuple(results))
 
 
@@ -143,7 +144,7 @@ def _result(dataset: str, rule: Rule, outcome: Any) -> Result:
 
 
 def _plain(value: object) -> str:
-    """A value as a person writes it: no NumPy type names."""
+    """Return a value as text, without NumPy's type names."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, tuple | list):

@@ -1,8 +1,8 @@
-"""Groups of shards: listed, cut, read and validated one group at a time, wherever that runs.
+"""Groups of shards: listed, cut, read and validated, one group at a time.
 
-All rows of a video lie in the parts of one shard, so rules on a row, on a video and on its keys in
-other tables need no more than the shard. Memory is bounded by rows: a group is cut into pieces of
-whole shards, and a shard that is too large for one piece into pieces of whole videos.
+All rows of a video are in the parts of one shard, so a rule on a row, on a video or on its keys in
+other tables needs one shard only. The number of rows bounds the memory: a group is cut into pieces
+of whole shards, and a shard that is too large for one piece into pieces of whole videos.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from emotion.validate import result
-from emotion.validate.crops import looked_at
+from emotion.validate.crops import sample_crops
 from emotion.validate.derived import STORED
 from emotion.validate.footers import Footer, footer_of
 from emotion.validate.result import ValidationReport
@@ -24,9 +24,12 @@ from emotion.validate.suites import Declared
 from schemas.tables import DATASETS
 
 GROUP_MB = 64
+"""Default size of a group: MB of its frames, faces and tracks on storage."""
 MAX_ROWS = 200_000
+"""Default number of faces, or of frames, that a piece may have."""
 _SIZED = ("frames", "faces", "tracks")
 Parts = Mapping[str, Mapping[str, int]]
+"""Size of each part in bytes, by table and file name."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Piece:
 
     Attributes:
         parts: file names, the same in every table's folder.
-        keep: which rows; None: all.
+        keep: condition on the rows; None: all rows.
     """
 
     parts: tuple[str, ...]
@@ -43,18 +46,18 @@ class Piece:
 
 
 def list_parts(dataset_uri: str) -> dict[str, dict[str, int]]:
-    """Bytes of each part, by table and file name; nothing is opened."""
-    found: dict[str, dict[str, int]] = {}
+    """List the parts of a dataset; no file is opened."""
+    parts: dict[str, dict[str, int]] = {}
     for name in DATASETS:
         files = storage.list_files(storage.join(dataset_uri, name), suffixes=(".parquet",))
-        found[name] = {file.uri.rsplit("/", 1)[-1]: file.size_bytes for file in files}
-    return found
+        parts[name] = {file.uri.rsplit("/", 1)[-1]: file.size_bytes for file in files}
+    return parts
 
 
 def cut_groups(parts: Parts, *, max_mb: float = GROUP_MB) -> list[list[str]]:
-    """File names of parts in groups of at most ``max_mb`` of frames, faces and tracks.
+    """Group the names of the parts, at most ``max_mb`` of frames, faces and tracks in a group.
 
-    A part that is larger is a group by itself.
+    A larger part is a group by itself.
 
     >>> sizes = {"a": 600_000, "b": 500_000, "c": 500_000, "d": 3_000_000}
     >>> cut_groups({"faces": sizes, "clips": {"d": 9}}, max_mb=1)
@@ -73,26 +76,26 @@ def cut_groups(parts: Parts, *, max_mb: float = GROUP_MB) -> list[list[str]]:
 
 
 def read_footers(dataset_uri: str, parts: Parts) -> list[Footer]:
-    """What parts say of themselves; rows are not read.
+    """Read the footers of all parts; rows are not read.
 
     Raises:
         InputError: if a part is not Parquet.
     """
-    found = []
+    footers = []
     for name, files in parts.items():
         for part in files:
             uri = storage.join(dataset_uri, name, part)
             with storage.open_parquet(uri) as parquet:
-                found.append(footer_of(name, part, parquet))
-    return found
+                footers.append(footer_of(name, part, parquet))
+    return footers
 
 
 def validate_group(
     dataset_uri: str, parts: Parts, *, declared: Declared, max_rows: int = MAX_ROWS
 ) -> tuple[ValidationReport, dict[str, int]]:
-    """Every rule on rows and videos, for the parts of some shards.
+    """Check every rule on rows and videos, for the parts of some shards.
 
-    Columns and types come first; when they are wrong, rows are not read.
+    If columns or types are wrong, rows are not read.
 
     Returns:
         The report, and the number of rows of each table.
@@ -101,22 +104,22 @@ def validate_group(
 
     footers = read_footers(dataset_uri, parts)
     counts = {name: sum(f.num_rows for f in footers if f.dataset == name) for name in DATASETS}
-    found = [expectations.validate_footers(footers, clip_len=declared.clip_len)]
-    if found[0].success:
+    reports = [expectations.validate_footers(footers, clip_len=declared.clip_len)]
+    if reports[0].success:
         for piece in cut_pieces(dataset_uri, footers, max_rows=max_rows):
             tables = read_piece(dataset_uri, parts, piece)
-            found.append(expectations.validate_tables(tables, declared=declared))
-        crops = looked_at(dataset_uri, sorted(parts["clips"]), crop_px=declared.crop_px)
-        found.append(expectations.validate_crops(crops, crop_px=declared.crop_px))
-    return result.merged(found), counts
+            reports.append(expectations.validate_tables(tables, declared=declared))
+        crops = sample_crops(dataset_uri, sorted(parts["clips"]), crop_px=declared.crop_px)
+        reports.append(expectations.validate_crops(crops, crop_px=declared.crop_px))
+    return result.merged(reports), counts
 
 
 def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) -> Iterator[Piece]:
-    """Pieces of at most ``max_rows`` faces or frames, or of one video that has more."""
+    """Yield pieces of at most ``max_rows`` faces or frames, or of one video that has more."""
     rows: dict[str, int] = {}
     for footer in footers:
-        seen = footer.num_rows if footer.dataset in _SIZED else 0
-        rows[footer.part] = max(rows.get(footer.part, 0), seen)
+        num_rows = footer.num_rows if footer.dataset in _SIZED else 0
+        rows[footer.part] = max(rows.get(footer.part, 0), num_rows)
     held: list[str] = []
     for part, number in rows.items():
         if held and sum(rows[name] for name in held) + number > max_rows:
@@ -131,28 +134,28 @@ def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) ->
 
 
 def _cut_shard(dataset_uri: str, part: str, *, max_rows: int) -> Iterator[Piece]:
-    """A shard by its videos; rows of a video that ``videos`` does not know go with the last."""
+    """Yield pieces of one shard's videos; the last piece has the rows of unknown videos too."""
     columns = ["video_id", "num_frames", "num_faces"]
     uri = storage.join(dataset_uri, "videos", part)
     videos = storage.read_part(uri, columns).to_pandas().fillna(0)
     cost = videos[["num_frames", "num_faces"]].max(axis=1).tolist()
-    chunks: list[list[str]] = []
+    batches: list[list[str]] = []
     held = math.inf
     for video_id, rows in zip(videos["video_id"].tolist(), cost, strict=True):
         if held + rows > max_rows:
-            chunks.append([])
+            batches.append([])
             held = 0.0
-        chunks[-1].append(str(video_id))
+        batches[-1].append(str(video_id))
         held += rows
     field = pc.field("video_id")
-    for chunk in chunks[:-1]:
-        yield Piece((part,), field.isin(pa.array(chunk, pa.string())))
-    before = pa.array([name for chunk in chunks[:-1] for name in chunk], pa.string())
+    for batch in batches[:-1]:
+        yield Piece((part,), field.isin(pa.array(batch, pa.string())))
+    before = pa.array([name for batch in batches[:-1] for name in batch], pa.string())
     yield Piece((part,), ~field.isin(before) | field.is_null())
 
 
 def read_piece(dataset_uri: str, parts: Parts, piece: Piece) -> dict[str, pa.Table]:
-    """The rows of a piece, by table, without image bytes."""
+    """Read the rows of a piece, by table, without image bytes."""
     tables = {}
     for name, schema in DATASETS.items():
         columns = STORED[name]
@@ -167,7 +170,7 @@ def read_piece(dataset_uri: str, parts: Parts, piece: Piece) -> dict[str, pa.Tab
 
 
 def of_group(parts: Parts, group: Sequence[str]) -> dict[str, dict[str, int]]:
-    """The parts of a group alone.
+    """Return the parts of one group.
 
     >>> of_group({"clips": {"a": 1, "b": 2}, "faces": {"b": 3}}, ["a"])
     {'clips': {'a': 1}, 'faces': {}}

@@ -1,4 +1,4 @@
-"""Groups of shards, validated in Ray's workers."""
+"""Validation of groups of shards in Ray's workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.validating.groups import Parts, validate_group
 
 
 class ValidateGroup:
-    """One group of shards to its report; runs as an actor, and imports the suites once."""
+    """A Ray actor that validates groups of shards and imports Great Expectations once."""
 
     def __init__(self, dataset_uri: str, declared: Declared) -> None:
         self._dataset_uri, self._declared = dataset_uri, declared
@@ -25,13 +25,13 @@ class ValidateGroup:
             self._dataset_uri, json.loads(row["parts"]), declared=self._declared
         )
         value = {"report": report.to_json(), "counts": counts}
-        return {"number": row["number"], "found": json.dumps(value)}
+        return {"number": row["number"], "result": json.dumps(value)}
 
 
 def mapped(
     dataset_uri: str, groups: Sequence[Parts], declared: Declared, *, workers: int
 ) -> Dataset:
-    """Groups to their reports, lazily: ``number`` of the group, JSON of report and counts."""
+    """Return a lazy dataset: ``number`` of a group, and ``result``, JSON of report and counts."""
     items = [{"number": k, "parts": json.dumps(group)} for k, group in enumerate(groups)]
     pool = ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, len(items))))
     return from_items(items, override_num_blocks=len(items)).map(

@@ -1,4 +1,4 @@
-"""Validate a dataset: every group of shards, and the whole."""
+"""Validation of a dataset: every group of shards, then the whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from emotion.errors import REASONS, InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.report.page import name_of
 from emotion.report.validation import validation_report
+from emotion.validate.queries import MAX_REJECT_SHARE
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.suites import Declared
 from emotion.versions import check_schema_version
@@ -24,12 +25,8 @@ from jobs.validating.groups import (
 from jobs.validating.whole import validate_whole
 from schemas.tables import DATASETS
 
-MAX_REJECT_SHARE = 0.5
-
-
-PLAN_PART = "part-plan.parquet"  # rejects alone has it: what was left out before reading
-
-
+PLAN_PART = "part-plan.parquet"
+"""Part of ``rejects`` only: videos that were left out before they were read."""
 _EVERY_PART = "every shard has a part in each table"
 
 
@@ -40,16 +37,17 @@ def validate(
     group_mb: float = GROUP_MB,
     address: str | None = None,
 ) -> ValidationReport:
-    """Check every part and row of a dataset and write ``validation/`` beside them.
+    """Check every part and row of a dataset and write its folder ``validation/``.
 
-    Rules on rows and videos run on groups of shards: one group here, several in Ray's workers.
-    Rules across the whole follow. When a part is missing or has wrong columns, rows are not read.
+    Rules on rows and videos run on groups of shards: one group in this process, several groups in
+    Ray's workers. Rules across the whole dataset follow. If a part is missing or has wrong columns,
+    rows are not read.
 
     Args:
         dataset_uri: the dataset folder.
-        max_reject_share: share of the labelled videos that may be left out.
-        group_mb: size of a group: of its frames, faces and tracks on storage.
-        address: where several groups run, if no Ray is connected: see ``cluster.session``.
+        max_reject_share: share of the labelled videos that may be left out, 0 to 1.
+        group_mb: size of a group in MB: of its frames, faces and tracks on storage.
+        address: Ray cluster for several groups, if no Ray is connected; see ``cluster.session``.
 
     Raises:
         InputError: if there is no dataset at the address, or a part is not Parquet.
@@ -58,8 +56,8 @@ def validate(
     parts = list_parts(dataset_uri)
     report, counts = _parts_report(parts), dict.fromkeys(DATASETS, 0)
     if report.success:
-        found, counts = _validate_groups(dataset_uri, parts, declared, group_mb, address)
-        report = merged([report, found])
+        rows_report, counts = _validate_groups(dataset_uri, parts, declared, group_mb, address)
+        report = merged([report, rows_report])
     if all(result.success for result in report.results if result.dataset in ("parts", "columns")):
         whole = validate_whole(
             dataset_uri, parts, labels=declared.labels, max_reject_share=max_reject_share
@@ -81,7 +79,7 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
     labels = config.get("labels")
     if not isinstance(labels, list) or not labels:
         raise InputError(
-            f"{dataset_uri}/config.json declares labels {labels!r}, not a list of names"
+            f"{dataset_uri}/config.json declares labels {labels!r}, must be a list of names"
         )
     check_schema_version(config, dataset_uri, flag="dataset")
     declared = Declared(
@@ -95,10 +93,10 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
 
 
 def _parts_report(parts: Parts) -> ValidationReport:
-    """Whether every shard has its part in each table; nothing is read."""
+    """Check by file names that every shard has its part in each table."""
     shards = {part for files in parts.values() for part in files} - {PLAN_PART}
     missing = [f"{name}/{part}" for name in DATASETS for part in sorted(shards - set(parts[name]))]
-    notes = [f"{where} is missing" for where in missing]
+    notes = [f"{name} is missing" for name in missing]
     if not shards:
         notes = ["videos/ holds no Parquet part"]
     result = Result(
@@ -118,18 +116,18 @@ def _validate_groups(
     groups = [of_group(parts, group) for group in cut_groups(parts, max_mb=group_mb)]
     if len(groups) == 1:
         return validate_group(dataset_uri, groups[0], declared=declared)
-    from jobs.common import cluster  # only where one process would be slow
+    from jobs.common import cluster  # imports Ray: for several groups only
     from jobs.validating import on_ray
 
     with cluster.session(address):
         workers = cluster.cluster_cpus()
         rows = on_ray.mapped(dataset_uri, groups, declared, workers=workers)
-        ended = {row["number"]: json.loads(row["found"]) for row in rows.iter_rows()}
-    found = [ended[number] for number in range(len(groups))]  # in order: the same examples
+        by_number = {row["number"]: json.loads(row["result"]) for row in rows.iter_rows()}
+    results = [by_number[number] for number in range(len(groups))]  # in order: the same examples
     counts: Counter[str] = Counter()
-    for one in found:
+    for one in results:
         counts.update(one["counts"])
-    return merged(from_json(one["report"]) for one in found), dict(counts)
+    return merged(from_json(one["report"]) for one in results), dict(counts)
 
 
 def _write(

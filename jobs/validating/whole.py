@@ -1,7 +1,7 @@
-"""Rules across the whole dataset, in DuckDB: straight over the parts, in bounded memory.
+"""Rules across the whole dataset, run by DuckDB over the parts in bounded memory.
 
-Local parts are read where they are. Parts on S3 are streamed through Arrow into a database file
-beside the temporary files: DuckDB's own S3 reader would have to be downloaded.
+DuckDB reads local parts itself. Parts on S3 are streamed through Arrow into a temporary database
+file, because DuckDB would have to download its own S3 reader.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
 
 MEMORY = "512MB"
+"""Memory of DuckDB; what does not fit goes to temporary files."""
 LEAK_DISTANCE = 0.1
-"""Nearer than this, two subjects are one person, and a split leaks.
+"""Distance below which two subjects are one person, so that a split leaks: an error.
 
 Of 42 rendered people with seven clips each, the means of two halves of one person's clips are 0.09
-to 0.16 apart, the means of two persons 0.20 or more; of 16 drawn people 0.147 or more. What lies
-between is only warned of: no distance parts the same drawn or rendered person from lookalikes.
+to 0.16 apart, the means of two persons 0.20 or more; of 16 drawn people 0.147 or more. A larger
+distance is a warning only: none separates the same drawn or rendered person from lookalikes.
 """
 
 MAX_PAIRS = 20
+"""Number of nearest pairs that the report names."""
 TRACK_ROWS = 20_000
+"""Rows of ``tracks`` that are read at a time, or a few more: whole shards."""
 
 COLUMNS = {
     "videos": ["video_id", "uri", "content_sha256", "subject_id", "label", "split", "complete"],
@@ -53,13 +56,13 @@ FACE_COLUMNS = ["video_id", "identity_id", "subject_id", "split", "num_faces", "
 def validate_whole(
     dataset_uri: str, parts: Parts, *, labels: Sequence[str], max_reject_share: float
 ) -> ValidationReport:
-    """Every rule that one group of shards cannot see alone.
+    """Check the rules that need more than one group of shards.
 
     Args:
         dataset_uri: the dataset folder; its parts have the declared columns.
-        parts: names of the parts of each table.
+        parts: size in bytes of each part, by table and file name.
         labels: the label set.
-        max_reject_share: share of all labelled videos that may be left out.
+        max_reject_share: share of the labelled videos that may be left out, 0 to 1.
     """
     with tempfile.TemporaryDirectory(prefix="video-emotion-validation-") as folder:
         with _database(dataset_uri, parts, labels, Path(folder)) as database:
@@ -74,7 +77,7 @@ def validate_whole(
 
 
 def _tracks(dataset_uri: str, parts: Sequence[str]) -> Iterator[pa.Table]:
-    """Tracks of whole shards, ``TRACK_ROWS`` or a few more at a time."""
+    """Yield the tracks of whole shards, ``TRACK_ROWS`` or a few more at a time."""
     held: list[pa.Table] = []
     for place, part in enumerate(parts):
         held.append(storage.read_part(storage.join(dataset_uri, "tracks", part), FACE_COLUMNS))
@@ -111,7 +114,7 @@ def _database(
         "autoload_known_extensions": "false",
     }
     with duckdb.connect(str(folder / "whole.duckdb"), config=config) as database:
-        database.execute("set enable_progress_bar = false")  # it would draw over the job's lines
+        database.execute("set enable_progress_bar = false")  # it would overwrite the job's output
         for name in DATASETS:
             uris = [storage.join(dataset_uri, name, part) for part in parts[name]]
             _open(database, name, uris, DATASETS[name])
@@ -128,7 +131,7 @@ def _database(
 def _open(
     database: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], declared: pa.Schema
 ) -> None:
-    """A view or table ``name``: its needed columns, and the file name of the part."""
+    """Create a view or table ``name``: its columns, and ``part``, the file name of the part."""
     columns = COLUMNS[name]
     if uris and storage.is_local(uris[0]):
         paths = [storage.absolute(uri) for uri in uris]

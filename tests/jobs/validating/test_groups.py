@@ -12,7 +12,7 @@ import pytest
 
 from emotion import storage
 from emotion.errors import REASONS
-from emotion.validate.crops import crop_problem, looked_at
+from emotion.validate.crops import crop_problem, sample_crops
 from emotion.validate.result import ValidationReport, from_json
 from emotion.validate.suites import Declared
 from jobs.validating.groups import cut_pieces, list_parts, read_footers, validate_group
@@ -126,7 +126,7 @@ def test_crops(data: bytes | None, problem: str | None) -> None:
     assert crop_problem(data, crop_px=16) == problem
 
 
-def test_the_first_and_the_last_clip_are_always_looked_at(tmp_path: Path) -> None:
+def test_the_first_and_the_last_clip_are_always_sampled(tmp_path: Path) -> None:
     """Of 20 parts of 5 clips, 16 clips; the same ones again."""
     rows: Rows = {name: [] for name in DATASETS}
     for k in range(5):
@@ -136,13 +136,13 @@ def test_the_first_and_the_last_clip_are_always_looked_at(tmp_path: Path) -> Non
             row["clip_id"] = f"{part:02d}/{row['video_id']}"
         storage.write_table(str(tmp_path / f"clips/part-{part:02d}.parquet"), clips_of(rows))
     parts = [f"part-{k:02d}.parquet" for k in range(20)]
-    found = looked_at(str(tmp_path), parts, crop_px=16)
+    found = sample_crops(str(tmp_path), parts, crop_px=16)
     seen = found["clip_id"].drop_duplicates().tolist()
     assert (seen[0], seen[-1]) == ("00/v0", "19/v4")
     assert len(seen) == 16 and len(found) == 48 and found["problem"].isna().all()
-    assert looked_at(str(tmp_path), parts, crop_px=16).equals(found)
-    assert looked_at(str(tmp_path), parts[:1], crop_px=16)["clip_id"].nunique() == 5
-    assert looked_at(str(tmp_path), [], crop_px=16).empty
+    assert sample_crops(str(tmp_path), parts, crop_px=16).equals(found)
+    assert sample_crops(str(tmp_path), parts[:1], crop_px=16)["clip_id"].nunique() == 5
+    assert sample_crops(str(tmp_path), [], crop_px=16).empty
 
 
 def clips_of(rows: Rows) -> pa.Table:
