@@ -1,10 +1,10 @@
-"""How far a score set's segments begin and end from where a label table says the expression does.
+"""Compare the start and end of a score set's segments with the times in a label table.
 
     python -m benchmarks.boundaries --scores SCORES --labels ACTED/labels.csv
 
-The table has columns uri, subject_id, label, onset_s and offset_s, as the renderer of the acted
-clips writes them; neutral videos have nothing to find. Of each video of the split the longest
-segment of the true label counts. Beside it what a single segment over the whole video would give.
+The table has the columns uri, subject_id, label, onset_s and offset_s, as the renderer of the acted
+clips writes them. Neutral videos are left out. In each video of the split the longest segment of
+the true label counts. The last line gives the result of one segment over each whole video.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Config:
-    """What to compare."""
+    """Settings of the comparison."""
 
     scores: str
-    """Folder that jobs.score made."""
+    """Folder of a score set, made by jobs.score."""
     labels: str
-    """The label table with onset_s and offset_s."""
+    """Label table with onset_s and offset_s."""
     split: Literal["train", "val", "test", "all"] = "test"
-    """Whose videos count: the table's split, else that of the hash of the people's names."""
+    """Split whose videos count: from the table, else from a hash of the subjects' names."""
     split_seed: int = 0
-    """Of that hash."""
+    """Seed of that hash."""
 
 
 @dataclass(frozen=True)
-class Found:
+class Distances:
     """Seconds between segments and truth, each a list over videos.
 
     Attributes:
-        videos: how many have something to find.
-        onsets: of the videos in which the true label was found.
-        offsets: the same.
-        whole: both ends of all videos, were the video one segment.
+        videos: number of videos that are not neutral.
+        onsets: error of the start, of each video with a segment of the true label.
+        offsets: error of the end, of the same videos.
+        whole: error of both ends, if one segment covered each whole video.
     """
 
     videos: int
@@ -57,31 +57,29 @@ class Found:
 
 def distances(
     videos: Sequence[Row], segments: Sequence[Row], truth: Mapping[str, LabelRow]
-) -> Found:
+) -> Distances:
     """Compare the longest segment of the true label with the truth.
 
     >>> runs = [{"uri": "a", "label": "sad", "start_s": 1.0, "stop_s": 2.5}]
     >>> times = {"onset_s": "0.75", "offset_s": "3.0"}
-    >>> told = {"a": LabelRow("a", "s0", "sad", None, None, None, times)}
-    >>> distances([{"uri": "a", "duration_s": 4.0}], runs, told)
-    Found(videos=1, onsets=[0.25], offsets=[0.5], whole=[0.75, 1.0])
+    >>> truth = {"a": LabelRow("a", "s0", "sad", None, None, None, times)}
+    >>> distances([{"uri": "a", "duration_s": 4.0}], runs, truth)
+    Distances(videos=1, onsets=[0.25], offsets=[0.5], whole=[0.75, 1.0])
     """
     onsets, offsets, whole, count = list[float](), list[float](), list[float](), 0
     for video in videos:
-        told = truth.get(video["uri"])
-        if told is None or told.label == NEUTRAL:
+        row = truth.get(video["uri"])
+        if row is None or row.label == NEUTRAL:
             continue
         count += 1
-        onset_s, offset_s = float(told.extra["onset_s"]), float(told.extra["offset_s"])
+        onset_s, offset_s = float(row.extra["onset_s"]), float(row.extra["offset_s"])
         whole += [onset_s, abs(video["duration_s"] - offset_s)]
-        mine = [
-            row for row in segments if row["uri"] == video["uri"] and row["label"] == told.label
-        ]
-        if mine:
-            longest = max(mine, key=lambda row: float(row["stop_s"] - row["start_s"]))
+        own = [s for s in segments if s["uri"] == video["uri"] and s["label"] == row.label]
+        if own:
+            longest = max(own, key=lambda s: float(s["stop_s"] - s["start_s"]))
             onsets.append(abs(longest["start_s"] - onset_s))
             offsets.append(abs(longest["stop_s"] - offset_s))
-    return Found(count, onsets, offsets, whole)
+    return Distances(count, onsets, offsets, whole)
 
 
 @one_line_errors
@@ -101,16 +99,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         storage.read_tables(storage.join(scores, name)).to_pylist()
         for name in ("videos", "segments")
     )
-    found = distances(videos, segments, truth)
-    if not found.onsets:
-        raise InputError(f"--scores {config.scores} finds no true label in split {config.split}")
-    both = found.onsets + found.offsets
-    print(f"{found.videos} videos; the true label was found in {len(found.onsets)}")
+    seconds = distances(videos, segments, truth)
+    if not seconds.onsets:
+        raise InputError(
+            f"--scores {config.scores} has no segment of a true label in split {config.split}"
+        )
+    both = seconds.onsets + seconds.offsets
+    print(f"{seconds.videos} videos; the true label is in {len(seconds.onsets)}")
     for name, values in (
         ("both ends", both),
-        ("onset", found.onsets),
-        ("offset", found.offsets),
-        ("whole video", found.whole),
+        ("onset", seconds.onsets),
+        ("offset", seconds.offsets),
+        ("whole video", seconds.whole),
     ):
         median, mean = statistics.median(values), statistics.fmean(values)
         print(f"{name:12} median {median:.2f} s, mean {mean:.2f} s")

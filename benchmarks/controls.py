@@ -1,12 +1,11 @@
-"""Train where there is nothing to learn, or no time to learn from: does the figure fall as it must?
+"""Train on shuffled labels and on shuffled frames, as controls of a result.
 
-python -m benchmarks.controls --dataset DATASET --out FOLDER --train="--model r3d_lite --epochs 60"
+    python -m benchmarks.controls --dataset DATASET --out FOLDER --train="--epochs 60"
 
-``labels`` shuffles the labels over the train and val videos: a figure above chance on the test
-videos, whose labels stay, would be a leak. ``time`` shuffles the frames of every clip, of those
-that are tested too: what a model loses by it is what it had from their order. ``none`` is the
-same training on the clips as they are. The datasets that are trained on are written below --out;
-a finished one is taken as it is.
+``labels`` shuffles the labels over the train and val videos; the test videos keep theirs. A UAR
+above chance on them then means a leak. ``time`` shuffles the frames of every clip, test clips
+included; the loss in UAR is the part that the order of the frames gives. ``none`` trains on the
+clips as they are. The shuffled datasets are written below --out; a finished one is used again.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Config:
-    """What to train on what."""
+    """Settings of the controls."""
 
     dataset: str
-    """A dataset of jobs.build_dataset."""
+    """Folder of a dataset, made by jobs.build_dataset."""
     out: str
     """Folder for the controls' datasets and runs."""
     train: str = ""
-    """Flags for jobs.train, but for --dataset and --out."""
+    """Flags of jobs.train, without --dataset and --out."""
     controls: tuple[Control, ...] = ("none", "labels", "time")
-    """Which to run."""
+    """Controls to run."""
     seed: int = 0
-    """Of the shuffling."""
+    """Seed of the shuffling."""
 
 
 def scrambled(labels: dict[str, str], *, seed: int) -> dict[str, str]:
-    """The same labels over the same videos, dealt anew.
+    """Shuffle the labels over the videos.
 
     >>> dealt = scrambled({"a": "sad", "b": "happy", "c": "sad"}, seed=0)
     >>> list(dealt), sorted(dealt.values())
@@ -63,7 +62,7 @@ def scrambled(labels: dict[str, str], *, seed: int) -> dict[str, str]:
 
 
 def out_of_order(crops: Sequence[bytes], *, seed: str) -> list[bytes]:
-    """The same crops in another order, the same for the same seed.
+    """Shuffle crops; the same seed gives the same order.
 
     >>> sorted(out_of_order([b"1", b"2", b"3"], seed="a"))
     [b'1', b'2', b'3']
@@ -74,13 +73,13 @@ def out_of_order(crops: Sequence[bytes], *, seed: str) -> list[bytes]:
 
 
 def parts(dataset: str) -> Iterator[tuple[str, pa.Table]]:
-    """The clips, part by part, with the parts' names."""
+    """Yield the name and the clips of each part."""
     for part in storage.list_files(storage.join(dataset, "clips"), suffixes=(".parquet",)):
         yield Path(part.uri).name, storage.read_part(part.uri)
 
 
 def write_control(dataset: str, view: str, control: Control, *, seed: int) -> None:
-    """Write the dataset's clips below ``view`` as the control wants them; _SUCCESS last."""
+    """Write a control's dataset below ``view``, _SUCCESS last; nothing if _SUCCESS is there."""
     if storage.exists(storage.join(view, "_SUCCESS")):
         return
     videos = storage.read_tables(
@@ -107,21 +106,21 @@ def _changed(row: Row, control: Control, dealt: dict[str, str], seed: int) -> Ro
 
 
 def held_out_videos(dataset: str) -> list[Video]:
-    """The videos of the test split, with the labels that they really have.
+    """Return the videos of the test split, with their true labels.
 
     Raises:
         InputError: if there is none.
     """
     columns = ["video_id", "uri", "subject_id", "label", "reason", "split"]
     rows = storage.read_tables(storage.join(dataset, "videos"), columns=columns).to_pylist()
-    found = [Video(fold=row["split"], **row) for row in rows if row["split"] == "test"]
-    if not found:
+    videos = [Video(fold=row["split"], **row) for row in rows if row["split"] == "test"]
+    if not videos:
         raise InputError(f"--dataset {dataset} has no video in its test split")
-    return found
+    return videos
 
 
 def run_one(config: Config, control: Control) -> Evaluation:
-    """Write the control, train on it, judge its test clips."""
+    """Write the control, train on it, and evaluate its test clips."""
     view = storage.join(config.out, control, "dataset")
     out = storage.join(config.out, control, "run")
     write_control(config.dataset, view, control, seed=config.seed)
@@ -139,10 +138,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     lines = ["| control | test UAR | 95% | test WAR |", "|---|---|---|---|"]
     with cluster.session(None):
         for control in config.controls:
-            found = run_one(config, control)
-            low, high = found.uar_interval or (found.uar, found.uar)
+            result = run_one(config, control)
+            low, high = result.uar_interval or (result.uar, result.uar)
             lines.append(
-                f"| {control} | {found.uar:.3f} | {low:.2f} to {high:.2f} | {found.war:.3f} |"
+                f"| {control} | {result.uar:.3f} | {low:.2f} to {high:.2f} | {result.war:.3f} |"
             )
     print("\n".join(lines))
     return 0

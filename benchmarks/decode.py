@@ -1,12 +1,11 @@
 """Compare reading the samples of videos with decoding every frame of them, in one thread.
 
-python -m benchmarks.decode FOLDER [--sample-fps 5] [--rounds 3]
+    python -m benchmarks.decode FOLDER [--sample-fps 5] [--rounds 3]
 
-The floor is PyAV decoding every frame and making nothing of it. The other lines are ratios to it:
-the samples as frames that stay as they were decoded; with a thumbnail of each, as the detector
-wants it; with every sample as a full RGB picture; and every frame decoded and the sampled ones
-made RGB, which is what a loop without any of this does. Processor time is counted, the
-best of the rounds. Compare numbers of one machine only, with nothing else running.
+The floor is PyAV that decodes every frame and converts none. The other lines are ratios to it: the
+samples as decoded; the samples with a thumbnail each, for the detector; the samples as full RGB
+images; and every frame decoded with the samples converted to RGB, as a plain loop does. The time is
+processor time, the best of the rounds. Run it on an idle machine, and compare one machine only.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from emotion.video.decode import SUFFIXES, Frame, Limits, VideoFacts, sample_fra
 
 @dataclass(frozen=True)
 class Config:
-    """What to read."""
+    """Settings of the measurement."""
 
     folder: Annotated[Path, tyro.conf.Positional]
     """Folder of videos, searched to any depth."""
@@ -34,11 +33,11 @@ class Config:
     side_px: int = 320
     """Longer side of a thumbnail."""
     rounds: int = 3
-    """How often everything is timed."""
+    """Number of times that each way is timed."""
 
 
 def decode_all(path: Path, *, rgb_at_fps: float | None) -> int:
-    """Decode every frame with PyAV alone, and make RGB of some; the number of frames."""
+    """Decode every frame with PyAV, convert some to RGB, and return the number of frames."""
     count, due_s = 0, 0.0
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -52,7 +51,7 @@ def decode_all(path: Path, *, rgb_at_fps: float | None) -> int:
 
 
 def sample(path: Path, use: Callable[[Frame], object], *, sample_fps: float) -> int:
-    """Read the samples and ``use`` each; the number of frames that were shown."""
+    """Read the samples, ``use`` each, and return the number of decoded frames."""
     facts = VideoFacts()
     for frame in sample_frames(path, sample_fps=sample_fps, limits=Limits(), facts=facts):
         use(frame)
@@ -60,7 +59,7 @@ def sample(path: Path, use: Callable[[Frame], object], *, sample_fps: float) -> 
 
 
 def best_s(work: Callable[[Path], int], paths: Sequence[Path], rounds: int) -> tuple[float, int]:
-    """the least processor time of all rounds, seconds, and the number of frames."""
+    """Return the least processor time of all rounds in seconds, and the number of frames."""
     times: list[float] = []
     for _ in range(rounds):
         began = time.process_time()

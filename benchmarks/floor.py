@@ -1,13 +1,13 @@
-"""A job against the floor: what decoding, detection and crops cost without anything else.
+"""Compare a job with the floor: decoding, detection and crops alone.
 
     python -m benchmarks.floor --videos FOLDER --labels CSV [--rounds 3]
     python -m benchmarks.floor --videos FOLDER --labels CSV --package RUN/package
 
-The floor: every frame decoded by PyAV in one thread per core, OpenCV's own YuNet at 320 px on the
-sampled frames, a 112 px JPEG per face, nothing written. With a package the job is jobs.score, and
-the floor also runs the bare model on as many clips as the job scored; without, it is a build. Floor
-and job take turns; the job's start-up, which is what one drawn clip of some seconds costs, is told
-apart.
+The floor decodes every frame with PyAV in one thread per core, runs OpenCV's YuNet at 320 px on the
+sampled frames, makes a 112 px JPEG per face, and writes no file. With a package the job is
+jobs.score, and the floor also runs the model alone on as many clips as the job scored; without one
+the job is jobs.build_dataset. Floor and job take turns. The job's start-up, measured with one drawn
+clip of some seconds, has a line of its own.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ CROP_PX = 112
 
 @dataclass(frozen=True)
 class Config:
-    """What to build."""
+    """Settings of the measurement."""
 
     videos: str
     """Folder of videos."""
     labels: str
-    """Their label table."""
+    """Label table of the videos."""
     sample_fps: float = 5.0
-    """Samples per second; a package has its own."""
+    """Samples per second; a package brings its own."""
     rounds: int = 3
-    """Turns; medians are compared."""
+    """Number of turns; medians are compared."""
     package: str | None = None
-    """A model package of yunet's clips: score the videos with it."""
+    """Model package of clips that yunet detected; the videos are scored with it."""
 
 
 class Floor:
-    """The plainest loop; one per process."""
+    """The floor's loop over one video; one object per process."""
 
     def __init__(self, sample_fps: float) -> None:
         cv2.setNumThreads(1)
@@ -67,7 +67,7 @@ class Floor:
         self._step_s = 1 / sample_fps
 
     def video(self, path: str) -> int:
-        """Read one video; the number of faces."""
+        """Read one video and return the number of faces."""
         faces, due = 0, 0.0
         with av.open(path) as container:
             stream = container.streams.video[0]
@@ -82,31 +82,31 @@ class Floor:
         scale = SIDE_PX / max(image.shape[:2])
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
         self._net.setInputSize(size)
-        _, found = self._net.detect(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-        for row in [] if found is None else found:
+        _, faces = self._net.detect(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+        for row in [] if faces is None else faces:
             x, y, w, h = (max(0, int(v / scale)) for v in row[:4])
             crop = cv2.resize(image[y : y + max(h, 1), x : x + max(w, 1)], (CROP_PX, CROP_PX))
             cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 92])
-        return 0 if found is None else len(found)
+        return 0 if faces is None else len(faces)
 
 
 class Model:
-    """A package's bare network on one thread; one per process."""
+    """The network of a package on one thread; one object per process."""
 
     def __init__(self, package: str) -> None:
         torch.set_num_threads(1)
-        found = load_package(package)
-        self._model = found.build().eval()
-        spec = found.spec
+        loaded = load_package(package)
+        self._model = loaded.build().eval()
+        spec = loaded.spec
         self._x_BCTHW = torch.randn(1, 3, spec.clip_len, spec.crop_px, spec.crop_px)
 
     @torch.inference_mode()
     def batch(self, num_clips: int) -> None:
-        """As many clips at once."""
+        """Run the network on one batch of ``num_clips``."""
         self._model(self._x_BCTHW.expand(num_clips, -1, -1, -1, -1))
 
 
-_floor: list[Floor] = []  # the one of this process
+_floor: list[Floor] = []  # the object of this process
 _model: list[Model] = []
 
 
@@ -125,7 +125,7 @@ def _batch(num_clips: int) -> None:
 
 
 def floor_s(paths: Sequence[str], config: Config, *, clips: int) -> tuple[float, int]:
-    """Seconds and faces of the floor, processes started before the clock."""
+    """Return seconds and faces of the floor; its processes start before the clock."""
     cores = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     batches = [BATCH_SIZE] * (clips // BATCH_SIZE) + [clips % BATCH_SIZE] * bool(clips % BATCH_SIZE)
@@ -140,7 +140,7 @@ def floor_s(paths: Sequence[str], config: Config, *, clips: int) -> tuple[float,
 
 
 def job_s(videos: str, labels: str, config: Config) -> tuple[float, int]:
-    """Seconds of one job in a process of its own, into a folder that is thrown away, and clips."""
+    """Run one job in a new process with a temporary output; return seconds and scored clips."""
     if config.package:
         command = [sys.executable, "-m", "jobs.score", "--package", config.package]
     else:
@@ -158,7 +158,7 @@ def job_s(videos: str, labels: str, config: Config) -> tuple[float, int]:
 
 
 def tiny_archive(folder: str) -> tuple[str, str]:
-    """One drawn clip of some seconds and its label table."""
+    """Write one drawn clip of some seconds and its label table; return both addresses."""
     render_clip(Path(folder) / "clip.mp4", seed=1, subject=0, label="happy")
     labels = Path(folder) / "labels.csv"
     labels.write_text("uri,subject_id,label\nclip.mp4,s0,happy\n")
@@ -167,7 +167,7 @@ def tiny_archive(folder: str) -> tuple[str, str]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Take turns and print medians and the ratio."""
+    """Measure in turns; print medians and the ratio."""
     config = parse(Config, argv, verb="benchmarks.floor", doc=__doc__)
     root, labels = Path(config.videos), Path(config.labels)
     with labels.open() as text:

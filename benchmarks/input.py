@@ -1,18 +1,19 @@
-"""What the input pipeline costs: training steps on stored clips beside the same on synthetic ones.
+"""Measure the cost of the input pipeline: training steps on stored and on synthetic clips.
 
     OMP_WAIT_POLICY=PASSIVE python -m benchmarks.input --dataset DATASET --model r3d_lite
 
-Epochs of jobs.train's own loop, in turns: on batches of random pixels that lie in memory
-("synthetic"), on its shares of the dataset kept decoded in memory ("kept"), and decoded anew from
-JPEG in every epoch ("streamed"), by Ray Data as in training. Prints a Markdown table with the ratio
-of times to the synthetic epoch of the same round; at most 1.05 is wanted. The CPU time, Ray's
-processes included, says the same on a machine that has other work too.
+Epochs of jobs.train's loop take turns: on random pixels in memory ("synthetic"), on clips that are
+decoded once and kept in memory ("kept"), and on clips that Ray Data decodes from JPEG in every
+epoch as in training ("streamed"). Prints a Markdown table with the ratio of times to the synthetic
+epoch of the same round; the target is at most 1.05. The ratio of CPU times, Ray's processes
+included, holds on a busy machine too.
 
     python -m benchmarks.input --feed threads --model r3d_18 --precision bf16 --batch-size 32
 
-needs neither Ray nor a dataset (without --dataset it draws clips): JPEGs lie in memory and threads
-decode them, on a GPU where there is one. It adds the model's arithmetic (torch's flop counter, two
-per multiply-add, forward and backward), the utilisation of the device's peak, and what bounds it.
+needs no Ray, and no dataset (without --dataset it draws clips). JPEGs are in memory and threads
+decode them; the model runs on a GPU if there is one. The output adds the model's arithmetic
+(torch's flop counter, two per multiply-add, forward and backward), the share of the device's peak,
+and the part that limits the speed.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ from emotion.train.recipe import Recipe
 
 WANTED = 1.05
 NUM_CLASSES = 7
-NUM_SYNTHETIC = 4  # different batches, in turns
+NUM_SYNTHETIC = 4  # number of different batches
 PEAK_TFLOPS = {"H100": 989.0, "H200": 989.0, "A100": 312.0}
-"""Dense bf16 of NVIDIA's data sheets, by a part of the device's name."""
+"""Dense bf16 TFLOP/s of NVIDIA's data sheets, by a part of the device's name."""
 
 Feed = Callable[[int], Iterable[Batch]]
-"""The batches of an epoch, by its number."""
+"""A function from the number of an epoch to its batches."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One way of feeding: seconds of each round's epoch, by the clock and of all CPUs used."""
+    """One input: seconds of each round's epoch, by the clock and of all CPUs."""
 
     name: str
     wall_s: list[float]
@@ -55,15 +56,15 @@ class Timed:
 
 
 class Cpu:
-    """CPU seconds of this process and of all that it started, Ray's workers too."""
+    """CPU seconds of this process and its children, Ray's workers included."""
 
     def __init__(self) -> None:
         self._seen: dict[int, float] = {}
 
     def now_s(self) -> float:
-        """Since the process began; a child that ended counts as last seen."""
+        """Return the seconds since the process began; an ended child keeps its last value."""
         try:
-            import psutil  # of the dev extra; a GPU machine may lack it
+            import psutil  # of the dev extra; may be missing on a GPU machine
         except ImportError:
             return time.process_time()
         for process in psutil.Process().children(recursive=True):
@@ -74,7 +75,7 @@ class Cpu:
 
 
 def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Flags; argparse, as a GPU machine may have torch and little else."""
+    """Read the flags with argparse: tyro may be missing on a GPU machine."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.input", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--dataset", help="folder that jobs.build_dataset made")
@@ -83,20 +84,24 @@ def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model-args", nargs="*", default=[], help="such as backbone=lite")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--batches", type=int, default=0, help="of an epoch; default: the dataset")
+    parser.add_argument(
+        "--batches", type=int, default=0, help="batches of an epoch; default: the dataset"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--clip-len", type=int, default=16, help="of drawn clips")
-    parser.add_argument("--crop-px", type=int, default=112, help="of drawn clips")
-    parser.add_argument("--clips", type=int, default=256, help="how many to draw")
+    parser.add_argument("--clip-len", type=int, default=16, help="frames of a drawn clip")
+    parser.add_argument("--crop-px", type=int, default=112, help="side of drawn clips")
+    parser.add_argument("--clips", type=int, default=256, help="number of drawn clips")
     parser.add_argument("--decoders", type=int, default=num_decoders())
-    parser.add_argument("--peak-tflops", type=float, help="of the device; known for H100, A100")
+    parser.add_argument(
+        "--peak-tflops", type=float, help="peak of the device; default for H100, H200 and A100"
+    )
     return parser.parse_args(argv)
 
 
 def learner_of(flags: argparse.Namespace, device: torch.device, num_classes: int) -> Learner:
-    """A new model with its optimizer, as a training worker begins."""
+    """Return a new model with its optimizer, as a training worker has it at the start."""
     torch.manual_seed(0)
     args = model_args(flags.model, dict(text.split("=", 1) for text in flags.model_args))
     recipe = Recipe(
@@ -111,7 +116,7 @@ def learner_of(flags: argparse.Namespace, device: torch.device, num_classes: int
 
 
 def synthetic(shape: tuple[int, int, int, int], batch_size: int, *, batches: int) -> Feed:
-    """Random pixels, ready in memory."""
+    """Return batches of random pixels that are in memory."""
     generator = torch.Generator().manual_seed(0)
     ready = [
         Batch(
@@ -124,7 +129,7 @@ def synthetic(shape: tuple[int, int, int, int], batch_size: int, *, batches: int
 
 
 def run_epoch(learner: Learner, batches: Iterable[Batch], *, seed: int, num_classes: int) -> None:
-    """An epoch as a training worker runs it; the loop waits for the device at every step."""
+    """Run an epoch as a training worker does; the loop waits for the device at every step."""
     train_epoch(
         learner,
         batches,
@@ -139,7 +144,7 @@ def run_epoch(learner: Learner, batches: Iterable[Batch], *, seed: int, num_clas
 def in_turns(
     learner: Learner, feeds: dict[str, Feed], *, rounds: int, num_classes: int
 ) -> list[Timed]:
-    """Each feed's epoch once to warm up, then once a round, in an order that turns."""
+    """Run each input's epoch once to warm up, then once a round, in rotating order."""
     names, cpu = list(feeds), Cpu()
     timed = {name: Timed(name, [], []) for name in names}
     for number in range(rounds + 1):
@@ -154,7 +159,7 @@ def in_turns(
 
 
 def table(timed: Sequence[Timed], *, num_clips: int) -> str:
-    """Markdown: clips/s by the median epoch, and ratios to the synthetic epoch of each round."""
+    """Return a Markdown table: clips/s of the median epoch, ratios to the synthetic epochs."""
     lines = [
         "| input | clips/s | time, ratio to synthetic | rounds | CPU ms a clip | CPU, ratio |",
         "|---|---|---|---|---|---|",
@@ -179,7 +184,7 @@ def _ratios(values: Sequence[float], base: Sequence[float]) -> list[float]:
 def ray_feeds(
     flags: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[dict[str, Feed], int, int]:
-    """jobs.train's own shares of the train split; batches in an epoch, and labels."""
+    """Return the inputs from Ray Data, the batches of an epoch, and the number of labels."""
     from jobs.common import cluster
     from jobs.training.ingest import ReadClips, Share, clips_of
     from jobs.training.input import read_input
@@ -207,7 +212,7 @@ def _shuffled(shuffled: Callable[..., Iterable[Batch]], batches: int) -> Feed:
 def thread_feeds(
     flags: argparse.Namespace, stack: contextlib.ExitStack
 ) -> tuple[dict[str, Feed], int, input_threads.Jpegs]:
-    """JPEGs in memory, decoded by threads."""
+    """Return the inputs from JPEGs in memory, the batches of an epoch, and the JPEGs."""
     jpegs = (
         input_threads.read_jpegs(flags.dataset, split="train")
         if flags.dataset
@@ -226,7 +231,7 @@ def thread_feeds(
     return {"synthetic": made, "threads": streamed}, batches, jpegs
 
 
-def tell_device(
+def print_device(
     flags: argparse.Namespace,
     learner: Learner,
     timed: Sequence[Timed],
@@ -234,7 +239,7 @@ def tell_device(
     *,
     num_clips: int,
 ) -> None:
-    """Arithmetic, utilisation, and what bounds the speed."""
+    """Print arithmetic, share of the peak, and the part that limits the speed."""
     device, shape = learner.device, input_threads.shape_of(jpegs)
     speeds = {one.name: num_clips / statistics.median(one.wall_s) for one in timed}
     flops = input_threads.flops_of_a_clip(flags.model, model_args(flags.model, {}), shape)
@@ -245,16 +250,16 @@ def tell_device(
     one_core = input_threads.decode_clips_per_s(jpegs)
     dtype = autocast_dtype(device, flags.precision)
     print(f"\n{flags.model} on {name}, {dtype}, {flops / 1e9:,.1f} GFLOP a clip and step")
-    for what, speed in {"model alone": alone, **speeds}.items():
+    for name, speed in {"model alone": alone, **speeds}.items():
         used = flops * speed / 1e12
         share = f", {used / peak:.1%} of {peak:g} TFLOP/s" if peak else ""
-        print(f"  {what:12} {speed:9,.1f} clips/s  {used:8.2f} TFLOP/s{share}")
+        print(f"  {name:12} {speed:9,.1f} clips/s  {used:8.2f} TFLOP/s{share}")
     print(f"  decode       {one_core:9,.1f} clips/s on one core, {flags.decoders} threads here")
     print("bound by " + input_threads.bound(alone, speeds, one_core=one_core))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Measure every input and print the table."""
     flags = read_flags(argv)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     jpegs: input_threads.Jpegs | None = None
@@ -270,10 +275,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         timed = in_turns(learner, feeds, rounds=flags.rounds, num_classes=num_classes)
         num_clips = batches * flags.batch_size
         print(f"\n{json.dumps({k: v for k, v in vars(flags).items() if v})}")
-        print(f"{flags.rounds} rounds of {batches} batches; at most {WANTED} is wanted\n")
+        print(f"{flags.rounds} rounds of {batches} batches; the target is at most {WANTED}\n")
         print(table(timed, num_clips=num_clips))
         if jpegs is not None:
-            tell_device(flags, learner, timed, jpegs, num_clips=num_clips)
+            print_device(flags, learner, timed, jpegs, num_clips=num_clips)
     return 0
 
 

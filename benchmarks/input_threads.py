@@ -1,4 +1,4 @@
-"""JPEG clips in memory, decoded by threads, and a model's own speed: no Ray, no dataset library."""
+"""JPEG clips in memory, decoded by threads, and the speed of a model alone; without Ray."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from emotion.train.batches import Batch
 from emotion.train.learner import Learner, autocast_dtype
 
 AHEAD = 3
-"""Batches that are decoded before they are asked for."""
+"""Number of batches that are decoded ahead of use."""
 
 Shape = tuple[int, int, int, int]
 
@@ -38,7 +38,7 @@ class Jpegs:
 
 
 def read_jpegs(dataset: str, *, split: str) -> Jpegs:
-    """A local dataset's clips of a split; classes in order of the labels' names."""
+    """Read the clips of a split of a local dataset; classes are in order of the labels' names."""
     parts = sorted(Path(dataset, "clips").glob("*.parquet"))
     rows = [
         row
@@ -54,7 +54,7 @@ def read_jpegs(dataset: str, *, split: str) -> Jpegs:
 
 
 def draw_jpegs(num: int, *, clip_len: int, px: int) -> Jpegs:
-    """Soft blots with a little noise: at 112 px some 2.5 KB a crop, as stored faces have."""
+    """Draw soft spots with a little noise: about 2.5 KB per crop at 112 px, like stored faces."""
     rng = np.random.default_rng(0)
     clips = []
     for _ in range(num):
@@ -70,13 +70,13 @@ def draw_jpegs(num: int, *, clip_len: int, px: int) -> Jpegs:
 
 
 def shape_of(jpegs: Jpegs) -> Shape:
-    """(T, H, W, 3) of the first clip."""
+    """Return (T, H, W, 3) of the first clip."""
     t, h, w, c = decode_crops(jpegs.clips[0]).shape
     return t, h, w, c
 
 
 def decoders(num: int) -> ThreadPoolExecutor:
-    """Threads; OpenCV decodes without Python's lock."""
+    """Return ``num`` threads; OpenCV decodes without Python's lock."""
     cv2.setNumThreads(1)
     return ThreadPoolExecutor(num)
 
@@ -84,7 +84,7 @@ def decoders(num: int) -> ThreadPoolExecutor:
 def batches_of(
     jpegs: Jpegs, pool: ThreadPoolExecutor, *, batch_size: int, num: int, seed: int
 ) -> Iterator[Batch]:
-    """``num`` batches in a new order, decoded ``AHEAD`` of use."""
+    """Yield ``num`` batches in a new order, decoded ``AHEAD`` batches before use."""
     rng = np.random.default_rng(seed)
     rounds = -(-num * batch_size // len(jpegs.clips))
     order = np.concatenate([rng.permutation(len(jpegs.clips)) for _ in range(rounds)])
@@ -106,7 +106,7 @@ def batches_of(
 
 
 def decode_clips_per_s(jpegs: Jpegs, *, least_s: float = 1.0) -> float:
-    """Clips that one thread decodes in a second."""
+    """Return the number of clips that one thread decodes in a second."""
     began, count = time.perf_counter(), 0
     while time.perf_counter() - began < least_s:
         decode_crops(jpegs.clips[count % len(jpegs.clips)])
@@ -115,7 +115,7 @@ def decode_clips_per_s(jpegs: Jpegs, *, least_s: float = 1.0) -> float:
 
 
 def flops_of_a_clip(name: str, args: Mapping[str, ModelArg], shape: Shape) -> float:
-    """Floating-point operations of one clip, forward and backward; nothing is computed."""
+    """Count the floating-point operations of one clip, forward and backward, without data."""
     t, h, w, c = shape
     with torch.device("meta"):
         model, x_BCTHW = build_model(name, 7, args), torch.empty(2, c, t, h, w)
@@ -127,7 +127,7 @@ def flops_of_a_clip(name: str, args: Mapping[str, ModelArg], shape: Shape) -> fl
 def model_clips_per_s(
     learner: Learner, shape: Shape, *, batch_size: int, steps: int = 8, warm_steps: int = 3
 ) -> float:
-    """Forward, backward and optimizer on one batch that lies on the device; no augmentation."""
+    """Time forward, backward and optimizer on one batch on the device, without augmentation."""
     device, (t, h, w, c) = learner.device, shape
     x_BCTHW = torch.randn(batch_size, c, t, h, w, device=device)
     if learner.channels_last:
@@ -155,23 +155,23 @@ def _wait(device: torch.device) -> None:
 
 
 def bound(alone: float, speeds: Mapping[str, float], *, one_core: float) -> str:
-    """What to look at first, from clips/s of the model alone and of each feed.
+    """Return the part that limits the speed, from clips/s of the model alone and each input.
 
     >>> bound(100.0, {"synthetic": 98.0, "threads": 60.0}, one_core=30.0)
-    'the input: real clips come at 0.61 of the synthetic; decoding needs 3.3 cores'
+    'the input: real clips reach 0.61 of the synthetic; decoding needs 3.3 cores'
     >>> bound(100.0, {"synthetic": 98.0, "threads": 97.0}, one_core=30.0)
-    'the model itself: 0.98 of its own speed is reached'
+    'the model: 0.98 of its speed alone'
     """
     made, real = speeds["synthetic"], min(speeds.values())
     if real < made / 1.05:
         cores = made / one_core
         return (
-            f"the input: real clips come at {real / made:.2f} of the synthetic; decoding needs "
+            f"the input: real clips reach {real / made:.2f} of the synthetic; decoding needs "
             f"{cores:.1f} cores"
         )
     if made < 0.9 * alone:
         return (
-            f"what surrounds the model (copies to the device, augmentation, one wait a step): "
-            f"{made / alone:.2f} of its own speed is reached"
+            f"the steps around the model (copies to the device, augmentation, one wait a step): "
+            f"{made / alone:.2f} of the model's speed alone"
         )
-    return f"the model itself: {made / alone:.2f} of its own speed is reached"
+    return f"the model: {made / alone:.2f} of its speed alone"

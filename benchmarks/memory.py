@@ -1,8 +1,8 @@
-"""Peak memory of a build worker on a short and a long video of the same content.
+"""Measure the peak memory of a build worker on a short and a long video of the same content.
 
     python -m benchmarks.memory --clip CLIP.mp4
 
-The clip is repeated without encoding it again; each length is built in a process of its own.
+The clip is repeated without encoding it again. Each length is built in a new process.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from jobs.reading.shard_reader import Reading
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure."""
+    """Settings of the measurement."""
 
     clip: str | None = None
-    """A short H.264 mp4; default: one that the project renders."""
+    """Short H.264 mp4; default: a rendered one."""
     minutes: tuple[float, float] = (1.0, 60.0)
-    """The two lengths."""
+    """Lengths of the short and the long video."""
     detector: str = "yunet"
-    """yunet or dlib."""
+    """Face detector: yunet or dlib."""
 
 
 def repeat(clip: Path, out: Path, *, seconds: float) -> Path:
-    """Write ``clip`` again and again until ``out`` is ``seconds`` long, without encoding."""
+    """Repeat ``clip`` until ``out`` is ``seconds`` long, without encoding."""
     with av.open(str(out), "w") as target:
         stream = None
         offset, length_s = 0, 0.0
@@ -69,7 +69,7 @@ def repeat(clip: Path, out: Path, *, seconds: float) -> Path:
 
 
 def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, Any]]:
-    """A build of one video as one piece of work."""
+    """Plan a build of one video; return the work and its one item."""
     (folder / "labels.csv").write_text(f"uri,subject_id,label\n{path.name},s,happy\n")
     root, out = str(path.parent), str(folder / "out")
     plan = plan_labelled(root, f"{folder}/labels.csv", ("happy", "sad"), seed=0, folder=folder)
@@ -90,13 +90,13 @@ def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, An
 def measure(
     work: Work, item: dict[str, Any], queue: multiprocessing.Queue[dict[str, float]]
 ) -> None:
-    """Do one piece of work; puts peak MiB, seconds and clips."""
+    """Build one item, and put peak MiB, seconds and clips into ``queue``."""
     began = time.monotonic()
     model = load_yunet() if work.reading.spec.detector == "yunet" else None
-    found = BuildWorker(work, model)(item)
+    built = BuildWorker(work, model)(item)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall_s = time.monotonic() - began
-    queue.put({"peak_mib": peak_mib, "wall_s": wall_s, "clips": found["clips"]})
+    queue.put({"peak_mib": peak_mib, "wall_s": wall_s, "clips": built["clips"]})
 
 
 @one_line_errors
@@ -117,12 +117,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             queue: multiprocessing.Queue[dict[str, float]] = context.Queue()
             process = context.Process(target=measure, args=(work, item, queue))
             process.start()
-            found = queue.get()
+            figures = queue.get()
             process.join()
-            peaks.append(found["peak_mib"])
+            peaks.append(figures["peak_mib"])
             print(
-                f"{minutes:g} minutes: peak {found['peak_mib']:.0f} MiB, {found['clips']:,.0f} "
-                f"clips in {found['wall_s']:.1f} s"
+                f"{minutes:g} minutes: peak {figures['peak_mib']:.0f} MiB, {figures['clips']:,.0f} "
+                f"clips in {figures['wall_s']:.1f} s"
             )
     print(f"ratio of peaks: {peaks[1] / peaks[0]:.3f}")
     return 0

@@ -1,14 +1,14 @@
-"""Every model by size, work and speed on this machine's CPU or GPU, as a Markdown table.
+"""Measure size, arithmetic and speed of every model on a CPU or GPU, as a Markdown table.
 
-python -m benchmarks.models [--only r3d_lite cnn_gru:resnet18] [--batch 8 --rounds 5]
-python -m benchmarks.models --device cuda --batch 32
+    python -m benchmarks.models [--only r3d_lite cnn_gru:resnet18] [--batch 8 --rounds 5]
+    python -m benchmarks.models --device cuda --batch 32
 
-Clips of 16 x 112 x 112 that are random, random weights: as fast as trained ones. GFLOPs are of one
-clip's forward pass as torch.utils.flop_counter counts them: a multiply and an add are two, so MACs
-are half; what is not a convolution or a matrix product is not counted. Speeds are clips per second:
-inference by torch and by onnxruntime in turns in one process, the best round of each; training is
-forward, backward and an AdamW step. A GPU is measured with clips that lie on it, and without
-onnxruntime. Run it with nothing else running; compare ratios.
+Clips of 16 x 112 x 112 and weights are random, which is as fast as trained weights. GFLOPs are of
+one clip's forward pass by torch.utils.flop_counter: a multiply and an add are two, so MACs are
+half; only convolutions and matrix products count. Speeds are clips per second. Inference by torch
+and by onnxruntime takes turns in one process, and the best round of each counts. Training is
+forward, backward and an AdamW step. On a GPU the clips are in its memory, and onnxruntime is left
+out. Run it on an idle machine, and compare ratios.
 """
 
 from __future__ import annotations
@@ -43,28 +43,28 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure, and for how long."""
+    """Settings of the measurement."""
 
     only: tuple[str, ...] = ()
     """Names, cnn_* with or without :backbone; default: every model, cnn_* with every backbone under
     cnn_gru and with resnet18 and lite under the others."""
     batch: int = 2
-    """Clips at a time."""
+    """Clips of a batch."""
     rounds: int = 2
-    """Times that each speed is measured; the best counts."""
+    """Number of times that each speed is measured; the best counts."""
     seconds: float = 0.5
-    """Each round lasts at least as long, and one batch."""
+    """Least length of a round, which has at least one batch."""
     training: bool = True
     """Also measure training."""
     threads: int = 0
-    """Of torch and onnxruntime; 0: as torch chooses."""
+    """Threads of torch and onnxruntime; 0: torch's default."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where it runs."""
+    """Device: cpu or cuda."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model's figures; None where it was not measured."""
+    """Figures of one model; None for those that were not measured."""
 
     name: str
     backbone: str
@@ -77,44 +77,44 @@ class Row:
 
 
 def chosen(only: Sequence[str]) -> list[tuple[str, str]]:
-    """Names and backbones, empty for models that have none.
+    """Return names and backbones; a model without backbones has an empty one.
 
     Raises:
-        InputError: on a name or backbone that there is not.
+        InputError: on an unknown name or backbone.
     """
     if not only:
         frames = [f"{name}:{b}" for name in MODELS if name.startswith("cnn_") for b in BACKBONES]
         few = ("lite", "resnet18")
         only = [name for name in MODELS if not name.startswith("cnn_")]
         only += [f for f in frames if f.startswith("cnn_gru") or f.endswith(few)]
-    found = []
+    models = []
     for text in only:
         name, _, backbone = text.partition(":")
         backbone = backbone or ("resnet18" if name.startswith("cnn_") else "")
         known = BACKBONES if name.startswith("cnn_") else ("",)
         if name not in MODELS or backbone not in known:
             raise InputError(
-                f"--only {text!r} is unknown; take NAME or cnn_NAME:BACKBONE of MODELS"
+                f"--only {text!r} is unknown; give NAME or cnn_NAME:BACKBONE of MODELS"
             )
-        found.append((name, backbone))
-    return found
+        models.append((name, backbone))
+    return models
 
 
 def flops(model: nn.Module) -> int:
-    """Of one clip's forward pass, two per multiply-add."""
+    """Count the operations of one clip's forward pass, two per multiply-add."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.randn(1, 3, *CLIP_SHAPE))
     return int(counter.get_total_flops())
 
 
 def finish(config: Config) -> None:
-    """Wait for what the device was given; a CPU has done it."""
+    """Wait until a GPU has finished its work."""
     if config.device == "cuda":
         torch.cuda.synchronize()
 
 
 def fastest(works: Sequence[Callable[[], object]], config: Config) -> list[float]:
-    """Clips per second of each piece of work on one batch: the best round, taken in turns."""
+    """Return clips per second of each function: the best of its rounds, taken in turns."""
     best = [0.0] * len(works)
     for work in works:
         work()  # the first call plans and allocates
@@ -131,7 +131,7 @@ def fastest(works: Sequence[Callable[[], object]], config: Config) -> list[float
 
 
 def inference(model: nn.Module, name: str, config: Config) -> tuple[float, float | None]:
-    """Clips per second by torch and, on a CPU, by onnxruntime."""
+    """Return clips per second by torch and, on a CPU, by onnxruntime."""
     x_BCTHW = torch.randn(config.batch, 3, *CLIP_SHAPE, device=config.device)
 
     @torch.inference_mode()
@@ -163,14 +163,14 @@ def training_step(model: nn.Module, config: Config, *, bf16: bool) -> Callable[[
 
 
 def multiplies_bf16(config: Config) -> bool:
-    """Whether the device does so itself, and not by way of fp32."""
+    """Return True if the device multiplies bf16 itself and not as fp32."""
     if config.device == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def measure(name: str, backbone: str, config: Config) -> Row:
-    """Everything about one model."""
+    """Measure one model."""
     torch.manual_seed(0)
     model = build_model(name, NUM_CLASSES, {"backbone": backbone} if backbone else {}).eval()
     parameters = sum(weight.numel() for weight in model.parameters())
@@ -189,7 +189,7 @@ def measure(name: str, backbone: str, config: Config) -> Row:
 
 
 def line(row: Row) -> str:
-    """One line of the table.
+    """Return a model's line of the table.
 
     >>> line(Row("r3d_18", "", 33_170_000, 81_400_000_000, 4.0, 6.0, 1.25, None))
     '| r3d_18 |  | 33.2 | 81.4 | 4 | 6 | 1.5 | 1.25 | - |'
@@ -202,7 +202,7 @@ def line(row: Row) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table as it grows; 2 on a model that there is not."""
+    """Print a line per model; return 2 on an unknown model."""
     config = tyro.cli(Config, args=argv, description=__doc__)
     try:
         models = chosen(config.only)

@@ -1,9 +1,9 @@
-"""Time the face networks against the libraries that they come from, on one thread.
+"""Time the face networks and the libraries that they come from, on one thread.
 
-python -m benchmarks.networks --frames VIDEO_OR_FOLDER [--yunet face_detection_yunet_2023mar.onnx]
+    python -m benchmarks.networks --frames VIDEO_OR_FOLDER [--yunet FILE.onnx]
 
-Prints CPU milliseconds per frame or face and the ratio of both, measured in turns in one run. A
-folder is searched for videos. Run it with nothing else running, OMP_NUM_THREADS=1 set.
+Prints CPU milliseconds per frame or face and their ratio, measured in turns in one run. Run it on
+an idle machine with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
 @dataclass(frozen=True)
 class Config:
-    """What to time on."""
+    """Settings of the measurement."""
 
     frames: Path
-    """A video, or a folder of videos."""
+    """Video, or folder that is searched for videos."""
     yunet: str | None = None
-    """YuNet weights; by default where extraction finds them."""
+    """YuNet weights file; default: as in extraction, the cache or a checked download."""
     count: int = 40
-    """How many frames, spread over the videos."""
+    """Number of frames, spread over the videos."""
     faces: int = 8
-    """How many of the faces in them the embedders get."""
+    """Number of their faces that are embedded."""
     rounds: int = 5
-    """Times that everything is repeated; the fastest one counts."""
+    """Number of rounds; the fastest counts."""
 
 
 def read_frames(path: Path, count: int) -> list[Image]:
-    """RGB frames, one a second of each video until there are ``count``."""
-    found = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES) if path.is_dir() else [path]
-    videos = found[:: max(1, len(found) // count)]
+    """Read up to ``count`` RGB frames, one per second of each video."""
+    paths = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES) if path.is_dir() else [path]
+    videos = paths[:: max(1, len(paths) // count)]
     share = -(-count // max(1, len(videos)))
     frames = [frame for video in videos for frame in _of_one(video, share)][:count]
     if not frames:
-        raise InputError(f"{path} has no video ({', '.join(SUFFIXES)}) with a picture")
+        raise InputError(f"{path} has no video ({', '.join(SUFFIXES)}) with a frame")
     return frames
 
 
@@ -71,7 +71,7 @@ def _of_one(path: Path, count: int) -> list[Image]:
 
 
 def fastest_ms(works: Sequence[Callable[[], object]], *, rounds: int) -> list[float]:
-    """CPU milliseconds of each piece of work: the best of ``rounds``, taken in turns."""
+    """Return CPU milliseconds of each function: the best of ``rounds``, taken in turns."""
     best = [float("inf")] * len(works)
     for _ in range(rounds):
         for number, work in enumerate(works):
@@ -82,7 +82,7 @@ def fastest_ms(works: Sequence[Callable[[], object]], *, rounds: int) -> list[fl
 
 
 def opencv_yunet(model: bytes) -> Callable[[Image], object]:
-    """The same network through OpenCV."""
+    """Return a function that runs the same network through OpenCV."""
     cv2.utils.logging.setLogLevel(2)
     data, none = np.frombuffer(model, np.uint8), np.empty(0, np.uint8)
     net = cv2.FaceDetectorYN.create("onnx", data, none, (320, 320), 0.7, 0.3, 500)
@@ -95,25 +95,25 @@ def opencv_yunet(model: bytes) -> Callable[[Image], object]:
 
 
 def small(image: Image, side_px: int) -> Image:
-    """The picture with its longest side at ``side_px``."""
+    """Resize an image to a longest side of ``side_px``."""
     scale = side_px / max(image.shape[:2])
     size = [max(1, round(n * scale)) for n in image.shape[1::-1]]
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def each(work: Callable[[Any], object], items: Sequence[Any]) -> Callable[[], object]:
-    """``work`` on every item."""
+    """Return a function that runs ``work`` on every item."""
     return lambda: [work(item) for item in items]
 
 
 def report(name: str, times_ms: Sequence[float], count: int) -> None:
-    """One line of the table, from the times of ``count`` pictures: the library's and ours."""
-    theirs_ms, ours_ms = (each_ms / count for each_ms in times_ms)
-    print(f"{name:32} {theirs_ms:8.2f} ms {ours_ms:8.2f} ms {theirs_ms / ours_ms:6.1f} x")
+    """Print a line of the table: times of ``count`` images by the library and by this project."""
+    library_ms, own_ms = (each_ms / count for each_ms in times_ms)
+    print(f"{name:32} {library_ms:8.2f} ms {own_ms:8.2f} ms {library_ms / own_ms:6.1f} x")
 
 
 def find_crops(frames: Sequence[Image], model: bytes, count: int) -> list[Image]:
-    """Aligned crops of the faces, up to ``count``."""
+    """Return up to ``count`` aligned crops of faces."""
     detector = load_detector(spec_for("yunet"), model)
     crops = [
         crop_face(frame, landmarks, detector="yunet", crop_px=112)
@@ -124,16 +124,16 @@ def find_crops(frames: Sequence[Image], model: bytes, count: int) -> list[Image]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Time both networks both ways and print a line for each."""
+    """Time both networks in both libraries and print a line for each."""
     config = tyro.cli(Config, args=argv, description=__doc__)
     cv2.setNumThreads(1)
     model = weights.load_yunet(config.yunet)
     frames = read_frames(config.frames, config.count)
     print(f"{len(frames)} frames{'':22} {'library':>11} {'here':>11}")
-    ours, theirs = YuNet(model, min_score=0.7), opencv_yunet(model)
+    own, library = YuNet(model, min_score=0.7), opencv_yunet(model)
     for side_px in (320, 640):
         pictures = [small(frame, side_px) for frame in frames]
-        works = [each(theirs, pictures), each(ours, pictures)]
+        works = [each(library, pictures), each(own, pictures)]
         times_ms = fastest_ms(works, rounds=config.rounds)
         report(f"YuNet, {side_px} px, OpenCV", times_ms, len(frames))
     crops = find_crops(frames, model, config.faces)

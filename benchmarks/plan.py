@@ -1,9 +1,9 @@
-"""How planning grows with the archive: wall time and the peak memory of the job that plans.
+"""Measure wall time and peak memory of planning, by the size of the archive.
 
     python -m benchmarks.plan --sizes 10000 100000 1000000
 
-Makes folders of empty files and a label table of the same length, and plans each in a process of
-its own: listing, join with the labels, a look at every header (all of them bad), shards.
+Makes folders of empty files with a label table, and plans each in a new process: listing, join with
+the labels, reading of every header (all are invalid), shards.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from jobs.ledger.stored_plan import extend_plan
 
 @dataclass(frozen=True)
 class Config:
-    """How many files."""
+    """Settings of the measurement."""
 
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    """Of the archives to plan."""
+    """Numbers of files of the archives."""
 
 
 def make_archive(root: Path, count: int) -> Path:
-    """``count`` empty files in folders of 1,000, and their label table."""
+    """Write ``count`` empty files in folders of 1,000; return the path of their label table."""
     table = root / "labels.csv"
     with table.open("w") as text:
         text.write("uri,subject_id,label\n")
@@ -50,7 +50,7 @@ def make_archive(root: Path, count: int) -> Path:
 
 
 def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int, int]]) -> None:
-    """Plan one archive; puts seconds before probing, seconds in all, peak MiB, videos, shards."""
+    """Plan one archive; put seconds before probing, all seconds, peak MiB, videos and shards."""
     with cluster.session(None), tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         made = plan_labelled(

@@ -1,9 +1,9 @@
-"""Clips made larger and longer, as input of the other benchmarks.
+"""Make clips larger and longer, as input of the other benchmarks.
 
     python -m benchmarks.reencode --clips a.mp4 b.mp4 --out FOLDER --height 720
 
 Each clip is repeated to ``--seconds``, scaled to ``--height`` and written as H.264 with B-frames at
-its own frame rate; labels.csv names them all.
+its own frame rate. labels.csv lists all results.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from jobs.common.command import one_line_errors, parse
 
 @dataclass(frozen=True)
 class Config:
-    """What to make of what."""
+    """Settings of the results."""
 
     clips: tuple[str, ...]
-    """Videos to take."""
+    """Input videos."""
     out: str
     """Folder for the results."""
     height: int = 720
-    """Of the results, pixels."""
+    """Height of the results in pixels."""
     seconds: float = 60.0
-    """Their length."""
+    """Length of the results."""
 
 
 def frames(clip: str) -> Iterator[VideoFrame]:
-    """The clip's frames, again and again."""
+    """Yield the clip's frames, repeated without end."""
     while True:
         with av.open(clip) as container:
             yield from container.decode(container.streams.video[0])

@@ -1,11 +1,11 @@
-"""How building or scoring grows with the archive: wall time, peak memory, files written.
+"""Measure wall time, peak memory and files of building or scoring, by the size of the archive.
 
     python -m benchmarks.scale --clips FOLDER --sizes 100 1000 5000
     python -m benchmarks.scale --clips FOLDER --sizes 100 1000 --package RUN/package
 
-Makes archives of the same short clips under N names, and builds each in a process of its own, or
-scores it where there is a package. The start of Ray is timed apart: from the process's first moment
-to the first worker's first shard.
+Makes archives of the same short clips under N names, and builds each in a new process, or scores it
+if --package is given. The start is timed separately: from the start of the process to the first
+shard of a worker.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from jobs.common.command import one_line_errors, parse
 
 POLL_S = 0.5
 LINEAR = 1.05
-"""Ten times the videos may take 10.5 times as long."""
+"""Allowed growth of time over growth of videos: ten times the videos, 10.5 times the time."""
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to build.
+    """Settings of the measurement.
 
     Attributes:
         clips: folder of short videos, searched with its sub-folders; default: seven drawn ones.
-        sizes: of the archives to build.
-        detector: yunet, or dlib, which needs no weights; a package has its own.
-        package: a model package: archives are scored with it.
+        sizes: numbers of videos of the archives.
+        detector: yunet, or dlib, which needs no download; a package brings its own.
+        package: model package to score the archives with; default: build them.
     """
 
     clips: str | None = None
@@ -56,16 +56,16 @@ class Config:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one job took.
+    """Time, memory and files of one job.
 
     Attributes:
-        videos: in the archive.
-        start_s: until the first mark of work: imports, plan, start of Ray and of the workers.
-        work_s: from there to the end, validation and report included.
-        driver_mib: peak resident memory of the process that was started.
-        worker_mib: of the largest of its workers.
-        files: in the tables.
-        part_bytes: sizes of the largest part of the clips, or of their scores, and of the smallest.
+        videos: number of videos in the archive.
+        start_s: seconds to the first shard: imports, plan, start of Ray and of the workers.
+        work_s: seconds from there to the end, validation and report included.
+        driver_mib: peak resident memory of the started process.
+        worker_mib: peak resident memory of its largest worker.
+        files: number of files of the tables.
+        part_bytes: sizes of the largest and the smallest part of the clips, or of the scores.
     """
 
     videos: int
@@ -78,7 +78,7 @@ class Cost:
 
 
 class Peaks(threading.Thread):
-    """Watches a process and its Ray workers until it ends."""
+    """Thread that records the memory of a process and its Ray workers until it ends."""
 
     def __init__(self, pid: int, out: Path) -> None:
         super().__init__(daemon=True)
@@ -88,7 +88,7 @@ class Peaks(threading.Thread):
         self.driver_bytes = self.worker_bytes = 0
 
     def run(self) -> None:
-        """Poll."""
+        """Read the memory every ``POLL_S`` seconds."""
         while self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
             self._look()
             time.sleep(POLL_S)
@@ -102,14 +102,14 @@ class Peaks(threading.Thread):
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
-    """All below a process; none if it has gone."""
+    """Return all descendants of a process; none if it has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return list(process.children(recursive=True))
     return []
 
 
 def is_worker(process: psutil.Process) -> bool:
-    """Whether a process is a Ray actor that works on data."""
+    """Return True for a Ray actor of Ray Data."""
     try:
         return "MapWorker" in " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -117,7 +117,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def resident(process: psutil.Process) -> int:
-    """Bytes of memory that a process holds; 0 if it has gone."""
+    """Return the resident memory of a process in bytes; 0 if it has ended."""
     try:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:
@@ -125,10 +125,10 @@ def resident(process: psutil.Process) -> int:
 
 
 def source_clips(config: Config, folder: Path) -> list[Path]:
-    """The videos to repeat.
+    """Return the videos to repeat.
 
     Raises:
-        InputError: if the folder holds none.
+        InputError: if the folder has no video.
     """
     if config.clips is not None:
         files = storage.list_files(storage.absolute(config.clips), suffixes=SUFFIXES)
@@ -141,7 +141,7 @@ def source_clips(config: Config, folder: Path) -> list[Path]:
 
 
 def make_archive(clips: Sequence[Path], root: Path, count: int) -> Path:
-    """``count`` names for the clips in folders of 1,000, and their label table."""
+    """Write ``count`` names of the clips in folders of 1,000; return their label table."""
     table = root / "labels.csv"
     with table.open("w") as text:
         text.write("uri,subject_id,label\n")
@@ -150,13 +150,13 @@ def make_archive(clips: Sequence[Path], root: Path, count: int) -> Path:
             path = root / f"videos/{number // 1000:04d}/{number:07d}{clips[clip].suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
             link(clips[clip], path)
-            # One subject: the same faces under other names may not be in two splits.
+            # One subject: the same faces must not be in two splits.
             text.write(f"{path.relative_to(root)},s0,{LABELS[clip % len(LABELS)]}\n")
     return table
 
 
 def link(source: Path, target: Path) -> None:
-    """Another name for a file, or a copy where the disks differ."""
+    """Make a hard link, or a copy if the files are on different disks."""
     try:
         os.link(source, target)
     except OSError:
@@ -164,7 +164,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def command_of(root: Path, table: Path, config: Config, out: Path) -> list[str]:
-    """The job on one archive."""
+    """Return the command of the job on one archive."""
     verb = "score" if config.package else "build_dataset"
     command = [sys.executable, "-m", f"jobs.{verb}", "--videos", str(root), "--out", str(out)]
     if config.package:
@@ -173,16 +173,16 @@ def command_of(root: Path, table: Path, config: Config, out: Path) -> list[str]:
 
 
 def run(command: Sequence[str], out: Path, *, videos: int, part: str) -> Cost:
-    """Run one job in a process of its own.
+    """Run one job in a new process.
 
     Args:
-        command: what to run.
-        out: where it writes.
-        videos: how many it sees.
-        part: the table whose parts are weighed.
+        command: the command of the job.
+        out: its output folder.
+        videos: number of videos of the archive.
+        part: table whose parts are measured.
 
     Raises:
-        InputError: if it fails; its output has gone to the terminal.
+        InputError: if it fails; its output is on the terminal.
     """
     began = time.monotonic()
     with subprocess.Popen(command, stdout=sys.stderr) as process:
@@ -207,7 +207,7 @@ def run(command: Sequence[str], out: Path, *, videos: int, part: str) -> Cost:
 
 
 def lines(costs: Sequence[Cost]) -> Iterator[str]:
-    """The table, and how each size compares with the one before."""
+    """Yield the lines of the table, then the ratio of each size to the one before."""
     yield (
         f"{'videos':>8} {'start s':>8} {'work s':>8} {'ms/video':>9} {'driver MiB':>11} "
         f"{'worker MiB':>11} {'parts':>6} {'largest MB':>11} {'smallest MB':>12}"
@@ -230,7 +230,7 @@ def lines(costs: Sequence[Cost]) -> Iterator[str]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print a line per size and a ratio per step; 1 if a step costs more than its share."""
+    """Print a line per size and a ratio per step; return 1 if time grows above ``LINEAR``."""
     config = parse(Config, argv, verb="benchmarks.scale", doc=__doc__)
     costs = []
     with tempfile.TemporaryDirectory(prefix="video-emotion-scale-") as folder:

@@ -1,7 +1,7 @@
-"""Scenes with two people, made of clips that show one each, with the truth of who is where.
+"""Scenes with two people, composed from clips of one person each, with the true boxes.
 
-A head is cut out of its clip as an oval and moved along a path over a drawn background. Who is
-drawn later hides who is drawn before. Clips are played to and fro for as long as a scene lasts.
+A head is cut out of its clip as an oval and moved along a path over a drawn background. A later
+actor covers an earlier one. Clips are played forwards and backwards until the scene ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FPS = 24
 HW = (360, 640)
 _HEAD_PX = 170
-_FACE_SHARE = 0.5  # of a head's side that the face's height takes
+_FACE_SHARE = 0.5  # height of the face over the side of the head
 _MIN_VISIBLE = 0.5
 
 Path2 = tuple[tuple[float, float, float], ...]
@@ -37,8 +37,8 @@ class Head:
     """One person's clip, cut down to the head.
 
     Attributes:
-        pictures: (T, 170, 170, 3) uint8 RGB, 24 a second.
-        boxes: (T, 4) float64 xyxy of the face in them.
+        pictures: (T, 170, 170, 3) uint8 RGB, 24 per second.
+        boxes: (T, 4) float64 xyxy of the face, pixels of the pictures.
     """
 
     pictures: NDArray[np.uint8]
@@ -47,11 +47,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Actor:
-    """A head on its way through a shot.
+    """One head and its path through a shot.
 
     Attributes:
-        person: who it is.
-        head: how it looks.
+        person: name of the person.
+        head: pictures and boxes.
         path: (seconds from the shot's start, x, y) of its centre, in shares of the frame.
     """
 
@@ -60,7 +60,7 @@ class Actor:
     path: Path2
 
     def place(self, at_s: float) -> tuple[int, int]:
-        """Upper left corner, pixels, with a slight nod."""
+        """Return the upper left corner in pixels, with a slight nod."""
         times, xs, ys = (np.array(v) for v in zip(*self.path, strict=True))
         x = float(np.interp(at_s, times, xs)) * HW[1] - _HEAD_PX / 2
         y = float(np.interp(at_s, times, ys)) * HW[0] - _HEAD_PX / 2
@@ -78,17 +78,17 @@ class Shot:
 
 @dataclass(frozen=True)
 class Truth:
-    """A visible face of one frame: whose, and its xyxy pixels."""
+    """Person and xyxy pixels of a visible face of one frame."""
 
     person: str
     box: tuple[float, float, float, float]
 
 
 def cut_out(path: Path, detector: Detector) -> Head:
-    """The head of a clip that shows one person.
+    """Cut the head out of a clip that shows one person.
 
     Raises:
-        ValueError: if a face is found in less than half of its frames.
+        ValueError: if less than half of its frames have a detected face.
     """
     frames = sample_frames(path, sample_fps=FPS, limits=Limits(), facts=VideoFacts())
     images, index, boxes = [], [], []
@@ -96,12 +96,12 @@ def cut_out(path: Path, detector: Detector) -> Head:
     for frame in frames:
         images += [frame.image] * max(1, frame.index - shown)
         shown = frame.index
-        found = detector(frame.image)
-        if len(found):
+        faces = detector(frame.image)
+        if len(faces):
             index.append(len(images) - 1)
-            boxes.append(found.boxes[0].astype(np.float64))
+            boxes.append(faces.boxes[0].astype(np.float64))
     if 2 * len(boxes) < len(set(map(id, images))):
-        raise ValueError(f"{path.name}: a face in {len(boxes)} of its frames only")
+        raise ValueError(f"{path.name}: a face in {len(boxes)} frames, must be in half of them")
     known = np.array(boxes)
     each = np.column_stack(
         [np.interp(np.arange(len(images)), index, known[:, k]) for k in range(4)]
@@ -121,17 +121,17 @@ def cut_out(path: Path, detector: Detector) -> Head:
 
 
 def plan(kind: Kind, heads: Mapping[str, Sequence[Head]], *, seed: int) -> tuple[Shot, ...]:
-    """A scene of two people.
+    """Return the shots of a scene of two people.
 
     Args:
-        kind: beside: both stay on their side. crossing: they pass each other, once each in front.
-            turning: they meet, one hides the other for 0.3 s, later for 1 s, and both turn back.
-            leaving: one goes for
-            about 1.5 s, later for about 5 s, and comes back. cut: both, cut, both with sides
-            changed, cut, one alone, cut, the other alone. swap: from one frame to the next, twice,
-            they change places before the same background, which no cut detector can tell.
+        kind: beside: both stay on their side. crossing: they pass each other twice, each once in
+            front. turning: they meet, one covers the other for 0.3 s, later for 1 s, and both turn
+            back. leaving: one leaves for about 1.5 s, later for about 5 s, and comes back. cut:
+            both, cut, both with sides changed, cut, one alone, cut, the other alone. swap: they
+            change places twice from one frame to the next; the background stays the same, so no
+            cut detector can detect it.
         heads: two persons with two clips each.
-        seed: of speed, height and background.
+        seed: seed of speed, height and background.
     """
     draw = np.random.default_rng(seed)
     (a, (a1, a2)), (b, (b1, b2)) = heads.items()
@@ -175,9 +175,9 @@ def plan(kind: Kind, heads: Mapping[str, Sequence[Head]], *, seed: int) -> tuple
 
 
 def render(shots: Sequence[Shot], out: Path) -> list[list[Truth]]:
-    """Write the scene as H.264 mp4, and say who is to be seen in each of its frames."""
+    """Write the scene as H.264 mp4, and return the visible faces of each frame."""
     truth = []
-    played = 0  # frames since the scene's start: heads go on where a shot begins
+    played = 0  # frames since the start of the scene: heads continue over shots
     with av.open(str(out), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS))
         stream.height, stream.width = HW
@@ -196,7 +196,7 @@ def render(shots: Sequence[Shot], out: Path) -> list[list[Truth]]:
 
 
 def _background(seed: int) -> NDArray[np.uint8]:
-    """Soft patches of colour."""
+    """Return an image of soft patches of colour."""
     draw = np.random.default_rng(seed)
     patches = draw.integers(20, 236, (4, 6, 3)).astype(np.uint8)
     return np.asarray(cv2.resize(patches, HW[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -234,7 +234,7 @@ def _compose(
 
 
 def _oval() -> NDArray[np.float32]:
-    """(170, 170) float32, 1 inside, soft at the edge."""
+    """Return (170, 170) float32: 1 inside the oval, 0 outside, soft at the edge."""
     mask = np.zeros((_HEAD_PX, _HEAD_PX), np.float32)
     centre = (_HEAD_PX // 2, _HEAD_PX // 2)
     cv2.ellipse(mask, centre, (round(_HEAD_PX * 0.33), round(_HEAD_PX * 0.44)), 0, 0, 360, 1.0, -1)
@@ -242,14 +242,14 @@ def _oval() -> NDArray[np.float32]:
 
 
 def _visible(own: NDArray[np.bool_], box: NDArray[np.float64]) -> float:
-    """Share of a face's box that shows it, of the whole box, outside the frame included."""
+    """Return the visible share of a face's box; the part outside the frame is not visible."""
     x0, y0, x1, y1 = (round(float(v)) for v in box)
     inside = own[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
     return float(inside.sum()) / max((x1 - x0) * (y1 - y0), 1)
 
 
 def pairs(people: Sequence[str], count: int, *, seed: int) -> list[tuple[str, str]]:
-    """``count`` different pairs of people, drawn at random."""
+    """Draw ``count`` different pairs of people at random."""
     every = list(itertools.combinations(people, 2))
     chosen = np.random.default_rng(seed).permutation(len(every))[:count]
     return [every[int(k)] for k in chosen]

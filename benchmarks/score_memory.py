@@ -1,9 +1,9 @@
-"""Peak memory of scoring a short and a long video of the same content.
+"""Measure the peak memory of scoring a short and a long video of the same content.
 
     python -m benchmarks.score_memory --package RUN/package [--clip CLIP.mp4 --minutes 2 60]
 
-The clip is repeated without encoding it again. Each length is an archive of its own, scored by
-jobs.score in segments as any other; the driver and the largest of its workers are watched.
+The clip is repeated without encoding it again. Each length is an archive, scored by jobs.score in
+chunks. The memory is that of the driver and of its largest worker.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from jobs.common.command import one_line_errors, parse
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure."""
+    """Settings of the measurement."""
 
     package: str
-    """A model package."""
+    """Model package."""
     clip: str | None = None
-    """A short H.264 mp4; default: one that the project renders."""
+    """Short H.264 mp4; default: a rendered one."""
     minutes: tuple[float, ...] = (2.0, 60.0)
-    """The lengths."""
+    """Lengths of the videos."""
 
 
 @one_line_errors

@@ -1,8 +1,8 @@
 """Time each stage of the path on drawn clips, in one process with one thread.
 
-python -m benchmarks.stages [--clips 7] [--yunet face_detection_yunet_2023mar.onnx]
+    python -m benchmarks.stages [--clips 7] [--yunet face_detection_yunet_2023mar.onnx]
 
-Prints a line per stage. Compare numbers of one machine only, with nothing else running.
+Prints a line per stage. Run it on an idle machine, and compare one machine only.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from emotion.video.decode import Limits, VideoFacts, sample_frames
 
 @dataclass(frozen=True)
 class Config:
-    """How much to time."""
+    """Settings of the measurement."""
 
     clips: int = 7
-    """Drawn clips, each some 2.4 s."""
+    """Number of drawn clips of about 2.4 s."""
     yunet: str | None = None
-    """YuNet weights; without them only dlib is timed."""
+    """YuNet weights file; default: only dlib is timed."""
 
 
 def timed(work: Callable[[], int]) -> tuple[int, float]:
-    """What ``work`` counted, and the seconds that it took."""
+    """Return the count that ``work`` returns, and its seconds."""
     began = time.perf_counter()
     return work(), time.perf_counter() - began
 
 
 def report(stage: str, count: int, unit: str, seconds: float) -> None:
-    """One line: what was done, and how fast."""
+    """Print the line of a stage: count, seconds and speed."""
     print(f"{stage:22} {count:6} {unit:7} {seconds:7.2f} s  {count / seconds:8.1f} {unit}/s")
 
 
 def render(folder: Path, count: int) -> int:
-    """Write ``count`` clips; the number of frames."""
+    """Write ``count`` clips and return the number of frames."""
     facts = [
         render_clip(folder / f"{k}.mp4", seed=1, subject=k // 7, label=LABELS[k % 7])
         for k in range(count)
@@ -63,7 +63,7 @@ def render(folder: Path, count: int) -> int:
 
 
 def decode(paths: Sequence[Path]) -> int:
-    """Read the clips as extraction does; the number of frames decoded."""
+    """Read the clips as extraction does, and return the number of decoded frames."""
     decoded = 0
     for path in paths:
         facts = VideoFacts()
@@ -74,7 +74,7 @@ def decode(paths: Sequence[Path]) -> int:
 
 
 def extract(paths: Sequence[Path], name: DetectorName, model: bytes | None) -> list[dict[str, Any]]:
-    """Every clip row of the clips."""
+    """Extract the clips and return all rows of the table ``clips``."""
     extractor = Extractor(spec_for(name), yunet_model=model)
     return [
         row
@@ -85,7 +85,7 @@ def extract(paths: Sequence[Path], name: DetectorName, model: bytes | None) -> l
 
 
 def predictor(model: str) -> Predictor:
-    """A model with random weights: as fast as a trained one."""
+    """Return a model with random weights, which is as fast as a trained one."""
     state = build_model(model, len(LABELS), {}).state_dict()
     spec = spec_for("dlib")
     package = ModelPackage(model, {}, LABELS, spec, weights_bytes(state), {}, {}, {})
@@ -120,8 +120,8 @@ def _as_frames(counted: tuple[int, float]) -> tuple[int, str, float]:
 
 
 def _detectors(yunet: str | None) -> list[tuple[DetectorName, bytes | None]]:
-    found: list[tuple[DetectorName, bytes | None]] = [("dlib", None)]
-    return found + [("yunet", weights.load_yunet(yunet))] if yunet else found
+    dlib: list[tuple[DetectorName, bytes | None]] = [("dlib", None)]
+    return dlib + [("yunet", weights.load_yunet(yunet))] if yunet else dlib
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How well tracks and identities keep to one person, on scenes with two.
+"""Measure how often tracks and identities keep one person, on scenes with two people.
 
     python -m benchmarks.tracking --acted FOLDER [--yunet face_detection_yunet_2023mar.onnx]
 
 FOLDER holds labels.csv (columns uri, subject_id) and the clips, several per person. Each scene is
-composited, encoded as mp4, extracted, and scored twice: tracked by boxes alone, and with the
-embedder. Prints a table as Markdown.
+composed, encoded as mp4, extracted, and scored twice: tracked by boxes only, and with the embedder.
+Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from emotion.video.decode import VideoFacts
 from emotion.weights import load_yunet
 
 _MIN_IOU = 0.5
-Found = list[tuple[int, tuple[float, ...]]]  # id and box
+Tracked = list[tuple[int, tuple[float, ...]]]  # id and box
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure."""
+    """Settings of the measurement."""
 
     acted: Path
     """Folder with labels.csv and clips of one person each."""
     pairs: int = 10
     """Pairs of people; each plays every kind of scene."""
     seed: int = 11
-    """Of the pairs, the paths and the backgrounds."""
+    """Seed of the pairs, the paths and the backgrounds."""
     yunet: str | None = None
-    """YuNet weights."""
+    """YuNet weights file; default: the cache, or a checked download."""
     keep: Path | None = None
-    """Folder to leave the scenes in."""
+    """Folder that keeps the scenes; default: they are deleted."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,17 @@ class Score:
     """Sums over frames, which add up over scenes.
 
     Attributes:
-        truths: visible faces.
-        found: tracked faces.
-        agreed: tracked faces under the one id that fits their person best (IDTP).
-        matched: tracked faces that lie on a visible one.
-        pure: of those, under an id mostly that person's.
-        switches: changes of a person's id from one matched frame to the next.
-        ids: different ids.
+        truths: number of visible faces.
+        tracked: number of tracked faces.
+        agreed: number of tracked faces with the one id that fits their person best (IDTP).
+        matched: number of tracked faces that overlap a visible one.
+        pure: number of matched faces whose id is mostly on their person.
+        switches: number of changes of a person's id from one matched frame to the next.
+        ids: number of different ids.
     """
 
     truths: int = 0
-    found: int = 0
+    tracked: int = 0
     agreed: int = 0
     matched: int = 0
     pure: int = 0
@@ -80,8 +80,8 @@ class Score:
 
     @property
     def idf1(self) -> float:
-        """Ristani et al., "Performance measures ... for multi-target, multi-camera", 2016."""
-        return 2 * self.agreed / max(self.truths + self.found, 1)
+        """IDF1 of Ristani et al., "Performance measures ... multi-target, multi-camera", 2016."""
+        return 2 * self.agreed / max(self.truths + self.tracked, 1)
 
     @property
     def purity(self) -> float:
@@ -91,39 +91,39 @@ class Score:
 
 @dataclass
 class CountedEmbedder:
-    """The embedder, with what it was asked and how long it took."""
+    """An embedder that counts its faces and its seconds."""
 
     embed: Embedder
     faces: int = 0
     seconds: float = 0.0
 
     def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed, and take the time."""
+        """Embed crops and measure the time."""
         began = time.perf_counter()
-        found = self.embed(crops)
+        embeddings = self.embed(crops)
         self.seconds += time.perf_counter() - began
         self.faces += len(crops)
-        return found
+        return embeddings
 
 
-def score(truth: Sequence[Sequence[Truth]], found: Sequence[Found]) -> Score:
-    """Compare two lists of frames; ids of one scene are best assigned to its people."""
+def score(truth: Sequence[Sequence[Truth]], tracked: Sequence[Tracked]) -> Score:
+    """Compare true and tracked faces by frame; ids of a scene are assigned to its people."""
     together: Counter[tuple[str, int]] = Counter()
     last: dict[str, int] = {}
     switches = 0
-    for real, said in zip(truth, found, strict=True):
-        for person, number in _matched(real, said):
+    for visible, faces in zip(truth, tracked, strict=True):
+        for person, number in _matched(visible, faces):
             together[person, number] += 1
             switches += last.get(person, number) != number
             last[person] = number
     people = sorted({t.person for frame in truth for t in frame})
-    ids = sorted({number for frame in found for number, _ in frame})
+    ids = sorted({number for frame in tracked for number, _ in frame})
     table = np.array([[together[p, k] for k in ids] for p in people], np.int64)
     table = table.reshape(len(people), len(ids))
     rows, columns = linear_sum_assignment(table, maximize=True)
     return Score(
         truths=sum(map(len, truth)),
-        found=sum(map(len, found)),
+        tracked=sum(map(len, tracked)),
         agreed=int(table[rows, columns].sum()),
         matched=int(table.sum()),
         pure=int(table.max(axis=0).sum()) if people else 0,
@@ -132,34 +132,35 @@ def score(truth: Sequence[Sequence[Truth]], found: Sequence[Found]) -> Score:
     )
 
 
-def _matched(real: Sequence[Truth], said: Found) -> list[tuple[str, int]]:
-    """Which person each found box lies on: most overlap in all, at least half each."""
-    if not real or not said:
+def _matched(visible: Sequence[Truth], faces: Tracked) -> list[tuple[str, int]]:
+    """Match faces to people by the largest total IoU; return person and id of each IoU >= 0.5."""
+    if not visible or not faces:
         return []
-    boxes = [np.array(b, np.float32) for b in ([t.box for t in real], [b for _, b in said])]
+    boxes = [np.array(b, np.float32) for b in ([t.box for t in visible], [b for _, b in faces])]
     overlap = iou(boxes[0], boxes[1])
-    pairs_found = zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
-    return [(real[i].person, said[j][0]) for i, j in pairs_found if overlap[i, j] >= _MIN_IOU]
+    matches = zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
+    return [(visible[i].person, faces[j][0]) for i, j in matches if overlap[i, j] >= _MIN_IOU]
 
 
 def follow(
-    seen: Sequence[Observation], extractor: Extractor, embed: CountedEmbedder | None
-) -> tuple[list[Found], list[Found]]:
-    """Tracked faces of every sampled frame, by track_id and by identity_id."""
-    tracks: dict[int, Found] = defaultdict(list)
-    identities: dict[int, Found] = defaultdict(list)
-    rows = walk(seen, spec=extractor.spec, video_id="scene", summary=VideoSummary(), embed=embed)
+    observations: Sequence[Observation], extractor: Extractor, embed: CountedEmbedder | None
+) -> tuple[list[Tracked], list[Tracked]]:
+    """Return the tracked faces of every sampled frame, by track_id and by identity_id."""
+    tracks: dict[int, Tracked] = defaultdict(list)
+    identities: dict[int, Tracked] = defaultdict(list)
+    summary = VideoSummary()
+    rows = walk(observations, spec=extractor.spec, video_id="scene", summary=summary, embed=embed)
     for table, row in rows:
         face: dict[str, Any] = row
         if table == "faces" and face["track_id"] is not None:
             tracks[face["frame_index"]].append((face["track_id"], tuple(face["box"])))
             identities[face["frame_index"]].append((face["identity_id"], tuple(face["box"])))
-    frames = [o.frame_index for o in seen]
+    frames = [o.frame_index for o in observations]
     return [tracks[k] for k in frames], [identities[k] for k in frames]
 
 
 def clips_of(acted: Path) -> dict[str, list[Path]]:
-    """The clips of everybody in the label table, both in order of name."""
+    """Return the clips of each person in the label table, both in order of name."""
     with (acted / "labels.csv").open(newline="") as table:
         rows = sorted(csv.DictReader(table), key=lambda row: (row["subject_id"], row["uri"]))
     clips: dict[str, list[Path]] = defaultdict(list)
@@ -169,7 +170,7 @@ def clips_of(acted: Path) -> dict[str, list[Path]]:
 
 
 def line(name: str, cells: Sequence[Score]) -> str:
-    """One row of the table."""
+    """Return a row of the table."""
     shown = [f"{c.idf1:.3f} | {c.switches} | {c.purity:.3f} | {c.ids}" for c in cells]
     return f"| {name} | {' | '.join(shown)} |"
 
@@ -191,12 +192,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 path = folder / f"{kind}-{'-'.join(pair)}.mp4"
                 truth = render(plan(kind, heads, seed=config.seed + k), path)
                 seconds += len(truth) / FPS
-                seen = list(extractor.observations(path, facts=VideoFacts()))
-                shown = [truth[round(o.pts_s * FPS)] for o in seen]
+                sampled = list(extractor.observations(path, facts=VideoFacts()))
+                shown = [truth[round(o.pts_s * FPS)] for o in sampled]
                 for how, embed in (("boxes", None), ("embedder", counted)):
-                    by_track, by_identity = follow(seen, extractor, embed)
-                    for by, found in (("track", by_track), ("identity", by_identity)):
-                        sums[kind, f"{how} {by}"] += score(shown, found)
+                    by_track, by_identity = follow(sampled, extractor, embed)
+                    for by, tracked in (("track", by_track), ("identity", by_identity)):
+                        sums[kind, f"{how} {by}"] += score(shown, tracked)
     columns = ["boxes track", "embedder track", "embedder identity"]
     print(f"| scenes | {' | '.join(f'{c}: IDF1 | switches | purity | ids' for c in columns)} |")
     print("|---" * (1 + 4 * len(columns)) + "|")

@@ -1,10 +1,10 @@
-"""Does each person's timeline follow their own label? Two clips side by side in one picture.
+"""Measure if each person's timeline follows their own label, on two clips side by side.
 
     python -m benchmarks.two_people --videos ACTED --labels ACTED/labels.csv --package RUN/package
 
-Pairs of clips of different people and labels are put beside each other, at equal height and 24
-frames a second, and answered for as one video. Told is how often the person on the left and on the
-right gets the label that their own clip gets alone, and how often the true one.
+Pairs of clips of different people and labels are put side by side, at equal height and 24 frames a
+second, and scored as one video. Prints how often each person gets the label that their clip gets
+alone, and how often the true label.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--videos", "--labels", "--package"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--subjects", default="", help="between commas; default: all")
+    parser.add_argument("--subjects", default="", help="subjects separated by commas; default: all")
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--yunet", default=None)
     flags = parser.parse_args(argv)
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def beside(paths: Sequence[Path], target: Path) -> int:
-    """Write two clips as one, as long as the shorter; returns the left one's width."""
+    """Write two clips as one, as long as the shorter, and return the left one's width."""
     films = [frames(path) for path in paths]
     widths = [film[0].shape[1] for film in films]
     with av.open(str(target), "w") as out:
@@ -88,7 +88,7 @@ def beside(paths: Sequence[Path], target: Path) -> int:
 
 
 def frames(path: Path) -> list[NDArray[np.uint8]]:
-    """The pictures of a clip at ``FPS``, ``HEIGHT`` high and an even number wide."""
+    """Return the frames of a clip at ``FPS``, resized to ``HEIGHT`` and an even width."""
     made: list[NDArray[np.uint8]] = []
     for frame in sample_frames(path, sample_fps=FPS, limits=Limits(), facts=VideoFacts()):
         while made and len(made) < frame.index:
@@ -100,17 +100,17 @@ def frames(path: Path) -> list[NDArray[np.uint8]]:
 
 
 def side(answer: VideoPrediction, middle: int, *, left: bool) -> str | None:
-    """The label pooled over the clips of one half of the picture."""
+    """Return the label pooled over the clips of one half of the image; None without clips."""
 
     def is_there(clip: ClipPrediction) -> bool:
         return ((clip.box[0] + clip.box[2]) / 2 < middle) == left
 
-    found = [clip for clip in answer.clips if is_there(clip)]
-    if not found:
+    clips = [clip for clip in answer.clips if is_there(clip)]
+    if not clips:
         return None
-    labels = list(found[0].probs)
-    vectors = np.array([list(clip.probs.values()) for clip in found], np.float32)
-    return labels[int(pool_clips(vectors, [clip.num_faces for clip in found]).argmax())]
+    labels = list(clips[0].probs)
+    vectors = np.array([list(clip.probs.values()) for clip in clips], np.float32)
+    return labels[int(pool_clips(vectors, [clip.num_faces for clip in clips]).argmax())]
 
 
 if __name__ == "__main__":
