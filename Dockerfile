@@ -10,7 +10,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     RAY_USAGE_STATS_ENABLED=0 \
     GX_ANALYTICS_ENABLED=false
 
-# With these `ray up` copies its files into the container, and the head reaches its workers.
+# `ray up` copies files into the container, and the head reaches the workers, with these programs.
 RUN apt-get update && apt-get install --yes --no-install-recommends openssh-client rsync \
     && rm -rf /var/lib/apt/lists/*
 
@@ -24,7 +24,7 @@ RUN pip install --constraint constraints.txt . \
     && ln -s "$(command -v video-emotion-sagemaker-train)" /usr/local/bin/train \
     && ln -s "$(command -v video-emotion-sagemaker-serve)" /usr/local/bin/serve
 
-# SageMaker mounts /opt/ml as root and starts training as the image's user: it must be root there.
-# `docker run --user 1000` is enough for `serve`, which writes to the temporary folder alone.
+# SageMaker mounts /opt/ml as root and starts training as the image's user, so that user is root.
+# `serve` writes to the temporary folder only and runs with `docker run --user 1000` too.
 EXPOSE 8080
 CMD ["serve"]

@@ -3,8 +3,8 @@
 #
 #   scripts/setup.sh VENV
 #
-# Does nothing when VENV holds what pyproject.toml and constraints.txt say. The stamp that tells so
-# is written last: an install that was interrupted is taken up again.
+# A stamp in VENV holds the checksum of pyproject.toml and constraints.txt. If it matches, the script
+# ends at once. The stamp is written last, so an interrupted install is repeated.
 set -eu
 
 venv=${1:?name the folder of the virtualenv}
@@ -26,8 +26,8 @@ choose_python() {
             return
         fi
     done
-    echo "setup: found no Python 3.11, 3.12 or 3.13 that can make a virtualenv (on Debian it" >&2
-    echo "needs python3-venv); name one: make setup PYTHON=/path/to/python3" >&2
+    echo "setup: no Python 3.11, 3.12 or 3.13 that can make a virtualenv (Debian: install" >&2
+    echo "python3-venv); name one: make setup PYTHON=/path/to/python3" >&2
     exit 2
 }
 
@@ -46,7 +46,7 @@ rm -f "$stamp"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
     --constraint constraints.txt --editable '.[dev]'
 "$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || {
-    echo "setup: the installed packages do not fit together:" >&2
+    echo "setup: the installed packages conflict:" >&2
     "$venv/bin/python" -m pip check --disable-pip-version-check >&2 || true
     echo "setup: remove $venv and run make setup again" >&2
     exit 1

@@ -1,4 +1,4 @@
-"""``ray_cluster.yaml`` and ``Dockerfile``: what can be checked without a cloud or an engine."""
+"""``ray_cluster.yaml`` and ``Dockerfile``, checked without AWS and without Docker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_ray_accepts_the_cluster(cluster: dict[str, Any]) -> None:
     assert most == {"cpu_worker": 32, "gpu_worker": 2}
     spot = types["cpu_worker"]["node_config"]["InstanceMarketOptions"]
     assert spot == {"MarketType": "spot"}
-    assert "InstanceMarketOptions" not in types["head"]["node_config"]  # it must not be lost
+    assert (
+        "InstanceMarketOptions" not in types["head"]["node_config"]
+    )  # the head must not be a spot machine
     assert {name: node["min_workers"] for name, node in types.items() if name != "head"} == {
         "cpu_worker": 0,
         "gpu_worker": 0,
@@ -42,7 +44,7 @@ def test_ray_accepts_the_cluster(cluster: dict[str, Any]) -> None:
 
 
 def test_every_machine_has_a_profile_and_no_key(cluster: dict[str, Any]) -> None:
-    """S3, the registry and EC2 are reached by profile; only the head may start machines."""
+    """Check the profiles for S3, the registry and EC2; only the head may start machines."""
     profiles = {
         name: node["node_config"]["IamInstanceProfile"]["Name"]
         for name, node in cluster["available_node_types"].items()
@@ -63,22 +65,22 @@ def test_the_image_is_the_projects_and_is_not_changed_on_the_machines(
         r"ACCOUNT\.dkr\.ecr\.[\w-]+\.\S+/video-emotion:TAG", cluster["docker"]["image"]
     )
     assert cluster["provider"]["region"] in cluster["docker"]["image"]
-    assert [cluster[f"{who}setup_commands"] for who in ("", "head_", "worker_")] == [[], [], []]
-    # Ray copies its own files into the container, and the head reaches workers, with these.
+    assert [cluster[f"{kind}setup_commands"] for kind in ("", "head_", "worker_")] == [[], [], []]
+    # Ray copies files into the container, and the head reaches the workers, with these programs.
     image = (ROOT / "Dockerfile").read_text()
     assert {"openssh-client", "rsync"} <= set(image.split())
 
 
 def test_workers_join_the_head_where_it_listens(cluster: dict[str, Any]) -> None:
     head, worker = (
-        [line for line in cluster[f"{who}_start_ray_commands"] if "ray start" in line]
-        for who in ("head", "worker")
+        [line for line in cluster[f"{kind}_start_ray_commands"] if "ray start" in line]
+        for kind in ("head", "worker")
     )
     port = re.search(r"--port=(\d+)", head[0])
     assert port is not None
     assert f"--address=$RAY_HEAD_IP:{port[1]}" in worker[0]
     assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in head[0]
-    assert "--dashboard-host=127.0.0.1" in head[0]  # reached by `ray dashboard` alone
+    assert "--dashboard-host=127.0.0.1" in head[0]  # only `ray dashboard` reaches it
 
 
 def test_ray_would_refuse_a_misspelt_cluster(cluster: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""``make setup``: installs once, again when the pins change, never trusts a broken install."""
+"""``make setup``: installs once, and again after a change of the pins or a failed install."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
-# Stands for Python: makes a "virtualenv" that holds itself, and writes down what pip is asked for.
+# A script in place of Python: it makes a "virtualenv" with itself in it, and logs pip's arguments.
 PYTHON = """#!/bin/sh
 case "$*" in
 *sys.version_info*) exit "${UNFIT:-0}" ;;
@@ -64,17 +64,17 @@ def test_other_pins_are_installed(checkout: Path) -> None:
     assert len(installs(checkout)) == 2
 
 
-def test_a_newer_file_with_the_same_pins_is_no_reason(checkout: Path) -> None:
-    """A fresh clone that shares a virtualenv has newer files."""
+def test_a_newer_file_with_the_same_pins_installs_nothing(checkout: Path) -> None:
+    """Touch a file, as in a fresh clone that shares a virtualenv: the content decides."""
     setup(checkout)
     os.utime(checkout / "pyproject.toml", (2**31, 2**31))
     setup(checkout)
     assert len(installs(checkout)) == 1
 
 
-@pytest.mark.parametrize("what", ["PIP_FAILS", "CHECK_FAILS"])
-def test_a_failed_install_is_done_again(checkout: Path, what: str) -> None:
-    assert setup(checkout, **{what: "1"}).returncode != 0
+@pytest.mark.parametrize("failure", ["PIP_FAILS", "CHECK_FAILS"])
+def test_a_failed_install_is_done_again(checkout: Path, failure: str) -> None:
+    assert setup(checkout, **{failure: "1"}).returncode != 0
     assert not (checkout / "venv" / "video-emotion.stamp").exists()
     assert setup(checkout).returncode == 0
     assert len(installs(checkout)) == 2
@@ -89,8 +89,8 @@ def test_a_failed_upgrade_leaves_no_old_stamp(checkout: Path) -> None:
     assert len(installs(checkout)) == 3
 
 
-def test_no_fitting_python_is_said(checkout: Path) -> None:
+def test_a_missing_python_is_an_error(checkout: Path) -> None:
     done = setup(checkout, UNFIT="1")
     assert done.returncode != 0
-    assert "found no Python 3.11, 3.12 or 3.13" in done.stderr
+    assert "no Python 3.11, 3.12 or 3.13 that can make a virtualenv" in done.stderr
     assert not (checkout / "venv").exists()

@@ -1,4 +1,4 @@
-"""What holds for the whole tree: no strays, pinned dependencies, documents that tell the truth."""
+"""Rules for the whole tree: no strays, pinned dependencies, documents that match the code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STRAYS = {
 
 @functools.cache
 def tracked() -> tuple[Path, ...]:
-    """Files that are, or would be, in the repository."""
+    """Return the files that git tracks or would add."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -44,12 +44,12 @@ def modules() -> list[Path]:
     return [p for p in tracked() if p.suffix == ".py"]
 
 
-@pytest.mark.parametrize("what", STRAYS)
-def test_no_file_names(what: str) -> None:
+@pytest.mark.parametrize("stray", STRAYS)
+def test_no_file_names(stray: str) -> None:
     texts = [p for p in tracked() if p.suffix in TEXT and p != Path(__file__).resolve()]
-    found = {str(p.relative_to(ROOT)): m for p in texts if (m := _search(STRAYS[what], p))}
+    strays = {str(p.relative_to(ROOT)): m for p in texts if (m := _search(STRAYS[stray], p))}
     assert len(texts) > 50
-    assert found == {}
+    assert strays == {}
 
 
 def _search(pattern: str, path: Path) -> str | None:
@@ -67,7 +67,7 @@ def test_modules_are_short() -> None:
     assert {name: count for name, count in lines.items() if count > 300} == {}
 
 
-def test_modules_say_what_they_are() -> None:
+def test_modules_have_a_docstring() -> None:
     parts = [p for p in modules() if p.relative_to(ROOT).parts[0] in PACKAGES]
     silent = [p for p in parts if not ast.get_docstring(ast.parse(p.read_text()))]
     assert len(parts) > 50
@@ -135,7 +135,7 @@ COMMAND = re.compile(r"python -m (jobs\.\w+|serve)\b(.*)")
 
 
 def commands() -> list[tuple[str, str]]:
-    """Module and arguments of every ``python -m`` in the README."""
+    """Return module and arguments of every ``python -m`` in the README."""
     text = (ROOT / "README.md").read_text()
     return sorted({(m[1], m[2].split("`")[0]) for m in COMMAND.finditer(text)})
 

@@ -46,7 +46,7 @@ def test_every_host_finds_the_same_head(current: str, is_head: bool) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"current_host": "algo-3", "hosts": ["algo-1"]}']
 )
-def test_a_strange_resourceconfig_is_refused(text: str) -> None:
+def test_an_invalid_resourceconfig_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"resourceconfig\.json"):
         parse_hosts(text)
 
@@ -98,16 +98,16 @@ def test_the_package_lies_where_sagemaker_packs_it(tmp_path: Path) -> None:
     assert (tree.model / "model.json").read_text() == "{}"
 
 
-def test_a_failure_is_told_where_sagemaker_looks(
+def test_a_failure_is_written_to_the_file_that_sagemaker_shows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree = Tree(tmp_path)
     tree.hyperparameters.parent.mkdir(parents=True)
     tree.hyperparameters.write_text('{"colour": "red"}')
     assert sagemaker_train.main(["train", "--root", str(tmp_path)]) == 1
-    told = tree.failure.read_text()
-    assert told.startswith("hyperparameter 'colour' is not one of ")
-    assert capsys.readouterr().err == f"error: {told}\n"
+    reason = tree.failure.read_text()
+    assert reason.startswith("hyperparameter 'colour' is not one of ")
+    assert capsys.readouterr().err == f"error: {reason}\n"
 
 
 def test_a_worker_ends_when_its_head_is_gone() -> None:

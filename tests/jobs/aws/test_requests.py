@@ -1,4 +1,4 @@
-"""``python -m jobs.sagemaker``: requests worked out by hand, botocore's check, a moto service."""
+"""``python -m jobs.sagemaker``: requests written by hand, botocore's check, moto's service."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    s3fs.S3FileSystem.clear_instance_cache()  # its instances keep the address of another server
+    s3fs.S3FileSystem.clear_instance_cache()  # cached instances have the address of another server
     boto3.client("s3").create_bucket(Bucket="buck")
     yield f"http://{host}:{port}"
     server.stop()
@@ -180,7 +180,7 @@ def test_a_training_job_is_created_and_awaited(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_the_service_refuses_is_told() -> None:
+def test_the_service_refusal_is_reported() -> None:
     call = Call("CreateEndpoint", {"EndpointName": "e9", "EndpointConfigName": "none"})
     with pytest.raises(InputError, match="CreateEndpoint e9: .*ValidationException"):
         send([call])
@@ -216,8 +216,8 @@ def test_a_transform_job_reads_a_manifest_of_every_video() -> None:
     for part in ("part-00000.jsonl", "part-00001.jsonl"):
         body = s3.get_object(Bucket="buck", Key=f"scores/manifest/{part}")["Body"].read()
         lines += [json.loads(line) for line in body.splitlines()]
-    found = sorted(line["video_uri"] for line in lines)
-    assert found == ["s3://buck/v/a/1.mp4", "s3://buck/v/a/2.MOV", "s3://buck/v/b/3.mp4"]
+    uris = sorted(line["video_uri"] for line in lines)
+    assert uris == ["s3://buck/v/a/1.mp4", "s3://buck/v/a/2.MOV", "s3://buck/v/b/3.mp4"]
     container = boto3.client("sagemaker").describe_model(ModelName="s1")["PrimaryContainer"]
     assert container["Environment"] == {
         "VIDEO_EMOTION_ALLOW_URI": "s3://buck/v",
@@ -245,4 +245,4 @@ def test_record_ids_of_different_videos_differ() -> None:
     names = ["a/b.mp4", "a_b.mp4", "a b.mp4", "ä.mp4", "../x.mp4", "é"]
     ids = [record_id(name) for name in names]
     assert len(set(ids)) == len(names)
-    assert ids[3].startswith("mp4-")  # nothing leading that a record's id may not begin with
+    assert ids[3].startswith("mp4-")  # an id must not begin with a dot or a dash

@@ -1,4 +1,4 @@
-"""Each expectation catches its own defect in a dataset of two videos, and nothing else is said."""
+"""Each rule reports its own defect in a small dataset, and no other rule does."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DECLARED = Declared(LABELS, CLIP_LEN, CLIP_LEN, SPEC.crop_px, REASONS)
 
 
 def validated(rows: Rows, *, only: Collection[str] = ()) -> ValidationReport:
-    """Every suite, or for speed those of the tables in ``only``."""
+    """Run every suite, or only those of the tables in ``only``, which is faster."""
     if not only:
         return validate_tables(tables_of(rows), declared=DECLARED)
-    found = checks(tables_of(rows), declared=DECLARED)
-    return run_checks([check for check in found if check[0] in only])
+    given = checks(tables_of(rows), declared=DECLARED)
+    return run_checks([check for check in given if check[0] in only])
 
 
 def test_the_clean_dataset_passes() -> None:
@@ -61,27 +61,27 @@ def test_a_track_without_an_embedding_is_valid() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_each_defect_is_caught_and_nothing_else(dataset: str) -> None:
-    """Every defect of one table in a video of its own, all at once: one run of the suite."""
+    """Plant each defect of a table in a video of its own, then run the suite once."""
     rows = clean()
     expected: Counter[str] = Counter()
-    for number, (where, plant, words, _) in enumerate(DEFECTS):
-        if where == dataset:
+    for number, (table, plant, words, _) in enumerate(DEFECTS):
+        if table == dataset:
             spoilt = a_video(f"d{number}", f"s{number}", "happy", "train")
             spoilt["rejects"] = [dict(rows["rejects"][0])]
             plant(spoilt)
             rows = add(rows, spoilt)
             expected[words] += 2 if " once" in words else 1
     report = validated(rows, only=[dataset])
-    found = {words: r for words in expected for r in report.failed if words in r.expectation}
-    assert {words: result.unexpected for words, result in found.items()} == expected
-    assert {id(result) for result in found.values()} == {id(result) for result in report.failed}
-    for where, _, words, example in DEFECTS:
-        if where == dataset and expected[words] <= EXAMPLES:
-            assert example in " | ".join(found[words].examples)
+    failed = {words: r for words in expected for r in report.failed if words in r.expectation}
+    assert {words: result.unexpected for words, result in failed.items()} == expected
+    assert {id(result) for result in failed.values()} == {id(result) for result in report.failed}
+    for table, _, words, example in DEFECTS:
+        if table == dataset and expected[words] <= EXAMPLES:
+            assert example in " | ".join(failed[words].examples)
 
 
 BROAD: list[tuple[Callable[[Rows], None], set[tuple[str, str]]]] = [
-    # a key or a copied value that is wrong is seen from several sides
+    # several rules report a wrong key or a wrong copied value
     (
         both(*[put(name, "label", "bored") for name in ("videos", "tracks", "clips")]),
         {

@@ -1,4 +1,4 @@
-"""Groups of shards: cut by size, validated apart, added up to what one group finds."""
+"""Groups of shards: cut by size and validated alone, they add up to the result of one group."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DECLARED = Declared(LABELS, CLIP_LEN, CLIP_LEN, SPEC.crop_px, REASONS)
 
 
 def spoilt_video(name: str) -> Rows:
-    """A clip that is too good, a face of no track, a crop that is none."""
+    """Return a video with three defects: a quality of 3, a face without track, a GIF as a crop."""
     rows = a_video(name, name, "happy", "train")
     rows["clips"][0]["quality"] = 3.0
     rows["clips"][0]["crops"] = [CROP, b"GIF89a", CROP]
@@ -45,7 +45,7 @@ def spoilt_video(name: str) -> Rows:
 
 
 def write_shards(uri: str, *, number: int) -> None:
-    """As many shards of two videos, the second one spoilt."""
+    """Write ``number`` shards of two videos; the second one has defects."""
     empty: Rows = {name: [] for name in DATASETS}
     for k in range(number):
         fine = clean() if k == 0 else a_video(f"f{k}", f"f{k}", "neutral", "train")
@@ -55,7 +55,7 @@ def write_shards(uri: str, *, number: int) -> None:
         storage.write_table(storage.join(uri, "_ledger", f"plan-{k:04d}.parquet"), plan)
 
 
-def test_groups_in_ray_find_what_one_group_finds(store: str, local_ray: None) -> None:
+def test_groups_in_ray_give_the_report_of_one_group(store: str, local_ray: None) -> None:
     write_shards(store, number=3)
     one = validate(store)
     several = validate(store, group_mb=1e-6)
@@ -71,8 +71,8 @@ def test_groups_in_ray_find_what_one_group_finds(store: str, local_ray: None) ->
 
 
 @pytest.mark.parametrize("max_rows", [1, 6, 9, 1000])
-def test_pieces_of_any_size_find_the_same(tmp_path: Path, max_rows: int) -> None:
-    """Shards of 9 and 6 faces, cut into videos of 3 where they are too large."""
+def test_pieces_of_any_size_give_the_same_report(tmp_path: Path, max_rows: int) -> None:
+    """Cut shards of 9 and 6 faces into videos of 3 faces where ``max_rows`` is smaller."""
     write_shards(str(tmp_path), number=2)
     parts = list_parts(str(tmp_path))
     footers = read_footers(str(tmp_path), parts)
@@ -85,7 +85,7 @@ def test_pieces_of_any_size_find_the_same(tmp_path: Path, max_rows: int) -> None
 
 
 def by_rule(report: ValidationReport) -> dict[tuple[str, str], tuple[int, int]]:
-    """Rows looked at and rows that break it, for each rule."""
+    """Return the numbers of checked rows and of rows that break the rule, by rule."""
     return {(r.dataset, r.expectation): (r.elements, r.unexpected) for r in report.results}
 
 
@@ -127,7 +127,7 @@ def test_crops(data: bytes | None, problem: str | None) -> None:
 
 
 def test_the_first_and_the_last_clip_are_always_sampled(tmp_path: Path) -> None:
-    """Of 20 parts of 5 clips, 16 clips; the same ones again."""
+    """Sample 16 clips of 20 parts of 5 clips; the second sample is the same."""
     rows: Rows = {name: [] for name in DATASETS}
     for k in range(5):
         rows = add(rows, a_video(f"v{k}", "anna", "happy", "train"))
@@ -136,11 +136,11 @@ def test_the_first_and_the_last_clip_are_always_sampled(tmp_path: Path) -> None:
             row["clip_id"] = f"{part:02d}/{row['video_id']}"
         storage.write_table(str(tmp_path / f"clips/part-{part:02d}.parquet"), clips_of(rows))
     parts = [f"part-{k:02d}.parquet" for k in range(20)]
-    found = sample_crops(str(tmp_path), parts, crop_px=16)
-    seen = found["clip_id"].drop_duplicates().tolist()
-    assert (seen[0], seen[-1]) == ("00/v0", "19/v4")
-    assert len(seen) == 16 and len(found) == 48 and found["problem"].isna().all()
-    assert sample_crops(str(tmp_path), parts, crop_px=16).equals(found)
+    crops = sample_crops(str(tmp_path), parts, crop_px=16)
+    clip_ids = crops["clip_id"].drop_duplicates().tolist()
+    assert (clip_ids[0], clip_ids[-1]) == ("00/v0", "19/v4")
+    assert len(clip_ids) == 16 and len(crops) == 48 and crops["problem"].isna().all()
+    assert sample_crops(str(tmp_path), parts, crop_px=16).equals(crops)
     assert sample_crops(str(tmp_path), parts[:1], crop_px=16)["clip_id"].nunique() == 5
     assert sample_crops(str(tmp_path), [], crop_px=16).empty
 
@@ -149,7 +149,7 @@ def clips_of(rows: Rows) -> pa.Table:
     return tables_of(rows)["clips"]
 
 
-def test_a_group_says_what_it_counts(tmp_path: Path) -> None:
+def test_a_group_counts_its_rows(tmp_path: Path) -> None:
     write_dataset(str(tmp_path), tables_of(clean()))
     parts = json.loads(json.dumps(list_parts(str(tmp_path))))
     assert all(list(files) == ["part-0.parquet"] for files in parts.values())

@@ -94,7 +94,7 @@ def no_faces_part(tables: dict[str, pa.Table]) -> None:
         (no_faces_part, ["faces/part-0.parquet is missing"]),
     ],
 )
-def test_a_part_that_cannot_be_what_it_says(
+def test_a_part_with_wrong_content_is_named(
     tmp_path: Path, spoil: Callable[[dict[str, pa.Table]], None], expected: list[str]
 ) -> None:
     tables = tables_of(clean())
@@ -104,7 +104,7 @@ def test_a_part_that_cannot_be_what_it_says(
     assert [example for result in report.failed for example in result.examples] == expected
 
 
-def test_an_empty_dataset_says_so_in_plain_words(
+def test_an_empty_dataset_fails_with_one_clear_rule(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_dataset(str(tmp_path), {n: t.slice(0, 0) for n, t in tables_of(clean()).items()})
@@ -138,10 +138,13 @@ def test_crops_are_counted_over_row_groups_without_reading_them(tmp_path: Path) 
     "files, message",
     [
         ({}, "is not a dataset: it has no spec.json and config.json"),
-        ({"spec.json": SPEC.to_json(), "config.json": {}}, "declares labels None"),
+        (
+            {"spec.json": SPEC.to_json(), "config.json": {}},
+            "declares labels None, must be a list of names",
+        ),
     ],
 )
-def test_what_is_no_dataset_gives_one_line(
+def test_a_folder_without_a_dataset_gives_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     files: dict[str, object],

@@ -1,4 +1,4 @@
-"""Rules across the whole dataset: each catches its own defect, on disk and on S3."""
+"""Rules across the whole dataset: each reports its own defect, on disk and on S3."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ V2_SHA = hashlib.sha256(b"v2").hexdigest()
 
 
 def shards() -> Shards:
-    """Two shards: four videos of three subjects, both labels in train, one reject."""
+    """Return two shards: four videos of three subjects, both labels in train, one reject."""
     first = add(clean(), a_video("v3", "anna", "neutral", "train"))
     empty: Rows = {name: [] for name in DATASETS}
     return {"0": first, "1": add(empty, a_video("v4", "carl", "happy", "val"))}
 
 
-def write(uri: str, found: Shards, *, retired: list[dict[str, str]] | None = None) -> None:
-    for shard_id, rows in found.items():
+def write(uri: str, dataset: Shards, *, retired: list[dict[str, str]] | None = None) -> None:
+    for shard_id, rows in dataset.items():
         write_dataset(uri, tables_of(rows), shard_id=shard_id)
         plan = plan_of(shards()[shard_id], shard_id=shard_id)
         storage.write_table(storage.join(uri, "_ledger", f"plan-000{shard_id}.parquet"), plan)
@@ -52,7 +52,7 @@ def write(uri: str, found: Shards, *, retired: list[dict[str, str]] | None = Non
 
 
 def whole(uri: str, *, max_reject_share: float = 0.5) -> list[Result]:
-    """What is not kept."""
+    """Validate a dataset and return the rules that are broken."""
     report = validate_whole(uri, list_parts(uri), labels=LABELS, max_reject_share=max_reject_share)
     assert len(report.results) == 18
     return [result for result in report.results if not result.success]
@@ -64,42 +64,42 @@ def test_clean_shards_pass(store: str) -> None:
 
 
 def put(shard: str, table: str, row: int = 0, **values: object) -> Callable[[Shards], None]:
-    def plant(found: Shards) -> None:
-        found[shard][table][row] |= values
+    def plant(dataset: Shards) -> None:
+        dataset[shard][table][row] |= values
 
     return plant
 
 
 def moved(table: str) -> Callable[[Shards], None]:
-    def plant(found: Shards) -> None:
-        found["0"][table].append(found["1"][table].pop())
+    def plant(dataset: Shards) -> None:
+        dataset["0"][table].append(dataset["1"][table].pop())
 
     return plant
 
 
-def none(found: Shards) -> None:
-    for rows in found.values():
+def none(dataset: Shards) -> None:
+    for rows in dataset.values():
         for name in ("videos", "frames", "faces", "tracks", "clips"):
             rows[name].clear()
-    found["0"]["rejects"] = [_reject(row, "truncated") for row in _planned()]
+    dataset["0"]["rejects"] = [_reject(row, "truncated") for row in _planned()]
 
 
-def lost(found: Shards) -> None:
-    found["1"] = {name: [] for name in DATASETS}
+def lost(dataset: Shards) -> None:
+    dataset["1"] = {name: [] for name in DATASETS}
 
 
-def twice(found: Shards) -> None:
-    found["1"]["videos"].append(copy.deepcopy(found["0"]["videos"][0]) | {"uri": "other.mp4"})
+def twice(dataset: Shards) -> None:
+    dataset["1"]["videos"].append(copy.deepcopy(dataset["0"]["videos"][0]) | {"uri": "other.mp4"})
 
 
-def unplanned(found: Shards) -> None:
-    found["1"] = add(found["1"], a_video("v9", "dora", "happy", "val"))
+def unplanned(dataset: Shards) -> None:
+    dataset["1"] = add(dataset["1"], a_video("v9", "dora", "happy", "val"))
 
 
 def both(*, complete: bool) -> Callable[[Shards], None]:
-    def plant(found: Shards) -> None:
-        found["0"]["videos"][0]["complete"] = complete
-        found["0"]["rejects"].append(_reject(_planned()[0], "truncated"))
+    def plant(dataset: Shards) -> None:
+        dataset["0"]["videos"][0]["complete"] = complete
+        dataset["0"]["rejects"].append(_reject(_planned()[0], "truncated"))
 
     return plant
 
@@ -114,31 +114,31 @@ def _reject(video: dict[str, object], reason: str, stage: str = "decode") -> dic
 
 
 def left_out(reason: str, number: int) -> Callable[[Shards], None]:
-    def plant(found: Shards) -> None:
+    def plant(dataset: Shards) -> None:
         for k in range(number):
             row = _reject({"video_id": None, "uri": f"x{k}.mp4"}, reason, "plan")
-            found["0"]["rejects"].append(row)
+            dataset["0"]["rejects"].append(row)
 
     return plant
 
 
-def rare(found: Shards) -> None:
-    """One neutral clip among eleven in train: below a fifth of the half."""
-    clip = found["0"]["clips"][0]
-    found["0"]["clips"] += [dict(clip) for _ in range(9)]
+def rare(dataset: Shards) -> None:
+    """Make one of eleven train clips neutral: less than 20% of its even share, a half."""
+    clip = dataset["0"]["clips"][0]
+    dataset["0"]["clips"] += [dict(clip) for _ in range(9)]
 
 
 def alike(distance: float) -> Callable[[Shards], None]:
-    """Carl's face, so far from Anna's: a turn of a unit vector by 2 asin(d / 2)."""
+    """Put Carl's face at ``distance`` from Anna's: a turn of a unit vector by 2 asin(d / 2)."""
 
-    def plant(found: Shards) -> None:
+    def plant(dataset: Shards) -> None:
         one = np.array(embedding_of("anna"))
         other = np.array(embedding_of("dora"))
         other -= (other @ one) * one
         other /= np.linalg.norm(other)
         angle = 2 * np.arcsin(distance / 2)
         turned = np.cos(angle) * one + np.sin(angle) * other
-        found["1"]["tracks"][0]["embedding"] = [float(v) for v in turned]
+        dataset["1"]["tracks"][0]["embedding"] = [float(v) for v in turned]
 
     return plant
 
@@ -190,9 +190,9 @@ DEFECTS: list[tuple[str, Callable[[Shards], None], list[tuple[str, str, str]]]] 
 def test_each_defect_is_caught_and_nothing_else(
     tmp_path: Path, plant: Callable[[Shards], None], expected: list[tuple[str, str, str]]
 ) -> None:
-    found = shards()
-    plant(found)
-    write(str(tmp_path), found)
+    dataset = shards()
+    plant(dataset)
+    write(str(tmp_path), dataset)
     broken = whole(str(tmp_path))
     assert len(broken) == len(expected)
     for result, (severity, words, example) in zip(broken, expected, strict=True):
@@ -201,19 +201,19 @@ def test_each_defect_is_caught_and_nothing_else(
 
 
 def test_defects_are_seen_on_s3_too(s3: str) -> None:
-    found = shards()
+    dataset = shards()
     for plant in (twice, moved("faces"), alike(0.05), left_out("missing", 1)):
-        plant(found)
-    write(s3, found)
+        plant(dataset)
+    write(s3, dataset)
     assert [result.dataset for result in whole(s3, max_reject_share=0.1)] == [
         "videos", "faces", "rejects", "identities", "identities",
     ]  # fmt: skip
 
 
 def test_a_retired_video_is_not_missed(tmp_path: Path) -> None:
-    found = shards()
-    lost(found)
-    write(str(tmp_path), found, retired=[{"shard_id": "1", "video_id": "v4"}])
+    dataset = shards()
+    lost(dataset)
+    write(str(tmp_path), dataset, retired=[{"shard_id": "1", "video_id": "v4"}])
     assert whole(str(tmp_path)) == []
 
 
@@ -223,7 +223,7 @@ def test_without_a_plan_no_video_is_unplanned(tmp_path: Path) -> None:
 
 
 def subjects(number: int, *, split: str, seed: int) -> pa.Table:
-    """Tracks of as many subjects, a video each, with embeddings at random."""
+    """Return tracks of ``number`` subjects, a video each, with random embeddings."""
     values = np.random.default_rng(seed).normal(size=(number, 128)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     names = [f"{split}{k}" for k in range(number)]
@@ -240,7 +240,7 @@ def subjects(number: int, *, split: str, seed: int) -> pa.Table:
 
 
 def test_near_subjects_are_those_of_the_whole_matrix(tmp_path: Path) -> None:
-    """More subjects than a block and than the file's first size, against one plain product."""
+    """Compare with one matrix product; there are more subjects than a block, and the file grows."""
     train, test = subjects(1500, split="train", seed=1), subjects(900, split="test", seed=2)
     store = SubjectStore(tmp_path)
     store.add(train)
@@ -249,27 +249,30 @@ def test_near_subjects_are_those_of_the_whole_matrix(tmp_path: Path) -> None:
     b = np.array(test["embedding"].to_pylist())
     apart = np.sqrt(2 - 2 * a @ b.T)
     limit = float(np.quantile(apart, 1e-4))
-    found = store.near(distance=limit, max_pairs=3)
+    near_subjects = store.near(distance=limit, max_pairs=3)
     near = apart < limit
-    assert found.num_subjects == near.any(axis=1).sum() + near.any(axis=0).sum()
+    assert near_subjects.num_subjects == near.any(axis=1).sum() + near.any(axis=0).sum()
     order = np.argsort(apart.ravel())[:3]
-    assert [text.rsplit(": ", 1)[1] for text in found.pairs] == [
+    assert [text.rsplit(": ", 1)[1] for text in near_subjects.pairs] == [
         f"{value:.2f} apart" for value in apart.ravel()[order]
     ]
     i, j = divmod(int(order[0]), len(b))
-    assert f"train{i} in train" in found.pairs[0] and f"test{j} in test" in found.pairs[0]
+    assert (
+        f"train{i} in train" in near_subjects.pairs[0]
+        and f"test{j} in test" in near_subjects.pairs[0]
+    )
 
 
 def test_a_subject_is_the_person_with_most_faces_of_each_video(tmp_path: Path) -> None:
-    """Carl's two tracks outnumber a passer-by who looks like Anna."""
-    found = shards()
-    track = found["1"]["tracks"][0]
-    found["1"]["tracks"] += [
+    """Give Carl's two tracks more faces than those of another person who looks like Anna."""
+    dataset = shards()
+    track = dataset["1"]["tracks"][0]
+    dataset["1"]["tracks"] += [
         track | {"track_id": 1, "num_faces": 2},
         track | {"track_id": 2, "identity_id": 1} | {"num_faces": 4} | {"embedding": ANNA},
     ]
-    write(str(tmp_path), found)
+    write(str(tmp_path), dataset)
     assert whole(str(tmp_path)) == []
     track["identity_id"] = 2
-    write(str(tmp_path), found)
+    write(str(tmp_path), dataset)
     assert [result.dataset for result in whole(str(tmp_path))] == ["identities"] * 2
