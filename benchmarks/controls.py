@@ -26,7 +26,7 @@ from emotion.predict.predictor import Predictor
 from jobs import train
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
-from jobs.folds.folds import COPIED, Video, predict_fold
+from jobs.folds.folds import COPIED, FoldVideo, predict_fold
 
 Control = Literal["none", "labels", "time"]
 Row = dict[str, Any]
@@ -105,7 +105,7 @@ def _changed(row: Row, control: Control, dealt: dict[str, str], seed: int) -> Ro
     return row
 
 
-def held_out_videos(dataset: str) -> list[Video]:
+def held_out_videos(dataset: str) -> list[FoldVideo]:
     """Return the videos of the test split, with their true labels.
 
     Raises:
@@ -113,7 +113,7 @@ def held_out_videos(dataset: str) -> list[Video]:
     """
     columns = ["video_id", "uri", "subject_id", "label", "reason", "split"]
     rows = storage.read_tables(storage.join(dataset, "videos"), columns=columns).to_pylist()
-    videos = [Video(fold=row["split"], **row) for row in rows if row["split"] == "test"]
+    videos = [FoldVideo(fold=row["split"], **row) for row in rows if row["split"] == "test"]
     if not videos:
         raise InputError(f"--dataset {dataset} has no video in its test split")
     return videos
@@ -138,11 +138,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     lines = ["| control | test UAR | 95% | test WAR |", "|---|---|---|---|"]
     with cluster.session(None):
         for control in config.controls:
-            result = run_one(config, control)
-            low, high = result.uar_interval or (result.uar, result.uar)
-            lines.append(
-                f"| {control} | {result.uar:.3f} | {low:.2f} to {high:.2f} | {result.war:.3f} |"
-            )
+            figures = run_one(config, control).figures
+            uar, war = (figures[name].value or 0.0 for name in ("uar", "war"))
+            low, high = figures["uar"].interval or (uar, uar)
+            lines.append(f"| {control} | {uar:.3f} | {low:.2f} to {high:.2f} | {war:.3f} |")
     print("\n".join(lines))
     return 0
 

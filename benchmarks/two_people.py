@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.pooling import pool_clips
 from emotion.predict.answer import ClipPrediction, VideoPrediction
-from emotion.predict.mixture import pool_clips
 from emotion.predict.video import load_video_predictor
 from emotion.video.decode import Limits, VideoFacts, sample_frames
 
@@ -109,7 +109,7 @@ def side(answer: VideoPrediction, middle: int, *, left: bool) -> str | None:
     if not clips:
         return None
     labels = list(clips[0].probs)
-    vectors = np.array([list(clip.probs.values()) for clip in clips], np.float32)
+    vectors = [list(clip.probs.values()) for clip in clips]
     return labels[int(pool_clips(vectors, [clip.num_faces for clip in clips]).argmax())]
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from emotion import storage
+from emotion.pooling import pool_clips
 from emotion.predict.answer import by_label, top
-from emotion.predict.mixture import pool_clips
 from schemas.api import ErrorDetail, RecordAnswer, RecordRequest, VideoAnswer
 from serve.errors import RequestError
 from serve.scoring import Worker
@@ -56,7 +55,7 @@ def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None
         empty: dict[str, object] = {"label": None, "confidence": None, "probs": {}}
         return answer.model_copy(update=empty | {"reason": reason})
     labels = tuple(clips[0].probs)
-    vectors = np.array([list(clip.probs.values()) for clip in clips], np.float32)
+    vectors = [list(clip.probs.values()) for clip in clips]
     pooled = pool_clips(vectors, [clip.num_faces for clip in clips])
     label, confidence = top(pooled, labels)
     update = {"label": label, "confidence": confidence, "probs": by_label(pooled, labels)}

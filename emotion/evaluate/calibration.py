@@ -1,7 +1,8 @@
-"""Are probabilities as right as they say: calibration error, reliability bins, a temperature.
+"""Calibration of probabilities: expected calibration error, reliability bins, temperature.
 
-A temperature divides a model's logits (Guo et al. 2017, https://arxiv.org/abs/1706.04599): it moves
-how sure the model is and never which label is first. It is fitted on validation clips.
+A temperature divides a model's logits (Guo et al. 2017, https://arxiv.org/abs/1706.04599). It
+changes the confidence and never the label with the highest probability. It is fitted on validation
+clips.
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emotion.evaluate.metrics import divide
+
 NUM_BINS = 10
-TEMPERATURES = (0.05, 20.0)  # a fit ends here at the latest: beyond, probabilities say nothing
-SMALLEST = 1e-12  # a probability stored as 0 has a finite logarithm
+TEMPERATURES = (0.05, 20.0)  # range of a fit; outside, probabilities are all equal or all 0 and 1
+SMALLEST = 1e-12  # replaces a stored probability of 0, whose logarithm is not finite
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The predictions whose confidence lies in (low, high]; 0 lies in the first bin.
+    """Predictions whose confidence lies in (low, high]; 0 lies in the first bin.
 
     Attributes:
         low: lower edge.
         high: upper edge.
         count: predictions.
         confidence: their mean confidence; 0 where there is none.
-        accuracy: share of them that is right; 0 where there is none.
+        accuracy: share of right ones among them; 0 where there is none.
     """
 
     low: float
@@ -36,14 +39,15 @@ class ReliabilityBin:
 
 
 def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
-    """The temperature with the lowest mean cross-entropy of ``softmax(logits / temperature)``.
+    """Return the temperature with the lowest mean cross-entropy of the softmax.
 
-    Beside the N clips stand one that is right and one that is wrong: the true label's wanted
-    probability is (N + 1) / (N + 2), the others share the rest (Platt 1999, for two labels). A few
-    clips that are all right would else make every later answer certain.
+    The targets are smoothed as if one right and one wrong clip were added to the N clips: the
+    target of the true label is (N + 1) / (N + 2), and the other labels share 1 / (N + 2) (Platt
+    1999, for two labels). Without this, a few clips that are all right would give every later
+    answer a probability of 1.
 
-    The loss has one minimum along 1 / temperature; it is found by golden-section search over the
-    logarithm, within ``TEMPERATURES``.
+    The loss has one minimum along 1 / temperature. Golden-section search over the logarithm finds
+    it within ``TEMPERATURES``.
 
     Args:
         logits: (N, K), finite.
@@ -64,9 +68,12 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
     if logits_NK.ndim != 2 or targets_N.shape != logits_NK.shape[:1]:
         raise ValueError(f"logits {logits_NK.shape} and targets {targets_N.shape} do not fit")
     if not (targets_N.min() >= 0 and targets_N.max() < logits_NK.shape[1]):
-        raise ValueError(f"class indices must lie below {logits_NK.shape[1]}")
+        raise ValueError(
+            f"class indices must be 0 or more and below {logits_NK.shape[1]}, "
+            f"got {targets_N.min()} to {targets_N.max()}"
+        )
     if not np.isfinite(logits_NK).all():
-        raise ValueError("logits hold a value that is not finite")
+        raise ValueError("logits must be finite; at least one is NaN or infinite")
     low, high = np.log(TEMPERATURES)
     ratio = (np.sqrt(5) - 1) / 2
     left, right = high - ratio * (high - low), low + ratio * (high - low)
@@ -96,10 +103,10 @@ def _loss(
 
 
 def retemper(probs: ArrayLike, *, temperature: float) -> NDArray[np.float64]:
-    """Probabilities as they are before ``temperature`` divided their logits.
+    """Return the probabilities that a model gives without its temperature.
 
-    ``softmax(z / T) ** T`` is ``softmax(z)`` but for its sum. Only for one clip's probabilities: a
-    mean over clips has no logits.
+    ``softmax(z / T) ** T`` is ``softmax(z)`` but for its sum. This holds for the probabilities of
+    one clip and not for a mean over clips, which is no softmax of logits.
 
     Args:
         probs: (N, K), rows sum to 1.
@@ -112,7 +119,7 @@ def retemper(probs: ArrayLike, *, temperature: float) -> NDArray[np.float64]:
     array([[0.66666667, 0.33333333]])
     """
     if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}, it must be above 0")
+        raise ValueError(f"temperature must be above 0, got {temperature}")
     logs_NK = temperature * np.log(np.maximum(np.asarray(probs, np.float64), SMALLEST))
     raised_NK = np.exp(logs_NK - logs_NK.max(axis=1, keepdims=True))
     whole: NDArray[np.float64] = raised_NK / raised_NK.sum(axis=1, keepdims=True)
@@ -120,7 +127,7 @@ def retemper(probs: ArrayLike, *, temperature: float) -> NDArray[np.float64]:
 
 
 def bin_of(confidence: ArrayLike, *, num_bins: int = NUM_BINS) -> NDArray[np.int64]:
-    """Which of ``num_bins`` equal bins of (0, 1] each confidence lies in; 0 lies in the first.
+    """Return the bin of each confidence, among ``num_bins`` equal bins of (0, 1]; 0 is in bin 0.
 
     >>> bin_of([0.0, 0.1, 0.11, 1.0])
     array([0, 0, 1, 9])
@@ -130,57 +137,78 @@ def bin_of(confidence: ArrayLike, *, num_bins: int = NUM_BINS) -> NDArray[np.int
     return places
 
 
-def reliability_bins(
+def bin_sums(
     confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS
-) -> tuple[ReliabilityBin, ...]:
-    """Mean confidence beside share right, in equal bins of confidence.
+) -> NDArray[np.float64]:
+    """Return the sums behind a reliability curve: (B, 3), by bin of confidence.
 
     Args:
         confidence: (N,) 0 to 1, the probability of the predicted label; N may be 0.
         correct: (N,) 0 or 1.
-        num_bins: bins over (0, 1].
+        num_bins: B equal bins over (0, 1].
+
+    Returns:
+        Predictions, sum of their confidence, and right predictions of each bin.
     """
     confidence_N, correct_N = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
     places_N = bin_of(confidence_N, num_bins=num_bins)
-    count, sure, right = (
+    columns = [
         np.bincount(places_N, weights=weights, minlength=num_bins)
         for weights in (np.ones(len(places_N)), confidence_N, correct_N)
-    )
+    ]
+    return np.stack(columns, axis=1)
+
+
+def reliability_bins(
+    confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS
+) -> tuple[ReliabilityBin, ...]:
+    """Return mean confidence and accuracy of each bin; takes what ``bin_sums`` takes."""
     edges = np.linspace(0, 1, num_bins + 1)
     return tuple(
         ReliabilityBin(
             low=float(edges[n]),
             high=float(edges[n + 1]),
-            count=int(count[n]),
-            confidence=float(sure[n] / count[n]) if count[n] else 0.0,
-            accuracy=float(right[n] / count[n]) if count[n] else 0.0,
+            count=int(count),
+            confidence=float(sum_confidence / count) if count else 0.0,
+            accuracy=float(num_right / count) if count else 0.0,
         )
-        for n in range(num_bins)
+        for n, (count, sum_confidence, num_right) in enumerate(
+            bin_sums(confidence, correct, num_bins=num_bins)
+        )
     )
 
 
+def calibration_error(sums_RB3: ArrayLike) -> NDArray[np.float64]:
+    """Return the expected calibration error (ECE) of several sets of predictions: (R,), 0 to 1.
+
+    It is the mean gap between confidence and accuracy of the bins, weighted by their predictions.
+
+    Args:
+        sums_RB3: (R, B, 3), for each set what ``bin_sums`` returns. A set without a prediction has
+            NaN.
+    """
+    sums = np.asarray(sums_RB3, np.float64)
+    gaps_R = np.abs(sums[:, :, 1] - sums[:, :, 2]).sum(axis=1)
+    return divide(gaps_R, sums[:, :, 0].sum(axis=1))
+
+
 def ece(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS) -> float:
-    """Expected calibration error: the bins' mean gap of confidence and accuracy, by their counts.
+    """Return the expected calibration error of one set of predictions; 0 when it is empty.
 
     Args:
         confidence: (N,) 0 to 1; N may be 0.
         correct: (N,) 0 or 1.
         num_bins: equal bins over (0, 1].
 
-    Returns:
-        0 to 1; 0 when N is 0.
-
-    >>> ece([0.9, 0.9, 0.6, 0.6], [1, 0, 1, 1])  # gaps 0.4 and 0.4
+    >>> round(ece([0.9, 0.9, 0.6, 0.6], [1, 0, 1, 1]), 12)  # gaps 0.4 and 0.4
     0.4
     """
-    bins = reliability_bins(confidence, correct, num_bins=num_bins)
-    whole = sum(b.count for b in bins)
-    gaps = sum(b.count * abs(b.confidence - b.accuracy) for b in bins)
-    return round(float(gaps / whole), 12) if whole else 0.0
+    sums_B3 = bin_sums(confidence, correct, num_bins=num_bins)
+    return float(np.nan_to_num(calibration_error(sums_B3[None]))[0])
 
 
 def softmax(logits: ArrayLike, *, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Probabilities of (N, K) logits that are divided by ``temperature`` first.
+    """Return the probabilities of (N, K) logits, after division by ``temperature``.
 
     >>> softmax([[0.0, 0.0]])
     array([[0.5, 0.5]])

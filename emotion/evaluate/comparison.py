@@ -1,20 +1,46 @@
-"""Several models on one test set, side by side, with the differences that are no accident."""
+"""Two or more models on one test set: the check that it is one, differences, table rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from emotion.errors import InputError
-from emotion.evaluate.bootstrap import draws, figures, intervals, subject_names, tally
+from emotion.evaluate.bootstrap import (
+    draws,
+    figure_values,
+    intervals,
+    subject_names,
+    sums_by_subject,
+)
 from emotion.evaluate.outcome import Outcome
 
 NUM_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
+class StoredEvaluation:
+    """One evaluation folder, as read from storage.
+
+    Attributes:
+        name: of the run in the table.
+        uri: the folder.
+        metrics: its metrics.json.
+        scores: config.json of the score set that it evaluates; empty where that is gone.
+        outcomes: a row per video.
+    """
+
+    name: str
+    uri: str
+    metrics: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True)
 class Difference:
-    """How much a model's UAR is above another's on the same videos.
+    """The UAR of one model minus the UAR of another, on the same videos.
 
     Attributes:
         uar: the difference, -1 to 1.
@@ -26,31 +52,109 @@ class Difference:
 
 
 def uar_difference(
-    ours: Sequence[Outcome], theirs: Sequence[Outcome], *, labels: Sequence[str], seed: int = 0
+    first: Sequence[Outcome], second: Sequence[Outcome], *, labels: Sequence[str], seed: int = 0
 ) -> Difference:
-    """UAR of ``ours`` minus UAR of ``theirs`` with its paired bootstrap interval.
+    """Return UAR of ``first`` minus UAR of ``second`` with its paired bootstrap interval.
 
-    Both models are judged on each resample of subjects: what makes a subject hard for both falls
-    out, and the interval is narrower than those of the two figures.
+    Each resample of subjects is the same for both models. A subject that is hard for both changes
+    both figures and not their difference, so that the interval is narrower than those of the two
+    figures.
 
     Args:
-        ours: outcomes of one model.
-        theirs: outcomes of another, for the same videos.
+        first: outcomes of one model.
+        second: outcomes of another, for the same videos.
         labels: the label set, in order.
         seed: of the bootstrap.
 
     Raises:
         InputError: if they are of different videos.
     """
-    if {(o.uri, o.label, o.subject_id) for o in ours} != {
-        (o.uri, o.label, o.subject_id) for o in theirs
-    }:
+    if _test_set(first) != _test_set(second):
         raise InputError("the two models were judged on different videos, labels or subjects")
-    subjects = subject_names(ours)
-    first, second = (tally(part, labels, subjects=subjects) for part in (ours, theirs))
-    value = float(figures(first.total())["uar"][0] - figures(second.total())["uar"][0])
+    subjects = subject_names(first)
+    pair = [sums_by_subject(part, labels, subjects=subjects) for part in (first, second)]
+    whole = [figure_values(sums.total())["uar"] for sums in pair]
+    value = float(whole[0][0] - whole[1][0])
     if len(subjects) < 2:
         return Difference(value, None)
     times = draws(len(subjects), seed=seed, num_resamples=NUM_RESAMPLES)
-    gaps = figures(first.drawn(times))["uar"] - figures(second.drawn(times))["uar"]
-    return Difference(value, intervals({"uar": gaps})["uar"])
+    resampled = [figure_values(sums.drawn(times))["uar"] for sums in pair]
+    return Difference(value, intervals({"uar": resampled[0] - resampled[1]})["uar"])
+
+
+def _test_set(outcomes: Sequence[Outcome]) -> set[tuple[str, str, str]]:
+    return {(o.uri, o.label, o.subject_id) for o in outcomes}
+
+
+def check_same_test_set(evaluations: Sequence[StoredEvaluation]) -> None:
+    """Refuse evaluations of different test sets.
+
+    Raises:
+        InputError: naming two evaluations, and a video that is not the same in both.
+    """
+    first = evaluations[0]
+    for other in evaluations[1:]:
+        if other.metrics["test_set_digest"] == first.metrics["test_set_digest"]:
+            continue
+        one, two = _test_set(first.outcomes), _test_set(other.outcomes)
+        example = min(one ^ two, default=("", "", ""))[0]
+        raise InputError(
+            f"{first.uri} and {other.uri} were judged on different test sets, of "
+            f"{len(one):,} and {len(two):,} videos; {example} is not the same in both: run "
+            "jobs.evaluate with the same --labels and --split"
+        )
+
+
+def comparison_rows(evaluations: Sequence[StoredEvaluation], *, seed: int) -> list[dict[str, Any]]:
+    """Return a table row of each evaluation, with its difference from the first one.
+
+    Args:
+        evaluations: at least one, all of one test set.
+        seed: of the bootstrap of the differences.
+    """
+    first = evaluations[0]
+    rows = [comparison_row(first, None)]
+    for other in evaluations[1:]:
+        labels = first.metrics["labels"]
+        gap = uar_difference(other.outcomes, first.outcomes, labels=labels, seed=seed)
+        rows.append(comparison_row(other, gap))
+    return rows
+
+
+def comparison_row(one: StoredEvaluation, difference: Difference | None) -> dict[str, Any]:
+    """Return one table row; a fact that is not recorded is None.
+
+    Args:
+        one: the evaluation.
+        difference: of its UAR from that of the first row; None for the first row.
+    """
+    metrics, training = one.metrics, one.scores.get("training", {})
+    low, high = metrics.get("uar_interval") or (None, None)
+    war_low, war_high = metrics.get("war_interval") or (None, None)
+    gap = difference.interval if difference and difference.interval else (None, None)
+    return {
+        "name": one.name,
+        "model": one.scores.get("architecture"),
+        "war": metrics["war"],
+        "war_low": war_low,
+        "war_high": war_high,
+        "uar": metrics["uar"],
+        "uar_low": low,
+        "uar_high": high,
+        "uar_above_first": difference.uar if difference else None,
+        "above_low": gap[0],
+        "above_high": gap[1],
+        "macro_f1": metrics["macro_f1"],
+        "ece": metrics.get("ece"),
+        "num_parameters": training.get("num_parameters"),
+        "train_clips_per_s": training.get("clips_per_s"),
+        "cpu_hours": _hours(training.get("cpu_s")),
+        "gpu_hours": _hours(training.get("gpu_s")),
+        "epochs": training.get("epochs"),
+        "dataset_digest": training.get("dataset_digest"),
+        "model_id": metrics.get("model_id"),
+    }
+
+
+def _hours(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 3600

@@ -1,7 +1,7 @@
-"""Models of several corpora on each other's videos: what is asked of each pair, and the figures.
+"""The cross-corpus matrix: models of several corpora, each tested on the videos of every corpus.
 
-A model can only be asked for labels that its corpus taught it, and a corpus only asks for labels
-that it has: a cell of the matrix is judged on the labels that both have.
+A model can only predict labels that are in its training corpus, and the videos of a corpus only
+have its own labels. So a cell of the matrix is computed over the labels that both corpora have.
 """
 
 from __future__ import annotations
@@ -12,17 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.evaluation import Evaluation, evaluate, figure_keys
 from emotion.evaluate.outcome import Outcome
 
-CELL_FIGURES = (
-    "war",
-    "uar",
+CELL_FIGURES = ("war", "uar", "macro_f1", "ece", "coverage")
+CELL_KEYS = (
+    *CELL_FIGURES,
     "war_interval",
     "uar_interval",
-    "macro_f1",
-    "ece",
-    "coverage",
     "n_videos",
     "n_subjects",
     "test_set_digest",
@@ -30,101 +27,137 @@ CELL_FIGURES = (
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A model of one corpus on the test videos of one.
+class MatrixCell:
+    """The model of one corpus on the test videos of one corpus.
 
     Attributes:
-        labels: what both have, in order.
-        left_out: test videos of other labels.
-        judged: the figures over the others; None where fewer than two labels are shared, or no
-            test video has one.
+        labels: the labels that both corpora have, in order.
+        left_out: number of test videos with other labels.
+        evaluation: of the other test videos; None where the corpora share fewer than two labels,
+            or no test video has a shared label.
     """
 
     labels: tuple[str, ...]
     left_out: int
-    judged: Evaluation | None
+    evaluation: Evaluation | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the figures are None where there are none."""
-        figures = {name: getattr(self.judged, name, None) for name in CELL_FIGURES}
-        return {"labels": list(self.labels), "left_out": self.left_out, **figures}
+        """Return plain values; every figure is None without an evaluation."""
+        one, values = self.evaluation, dict.fromkeys(CELL_KEYS)
+        if one is not None:
+            every = figure_keys(one.figures) | {
+                "n_videos": one.n_videos,
+                "n_subjects": one.n_subjects,
+                "test_set_digest": one.test_set_digest,
+            }
+            values |= {key: every[key] for key in CELL_KEYS}
+        return {"labels": list(self.labels), "left_out": self.left_out, **values}
 
 
-def among(
+def with_shared_labels(
     outcomes: Sequence[Outcome], *, labels: Sequence[str], shared: Sequence[str]
 ) -> list[Outcome]:
-    """The outcomes of some labels, with the answer that the model gives among these.
+    """Return the outcomes of some labels, with the model's prediction among these labels.
 
-    Probabilities of other labels are struck out, and the rest made to sum to 1: as if the last
-    layer had these outputs alone.
+    Probabilities of the other labels are removed, and the remaining ones scaled to a sum of 1, as
+    if the model's last layer had these outputs alone.
 
     Args:
         outcomes: each with probabilities of ``labels``, or none.
         labels: the model's, in order.
         shared: some of them.
 
-    >>> among([Outcome("a", "s", "up", "odd", probs=(0.3, 0.1, 0.6))],
-    ...       labels=("up", "down", "odd"), shared=("up", "down"))[0].predicted
+    >>> with_shared_labels([Outcome("a", "s", "up", "odd", probs=(0.3, 0.1, 0.6))],
+    ...                    labels=("up", "down", "odd"), shared=("up", "down"))[0].predicted
     'up'
     """
-    kept = [labels.index(label) for label in shared]
-    found = []
+    places = [labels.index(label) for label in shared]
+    changed = []
     for one in outcomes:
         if one.label not in shared:
             continue
-        probs, raw = (_struck(vector, kept) for vector in (one.probs, one.uncalibrated))
-        said = one.predicted if probs is None else shared[int(np.argmax(probs))]
-        found.append(replace(one, predicted=said, probs=probs, uncalibrated=raw))
-    return found
+        probs, raw = (_rescaled(vector, places) for vector in (one.probs, one.uncalibrated))
+        predicted = one.predicted if probs is None else shared[int(np.argmax(probs))]
+        changed.append(replace(one, predicted=predicted, probs=probs, uncalibrated=raw))
+    return changed
 
 
-def _struck(probs: tuple[float, ...] | None, kept: Sequence[int]) -> tuple[float, ...] | None:
+def _rescaled(probs: tuple[float, ...] | None, places: Sequence[int]) -> tuple[float, ...] | None:
+    """Return some probabilities with a sum of 1; equal ones where their sum is 0."""
     if probs is None:
         return None
-    some = np.array([probs[k] for k in kept], np.float64)
-    if some.sum() <= 0:  # sure of a label that is not asked for
-        some = np.ones(len(kept))
+    some = np.array([probs[k] for k in places], np.float64)
+    if some.sum() <= 0:  # the model is certain of a label outside ``places``
+        some = np.ones(len(places))
     return tuple((some / some.sum()).tolist())
 
 
-def judge_cell(
+def evaluate_cell(
     outcomes: Sequence[Outcome],
     *,
     labels: Sequence[str],
-    taught: Sequence[str],
-    asked: Sequence[str],
+    train_labels: Sequence[str],
+    test_labels: Sequence[str],
     seed: int = 0,
-) -> Cell:
-    """One cell.
+) -> MatrixCell:
+    """Compute one cell.
 
     Args:
         outcomes: of the column's test videos.
         labels: the model's, in order.
-        taught: labels with examples where the model learnt.
-        asked: labels of the corpus that is tested on.
+        train_labels: labels with examples in the corpus of training.
+        test_labels: labels of the corpus of testing.
         seed: of the bootstrap.
     """
-    shared = tuple(label for label in labels if label in taught and label in asked)
-    asked_of = among(outcomes, labels=labels, shared=shared)
-    enough = len(shared) > 1 and bool(asked_of)
-    judged = evaluate(asked_of, labels=shared, seed=seed) if enough else None
-    return Cell(shared, len(outcomes) - len(asked_of), judged)
+    shared = tuple(label for label in labels if label in train_labels and label in test_labels)
+    of_shared = with_shared_labels(outcomes, labels=labels, shared=shared)
+    enough = len(shared) > 1 and bool(of_shared)
+    evaluation = evaluate(of_shared, labels=shared, seed=seed) if enough else None
+    return MatrixCell(shared, len(outcomes) - len(of_shared), evaluation)
 
 
-def own_and_others(cells: Mapping[str, Mapping[str, Cell]]) -> dict[str, dict[str, float | None]]:
-    """Mean WAR and UAR of the diagonal, and of the rest; None where there is no cell.
+def own_and_others(
+    cells: Mapping[str, Mapping[str, MatrixCell]],
+) -> dict[str, dict[str, float | None]]:
+    """Return mean WAR and UAR of the diagonal and of the other cells; None without a cell.
 
     Args:
         cells: by corpus trained on, then by corpus tested on.
     """
-    own = [row[name].judged for name, row in cells.items()]
-    rest = [cell.judged for name, row in cells.items() for to, cell in row.items() if to != name]
+    own = [row[name].evaluation for name, row in cells.items()]
+    others = [
+        cell.evaluation for name, row in cells.items() for to, cell in row.items() if to != name
+    ]
     return {
-        figure: {"own": _mean(own, figure), "others": _mean(rest, figure)}
+        figure: {"own": _mean(own, figure), "others": _mean(others, figure)}
         for figure in ("war", "uar")
     }
 
 
-def _mean(judged: Sequence[Evaluation | None], figure: str) -> float | None:
-    values = [getattr(one, figure) for one in judged if one is not None]
-    return float(np.mean(values)) if values else None
+def _mean(evaluations: Sequence[Evaluation | None], figure: str) -> float | None:
+    values = [one.figures[figure].value for one in evaluations if one is not None]
+    return float(np.mean([v for v in values if v is not None])) if values else None
+
+
+def matrix_metrics(
+    cells: Mapping[str, Mapping[str, MatrixCell]],
+    models: Mapping[str, Mapping[str, Any]],
+    *,
+    by: str,
+) -> dict[str, Any]:
+    """Return what ``metrics.json`` of a matrix holds.
+
+    Args:
+        cells: by corpus trained on, then by corpus tested on.
+        models: model_id, train_videos and train_subjects, by corpus.
+        by: the column that names the corpora.
+    """
+    return {
+        "by": by,
+        "names": list(cells),
+        "cells": {
+            name: {to: one.to_json() for to, one in row.items()} for name, row in cells.items()
+        },
+        "models": dict(models),
+        "mean": own_and_others(cells),
+    }

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of one label against the rest, and the areas below them.
+"""ROC and precision-recall curves of one label against the others, and the areas below them.
 
 Equal scores are one threshold, so that the order of rows does not matter. The average precision is
 the sum over thresholds of precision times the gain in recall, without interpolation, as
@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotion.evaluate.bootstrap import draws, intervals, subject_names
+from emotion.evaluate.metrics import mean_over_classes
 from emotion.evaluate.outcome import Outcome
 
 Floats = NDArray[np.float64]
-MAX_POINTS = 201  # of a curve that is kept; the area is taken before
+MAX_POINTS = 201  # stored points of one curve; the area is computed from all points
+MAX_CELLS = 2_000_000  # resamples times videos held at a time: 16 MB an array
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class LabelCurves:
-    """Curves of each label that some examples have and some have not, and the mean areas.
+    """Curves of each label that some examples have and some have not, with the mean areas.
 
     Attributes:
         roc: by label.
@@ -53,7 +55,7 @@ class LabelCurves:
 
 
 def roc(truth: ArrayLike, score: ArrayLike) -> Curve:
-    """True positive rate over false positive rate, from (0, 0) to (1, 1).
+    """Return the true positive rate over the false positive rate, from (0, 0) to (1, 1).
 
     Args:
         truth: (N,) 0 or 1, with at least one of each.
@@ -69,7 +71,7 @@ def roc(truth: ArrayLike, score: ArrayLike) -> Curve:
 
 
 def precision_recall(truth: ArrayLike, score: ArrayLike) -> Curve:
-    """Precision over recall; begins at recall 0 with precision 1, where nothing is found yet.
+    """Return precision over recall; the first point is recall 0 with precision 1, by definition.
 
     Args:
         truth: (N,) 0 or 1, with at least one of each.
@@ -79,14 +81,14 @@ def precision_recall(truth: ArrayLike, score: ArrayLike) -> Curve:
     (1.0, 1.0, 0.5, 0.6666666666666666)
     """
     hits_M, alarms_M = _cumulative(truth, score)
-    found_M = hits_M + alarms_M
-    y_M = np.divide(hits_M, found_M, out=np.ones(len(hits_M)), where=found_M > 0)
+    positive_M = hits_M + alarms_M
+    y_M = np.divide(hits_M, positive_M, out=np.ones(len(hits_M)), where=positive_M > 0)
     x_M = hits_M / hits_M[-1]
     return _thin(x_M, y_M, float(np.sum(np.diff(x_M) * y_M[1:])))
 
 
 def label_curves(truth: ArrayLike, probs: ArrayLike, *, labels: Sequence[str]) -> LabelCurves:
-    """Each label against the rest.
+    """Return the curves of each label against the others.
 
     Args:
         truth: (N,) class indices; N may be 0.
@@ -105,7 +107,7 @@ def label_curves(truth: ArrayLike, probs: ArrayLike, *, labels: Sequence[str]) -
 
 
 def areas(truth: ArrayLike, score: ArrayLike, times: ArrayLike) -> tuple[Floats, Floats]:
-    """ROC area and average precision of resamples of the examples.
+    """Return ROC area and average precision of resamples of the examples.
 
     Args:
         truth: (N,) 0 or 1; N at least 1.
@@ -127,53 +129,51 @@ def areas(truth: ArrayLike, score: ArrayLike, times: ArrayLike) -> tuple[Floats,
     gained_RM = np.diff(hits_RM, axis=1, prepend=0.0)
     before_RM = hits_RM - gained_RM / 2
     pairs_R = (np.diff(alarms_RM, axis=1, prepend=0.0) * before_RM).sum(axis=1)
-    found_RM = np.maximum(hits_RM + alarms_RM, 1)
-    gain_R = (gained_RM * hits_RM / found_RM).sum(axis=1)
-    num_R, rest_R = hits_RM[:, -1], alarms_RM[:, -1]
-    there_R = (num_R > 0) & (rest_R > 0)
+    positive_RM = np.maximum(hits_RM + alarms_RM, 1)
+    gain_R = (gained_RM * hits_RM / positive_RM).sum(axis=1)
+    num_true_R, num_false_R = hits_RM[:, -1], alarms_RM[:, -1]
+    both_R = (num_true_R > 0) & (num_false_R > 0)
     auc_R, ap_R = np.full(len(times_RN), np.nan), np.full(len(times_RN), np.nan)
-    auc_R[there_R] = pairs_R[there_R] / (num_R * rest_R)[there_R]
-    ap_R[there_R] = gain_R[there_R] / num_R[there_R]
+    auc_R[both_R] = pairs_R[both_R] / (num_true_R * num_false_R)[both_R]
+    ap_R[both_R] = gain_R[both_R] / num_true_R[both_R]
     return auc_R, ap_R
 
 
 def _mean_area(curves: dict[str, Curve]) -> float | None:
+    """Return the mean area; None without a curve."""
     return float(np.mean([c.area for c in curves.values()])) if curves else None
 
 
 def _cumulative(truth: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    """Positives and negatives at or above each threshold, the first being above every score."""
+    """Count positives and negatives at or above each threshold; the first is above every score."""
     truth_N, score_N = np.asarray(truth, np.float64), np.asarray(score, np.float64)
     order = np.argsort(-score_N, kind="stable")
     truth_N, score_N = truth_N[order], score_N[order]
     last_of_its_score = np.append(np.diff(score_N) != 0, True)
-    hits_N = np.cumsum(truth_N)
-    found_M = np.flatnonzero(last_of_its_score)
-    hits_M = np.append(0.0, hits_N[found_M])
-    return hits_M, np.append(0.0, found_M + 1.0) - hits_M
+    place_M = np.flatnonzero(last_of_its_score)
+    hits_M = np.append(0.0, np.cumsum(truth_N)[place_M])
+    return hits_M, np.append(0.0, place_M + 1.0) - hits_M
 
 
 def _thin(x_M: NDArray[np.float64], y_M: NDArray[np.float64], area: float) -> Curve:
+    """Keep at most ``MAX_POINTS`` points, evenly spaced, with both ends."""
     keep = np.unique(np.linspace(0, len(x_M) - 1, min(len(x_M), MAX_POINTS)).round().astype(int))
     return Curve(tuple(x_M[keep].tolist()), tuple(y_M[keep].tolist()), area)
-
-
-MAX_CELLS = 2_000_000  # of resamples by videos at a time: 16 MB an array
 
 
 def area_intervals(
     outcomes: Sequence[Outcome], *, labels: Sequence[str], seed: int, num_resamples: int
 ) -> dict[str, tuple[float, float]]:
-    """95% intervals of the mean ROC area and the mean average precision, drawing whole subjects.
+    """Return 95% intervals of the mean ROC area and the mean average precision over the labels.
 
-    The subjects are drawn as for the other figures of the outcomes. A label that a resample lacks
-    is left out of its mean.
+    Whole subjects are drawn, with the same draws as for the other figures. A label that a resample
+    lacks is left out of that resample's mean.
 
     Args:
-        outcomes: of all videos; those without probabilities have no part in the areas.
+        outcomes: of all videos; the areas use those with probabilities.
         labels: the label set, in order.
         seed: of the draws.
-        num_resamples: draws.
+        num_resamples: number of draws.
 
     Returns:
         (low, high) of auc and average_precision; empty with fewer than two subjects, or where no
@@ -192,14 +192,7 @@ def area_intervals(
     for first in range(0, num_resamples, step):
         times_RN = times_RS[first : first + step, subject_N]
         every = [areas(truth_N == k, probs_NK[:, k], times_RN) for k in range(len(labels))]
-        parts.append([_mean(np.stack(values)) for values in zip(*every, strict=True)])
+        areas_RK = [np.stack(values, axis=1) for values in zip(*every, strict=True)]
+        parts.append([mean_over_classes(values) for values in areas_RK])
     auc, precision = (np.concatenate(values) for values in zip(*parts, strict=True))
     return intervals({"auc": auc, "average_precision": precision})
-
-
-def _mean(values_KR: Floats) -> Floats:
-    """Over the labels that have a value; NaN where none has."""
-    there_R = (~np.isnan(values_KR)).sum(axis=0)
-    mean_R: Floats = np.full(values_KR.shape[1], np.nan)
-    np.divide(np.nansum(values_KR, axis=0), there_R, out=mean_R, where=there_R > 0)
-    return mean_R

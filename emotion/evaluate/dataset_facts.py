@@ -1,4 +1,4 @@
-"""Columns to slice an evaluation by that a dataset measured."""
+"""Columns that a dataset measured, to slice an evaluation by."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def check_dataset(dataset_uri: str) -> None:
 
 
 def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
-    """Columns to slice by that a dataset measured, by the video's uri.
+    """Return columns to slice by that a dataset measured, by the video's uri.
 
     They are ``video_fps``, ``video_height``, ``video_codec``, ``face_px`` (mean size of the tracked
-    faces) and ``light`` (mean luma of the sampled frames, 0 to 255).
+    faces, pixels) and ``light`` (mean luma of the sampled frames, 0 to 255); empty text where a
+    value is missing.
 
     Raises:
         InputError: if there is no dataset.
@@ -37,7 +38,7 @@ def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
     ).to_pylist()
     light = _means(dataset_uri, "frames", "brightness")
     sizes = _means(dataset_uri, "tracks", "mean_size_px")
-    found = {}
+    facts_by_uri = {}
     for row in videos:
         facts = {
             "video_fps": row["fps"] and f"{row['fps']:.3f}",
@@ -46,11 +47,14 @@ def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
             "light": light.get(row["video_id"]),
             "face_px": sizes.get(row["video_id"]),
         }
-        found[row["uri"]] = {name: "" if v is None else str(v) for name, v in facts.items()}
-    return found
+        facts_by_uri[row["uri"]] = {
+            name: "" if value is None else str(value) for name, value in facts.items()
+        }
+    return facts_by_uri
 
 
 def _means(dataset_uri: str, table: str, column: str) -> dict[str, str]:
+    """Return a column's mean by video_id; empty where the table has no part."""
     uri = storage.join(dataset_uri, table)
     if not storage.list_files(uri, suffixes=(".parquet",)):
         return {}

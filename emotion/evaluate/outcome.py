@@ -1,4 +1,4 @@
-"""What became of one labelled video: the row that every figure of an evaluation is made of."""
+"""The result of one labelled video: the row from which every figure of an evaluation is made."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Outcome:
-    """One labelled video and what became of it.
+    """One labelled video, or one labelled clip, with the model's prediction.
 
     Attributes:
         uri: its address.
         subject_id: the person, the unit of the bootstrap.
         label: the true label.
-        predicted: the model's; None where it gave none.
-        reason: why it gave none.
-        probs: in label order, as the score set has them; None where it has none.
+        predicted: the predicted label; None where there is no prediction.
+        reason: why there is no prediction.
+        probs: probabilities in label order, as the score set has them; None where it has none.
         uncalibrated: the same without the package's temperature; None where that is not known.
-        facts: what else is known of it, by column, as text; to slice by.
+        facts: further columns to slice by, as text.
     """
 
     uri: str
@@ -32,5 +32,5 @@ class Outcome:
 
     @property
     def confidence(self) -> float | None:
-        """Probability of the most probable label."""
+        """Probability of the most probable label; None without probabilities."""
         return None if self.probs is None else max(self.probs)

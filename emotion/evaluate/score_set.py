@@ -1,22 +1,22 @@
-"""What an evaluation reads: a score set, the label table, and what a dataset measured."""
+"""A score set as an evaluation reads it, and its videos joined with the label table."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.calibration import retemper
-from emotion.evaluate.metrics import uar
+from emotion.evaluate.metrics import Confusion, confusion_counts, uar, war
 from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
+from emotion.pooling import pool_videos
 from emotion.splits import assign_split
 from emotion.versions import check_schema_version
 from schemas.scores import prob_column
@@ -27,7 +27,7 @@ Vectors = dict[str, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class ScoreSet:
-    """A finished score set: what it was made with, and per video the label or the reason.
+    """A finished score set: its settings, and for each video the label or the reason for none.
 
     Attributes:
         uri: its folder.
@@ -35,7 +35,7 @@ class ScoreSet:
         labels: the package's label set, in order.
         predicted: label by uri.
         reasons: why there is no label, by uri.
-        probs: probabilities by uri, in label order; those of videos that have them.
+        probs: probabilities by uri, in label order; without videos that have none.
     """
 
     uri: str
@@ -47,10 +47,10 @@ class ScoreSet:
 
 
 def read_scores(scores_uri: str) -> ScoreSet:
-    """Read what a finished score set says of each video.
+    """Read a finished score set.
 
     Raises:
-        InputError: if it is not a score set, or has no ``_SUCCESS``.
+        InputError: if it is no score set, or has no ``_SUCCESS``.
     """
     if not storage.exists(storage.join(scores_uri, "_SUCCESS")):
         raise InputError(
@@ -66,30 +66,30 @@ def read_scores(scores_uri: str) -> ScoreSet:
     videos = storage.join(scores_uri, "videos")
     rows = storage.read_tables(videos, columns=["uri", "label", "reason", *names]).to_pylist()
     rejects = storage.join(scores_uri, "rejects")
-    gone: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
     if storage.list_files(rejects, suffixes=(".parquet",)):
-        gone = storage.read_tables(rejects, columns=["uri", "reason"]).to_pylist()
-    answered = [row for row in rows if row["label"] is not None]
-    silent = [*gone, *(row for row in rows if row["label"] is None)]
+        rejected = storage.read_tables(rejects, columns=["uri", "reason"]).to_pylist()
+    labelled = [row for row in rows if row["label"] is not None]
+    without_label = [*rejected, *(row for row in rows if row["label"] is None)]
     return ScoreSet(
         uri=scores_uri,
         config=config,
         labels=labels,
-        predicted={row["uri"]: row["label"] for row in answered},
-        reasons={row["uri"]: row["reason"] for row in silent},
+        predicted={row["uri"]: row["label"] for row in labelled},
+        reasons={row["uri"]: row["reason"] for row in without_label},
         probs={
             row["uri"]: tuple(float(row[name]) for name in names)
-            for row in answered
+            for row in labelled
             if all(row[name] is not None for name in names)
         },
     )
 
 
 def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
-    """The videos' probabilities without the temperature: per clip, then pooled over the clips.
+    """Return the videos' probabilities without the temperature, by uri.
 
-    Pooled as ``emotion.predict.mixture.pool_clips`` does, by the clips' own faces. Empty where
-    the score set has no clips.
+    The temperature is removed from each clip, then the clips are pooled. Empty where the score set
+    has no clips.
     """
     clips = storage.join(scores.uri, "scores")
     if not storage.list_files(clips, suffixes=(".parquet",)):
@@ -97,60 +97,52 @@ def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
     names = [prob_column(label) for label in scores.labels]
     table = storage.read_tables(clips, columns=["uri", "num_faces", *names])
     probs_NK = np.stack([table[name].to_numpy() for name in names], axis=1)
-    weights_N = table["num_faces"].to_numpy().astype(np.float64)
     uris = table["uri"].combine_chunks().dictionary_encode()
-    pooled_VK = _pool(
+    pooled_VK = pool_videos(
         retemper(probs_NK, temperature=temperature),
-        weights_N,
-        uris.indices.to_numpy().astype(np.int64),
+        table["num_faces"].to_numpy(),
+        uris.indices.to_numpy(),
         num_videos=len(uris.dictionary),
     )
     vectors = (tuple(row) for row in pooled_VK.tolist())
     return dict(zip(uris.dictionary.to_pylist(), vectors, strict=True))
 
 
-def _pool(
-    probs_NK: NDArray[np.float64],
-    weights_N: NDArray[np.float64],
-    video_N: NDArray[np.int64],
-    *,
-    num_videos: int,
-) -> NDArray[np.float64]:
-    sums_VK = np.zeros((num_videos, probs_NK.shape[1]))
-    np.add.at(sums_VK, video_N, probs_NK * weights_N[:, None])
-    whole_V1 = np.bincount(video_N, weights=weights_N, minlength=num_videos)[:, None]
-    pooled: NDArray[np.float64] = sums_VK / whole_V1
-    return pooled
-
-
 def clip_figures(scores: ScoreSet, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """How the clips of the judged videos fare, each by itself.
+    """Return WAR and UAR of the clips of the given videos, each clip counted by itself.
 
-    A video without a clip counts as one wrong clip in ``war`` and ``uar``; the figures ending in
-    ``_covered`` are of the clips that there are; None where there is none.
+    A video without a clip counts as one wrong clip in ``war`` and ``uar``. The figures that end in
+    ``_covered`` are of the existing clips; None where there is none.
     """
     clips = storage.join(scores.uri, "scores")
     if not storage.list_files(clips, suffixes=(".parquet",)):
         return {}
     truth = {o.uri: o.label for o in outcomes}
     rows = storage.read_tables(clips, columns=["uri", "label"])
-    pairs = zip(rows["uri"].to_pylist(), rows["label"].to_pylist(), strict=True)
-    judged = [(uri, said) for uri, said in pairs if uri in truth]
-    silent = sorted(truth.keys() - {uri for uri, _ in judged})
-    place = {name: k for k, name in enumerate((*scores.labels, None))}
-    counts = np.zeros((len(place), len(place)), np.int64)
-    for uri, said in judged:
-        counts[place[truth[uri]], place[said]] += 1
-    found = {
-        "n_clips": len(judged),
-        "right_clips": int(np.trace(counts)),
-        "videos_without_clip": len(silent),
-        "war_covered": float(np.trace(counts) / len(judged)) if judged else None,
-        "uar_covered": uar(counts) if judged else None,
+    by_video: dict[str, list[str | None]] = defaultdict(list)
+    for uri, label in zip(rows["uri"].to_pylist(), rows["label"].to_pylist(), strict=True):
+        if uri in truth:
+            by_video[uri].append(label)
+    without_clip = truth.keys() - by_video.keys()
+    pairs = [(truth[uri], label) for uri, its in by_video.items() for label in its]
+    covered = _counts(pairs, scores.labels)
+    every = _counts([*pairs, *((truth[uri], None) for uri in without_clip)], scores.labels)
+    return {
+        "n_clips": len(pairs),
+        "right_clips": int(np.trace(covered)),
+        "videos_without_clip": len(without_clip),
+        "war_covered": war(covered) if pairs else None,
+        "uar_covered": uar(covered) if pairs else None,
+        "war": war(every),
+        "uar": uar(every),
     }
-    for uri in silent:
-        counts[place[truth[uri]], place[None]] += 1
-    return found | {"war": float(np.trace(counts) / max(1, counts.sum())), "uar": uar(counts)}
+
+
+def _counts(pairs: Sequence[tuple[str, str | None]], labels: Sequence[str]) -> Confusion:
+    """Count pairs of true and predicted label: (K, K + 1), the last column is no prediction."""
+    place = {name: k for k, name in enumerate((*labels, None))}
+    truth_N, predicted_N = (np.array([place[pair[n]] for pair in pairs], int) for n in (0, 1))
+    return confusion_counts(truth_N, predicted_N, num_classes=len(place))[:-1]
 
 
 def join_labels(
@@ -160,20 +152,20 @@ def join_labels(
     split: str,
     split_seed: int,
     uncalibrated: Mapping[str, tuple[float, ...]] | None = None,
-    known: Mapping[str, Mapping[str, str]] | None = None,
+    facts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[list[Outcome], dict[str, Any]]:
-    """Labelled videos of a split with their predictions, and the counts of rows left out.
+    """Return labelled videos of a split with their predictions, and the counts of rows left out.
 
-    Left out are rows of another split, with a label that the score set does not know, and with a
-    uri that the table names more than once.
+    Left out are rows of another split, rows with a label that the score set does not have, and rows
+    whose uri is in the table more than once.
 
     Args:
         rows: of the label table.
         scores: the predictions.
         split: train, val, test or all.
-        split_seed: of the split of subjects, where the table has none.
+        split_seed: of the split of subjects, where the table has no split.
         uncalibrated: probabilities without the temperature, by uri.
-        known: further columns by uri; the label table's own come first.
+        facts: further columns by uri; a column of the label table with the same name replaces one.
     """
     times = Counter(row.uri for row in rows)
     outcomes: list[Outcome] = []
@@ -196,7 +188,7 @@ def join_labels(
                     reason=scores.reasons.get(row.uri, NOT_SCORED) if predicted is None else None,
                     probs=scores.probs.get(row.uri),
                     uncalibrated=(uncalibrated or {}).get(row.uri),
-                    facts={**(known or {}).get(row.uri, {}), **_facts(row), "split": in_split},
+                    facts={**(facts or {}).get(row.uri, {}), **_facts(row), "split": in_split},
                 )
             )
     left_out = {
@@ -208,12 +200,13 @@ def join_labels(
 
 
 def _facts(row: LabelRow) -> dict[str, str]:
+    """Return the columns of a row to slice by, without empty ones."""
     own = {"corpus": row.corpus or "", "fold": row.fold or "", "label": row.label}
     return {**row.extra, **{name: text for name, text in own.items() if text}}
 
 
 def predictions_table(outcomes: Sequence[Outcome], labels: Sequence[str]) -> pa.Table:
-    """A row per judged video, in order of uri: truth, prediction, probabilities, reason."""
+    """Return a row per video, in order of uri: truth, prediction, probabilities, reason."""
     rows = sorted(outcomes, key=lambda o: o.uri)
     text, share = pa.string(), pa.float32()
     columns: dict[str, pa.Array] = {

@@ -1,8 +1,8 @@
-"""The figures of parts of the test videos, and how far the parts lie apart.
+"""The figures of parts of the test videos, and the gaps between the parts.
 
-A gap is the largest minus the smallest figure of the parts; it is never below 0, and with few
-subjects it is large by chance alone: read it beside the gap that shuffled values give, and with the
-smallest part.
+A gap is the largest minus the smallest figure of the parts. It is never below 0, and with few
+subjects it is large by chance alone. Compare it with the gap that shuffled values give, and look at
+the size of the smallest part.
 """
 
 from __future__ import annotations
@@ -17,27 +17,34 @@ from typing import Any
 import numpy as np
 
 from emotion.errors import InputError
-from emotion.evaluate.bootstrap import CONFIDENCE, draws, figures, intervals, subject_names, tally
+from emotion.evaluate.bootstrap import (
+    CONFIDENCE,
+    draws,
+    figure_values,
+    intervals,
+    subject_names,
+    sums_by_subject,
+)
 from emotion.evaluate.outcome import Outcome
 
-NUM_BINS = 4  # of a column of numbers with more values than these
-MAX_GROUPS = 20  # of a column of text; smaller ones are put together and left out of the gap
+NUM_QUARTERS = 4  # parts of a column of numbers with more than 4 different values
+MAX_GROUPS = 20  # of a column of text; the smallest values become the group "others"
 NUM_SHUFFLES = 200
 NOT_GIVEN, OTHERS = "not given", "others"
-FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "coverage", "top2", "ece")
+SLICE_FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "coverage", "top2", "ece")
 
 
 @dataclass(frozen=True)
-class Group:
-    """One part.
+class SliceGroup:
+    """The videos with one value of a column, or with values of one range.
 
     Attributes:
         name: the value, or the range of values.
-        n_videos: videos.
-        n_subjects: subjects.
-        figures: by name, as in an evaluation; None where it cannot be said.
+        n_videos: number of videos.
+        n_subjects: number of subjects.
+        figures: by name, as in an evaluation; None where there is nothing to compute it from.
         intervals: 95% bootstrap interval over subjects, by name; empty with one subject.
-        in_gap: False for what is not one value: "not given" and "others".
+        in_gap: False for the groups "not given" and "others", which are not one value.
     """
 
     name: str
@@ -50,22 +57,22 @@ class Group:
 
 @dataclass(frozen=True)
 class Slices:
-    """The parts by one column.
+    """The groups of one column, and the gaps between them.
 
     Attributes:
-        column: its name.
+        column: name of the column.
         groups: in order of value.
         gap: largest minus smallest figure over the groups, by figure; empty with one group.
         gap_interval: its 95% bootstrap interval over subjects; empty with one subject.
-        gap_by_chance: what the gap stays below in 95% of shuffles of the column's values: over
-            subjects where each has one value, else over videos.
+        gap_by_chance: 95% quantile of the gap when the column's values are shuffled: over subjects
+            where each has one value, else over videos.
         smallest: name of the group with the fewest videos.
         smallest_videos: its videos.
         smallest_subjects: its subjects.
     """
 
     column: str
-    groups: tuple[Group, ...]
+    groups: tuple[SliceGroup, ...]
     gap: dict[str, float]
     gap_interval: dict[str, tuple[float, float]]
     gap_by_chance: dict[str, float]
@@ -74,7 +81,7 @@ class Slices:
     smallest_subjects: int
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
+        """Return the fields as plain values."""
         return asdict(self)
 
 
@@ -86,10 +93,10 @@ def slice_by(
     seed: int = 0,
     num_resamples: int = 1000,
 ) -> Slices:
-    """Judge the videos of each value of a column, or of each quarter of its numbers.
+    """Compute the figures of each value of a column, or of each quarter of its numbers.
 
-    Every part is judged on the same draws of subjects, so that a gap's interval knows that one
-    person may be in several parts. A draw in which a part has no video leaves that part out.
+    All groups use the same draws of subjects, so that a gap's interval allows for a person who is
+    in several groups. A draw in which a group has no video leaves that group out.
 
     Args:
         outcomes: at least one; ``facts`` has the column.
@@ -99,43 +106,43 @@ def slice_by(
         num_resamples: of the bootstrap.
 
     Raises:
-        InputError: if no video has the column; names those that there are.
+        InputError: if no video has the column; the message lists the columns that exist.
     """
     names = group_names(outcomes, column)
     subjects = subject_names(outcomes)
     times = draws(len(subjects), seed=seed, num_resamples=num_resamples)
-    groups: list[Group] = []
+    groups: list[SliceGroup] = []
     resampled: list[dict[str, Any]] = []
     for name in dict.fromkeys(sorted(names, key=lambda n: n[0])):
         members = [o for o, its in zip(outcomes, names, strict=True) if its == name]
-        sums = tally(members, labels, subjects=subjects)
-        now, drawn = figures(sums.total()), figures(sums.drawn(times))
+        sums = sums_by_subject(members, labels, subjects=subjects)
+        whole, drawn = figure_values(sums.total()), figure_values(sums.drawn(times))
         resampled.append(drawn)
         num_subjects = len(subject_names(members))
-        spread = intervals({f: drawn[f] for f in FIGURES}) if num_subjects > 1 else {}
-        own = {f: None if math.isnan(now[f][0]) else float(now[f][0]) for f in FIGURES}
+        ends = intervals({f: drawn[f] for f in SLICE_FIGURES}) if num_subjects > 1 else {}
+        values = {f: None if math.isnan(whole[f][0]) else float(whole[f][0]) for f in SLICE_FIGURES}
         in_gap = name[1] not in (NOT_GIVEN, OTHERS)
-        groups.append(Group(name[1], len(members), num_subjects, own, spread, in_gap))
-    compared = [n for n, group in enumerate(groups) if group.in_gap]
-    gap, gap_interval = _gaps(groups, [resampled[n] for n in compared], sure=len(subjects) > 1)
+        groups.append(SliceGroup(name[1], len(members), num_subjects, values, ends, in_gap))
+    compared = [resampled[n] for n, group in enumerate(groups) if group.in_gap]
+    gap, gap_interval = _gaps(groups, compared, with_interval=len(subjects) > 1)
     chance = _by_chance(outcomes, [name for _, name in names], labels, seed=seed) if gap else {}
-    least = min(groups, key=lambda group: group.n_videos)
+    smallest = min(groups, key=lambda group: group.n_videos)
     return Slices(
         column=column,
         groups=tuple(groups),
         gap=gap,
         gap_interval=gap_interval,
         gap_by_chance={name: value for name, value in chance.items() if name in gap},
-        smallest=least.name,
-        smallest_videos=least.n_videos,
-        smallest_subjects=least.n_subjects,
+        smallest=smallest.name,
+        smallest_videos=smallest.n_videos,
+        smallest_subjects=smallest.n_subjects,
     )
 
 
 def _by_chance(
     outcomes: Sequence[Outcome], names: Sequence[str], labels: Sequence[str], *, seed: int
 ) -> dict[str, float]:
-    """The 95% quantile of each figure's gap when the values are dealt out anew."""
+    """Return the 95% quantile of each figure's gap when the column's values are shuffled."""
     pairs = [
         (o, name)
         for o, name in zip(outcomes, names, strict=True)
@@ -147,31 +154,38 @@ def _by_chance(
     if all(len(its) == 1 for its in by_subject.values()):
         units = sorted(by_subject)
         values = [next(iter(by_subject[unit])) for unit in units]
-        sums = tally([o for o, _ in pairs], labels, subjects=units)
+        sums = sums_by_subject([o for o, _ in pairs], labels, subjects=units)
     else:
         values = [name for _, name in pairs]
-        alone = [replace(o, subject_id=str(n)) for n, (o, _) in enumerate(pairs)]
-        sums = tally(alone, labels, subjects=[o.subject_id for o in alone])
+        one_each = [replace(o, subject_id=str(n)) for n, (o, _) in enumerate(pairs)]
+        sums = sums_by_subject(one_each, labels, subjects=[o.subject_id for o in one_each])
     member_GU = np.array([[v == name for v in values] for name in sorted(set(values))], np.float64)
     rng = np.random.default_rng(seed)
     gaps: dict[str, list[float]] = defaultdict(list)
     for _ in range(NUM_SHUFFLES):
-        drawn = figures(sums.drawn(member_GU[:, rng.permutation(len(values))]))
-        for name in FIGURES:
-            known = drawn[name][~np.isnan(drawn[name])]
-            if len(known) > 1:
-                gaps[name].append(float(known.max() - known.min()))
-    return {name: float(np.quantile(found, CONFIDENCE)) for name, found in gaps.items()}
+        shuffled = figure_values(sums.drawn(member_GU[:, rng.permutation(len(values))]))
+        for name in SLICE_FIGURES:
+            numbers = shuffled[name][~np.isnan(shuffled[name])]
+            if len(numbers) > 1:
+                gaps[name].append(float(numbers.max() - numbers.min()))
+    return {name: float(np.quantile(each, CONFIDENCE)) for name, each in gaps.items()}
 
 
 def _gaps(
-    groups: Sequence[Group], resampled: Sequence[Mapping[str, Any]], *, sure: bool
+    groups: Sequence[SliceGroup], resampled: Sequence[Mapping[str, Any]], *, with_interval: bool
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Return the gap of each figure that two groups have, and its interval.
+
+    Args:
+        groups: all groups.
+        resampled: figures of the resamples, of the groups that are in the gap.
+        with_interval: False returns no interval.
+    """
     gap: dict[str, float] = {}
     drawn: dict[str, Any] = {}
-    for name in FIGURES:
-        own = [g.figures[name] for g in groups if g.in_gap]
-        values = [value for value in own if value is not None]
+    for name in SLICE_FIGURES:
+        of_groups = [g.figures[name] for g in groups if g.in_gap]
+        values = [value for value in of_groups if value is not None]
         if len(values) < 2:
             continue
         gap[name] = max(values) - min(values)
@@ -180,43 +194,46 @@ def _gaps(
         some_GR = every_GR[:, enough]
         drawn[name] = np.nanmax(some_GR, axis=0) - np.nanmin(some_GR, axis=0)
     filled = {name: values for name, values in drawn.items() if len(values)}
-    return gap, intervals(filled) if sure else {}
+    return gap, intervals(filled) if with_interval else {}
 
 
 def group_names(outcomes: Sequence[Outcome], column: str) -> list[tuple[float, str]]:
-    """Each outcome's part: its place in the order, and its name.
+    """Return the group of each outcome: its place in the order, and its name.
 
     Raises:
         InputError: if no video has the column.
     """
     if not any(column in o.facts for o in outcomes):
-        known = ", ".join(sorted({name for o in outcomes for name in o.facts})) or "none"
-        raise InputError(f"--slice-by {column}: there is no such column; there are: {known}")
+        columns = ", ".join(sorted({name for o in outcomes for name in o.facts})) or "none"
+        raise InputError(f"--slice-by {column}: there is no such column; there are: {columns}")
     texts = [o.facts.get(column, "") for o in outcomes]
     values = {text: _number(text) for text in set(texts) if text}
     numbers = sorted({v for v in values.values() if v is not None})
-    if values and len(numbers) > NUM_BINS and None not in values.values():
-        return _binned([values.get(text) for text in texts])
+    if values and len(numbers) > NUM_QUARTERS and None not in values.values():
+        return _quarters([values.get(text) for text in texts])
     times = Counter(text for text in texts if text)
     largest = sorted(times, key=lambda text: (-times[text], text))
     kept = largest if len(largest) <= MAX_GROUPS else largest[: MAX_GROUPS - 1]
     in_order = sorted(kept, key=lambda text: (values[text] is None, values[text] or 0.0, text))
     place = {text: float(n) for n, text in enumerate(in_order)}
-    last = {False: (math.inf, NOT_GIVEN), True: (float(len(kept)), OTHERS)}
-    return [(place[t], t) if t in place else last[bool(t)] for t in texts]
+    not_given, others = (math.inf, NOT_GIVEN), (float(len(kept)), OTHERS)
+    return [(place[t], t) if t in place else others if t else not_given for t in texts]
 
 
-def _binned(values: Sequence[float | None]) -> list[tuple[float, str]]:
-    """Quarters of the values; equal values lie in one bin, so bins may be fewer and uneven."""
-    known = np.array([v for v in values if v is not None])
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, NUM_BINS + 1)))
+def _quarters(values: Sequence[float | None]) -> list[tuple[float, str]]:
+    """Divide values into quarters: a place and a range for each value.
+
+    Equal values are in one quarter, so that there may be fewer than four, of different sizes.
+    """
+    numbers = np.array([v for v in values if v is not None])
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_QUARTERS + 1)))
     inner = edges[1:-1]
     places = [None if v is None else int(np.searchsorted(inner, v)) for v in values]
-    own: dict[int, list[float]] = defaultdict(list)
+    members: dict[int, list[float]] = defaultdict(list)
     for value, place in zip(values, places, strict=True):
         if value is not None and place is not None:
-            own[place].append(value)
-    names = {at: _range(min(its), max(its)) for at, its in own.items()}
+            members[place].append(value)
+    names = {place: _range(min(its), max(its)) for place, its in members.items()}
     return [(math.inf, NOT_GIVEN) if at is None else (float(at), names[at]) for at in places]
 
 
@@ -225,7 +242,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _number(text: str) -> float | None:
-    """A number as tables write it, 30000/1001 too; None for other text.
+    """Read a number as tables write it, 30000/1001 too; return None for other text.
 
     >>> _number("30000/1001"), _number("12"), _number("I")
     (29.97002997002997, 12.0, None)

@@ -1,4 +1,4 @@
-"""What a run's val clips say of it: figures with intervals over people, calibration, slices."""
+"""The figures of a run's val clips: with intervals over people, calibration, slices."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion.evaluate.calibration import softmax
-from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.evaluation import evaluate, figure_keys
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.slices import slice_by
 
-FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "ece", "ece_uncalibrated")
+VAL_FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "ece", "ece_uncalibrated")
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What is known of a clip beside its pixels.
+    """Columns of a clip beside its pixels.
 
     Attributes:
         subject_id: the person, the unit of the bootstrap.
@@ -34,20 +34,20 @@ def clip_outcomes(
     logits: NDArray[np.float32],
     targets: NDArray[np.int64],
     clip_ids: Sequence[str],
-    known: Mapping[str, ClipFacts],
+    clip_facts: Mapping[str, ClipFacts],
     *,
     labels: Sequence[str],
     temperature: float,
 ) -> list[Outcome]:
-    """Each clip with its prediction.
+    """Return each clip with its prediction.
 
     Args:
         logits: (N, K).
         targets: (N,) class indices.
-        clip_ids: N names; with other than N, as of an older checkpoint, there is no outcome.
-        known: by name, of all N.
+        clip_ids: N names. A checkpoint of an older version has none; then there is no outcome.
+        clip_facts: by clip_id, of all N.
         labels: K names.
-        temperature: what the package divides logits by.
+        temperature: by which the package divides logits.
     """
     if len(clip_ids) != len(targets):
         return []
@@ -55,12 +55,12 @@ def clip_outcomes(
     return [
         Outcome(
             uri=name,
-            subject_id=known[name].subject_id,
+            subject_id=clip_facts[name].subject_id,
             label=labels[targets[n]],
             predicted=labels[int(logits[n].argmax())],
             probs=tuple(probs_NK[n].tolist()),
             uncalibrated=tuple(raw_NK[n].tolist()),
-            facts=known[name].columns,
+            facts=clip_facts[name].columns,
         )
         for n, name in enumerate(clip_ids)
     ]
@@ -69,7 +69,7 @@ def clip_outcomes(
 def val_figures(
     outcomes: Sequence[Outcome], *, labels: Sequence[str], columns: Sequence[str]
 ) -> dict[str, Any]:
-    """Figures, their 95% intervals over subjects, and slices; nothing of no outcome.
+    """Return figures, their 95% intervals over subjects, and slices; empty without an outcome.
 
     Args:
         outcomes: of clips.
@@ -78,10 +78,11 @@ def val_figures(
     """
     if not outcomes:
         return {}
-    judged = evaluate(outcomes, labels=labels)
-    found: dict[str, Any] = {name: getattr(judged, name) for name in FIGURES}
-    found |= {f"{name}_interval": getattr(judged, f"{name}_interval") for name in FIGURES}
-    there = [c for c in columns if any(o.facts.get(c) for o in outcomes)]
-    slices = {c: slice_by(outcomes, c, labels=labels).to_json() for c in there}
-    counts = {"n_clips": judged.n_videos, "n_subjects": judged.n_subjects}
-    return found | counts | {"num_resamples": judged.num_resamples, "slices": slices}
+    whole = evaluate(outcomes, labels=labels)
+    present = [c for c in columns if any(o.facts.get(c) for o in outcomes)]
+    return figure_keys({name: whole.figures[name] for name in VAL_FIGURES}) | {
+        "n_clips": whole.n_videos,
+        "n_subjects": whole.n_subjects,
+        "num_resamples": whole.num_resamples,
+        "slices": {c: slice_by(outcomes, c, labels=labels).to_json() for c in present},
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from emotion.colours import colour
+from emotion.colours import colour, rgb
 from emotion.export.overlay import DrawnTrack
 from emotion.predict.spans import person, spans_of
 from schemas.scores import prob_column
@@ -40,7 +40,7 @@ def drawn_tracks(
             alone.append(face)
         else:
             by_track.setdefault(face["track_id"], []).append(face)
-    colours = {label: _rgb(colour(label, labels)) for label in labels}
+    colours = {label: rgb(colour(label, labels)) for label in labels}
     tracks = [
         DrawnTrack(
             name=person(rows[0]["identity_id"]),
@@ -61,12 +61,3 @@ def _places(rows: Sequence[Mapping[str, Any]], fps: float) -> dict[str, Any]:
         "times_s": np.array([row["frame_index"] / fps for row in ordered], np.float64),
         "boxes": np.array([row["box"] for row in ordered], np.float64),
     }
-
-
-def _rgb(text: str) -> tuple[int, int, int]:
-    """``#rrggbb`` as numbers.
-
-    >>> _rgb("#e69f00")
-    (230, 159, 0)
-    """
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)

@@ -1,26 +1,11 @@
-"""The mean of a video's clips, and what a vector of probabilities says beside its label."""
+"""The values derived from one vector of probabilities: label, margin, entropy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def pool_clips(probs: NDArray[np.float32], num_faces: Sequence[int]) -> NDArray[np.float32]:
-    """One video's probabilities: the mean over its clips, weighted by their own faces.
-
-    Args:
-        probs: (N, K), N at least 1.
-        num_faces: N weights.
-
-    >>> pool_clips(np.array([[1, 0], [0, 1]], np.float32), [3, 1])
-    array([0.75, 0.25], dtype=float32)
-    """
-    mean = np.average(probs.astype(np.float64), axis=0, weights=np.asarray(num_faces))
-    return np.asarray(mean, np.float32)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.pooling import pool_clips
 from emotion.predict.answer import ClipPrediction
-from emotion.predict.mixture import pool_clips
 from emotion.predict.segments import Run, SegmentRule, runs
 from emotion.predict.timeline import Evidence, Row, TrackFaces, mixed, nobody, seconds, smooth
 
@@ -98,7 +98,7 @@ def pooled(clips: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Row:
     """Mixture and probabilities of clips together; nulls where there is none."""
     if not clips:
         return mixed(None, labels)
-    vectors = np.array([list(clip.probs.values()) for clip in clips], np.float32)
+    vectors = [list(clip.probs.values()) for clip in clips]
     return mixed(pool_clips(vectors, [clip.num_faces for clip in clips]), labels)
 
 

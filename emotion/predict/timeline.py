@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion.predict.mixture import mixture
+from schemas.scores import prob_column
 
 Row = dict[str, object]
 
@@ -154,6 +155,6 @@ def mixed(probs: NDArray[np.floating] | None, labels: Sequence[str]) -> Row:
     """Label, second label, margin, entropy and a column per label; nulls for None."""
     if probs is None:
         names = ("label", "confidence", "second_label", "margin", "entropy")
-        return dict.fromkeys((*names, *(f"prob_{label}" for label in labels)))
+        return dict.fromkeys((*names, *map(prob_column, labels)))
     found: Row = dict(vars(mixture(probs, tuple(labels))))
-    return found | {f"prob_{label}": float(p) for label, p in zip(labels, probs, strict=True)}
+    return found | {prob_column(label): float(p) for label, p in zip(labels, probs, strict=True)}

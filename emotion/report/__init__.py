@@ -1,5 +1,5 @@
-"""Pages for people: one HTML file each, with everything inside, readable offline and on a phone.
+"""Pages and plots. A page is one HTML file without links to other files, for screens and phones.
 
-``page`` renders the templates, ``charts`` computes what they draw; the other modules each make
-one page: a dataset's, a score set's, an evaluation's, a validation's.
+``page`` renders the templates, ``charts`` computes the numbers of their charts, ``plots`` draws
+with Matplotlib. Each other module makes one page or one part of a page.
 """

@@ -1,4 +1,4 @@
-"""How a dataset is spread over splits, labels and subjects."""
+"""The numbers of videos, clips and seconds of a dataset by split, label and subject."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from emotion.report.tally import Tally
 from emotion.splits import SPLITS
 
 NUM_EXTREME = 5
-"""Subjects that are named at each end."""
+"""Subjects in the table of the most clips, and in the table of the fewest."""
 
 
 @dataclass(frozen=True)
 class SplitRow:
-    """One line of the split table; shares are of the whole dataset, None where it has none."""
+    """One line of the split table; shares are of the whole dataset, None where that is empty."""
 
     split: str
     num_subjects: int
@@ -31,8 +31,8 @@ class SplitRow:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A label in a split: its counts, and its share of the split's clips."""
+class LabelCount:
+    """One label in one split: its videos, clips, and share of the split's clips."""
 
     num_videos: int
     num_clips: int
@@ -41,18 +41,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Labels against splits.
+    """The counts of every label in every split.
 
     Attributes:
         splits: column names; the last column is the whole.
         rows: label, a cell per split and one for the whole, seconds of video.
-        spread: clips of the most frequent label over those of the rarest that has any; None where
-            there is no clip.
+        spread: clips of the most frequent label, divided by those of the rarest label that has
+            a clip; None where there is no clip.
         without_clips: labels of the label set without a clip.
     """
 
     splits: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...], float], ...]
+    rows: tuple[tuple[str, tuple[LabelCount, ...], float], ...]
     spread: float | None
     without_clips: tuple[str, ...]
 
@@ -69,14 +69,15 @@ class SubjectRow:
 
 @dataclass(frozen=True)
 class SubjectNumbers:
-    """How the clips are spread over subjects.
+    """The numbers of clips per subject.
 
     Attributes:
-        num_subjects: in all.
-        num_without_clips: of them.
-        clips: clips per subject, as a histogram.
-        largest, smallest: the ends first, by clips; no subject is in both.
-        top_share: share of all clips that is the largest tenth of the subjects'.
+        num_subjects: number of subjects.
+        num_without_clips: number of subjects without a clip.
+        clips: histogram of clips per subject.
+        largest: subjects with the most clips, the most first.
+        smallest: subjects with the fewest clips, the fewest first; none is also in ``largest``.
+        top_share: share of all clips that belongs to the tenth of subjects with the most clips.
     """
 
     num_subjects: int
@@ -88,25 +89,25 @@ class SubjectNumbers:
 
 
 def split_names(tally: Tally) -> tuple[str, ...]:
-    """The three splits, and any other that occurs."""
-    found = {str(row["split"]) for row in tally.classes.rows()}
-    return (*SPLITS, *sorted(found - set(SPLITS)))
+    """Return the three splits, then any other that occurs."""
+    names = {str(row["split"]) for row in tally.classes.rows()}
+    return (*SPLITS, *sorted(names - set(SPLITS)))
 
 
 def split_rows(tally: Tally) -> list[SplitRow]:
-    """How much lies in each split, and in all."""
+    """Return a row per split, and one for the whole dataset."""
     subjects = tally.subjects.table()
     names = [] if subjects is None else subjects["split"].to_pylist()
-    every = 0 if subjects is None else pc.count_distinct(subjects["subject_id"]).as_py()
+    num_all = 0 if subjects is None else pc.count_distinct(subjects["subject_id"]).as_py()
     rows = [
         _split_row(tally, split, num_subjects=sum(str(name) == split for name in names))
         for split in split_names(tally)
     ]
-    return [*rows, _split_row(tally, None, num_subjects=every)]
+    return [*rows, _split_row(tally, None, num_subjects=num_all)]
 
 
 def _split_row(tally: Tally, split: str | None, *, num_subjects: int) -> SplitRow:
-    """One split's row; None is the whole."""
+    """Return the row of one split; None is the whole dataset."""
     videos = [r for r in tally.classes.rows() if split in (None, str(r["split"]))]
     clips = [r for r in tally.clip_classes.rows() if split in (None, str(r["split"]))]
     num_videos, num_clips = sum(r["rows"] for r in videos), sum(r["rows"] for r in clips)
@@ -122,35 +123,35 @@ def _split_row(tally: Tally, split: str | None, *, num_subjects: int) -> SplitRo
 
 
 def class_rows(tally: Tally, labels: Sequence[str]) -> ClassTable:
-    """Each label's videos, clips and share per split and in all; labels outside the set last."""
+    """Return the counts of each label by split and in all; labels outside the set come last."""
     splits = split_names(tally)
     videos = {(str(r["label"]), str(r["split"])): r for r in tally.classes.rows()}
     clips = {(str(r["label"]), str(r["split"])): r["rows"] for r in tally.clip_classes.rows()}
-    strange = sorted({label for label, _ in [*videos, *clips]} - set(labels))
+    other_labels = sorted({label for label, _ in [*videos, *clips]} - set(labels))
     per_split = {s: sum(n for (_, split), n in clips.items() if split == s) for s in splits}
     rows, totals = [], []
-    for label in (*labels, *strange):
+    for label in (*labels, *other_labels):
         cells = []
         for split in splits:
             number = clips.get((label, split), 0)
             row = videos.get((label, split), {"rows": 0})
-            cells.append(Cell(row["rows"], number, _share(number, per_split[split])))
+            cells.append(LabelCount(row["rows"], number, _share(number, per_split[split])))
         num_videos, num_clips = sum(c.num_videos for c in cells), sum(c.num_clips for c in cells)
-        cells.append(Cell(num_videos, num_clips, _share(num_clips, tally.rows["clips"])))
+        cells.append(LabelCount(num_videos, num_clips, _share(num_clips, tally.rows["clips"])))
         us = sum(row["us"] for (name, _), row in videos.items() if name == label)
         rows.append((label, tuple(cells), us / 1e6))
         totals.append(num_clips)
-    some = [number for number in totals if number]
+    above_0 = [number for number in totals if number]
     return ClassTable(
         splits=(*splits, "all"),
         rows=tuple(rows),
-        spread=max(some) / min(some) if some else None,
+        spread=max(above_0) / min(above_0) if above_0 else None,
         without_clips=tuple(n for n, t in zip(labels, totals, strict=False) if not t),
     )
 
 
 def subject_numbers(tally: Tally) -> SubjectNumbers:
-    """How the clips are spread over subjects; a subject in two splits counts once."""
+    """Return the numbers of clips per subject; a subject in two splits counts once."""
     table = tally.subjects.table()
     if table is None:
         return SubjectNumbers(0, 0, histogram("clips per subject", []), (), (), None)

@@ -1,4 +1,4 @@
-"""What the charts of a page show, as plain numbers; the templates draw them as SVG."""
+"""The numbers behind the charts of a page; the templates draw them as SVG."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Histogram:
         high: right edge of the last bin.
         counts: values per bin.
         heights: counts over the largest count, 0 to 1.
-        num_values: values in all, nulls left out.
+        num_values: number of values, without nulls.
         num_below: values below ``low``, counted in the first bin.
-        num_above: values beyond ``high``, counted in the last bin.
-        median: of the values; None where there is none.
-        p5, p95: 5th and 95th percentile of the values; None where there is none.
-        num_drawn: values that the counts are of: fewer than ``num_values`` for a sample.
+        num_above: values above ``high``, counted in the last bin.
+        median: of the values; None where there is no value.
+        p5, p95: 5th and 95th percentile of the values; None where there is no value.
+        num_drawn: number of counted values; below ``num_values`` for a sample.
     """
 
     title: str
@@ -42,14 +42,14 @@ class Histogram:
 
     @property
     def edges(self) -> tuple[float, ...]:
-        """Of the bins, one more than there are counts; empty where there is no value."""
+        """Edges of the bins, one more than there are counts; empty where there is no value."""
         if not self.counts:
             return ()
         return tuple(float(edge) for edge in np.linspace(self.low, self.high, len(self.counts) + 1))
 
     @property
     def median_at(self) -> float:
-        """Where the median lies between ``low`` and ``high``, 0 to 1."""
+        """Position of the median between ``low`` and ``high``, 0 to 1."""
         if self.median is None:
             return 0.0
         return min(max((self.median - self.low) / (self.high - self.low), 0.0), 1.0)
@@ -65,14 +65,14 @@ def histogram(
 ) -> Histogram:
     """Count values in equal bins from the least to the 99th percentile.
 
-    The last bin also takes what lies beyond, so that one outlier does not flatten the rest.
+    The last bin also counts larger values, so that one outlier does not make all others flat.
 
     Args:
         title: what is counted, with its unit.
         values: numbers; those that are not finite are left out.
-        num_bins: bins.
+        num_bins: number of bins.
         cut_low: begin at the 1st percentile instead, for values with outliers on both sides.
-        num_values: how many values there are, where ``values`` is a sample of them.
+        num_values: number of all values, where ``values`` is a sample of them.
 
     >>> histogram("s", [0.0, 1.0, 1.0, 4.0], num_bins=2).counts
     (3, 1)
@@ -87,7 +87,7 @@ def histogram(
         return Histogram(title, 0.0, 0.0, (), (), 0, 0, None)
     least, p5, median, p95, high = (float(v) for v in np.percentile(array, [1, 5, 50, 95, 99]))
     low = least if cut_low else float(array.min())
-    if high - low <= 1e-9 * max(1.0, abs(high)):  # one value, give or take its last bits
+    if high - low <= 1e-9 * max(1.0, abs(high)):  # all values equal, apart from rounding
         low, high = low - 0.5, low + 0.5
     counts, _ = np.histogram(np.clip(array, low, high), bins=num_bins, range=(low, high))
     return Histogram(
@@ -108,7 +108,7 @@ def histogram(
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a list: its name, its count, its share of all and of the largest."""
+    """One bar of a list: its name, its count, its share of the total and of the largest count."""
 
     name: str
     count: int
@@ -117,11 +117,11 @@ class Bar:
 
 
 def bars(counts: Sequence[tuple[str, int]], *, total: int | None = None) -> tuple[Bar, ...]:
-    """Bars in the order given.
+    """Return bars, in the order of the counts.
 
     Args:
         counts: name and count of each.
-        total: what the shares are of; None takes the sum of the counts.
+        total: the whole of the shares; None takes the sum of the counts.
 
     >>> bars([("happy", 3), ("sad", 1)])[1]
     Bar(name='sad', count=1, share=0.25, width=0.3333333333333333)
@@ -134,13 +134,13 @@ def bars(counts: Sequence[tuple[str, int]], *, total: int | None = None) -> tupl
 
 
 def stepped(counts: Sequence[tuple[int, int]], *, last: int) -> tuple[tuple[str, int], ...]:
-    """Counts of the numbers 0, 1, 2, ... as names and counts; ``last`` also takes what is larger.
+    """Return names and counts of the numbers 0, 1, 2, ...; ``last`` also counts larger numbers.
 
     >>> stepped([(1, 5), (7, 2), (3, 1)], last=3)
     (('0', 0), ('1', 5), ('2', 0), ('3 or more', 3))
     """
-    found = dict.fromkeys(range(last + 1), 0)
+    sums = dict.fromkeys(range(last + 1), 0)
     for value, count in counts:
-        found[min(value, last)] += count
+        sums[min(value, last)] += count
     names = [*map(str, range(last)), f"{last} or more"]
-    return tuple(zip(names, found.values(), strict=True))
+    return tuple(zip(names, sums.values(), strict=True))

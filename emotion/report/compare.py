@@ -7,7 +7,7 @@ from typing import Any
 
 from emotion.report.page import number, render
 
-COLUMNS = {
+COMPARED = {
     "name": "run",
     "model": "model",
     "war": "WAR",
@@ -29,24 +29,24 @@ COLUMNS = {
     "dataset_digest": "dataset",
     "model_id": "model id",
 }
-"""What a row holds, by name, and what people read."""
+"""Keys of a row, and their titles on the page."""
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a Markdown table; a fact that is not recorded is a dash.
+    """Return the rows as a Markdown table; a fact that is not recorded is a dash.
 
-    >>> print(markdown([{name: 0.5 for name in COLUMNS}])[:13])
+    >>> print(markdown([{name: 0.5 for name in COMPARED}])[:13])
     | run | model
     """
-    lines = [list(COLUMNS.values()), ["---"] * len(COLUMNS)]
-    lines += [[cell(row[name]) for name in COLUMNS] for row in rows]
+    lines = [list(COMPARED.values()), ["---"] * len(COMPARED)]
+    lines += [[cell_text(row[name]) for name in COMPARED] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def cell(value: object) -> str:
-    """A value for a table.
+def cell_text(value: object) -> str:
+    """Return a value as text for a table.
 
-    >>> cell(0.12345), cell(900231), cell(None), cell("r3d_lite")
+    >>> cell_text(0.12345), cell_text(900231), cell_text(None), cell_text("r3d_lite")
     ('0.123', '900,231', '–', 'r3d_lite')
     """
     if isinstance(value, bool | str):
@@ -62,17 +62,17 @@ def compare_report(
     """Render the page.
 
     Args:
-        rows: as ``COLUMNS`` names them; the first is what the others are compared with.
+        rows: with the keys of ``COMPARED``; the others are compared with the first.
         metrics: of the first: n_videos, n_subjects, test_set_digest.
         title: name of the comparison.
     """
     best = max(range(len(rows)), key=lambda n: rows[n]["uar"])
-    shown = [{name: cell(row[name]) for name in COLUMNS} for row in rows]
+    shown = [{name: cell_text(row[name]) for name in COMPARED} for row in rows]
     bars = [_bar(row) for row in rows]
     return render(
         "compare.html",
         title=title,
-        columns=COLUMNS,
+        columns=COMPARED,
         rows=list(zip(shown, bars, strict=True)),
         best=best,
         metrics=metrics,
@@ -80,7 +80,7 @@ def compare_report(
 
 
 def _bar(row: Mapping[str, Any]) -> dict[str, float]:
-    """UAR and its interval as per cent of the width."""
+    """Return UAR and its interval as percentages of the width."""
     low = row["uar"] if row["uar_low"] is None else row["uar_low"]
     high = row["uar"] if row["uar_high"] is None else row["uar_high"]
     return {"uar": 100 * row["uar"], "low": 100 * low, "width": 100 * (high - low)}

@@ -1,4 +1,4 @@
-"""Which faces to show, chosen in one pass over the clips; only the chosen ones' crops are read."""
+"""The faces that a page shows: chosen in one pass over the clips, read afterwards."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from emotion.storage import Group, read_group, read_groups
 
 CLIP_COLUMNS = ("clip_id", "video_id", "subject_id", "label", "quality")
-"""What decides whether a clip is shown."""
+"""Columns from which the clips to show are chosen."""
 
-_SPARE_SUBJECTS = 4  # looked at for each subject that is shown, to choose the better ones
+_SPARE_SUBJECTS = 4  # candidates kept for each subject to show, of which the best are chosen
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a clip lies, and what decides whether to show it."""
+    """Position of a clip in the stored table, with the values from which clips are chosen."""
 
     part: str
     group: int
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Crop:
-    """One face to show: the clip that it is from, and the JPEG of its middle crop."""
+    """One face to show: its clip, and the JPEG of the clip's middle crop."""
 
     label: str
     clip_id: str
@@ -41,7 +41,9 @@ class Crop:
 
 
 def choose(places: Sequence[Place], *, per_label: int) -> list[Place]:
-    """At most ``per_label`` of each label: one per subject before a second, the best first.
+    """Return at most ``per_label`` clips of each label, the best first.
+
+    A subject has a second clip only after every subject has one.
 
     >>> a1, a2, b1 = (Place("p", 0, 0, c, c, c[0], "sad", 1.0) for c in ("a1", "a2", "b1"))
     >>> [place.clip_id for place in choose([a1, a2, b1], per_label=2)]
@@ -58,16 +60,16 @@ def choose(places: Sequence[Place], *, per_label: int) -> list[Place]:
 
 @dataclass
 class Candidates:
-    """Clips that may be shown, of a stream of clips of any length.
+    """Clips that may be shown, from a stream of clips of any length.
 
-    Of each label, a few subjects are kept by a hash of their name, which spreads them over the
-    dataset, and of each of those the best clips. Beside that, the worst clip of each of the worst
-    videos. What is kept does not depend on how the clips lie in parts, and does not grow with
-    their number.
+    For each label, a few subjects are kept by a hash of their name, which spreads them over the
+    dataset, and for each of them the best clips; in addition the worst clip of each of the worst
+    videos. The kept clips do not depend on the division of the table into parts, and their number
+    does not grow with the table.
 
     Attributes:
-        per_label: crops to show of each label.
-        num_worst: worst crops to show.
+        per_label: number of crops to show of each label.
+        num_worst: number of worst crops to show.
     """
 
     per_label: int
@@ -77,7 +79,7 @@ class Candidates:
     _limit: tuple[float, str] = (float("inf"), "")
 
     def add(self, group: Group) -> None:
-        """Look at the clips of one row group, which has ``CLIP_COLUMNS``."""
+        """Add the clips of one row group, which has ``CLIP_COLUMNS``."""
         for number, row in enumerate(group.rows.select(CLIP_COLUMNS).to_pylist()):
             place = Place(group.part, group.number, number, **row)
             self._add_subject(place)
@@ -87,14 +89,14 @@ class Candidates:
     def _add_subject(self, place: Place) -> None:
         subjects = self._by_subject.setdefault(place.label, {})
         key = _scattered(place.subject_id), place.subject_id
-        mine = subjects.get(key)
-        if mine is None:
-            mine = subjects[key] = []
+        kept = subjects.get(key)
+        if kept is None:
+            kept = subjects[key] = []
             if len(subjects) > _SPARE_SUBJECTS * self.per_label:
                 del subjects[max(subjects)]
-        mine.append(place)
-        if len(mine) > self.per_label:
-            mine.remove(max(mine, key=_best_first))
+        kept.append(place)
+        if len(kept) > self.per_label:
+            kept.remove(max(kept, key=_best_first))
 
     def _add_worst(self, place: Place) -> None:
         before = self._worst.get(place.video_id)
@@ -106,12 +108,12 @@ class Candidates:
             self._limit = max(map(_worst_first, self._worst.values()))
 
     def shown(self) -> list[Place]:
-        """Of each label ``per_label`` clips, of as many subjects as there are."""
+        """Return ``per_label`` clips of each label, from as many subjects as possible."""
         kept = [p for subjects in self._by_subject.values() for ps in subjects.values() for p in ps]
         return choose(kept, per_label=self.per_label)
 
     def worst(self) -> list[Place]:
-        """The worst clip of each of the ``num_worst`` worst videos, the worst first."""
+        """Return the worst clip of each of the ``num_worst`` worst videos, the worst first."""
         return sorted(self._worst.values(), key=_worst_first)
 
 
@@ -128,7 +130,7 @@ def _scattered(name: str) -> str:
 
 
 def read_crops(clips_uri: str, *, per_label: int) -> list[Crop]:
-    """The middle crops of a few clips of each label; only their row groups are read.
+    """Return the middle crops of a few clips of each label; only their row groups are read.
 
     Args:
         clips_uri: folder of the parts.
@@ -141,7 +143,7 @@ def read_crops(clips_uri: str, *, per_label: int) -> list[Crop]:
 
 
 def load_crops(places: Sequence[Place]) -> list[Crop]:
-    """The middle crops of some clips, in their order; each row group is read once."""
+    """Return the middle crops of some clips, in their order; each row group is read once."""
     wanted: dict[tuple[str, int], dict[int, bytes]] = defaultdict(dict)
     for place in places:
         wanted[place.part, place.group][place.row] = b""

@@ -1,4 +1,4 @@
-"""The pages of a cross-validation: of folds, and of corpora against each other."""
+"""The pages of a cross-validation by folds, and of a cross-corpus matrix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TITLES = {
     "uar": "UAR",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
-    "top2": "among the first two",
+    "top2": "label among the two most probable",
     "ece": "calibration error",
     "coverage": "coverage",
 }
@@ -49,6 +49,6 @@ def matrix_report(metrics: Mapping[str, Any], *, plots: Mapping[str, bytes], tit
 
 
 def _bar(one: Mapping[str, Any]) -> dict[str, float]:
-    """A fold's UAR and its interval as per cent of the width."""
+    """Return a fold's UAR and its interval as percentages of the width."""
     low, high = one["uar_interval"] or (one["uar"], one["uar"])
     return {"uar": 100 * one["uar"], "low": 100 * low, "width": 100 * (high - low)}

@@ -1,4 +1,4 @@
-"""The page of a dataset: how much there is, of whom, how it looks, and what was left out."""
+"""The page of a dataset: its size, subjects, labels, faces, and the videos left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotion.report.throughput import throughput
 from emotion.versions import pipeline_versions
 
 NUM_KINDS = 10
-"""Codecs and sizes that are named; the others are added up."""
+"""Rows of the lists of codecs and sizes; the others are added up in one more row."""
 
 DISTRIBUTIONS = {
     "duration_s": "video duration, s",
@@ -28,19 +28,19 @@ DISTRIBUTIONS = {
     "yaw_deg": "head yaw, degrees",
     "quality": "clip quality, 0 to 1",
 }
-"""Samples of the tally, with the titles of their histograms."""
+"""Titles of the histograms, by name of the tally's sample."""
 
 
 @dataclass(frozen=True)
 class RejectRow:
-    """One line of the table of what was left out.
+    """One line of the table of videos left out.
 
     Attributes:
         stage: plan (before reading) or decode.
         reason: of the closed list.
-        num_videos: with it.
-        share: of all that was left out.
-        placed: share of them that say where they broke.
+        num_videos: number of videos with this reason.
+        share: of all videos left out.
+        placed: share of these videos whose row has the place of the fault.
         example: uri and detail of the first.
     """
 
@@ -54,7 +54,7 @@ class RejectRow:
 
 @dataclass(frozen=True)
 class Face:
-    """A crop as the page shows it."""
+    """A crop as the page shows it; ``image`` is a data: address."""
 
     clip_id: str
     subject_id: str
@@ -64,10 +64,10 @@ class Face:
 
 
 def dataset_report(dataset_uri: str, *, entries: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Read a dataset, complete or about to be, and render its page.
+    """Read a dataset whose tables are written, and render its page.
 
     Args:
-        dataset_uri: of the dataset.
+        dataset_uri: folder of the dataset.
         entries: the ledger entries of its shards, each with shard_id, counts, video_s and wall_s.
 
     Raises:
@@ -100,10 +100,10 @@ def dataset_page(
     versions: Mapping[str, str],
     title: str,
 ) -> str:
-    """Render the page of what was counted.
+    """Render the page of a tally.
 
     Args:
-        tally: counts; of empty tables too.
+        tally: the counts; tables may be empty.
         labels: the label set, in order.
         spec: the extraction spec's values.
         crops: faces to show by label.
@@ -144,9 +144,9 @@ def dataset_page(
 
 
 def stage_bars(tally: Tally) -> tuple[Bar, ...]:
-    """How far the videos got; each stage's share is of the first.
+    """Return the number of videos that reached each stage; shares are of the first stage.
 
-    A video that broke off and was kept is in ``videos`` and in ``rejects``, and counts once.
+    An incomplete video is in ``videos`` and in ``rejects``, and counts once.
     """
     listed = tally.rows["videos"] + tally.rows["rejects"] - tally.stages["incomplete"]
     stages = [
@@ -160,7 +160,7 @@ def stage_bars(tally: Tally) -> tuple[Bar, ...]:
 
 
 def reject_rows(tally: Tally) -> list[RejectRow]:
-    """What was left out by stage and reason, the most frequent first."""
+    """Return the videos left out by stage and reason, the most frequent first."""
     total = tally.rows["rejects"]
     return [
         RejectRow(
@@ -176,7 +176,7 @@ def reject_rows(tally: Tally) -> list[RejectRow]:
 
 
 def histograms(tally: Tally) -> list[Histogram]:
-    """One for each of ``DISTRIBUTIONS``."""
+    """Return one histogram for each of ``DISTRIBUTIONS``."""
     return [
         histogram(
             title,
@@ -189,10 +189,10 @@ def histograms(tally: Tally) -> list[Histogram]:
 
 
 def contact_sheet(crops: Sequence[Crop], labels: Sequence[str]) -> list[tuple[str, list[Face]]]:
-    """Labels that have crops, in order of the label set, each with its faces."""
+    """Return the labels that have crops, in order of the label set, each with its faces."""
     faces = [_face(crop) for crop in crops]
     sheet = [(label, [face for face in faces if face.label == label]) for label in labels]
-    return [(label, mine) for label, mine in sheet if mine]
+    return [(label, of_label) for label, of_label in sheet if of_label]
 
 
 def _face(crop: Crop) -> Face:
@@ -211,8 +211,8 @@ def _by_number(tally: Tally, name: str) -> list[tuple[int, int]]:
 
 def _kinds(counts: Sequence[tuple[str, int]]) -> tuple[Bar, ...]:
     named = list(counts[:NUM_KINDS])
-    if rest := sum(count for _, count in counts[NUM_KINDS:]):
-        named.append((f"{len(counts) - NUM_KINDS:,} others", rest))
+    if others := sum(count for _, count in counts[NUM_KINDS:]):
+        named.append((f"{len(counts) - NUM_KINDS:,} others", others))
     return bars(named)
 
 

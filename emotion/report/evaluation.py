@@ -1,4 +1,4 @@
-"""The page of an evaluation: the figures, with their intervals and with what they leave out."""
+"""The page of an evaluation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def evaluation_report(
         metrics: the figures; may hold ``slices``, ``temperature`` and ``clips``.
         confusion_png: the plot of the confusion matrix.
         title: name of the score set.
-        plots: further PNGs: learning, roc, pr, reliability, slices; those that there are.
+        plots: further PNGs by name: learning, roc, pr, reliability, slices; each may be missing.
         mistakes: wrong answers to show, in order.
     """
     return render(

@@ -1,18 +1,62 @@
-"""The pictures of an evaluation: curves, reliability, slices, and how the training went."""
+"""The plots of an evaluation: confusion, curves, reliability, slices, learning curves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
+from emotion.colours import LINE_COLOURS
 from emotion.evaluate.calibration import ReliabilityBin
-from emotion.evaluate.curves import Curve
+from emotion.evaluate.curves import Curve, LabelCurves
+from emotion.evaluate.evaluation import Evaluation
 from emotion.evaluate.slices import Slices
-from emotion.report.plots import COLOURS, Plot, blank, finish, square, style
+from emotion.report.plots import GRID, Plot, blank, confusion_plot, finish, square, style
+
+
+def evaluation_plots(
+    evaluation: Evaluation,
+    *,
+    curves: LabelCurves,
+    slices: Sequence[Slices],
+    training: Mapping[str, Any],
+    title: str,
+) -> dict[str, Plot]:
+    """Draw the plots of an evaluation, by name.
+
+    Args:
+        evaluation: the figures.
+        curves: by label; without one there is no plot "roc" and no plot "pr".
+        slices: without one there is no plot "slices".
+        training: metrics.json of a run; empty for no plot "learning".
+        title: above the confusion matrix.
+    """
+    one = evaluation
+    plots = {
+        "confusion": confusion_plot(
+            one.confusion, one.labels, no_prediction=one.no_prediction, title=title
+        )
+    }
+    if curves.roc:
+        plots["roc"] = roc_plot(curves.roc, mean=curves.auc)
+        plots["pr"] = pr_plot(curves.pr, mean=curves.average_precision)
+    if one.reliability:
+        plots["reliability"] = reliability_plot(
+            one.reliability,
+            ece=one.figures["ece"].value,
+            uncalibrated=one.reliability_uncalibrated,
+            ece_uncalibrated=one.figures["ece_uncalibrated"].value,
+        )
+    if slices:
+        plots["slices"] = slices_plot(slices)
+    if training:
+        plots["learning"] = learning_plot(
+            training["history"], best_epoch=training.get("best_epoch")
+        )
+    return plots
 
 
 def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
-    """ROC curves by label; ``mean`` is their mean area."""
+    """Draw ROC curves by label; ``mean`` is their mean area."""
     figure = blank(width=4.8, height=_below(4.8, curves))
     axes = figure.add_subplot()
     square(axes)
@@ -27,7 +71,7 @@ def roc_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
 
 
 def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
-    """Precision-recall curves by label; ``mean`` is their mean average precision."""
+    """Draw precision-recall curves by label; ``mean`` is their mean average precision."""
     figure = blank(width=4.8, height=_below(4.8, curves))
     axes = figure.add_subplot()
     square(axes)
@@ -42,7 +86,7 @@ def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
 
 
 def _below(side: float, curves: Sized) -> float:
-    """Height of a square plot with its legend below, two names a line; inches."""
+    """Return the height of a square plot with its legend below, two names a line; inches."""
     return side + 0.5 + 0.2 * -(-len(curves) // 2)
 
 
@@ -53,26 +97,33 @@ def reliability_plot(
     uncalibrated: Sequence[ReliabilityBin] = (),
     ece_uncalibrated: float | None = None,
 ) -> Plot:
-    """Share right over confidence, with the temperature and without it; below, how many videos."""
+    """Draw accuracy over confidence, with the temperature and without it, and the videos per bin.
+
+    Args:
+        bins: of the probabilities as stored.
+        ece: their calibration error.
+        uncalibrated: of the probabilities without the temperature; empty where not known.
+        ece_uncalibrated: their calibration error.
+    """
     figure = blank(width=4.8, height=5.9)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     square(axes)
     axes.set_aspect("auto")
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
-    some = (
-        ("without temperature", uncalibrated, ece_uncalibrated, COLOURS[1], "s", "--"),
-        ("as scored", bins, ece, COLOURS[0], "o", "-"),
+    lines = (
+        ("without temperature", uncalibrated, ece_uncalibrated, LINE_COLOURS[1], "s", "--"),
+        ("as scored", bins, ece, LINE_COLOURS[0], "o", "-"),
     )
-    for name, found, error, colour, marker, dashes in some:
-        full = [b for b in found if b.count]
+    for name, every, error, colour, marker, dashes in lines:
+        full = [b for b in every if b.count]
         if not full:
             continue
         x, y = [b.confidence for b in full], [b.accuracy for b in full]
         shown = {"color": colour, "marker": marker, "linestyle": dashes}
         axes.plot(x, y, label=f"{name}, ECE {error:.3f}", **shown)
-        edges = [found[0].low, *(b.high for b in found)]
-        below.stairs([b.count for b in found], edges, color=colour, linestyle=dashes)
-    axes.set(ylabel="share right", title="reliability: the line is what confidence promises")
+        edges = [every[0].low, *(b.high for b in every)]
+        below.stairs([b.count for b in every], edges, color=colour, linestyle=dashes)
+    axes.set(ylabel="accuracy", title="reliability: on the grey line accuracy equals confidence")
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     below.set(xlabel="confidence of the predicted label", ylabel="videos")
@@ -80,11 +131,14 @@ def reliability_plot(
 
 
 def slices_plot(slices: Sequence[Slices]) -> Plot:
-    """UAR and WAR of each part with their intervals, one panel per column."""
+    """Draw UAR and WAR of each group with their intervals, one panel per column."""
     rows = [len(one.groups) for one in slices]
     figure = blank(width=5.6, height=0.9 + sum(0.75 + 0.36 * n for n in rows))
     panels = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
-    marks = (("uar", "UAR", COLOURS[0], "o", -0.13), ("war", "WAR", COLOURS[1], "s", 0.13))
+    marks = (
+        ("uar", "UAR", LINE_COLOURS[0], "o", -0.13),
+        ("war", "WAR", LINE_COLOURS[1], "s", 0.13),
+    )
     for axes, one in zip(panels, slices, strict=True):
         for name, title, colour, marker, shift in marks:
             for row, group in enumerate(one.groups):
@@ -97,15 +151,15 @@ def slices_plot(slices: Sequence[Slices]) -> Plot:
         names = [f"{group.name} ({group.n_videos})" for group in one.groups]
         axes.set_yticks(range(len(names)), names)
         axes.set(xlim=(-0.01, 1.01), ylim=(len(names) - 0.5, -0.5), title=one.column)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    known = panels[0].get_legend_handles_labels()
-    figure.legend(*known, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+        axes.grid(axis="x", color=GRID, linewidth=0.6)
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper right", ncols=2, fontsize=9, frameon=False)
     panels[-1].set_xlabel("share; lines hold 95% of resamples of subjects")
     return finish(figure)
 
 
 def learning_plot(history: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> Plot:
-    """Loss and recall by epoch, from the rows of a run's ``metrics.json``."""
+    """Draw loss and recall by epoch, from the rows of a run's ``metrics.json``."""
     figure = blank(width=5.6, height=5.2)
     loss, recall = figure.subplots(2, 1, sharex=True)
     lines = (
@@ -121,7 +175,7 @@ def learning_plot(history: Sequence[Mapping[str, Any]], *, best_epoch: int | Non
             axes.plot(x, y, label=name, marker=".", **style(number % 2))
     for axes, name in ((loss, "loss"), (recall, "share")):
         axes.set_ylabel(name)
-        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.grid(color=GRID, linewidth=0.6)
         if best_epoch:
             axes.axvline(best_epoch, color="#666666", linewidth=0.8, label="kept epoch")
         if axes.get_legend_handles_labels()[0]:

@@ -1,4 +1,4 @@
-"""Counts and sums by group, over tables that come a piece at a time."""
+"""Counts and sums by group, over tables that are added one piece at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MERGE_PIECES = 256
 
 
 class Grouped:
-    """Rows and sums of whole numbers by some key columns.
+    """Counts of rows and sums of integers, by some key columns.
 
-    What is kept grows with the number of groups, not of rows. Sums are of integers, so that they
-    do not depend on the order of the rows.
+    Memory grows with the number of groups and not with the number of rows. Sums of integers do not
+    depend on the order of the rows.
 
     >>> grouped = Grouped(["label"], ["clips"])
     >>> grouped.add(pa.table({"label": ["sad", "happy", "sad"], "clips": [1, 5, 2]}))
@@ -42,17 +42,17 @@ class Grouped:
             self._merge()
 
     def table(self) -> pa.Table | None:
-        """Keys, rows and sums, by key, nulls last; None where no row came."""
+        """Return keys, rows and sums, sorted by key, nulls last; None where no row was added."""
         self._merge()
         return self._pieces[0] if self._pieces else None
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table as rows; for few groups."""
+        """Return the table as rows, for a small number of groups."""
         table = self.table()
         return [] if table is None else table.to_pylist()
 
     def largest(self, count: int) -> list[dict[str, Any]]:
-        """The groups with the most rows, by row count and then by key."""
+        """Return the groups with the most rows, by row count and then by key."""
         table = self.table()
         if table is None:
             return []
@@ -72,9 +72,9 @@ class Grouped:
 
     def _sum(self, table: pa.Table) -> pa.Table:
         names = ["rows", *self._sums]
-        found = table.group_by(self._keys, use_threads=False).aggregate(
+        summed = table.group_by(self._keys, use_threads=False).aggregate(
             [(name, "sum") for name in names]
         )
-        sums = [pc.fill_null(found[f"{name}_sum"].cast(pa.int64()), 0) for name in names]
-        columns = [found[key] for key in self._keys] + sums
+        sums = [pc.fill_null(summed[f"{name}_sum"].cast(pa.int64()), 0) for name in names]
+        columns = [summed[key] for key in self._keys] + sums
         return pa.table(dict(zip([*self._keys, *names], columns, strict=True)))

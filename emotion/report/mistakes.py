@@ -1,4 +1,4 @@
-"""The surest wrong answers, and what the model saw: the crops of one clip in one strip."""
+"""The most confident wrong answers, each with the crops of one clip side by side."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from emotion.report.page import data_uri
 from emotion.storage import read_group, read_groups
 from schemas.scores import prob_column
 
-SIDE_PX = 96  # of a crop on the page
-MAX_CROPS = 24  # of one strip; a longer clip is thinned
-QUALITY = 80
+SIDE_PX = 96  # side of a crop on the page
+MAX_CROPS = 24  # in one strip; of a longer clip, evenly spaced crops are taken
+QUALITY = 80  # of the JPEG
 
 
 @dataclass(frozen=True)
-class Strip:
+class ClipStrip:
     """The crops of one clip side by side.
 
     Attributes:
-        picture: a data: address; num_crops * SIDE_PX wide.
-        num_crops: crops.
-        length_s: time from the first to the end of the last.
+        picture: a data: address of a JPEG, num_crops * SIDE_PX pixels wide.
+        num_crops: number of crops.
+        length_s: length of the clip in seconds.
     """
 
     picture: str
@@ -37,18 +37,18 @@ class Strip:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A video with a wrong answer, and a clip of it where one was found."""
+    """A video with a wrong answer; ``strip`` is a clip of it, None where the dataset has none."""
 
     uri: str
     subject_id: str
     label: str
     predicted: str
     confidence: float
-    strip: Strip | None = None
+    strip: ClipStrip | None = None
 
 
 def surest_mistakes(outcomes: Sequence[Outcome], *, limit: int) -> list[Mistake]:
-    """Wrong answers, the most confident first.
+    """Return wrong answers, the most confident first.
 
     >>> surest_mistakes([Outcome("a", "s", "up", "down", probs=(0.1, 0.9))], limit=3)[0].confidence
     0.9
@@ -62,9 +62,9 @@ def surest_mistakes(outcomes: Sequence[Outcome], *, limit: int) -> list[Mistake]
 
 
 def with_strips(mistakes: Sequence[Mistake], *, dataset_uri: str, scores_uri: str) -> list[Mistake]:
-    """Add of each video the dataset's clip that looks most like the wrong label to the model.
+    """Add to each mistake the clip in which the wrong label is most probable.
 
-    Only the row groups of the chosen clips are read in full.
+    The crops come from the dataset; only the row groups of the chosen clips are read in full.
 
     Raises:
         InputError: if the dataset has none of these videos.
@@ -90,20 +90,22 @@ def with_strips(mistakes: Sequence[Mistake], *, dataset_uri: str, scores_uri: st
 
 
 def _surest_clips(mistakes: Sequence[Mistake], scores_uri: str) -> dict[str, float]:
-    """Start of the clip with the highest probability of the wrong label, by uri."""
-    said = {m.uri: prob_column(m.predicted) for m in mistakes}
-    columns = ["uri", "start_s", *sorted(set(said.values()))]
+    """Return the start of the clip with the highest probability of the wrong label, by uri."""
+    column_of = {m.uri: prob_column(m.predicted) for m in mistakes}
+    columns = ["uri", "start_s", *sorted(set(column_of.values()))]
     best: dict[str, tuple[float, float]] = {}
     for group in read_groups(storage.join(scores_uri, "scores"), columns):
         for row in group.rows.to_pylist():
-            if row["uri"] in said:
-                found = row[said[row["uri"]]], row["start_s"]
-                best[row["uri"]] = max(found, best.get(row["uri"], found))
+            if row["uri"] in column_of:
+                candidate = row[column_of[row["uri"]]], row["start_s"]
+                best[row["uri"]] = max(candidate, best.get(row["uri"], candidate))
     return {uri: start_s for uri, (_, start_s) in best.items()}
 
 
-def _strips(clips_uri: str, uris: Mapping[str, str], at_s: Mapping[str, float]) -> dict[str, Strip]:
-    """By uri, the clip that begins nearest to the wanted time."""
+def _strips(
+    clips_uri: str, uris: Mapping[str, str], at_s: Mapping[str, float]
+) -> dict[str, ClipStrip]:
+    """Return by uri the clip that begins nearest to the wanted time."""
     nearest: dict[str, tuple[float, str, int, int, float]] = {}
     columns = ["video_id", "start_s", "stop_s"]
     for group in read_groups(clips_uri, columns):
@@ -112,8 +114,8 @@ def _strips(clips_uri: str, uris: Mapping[str, str], at_s: Mapping[str, float]) 
                 uri = uris[row["video_id"]]
                 away_s = abs(row["start_s"] - at_s.get(uri, 0.0))
                 length_s = row["stop_s"] - row["start_s"]
-                found = away_s, group.part, group.number, number, length_s
-                nearest[uri] = min(found, nearest.get(uri, found))
+                candidate = away_s, group.part, group.number, number, length_s
+                nearest[uri] = min(candidate, nearest.get(uri, candidate))
     strips = {}
     for uri, (_, part, number, row_number, length_s) in nearest.items():
         crops = read_group(part, number, columns=["crops"])["crops"][row_number].as_py()
@@ -121,19 +123,19 @@ def _strips(clips_uri: str, uris: Mapping[str, str], at_s: Mapping[str, float]) 
     return strips
 
 
-def make_strip(jpegs: Sequence[bytes], *, length_s: float) -> Strip:
-    """Crops side by side as one JPEG.
+def make_strip(jpegs: Sequence[bytes], *, length_s: float) -> ClipStrip:
+    """Join crops side by side into one JPEG.
 
     Args:
-        jpegs: at least one; more than ``MAX_CROPS`` are thinned evenly.
-        length_s: of the clip.
+        jpegs: at least one; of more than ``MAX_CROPS``, evenly spaced ones are taken.
+        length_s: length of the clip in seconds.
     """
     kept = np.linspace(0, len(jpegs) - 1, min(len(jpegs), MAX_CROPS)).round().astype(int)
     images = [_small(jpegs[n]) for n in kept]
     written, data = cv2.imencode(".jpg", np.hstack(images), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not written:
         raise ValueError(f"a strip of {len(images)} crops cannot be written as JPEG")
-    return Strip(data_uri(data.tobytes(), mime="image/jpeg"), len(images), length_s)
+    return ClipStrip(data_uri(data.tobytes(), mime="image/jpeg"), len(images), length_s)
 
 
 def _small(jpeg: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -1,4 +1,4 @@
-"""Templates to HTML."""
+"""Filling of the templates, and the filters that they use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jinja2
 
 
 def render(template: str, **values: object) -> str:
-    """Fill a template of this package; text is escaped, a name that is not given is an error."""
+    """Fill a template of this package; text is escaped, a missing value is an error."""
     return _environment().get_template(template).render(**values)
 
 
@@ -28,7 +28,7 @@ def _environment() -> jinja2.Environment:
 
 
 def name_of(uri: str) -> str:
-    """The last part of an address, as a title.
+    """Return the last part of an address, as a title.
 
     >>> name_of("s3://bucket/datasets/acted/")
     'acted'
@@ -37,7 +37,7 @@ def name_of(uri: str) -> str:
 
 
 def data_uri(data: bytes, *, mime: str) -> str:
-    """Bytes as an address that carries them.
+    """Return a data: address that holds the bytes.
 
     >>> data_uri(b"abc", mime="image/png")
     'data:image/png;base64,YWJj'
@@ -46,7 +46,7 @@ def data_uri(data: bytes, *, mime: str) -> str:
 
 
 def count(value: int | None) -> str:
-    """A count with thousands separated; an unknown one as a dash.
+    """Return a count with thousands separated; a dash for None.
 
     >>> count(12345), count(None)
     ('12,345', '–')
@@ -55,7 +55,7 @@ def count(value: int | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 as per cent; an unknown one as a dash.
+    """Return a share of 1 as a percentage; a dash for None.
 
     >>> percent(0.4567), percent(None)
     ('45.7%', '–')
@@ -64,7 +64,7 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits of a number, for an axis or a cell; an unknown one as a dash.
+    """Return a number with three digits, for an axis or a cell; a dash for None.
 
     >>> number(1234.5), number(0.12345), number(12.0), number(None)
     ('1,234', '0.123', '12', '–')
@@ -75,7 +75,7 @@ def number(value: float | None) -> str:
 
 
 def fixed(value: float | None) -> str:
-    """Three places of a figure from 0 to 1, for a column; an unknown one as a dash.
+    """Return a figure from 0 to 1 with three decimal places, for a column; a dash for None.
 
     >>> fixed(0.39), fixed(None)
     ('0.390', '–')
@@ -84,7 +84,7 @@ def fixed(value: float | None) -> str:
 
 
 def hms(seconds: float) -> str:
-    """A length of time for a person.
+    """Return a length of time in seconds, minutes or hours.
 
     >>> hms(7.25), hms(75), hms(36000)
     ('7.2 s', '1:15 min', '10:00 h')

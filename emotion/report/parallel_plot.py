@@ -1,6 +1,7 @@
-"""Parallel coordinates: one line per trial through what was tried to what came of it.
+"""A plot of parallel coordinates: one line per trial, through its values to its val UAR.
 
-Darker is better (cividis, which reads the same without colour vision); dashed trials were stopped.
+A darker line is a higher val UAR, on a scale (cividis) that does not need colour vision. Lines of
+stopped trials are dashed.
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
 
 UNUSED_AT = -0.14
-"""Height of the lines of trials to which a dimension does not apply."""
+"""Height at which a trial's line meets an axis that its model does not use."""
 SPREAD = 0.05
-"""Lines through one choice are this far apart, up and down, so that they can be followed."""
+"""Half of the height over which lines through one choice are spread, to keep them apart."""
 PALEST = 0.12
-"""Of the colour map, whose first colours are too pale for lines on white."""
+"""Share of the colour map that is skipped: its first colours are too pale on white."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark on an axis; ``at`` is 0 at its foot and 1 at its head."""
+    """A mark on an axis; ``at`` is 0 at the bottom and 1 at the top."""
 
     at: float
     text: str
 
 
 def position(dimension: Dimension, value: Value | None) -> float | None:
-    """Where a value lies on its axis, 0 to 1; None where there is none.
+    """Return the height of a value on its axis, 0 to 1; None for None.
 
     >>> position(Dimension("lr", "log", 0.0001, 0.01), 0.001)
     0.5
@@ -55,7 +56,7 @@ def position(dimension: Dimension, value: Value | None) -> float | None:
 
 
 def _place(choices: Sequence[str], value: Value) -> int:
-    """Of a choice whose value was read as a number or a bool."""
+    """Return the place of a choice; the value may have been read as a number or a bool."""
     for place, text in enumerate(choices):
         if text == str(value) or text.lower() == str(value).lower():
             return place
@@ -65,7 +66,7 @@ def _place(choices: Sequence[str], value: Value) -> int:
 
 
 def ticks(dimension: Dimension) -> list[Tick]:
-    """What is written along an axis: every choice, or round numbers between both ends.
+    """Return the marks of an axis: every choice, or both ends and round numbers between them.
 
     >>> [tick.text for tick in ticks(Dimension("lr", "log", 0.0005, 0.01))]
     ['0.0005', '0.001', '0.01']
@@ -77,12 +78,12 @@ def ticks(dimension: Dimension) -> list[Tick]:
         return [Tick(place / last, text) for place, text in enumerate(dimension.choices)]
     low, high = dimension.low, dimension.high
     inside = _decades(low, high) if dimension.kind == "log" else _round(low, high, dimension.kind)
-    found = [Tick(0.0, _text(low))]
+    marks = [Tick(0.0, _text(low))]
     for number in inside:
         at = position(dimension, number)
         if at is not None and 0.08 < at < 0.92:
-            found.append(Tick(at, _text(number)))
-    return [*found, Tick(1.0, _text(high))]
+            marks.append(Tick(at, _text(number)))
+    return [*marks, Tick(1.0, _text(high))]
 
 
 def _decades(low: float, high: float) -> list[float]:
@@ -102,11 +103,11 @@ def _text(number: float) -> str:
 
 
 def parallel_plot(trials: Sequence[Trial], space: Sequence[Dimension]) -> Plot:
-    """Draw the trials that have a val UAR, the best in front.
+    """Draw trials that have a val UAR, the best in front.
 
     Args:
         trials: best first; at least one.
-        space: the axes, before that of the val UAR.
+        space: the axes; the axis of the val UAR is added after them.
     """
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
@@ -143,7 +144,7 @@ def _colourmap() -> Any:
 
 
 def uar_axis(trials: Sequence[Trial]) -> Dimension:
-    """The axis of the val UAR, from a little below the worst to a little above the best.
+    """Return the axis of the val UAR; its ends are the values of the trials, rounded to 0.05.
 
     >>> uar_axis([Trial(0, {}, val_uar=0.52), Trial(1, {}, val_uar=0.31)])
     Dimension(name='val UAR', kind='uniform', low=0.3, high=0.55, choices=())
@@ -155,21 +156,21 @@ def uar_axis(trials: Sequence[Trial]) -> Dimension:
 
 
 def heights(trials: Sequence[Trial], axes: Sequence[Dimension]) -> list[list[float]]:
-    """Where each trial's line meets each axis; lines through one choice lie side by side."""
+    """Return the height at which each trial's line meets each axis, without overlap of lines."""
     columns = [_column(trials, dimension) for dimension in axes]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _column(trials: Sequence[Trial], dimension: Dimension) -> list[float]:
     places = [position(dimension, _value(trial, dimension)) for trial in trials]
-    found = [UNUSED_AT if place is None else place for place in places]
-    for height in set(found):
-        members = [n for n, at in enumerate(found) if at == height]
+    column = [UNUSED_AT if place is None else place for place in places]
+    for height in set(column):
+        members = [n for n, at in enumerate(column) if at == height]
         if (dimension.kind == "choice" or height == UNUSED_AT) and len(members) > 1:
             shifts = np.linspace(SPREAD, -SPREAD, len(members))
             for member, shift in zip(members, shifts, strict=True):
-                found[member] = height + float(shift)
-    return found
+                column[member] = height + float(shift)
+    return column
 
 
 def _value(trial: Trial, dimension: Dimension) -> Value | None:
@@ -196,7 +197,7 @@ def _draw_line(
 
 
 def _curve(heights: Sequence[float]) -> Path:
-    """A line that leaves and meets every axis at a right angle."""
+    """Return a smooth line that crosses every axis at a right angle."""
     from matplotlib.path import Path
 
     points, codes = [(0.0, heights[0])], [Path.MOVETO]

@@ -1,7 +1,6 @@
-"""Pictures of figures, as PNG and SVG bytes; Matplotlib is loaded when the first one is drawn.
+"""Plots as PNG and SVG bytes; Matplotlib is imported when the first one is drawn.
 
-Colours are told apart without colour vision (Okabe and Ito, https://jfly.uni-koeln.de/color/), and
-lines also by their dashes.
+Lines differ in colour and in dashes, so that a reader without colour vision can distinguish them.
 """
 
 from __future__ import annotations
@@ -13,25 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotion.colours import LINE_COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 DASHES = ("-", "--", "-.", ":")
 PNG_DPI = 130
+GRID = "#dddddd"
 
 
 @dataclass(frozen=True)
 class Plot:
-    """One picture in two forms."""
+    """One picture as PNG and as SVG."""
 
     png: bytes
     svg: bytes
 
 
 def blank(*, width: float, height: float) -> Figure:
-    """A figure without a window; inches."""
+    """Return an empty figure; width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -41,7 +42,7 @@ def blank(*, width: float, height: float) -> Figure:
 
 
 def finish(figure: Figure) -> Plot:
-    """Both forms; equal figures give equal bytes."""
+    """Return both forms; equal figures give equal bytes."""
     import matplotlib
 
     png, svg = io.BytesIO(), io.BytesIO()
@@ -52,20 +53,20 @@ def finish(figure: Figure) -> Plot:
 
 
 def style(number: int) -> dict[str, Any]:
-    """Colour and dashes of the line with this number; no two of the first 32 are alike.
+    """Return colour and dashes of the line with this number; the first 32 differ from each other.
 
     >>> style(0), style(8)
-    ({'color': '#0072B2', 'linestyle': '-'}, {'color': '#0072B2', 'linestyle': '--'})
+    ({'color': '#0072b2', 'linestyle': '-'}, {'color': '#0072b2', 'linestyle': '--'})
     """
-    turn, colour = divmod(number, len(COLOURS))
-    return {"color": COLOURS[colour], "linestyle": DASHES[(colour + turn) % len(DASHES)]}
+    turn, colour = divmod(number, len(LINE_COLOURS))
+    return {"color": LINE_COLOURS[colour], "linestyle": DASHES[(colour + turn) % len(DASHES)]}
 
 
 def square(axes: Axes) -> None:
-    """Shares on both axes."""
+    """Give a plot two equal axes from 0 to 1."""
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
-    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
@@ -78,7 +79,7 @@ def confusion_plot(
 ) -> Plot:
     """Draw a confusion matrix: in each cell the count, and its share of the true label's videos.
 
-    The colour shows the share, on a scale (cividis) that reads the same without colour vision.
+    The colour shows the share, on a scale (cividis) that does not need colour vision.
 
     Args:
         counts: (K, K), rows true, columns predicted.
@@ -140,14 +141,3 @@ def matrix_plot(
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     figure.colorbar(image, ax=axes)
     return finish(figure)
-
-
-def confusion_png(
-    counts: Sequence[Sequence[int]],
-    labels: Sequence[str],
-    *,
-    no_prediction: Sequence[int] | None = None,
-    title: str = "",
-) -> bytes:
-    """The PNG of ``confusion_plot``."""
-    return confusion_plot(counts, labels, no_prediction=no_prediction, title=title).png

@@ -1,4 +1,4 @@
-"""The page of a score set: what the archive shows, and which videos gave no answer."""
+"""The page of a score set: labels, folders, drift, and videos without a label."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scores_report(
     Args:
         scores_uri: the score set.
         slowest: uri, wall_s and duration_s of the videos that took the longest.
-        drifts: each variable against the model's baseline.
+        drifts: each variable compared with the model's baseline.
 
     Raises:
         InputError: if ``videos/`` has no part.
@@ -59,15 +59,15 @@ def scores_report(
 
 
 def _shown_s(scores_uri: str) -> dict[str, float]:
-    """Seconds of faces by label, from the segments, part by part."""
-    found: Counter[str] = Counter()
+    """Return seconds of faces by label, from the segments, part by part."""
+    seconds: Counter[str] = Counter()
     for file in storage.list_files(storage.join(scores_uri, "segments"), suffixes=(".parquet",)):
         part = storage.read_part(file.uri, ["label", "start_s", "stop_s"])
         for label, start_s, stop_s in zip(
             *(part[c].to_pylist() for c in part.column_names), strict=True
         ):
-            found[label] += stop_s - start_s
-    return dict(found)
+            seconds[label] += stop_s - start_s
+    return dict(seconds)
 
 
 def scores_page(
@@ -85,28 +85,28 @@ def scores_page(
 
     Args:
         videos: a row per video, as ``schemas.scores.scored_videos_schema``; may be empty.
-        rejects: rows of ``rejects``, which tell more about videos without an answer.
+        rejects: rows of ``rejects``, with more detail about videos without a label.
         labels: the package's label set, in order.
-        facts: what the score set was made with, shown as it is.
+        facts: settings of the score set, shown without change.
         title: name of the score set.
         shown_s: seconds of faces by label.
         slowest: uri, wall_s and duration_s of the videos that took the longest.
         drifts: each variable against the model's baseline.
     """
     rows = sorted(videos.to_pylist(), key=lambda row: str(row["uri"]))
-    answered = [row for row in rows if row["label"] is not None]
+    labelled = [row for row in rows if row["label"] is not None]
     failed = failures(rows, rejects.to_pylist() if rejects is not None else [])
-    found = Counter(row["label"] for row in answered)
+    per_label = Counter(row["label"] for row in labelled)
     by_folder = folders(rows, labels)
     return render(
         "scores.html",
         title=title,
-        num_videos=len(answered) + len(failed),
-        num_answered=len(answered),
+        num_videos=len(labelled) + len(failed),
+        num_answered=len(labelled),
         num_clips=pc.sum(videos["num_clips"]).as_py() or 0,
         duration_s=pc.sum(videos["duration_s"]).as_py() or 0.0,
         num_identities=pc.sum(videos["num_identities"]).as_py() or 0,
-        labels=bars([(label, found[label]) for label in labels]),
+        labels=bars([(label, per_label[label]) for label in labels]),
         shown=bars([(label, round((shown_s or {}).get(label, 0.0))) for label in labels]),
         legend=[(label, colour(label, labels)) for label in labels],
         folders=by_folder[:MAX_FOLDERS],
@@ -116,10 +116,10 @@ def scores_page(
         reasons=bars(Counter(row["reason"] for row in failed).most_common()),
         failed=failed[:MAX_ROWS],
         num_failed=len(failed),
-        videos=answered[:MAX_ROWS],
+        videos=labelled[:MAX_ROWS],
         histograms=[
-            histogram("confidence of the video's label", [r["confidence"] for r in answered]),
-            histogram("coverage: share of frames with a face", [r["coverage"] for r in answered]),
+            histogram("confidence of the video's label", [r["confidence"] for r in labelled]),
+            histogram("coverage: share of frames with a face", [r["coverage"] for r in labelled]),
         ],
         facts=sorted(facts.items()),
     )
@@ -130,9 +130,9 @@ class Folder:
     """The videos below one folder of the archive.
 
     Attributes:
-        name: of the folder, from the archive's root; a dot for the root itself.
-        num_videos: that could be read.
-        parts: (label, videos, share of the videos with a label, colour), labels that occur.
+        name: path from the archive's root; a dot for the root itself.
+        num_videos: number of videos that could be read.
+        parts: label, videos, share of the videos with a label, and colour, of labels that occur.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Folder:
 
 
 def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Folder]:
-    """Labels by the first folder in which the videos' addresses differ, the largest first.
+    """Count labels by the first folder in which the videos' addresses differ, largest first.
 
     >>> videos = [{"uri": "v/a/1.mp4", "label": "glad"}, {"uri": "v/a/b/2.mp4", "label": None}]
     >>> folders([*videos, {"uri": "v/c/3.mp4", "label": None}], ["glad"])[0]
@@ -154,20 +154,20 @@ def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Fo
     counts: dict[str, Counter[str | None]] = {}
     for row, parents in zip(rows, inside, strict=True):
         counts.setdefault("/".join(parents[:depth]) or ".", Counter())[row["label"]] += 1
-    found = []
+    rows_of_folders = []
     for name, of_labels in counts.items():
-        answered = sum(of_labels[label] for label in labels)
+        num_labelled = sum(of_labels[label] for label in labels)
         parts = tuple(
-            (label, of_labels[label], of_labels[label] / answered, colour(label, labels))
+            (label, of_labels[label], of_labels[label] / num_labelled, colour(label, labels))
             for label in labels
             if of_labels[label]
         )
-        found.append(Folder(name, of_labels.total(), parts))
-    return sorted(found, key=lambda folder: (-folder.num_videos, folder.name))
+        rows_of_folders.append(Folder(name, of_labels.total(), parts))
+    return sorted(rows_of_folders, key=lambda folder: (-folder.num_videos, folder.name))
 
 
 def _shifts(drift: Drift) -> list[str]:
-    """The bins that moved most, in words."""
+    """Describe the three bins whose shares changed most."""
     moved = sorted(
         zip(drift.bins, drift.baseline_shares, drift.shares, strict=True),
         key=lambda one: -abs(one[2] - one[1]),
@@ -178,16 +178,16 @@ def _shifts(drift: Drift) -> list[str]:
 def failures(
     rows: Sequence[Mapping[str, Any]], rejects: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, str]]:
-    """Videos without an answer, by uri: the reason, and the detail where ``rejects`` has one.
+    """Return the videos without a label, by uri: the reason, and the detail from ``rejects``.
 
     >>> failures([{"uri": "a", "label": None, "reason": "no_face"}], [])
     [{'uri': 'a', 'reason': 'no_face', 'detail': ''}]
     """
-    found = {
+    by_uri = {
         str(row["uri"]): {"uri": str(row["uri"]), "reason": str(row["reason"]), "detail": ""}
         for row in rows
         if row["label"] is None
     }
     for row in rejects:
-        found[str(row["uri"])] = {k: str(row[k] or "") for k in ("uri", "reason", "detail")}
-    return [found[uri] for uri in sorted(found)]
+        by_uri[str(row["uri"])] = {k: str(row[k] or "") for k in ("uri", "reason", "detail")}
+    return [by_uri[uri] for uri in sorted(by_uri)]

@@ -1,7 +1,7 @@
-"""What the page of a dataset counts, in one pass over the tables and in bounded memory.
+"""The counts behind the page of a dataset, made in one pass over the tables in bounded memory.
 
-Kept are counts by group, a sample of each distribution and the places of the faces to show. What
-grows with a dataset is the count by subject, some 50 bytes each.
+Kept are counts by group, a sample of each distribution and the positions of the faces to show. Only
+the counts by subject grow with a dataset, by about 50 bytes a subject.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "clips": (*CLIP_COLUMNS, "split"),
     "rejects": ("uri", "stage", "reason", "detail", "offset_s", "offset_bytes"),
 }
-"""What the page reads of each table."""
+"""Columns that the page needs, by table."""
 
 QUALITY_STEPS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 PER_LABEL = 12
@@ -55,23 +55,23 @@ def _samples() -> dict[str, Sample]:
 
 @dataclass
 class Tally:
-    """Counts over the tables of a dataset, which are added a row group at a time.
+    """Counts over the tables of a dataset, which are added one row group at a time.
 
     Attributes:
-        rows: of each table.
-        stages: videos that got as far as faces, tracks and clips, and kept incomplete ones.
-        samples: of each distribution, by column; ``track_s`` is the length of tracks.
+        rows: number of rows by table.
+        stages: videos with faces, with tracks and with clips, and incomplete videos.
+        samples: a sample of each distribution, by column; ``track_s`` is the length of tracks.
         classes: videos by label and split, with their time in microseconds.
         clip_classes: clips by label and split.
         subjects: videos by subject and split, with their clips and time.
-        sizes, codecs: videos by width and height, by codec.
+        sizes, codecs: videos by width and height, and by codec.
         no_clip: videos without a clip, by reason.
-        people, tracks: videos by number of identities, of tracks.
+        people, tracks: videos by number of identities, and by number of tracks.
         faces: sampled frames by number of faces.
-        rejects: by stage and reason, with how many say where it broke.
+        rejects: by stage and reason, with the number of rows that have the place of the fault.
         examples: uri and detail of the first reject of each reason.
         below: clips below each of ``QUALITY_STEPS``.
-        candidates: faces to show.
+        candidates: clips that may be shown.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -96,7 +96,7 @@ class Tally:
     )
 
     def add(self, table: str, group: Group) -> None:
-        """Count one row group of the table of that name, which has ``COLUMNS[table]``."""
+        """Count one row group of a table; it has the columns ``COLUMNS[table]``."""
         rows = group.rows
         self.rows[table] += rows.num_rows
         if table == "videos":
@@ -144,7 +144,7 @@ class Tally:
 
 
 def read_tally(dataset_uri: str) -> Tally:
-    """Count a stored dataset; never more than one row group is in memory.
+    """Count a stored dataset, with one row group in memory at a time.
 
     Raises:
         InputError: if a table has no part.

@@ -1,4 +1,4 @@
-"""How fast a dataset was built, from what each shard's worker wrote down."""
+"""The speed of building a dataset, from the ledger entries of its shards."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ NUM_SLOWEST = 5
 
 
 @dataclass(frozen=True)
-class Shard:
-    """One finished shard: its videos, their time, and the time that its worker took."""
+class ShardTime:
+    """One finished shard: its videos, their length, and its worker's time."""
 
     shard_id: str
     num_videos: int
@@ -29,14 +29,14 @@ class Shard:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Sums over the shards, and those that took longest.
+    """Sums over the shards, and the shards that took longest.
 
     Attributes:
-        num_shards: finished ones.
-        video_s: their video time.
-        wall_s: the time their workers took, one after the other.
-        median_s: of the shards' wall times; None where there is no shard.
-        speed: seconds of video per second of one worker; None where no time is known.
+        num_shards: number of finished shards.
+        video_s: length of their videos.
+        wall_s: sum of the wall times of their workers.
+        median_s: median of the shards' wall times; None where there is no shard.
+        speed: seconds of video per second of one worker; None where no time is recorded.
         walls: the shards' wall times, as a histogram.
         slowest: shards with the longest wall times, longest first.
     """
@@ -47,18 +47,18 @@ class Throughput:
     median_s: float | None
     speed: float | None
     walls: Histogram
-    slowest: tuple[Shard, ...]
+    slowest: tuple[ShardTime, ...]
 
 
 def throughput(entries: Sequence[Mapping[str, Any]]) -> Throughput:
-    """Sum up ledger entries, each with shard_id, counts, video_s and wall_s.
+    """Add up ledger entries, each with shard_id, counts, video_s and wall_s.
 
     >>> throughput([]).speed is None
     True
     """
     shards = [_shard(entry) for entry in entries]
     walls = histogram("work per shard, s", [shard.wall_s for shard in shards])
-    total = Shard("", 0, 0, sum(s.video_s for s in shards), sum(s.wall_s for s in shards))
+    total = ShardTime("", 0, 0, sum(s.video_s for s in shards), sum(s.wall_s for s in shards))
     return Throughput(
         num_shards=len(shards),
         video_s=total.video_s,
@@ -70,9 +70,9 @@ def throughput(entries: Sequence[Mapping[str, Any]]) -> Throughput:
     )
 
 
-def _shard(entry: Mapping[str, Any]) -> Shard:
+def _shard(entry: Mapping[str, Any]) -> ShardTime:
     counts = entry.get("counts", {})
-    return Shard(
+    return ShardTime(
         shard_id=str(entry["shard_id"]),
         num_videos=int(counts.get("videos", 0)),
         num_rejects=int(counts.get("rejects", 0)),

@@ -19,12 +19,12 @@ _INCHES = (12.0, 4.4)
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One scored clip.
+class DrawnClip:
+    """One scored clip of the picture.
 
     Attributes:
         start_s: its start.
-        stop_s: its end; half-open.
+        stop_s: its end, excluded.
         probs: K probabilities.
         crops: (T, H, W, 3) uint8 RGB, spread evenly from start to stop.
     """
@@ -36,8 +36,8 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known to be shown from ``start_s`` to ``stop_s``."""
+class ActedSpan:
+    """The expression that is acted from ``start_s`` to ``stop_s``."""
 
     label: str
     start_s: float
@@ -45,48 +45,52 @@ class Known:
 
 
 def timeline_png(
-    moments: Sequence[Moment], labels: Sequence[str], *, title: str, known: Sequence[Known] = ()
+    clips: Sequence[DrawnClip],
+    labels: Sequence[str],
+    *,
+    title: str,
+    acted: Sequence[ActedSpan] = (),
 ) -> bytes:
-    """Draw one track.
+    """Draw one track as PNG.
 
     Args:
-        moments: in order of time, at least one.
+        clips: in order of time, at least one.
         labels: K names in the order of the probabilities.
         title: above the picture.
-        known: labels to draw between crops and probabilities; none: no such strip.
+        acted: expressions for a strip between crops and probabilities; empty for no strip.
 
     Raises:
-        ValueError: if there is no moment.
+        ValueError: if there is no clip.
     """
-    if not moments:
+    if not clips:
         raise ValueError("a timeline needs at least one clip")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_INCHES, dpi=100, layout="constrained")
-    heights = [1.0, 0.28, 2.4] if known else [1.0, 2.4]
+    heights = [1.0, 0.28, 2.4] if acted else [1.0, 2.4]
     panels: list[Axes] = list(
         figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
     )
-    _draw_crops(panels[0], moments)
-    if known:
-        _draw_known(panels[1], known, labels)
-    _draw_probs(panels[-1], moments, labels)
+    _draw_crops(panels[0], clips)
+    if acted:
+        _draw_acted(panels[1], acted, labels)
+    _draw_probs(panels[-1], clips, labels)
     panels[0].set_title(title, loc="left", fontsize=11)
     sink = io.BytesIO()
     figure.savefig(sink, format="png")
     return sink.getvalue()
 
 
-def _draw_crops(axes: Axes, moments: Sequence[Moment], *, count: int = 14) -> None:
-    """Crops at even distances, each in the middle of its stretch."""
-    begin, end = moments[0].start_s, moments[-1].stop_s
+def _draw_crops(axes: Axes, clips: Sequence[DrawnClip], *, count: int = 14) -> None:
+    """Draw crops at even distances, each in the middle of its span of time."""
+    begin, end = clips[0].start_s, clips[-1].stop_s
     step = (end - begin) / count
     axes.set_ylim(0, 1)
     axes.set_xlim(begin, end)
     axes.axis("off")
     for k in range(count):
         middle = begin + (k + 0.5) * step
-        crop = _crop_at(moments, middle)
+        crop = _crop_at(clips, middle)
         if crop is not None:
             axes.imshow(
                 crop, extent=(middle - 0.48 * step, middle + 0.48 * step, 0, 1), aspect="auto"
@@ -94,20 +98,20 @@ def _draw_crops(axes: Axes, moments: Sequence[Moment], *, count: int = 14) -> No
     axes.set_xlim(begin, end)
 
 
-def _crop_at(moments: Sequence[Moment], time_s: float) -> NDArray[np.uint8] | None:
-    """The crop shown at a time, or None between clips."""
-    for moment in moments:
-        if moment.start_s <= time_s < moment.stop_s:
-            share = (time_s - moment.start_s) / (moment.stop_s - moment.start_s)
-            crop: NDArray[np.uint8] = moment.crops[int(share * len(moment.crops))]
+def _crop_at(clips: Sequence[DrawnClip], time_s: float) -> NDArray[np.uint8] | None:
+    """Return the crop that is shown at a time, or None between clips."""
+    for clip in clips:
+        if clip.start_s <= time_s < clip.stop_s:
+            share = (time_s - clip.start_s) / (clip.stop_s - clip.start_s)
+            crop: NDArray[np.uint8] = clip.crops[int(share * len(clip.crops))]
             return crop
     return None
 
 
-def _draw_known(axes: Axes, known: Sequence[Known], labels: Sequence[str]) -> None:
+def _draw_acted(axes: Axes, acted: Sequence[ActedSpan], labels: Sequence[str]) -> None:
     axes.set_ylim(0, 1)
     axes.axis("off")
-    for part in known:
+    for part in acted:
         width = part.stop_s - part.start_s
         axes.barh(
             0.5, width, left=part.start_s, height=0.9, color=colour(part.label, labels), alpha=0.9
@@ -117,12 +121,12 @@ def _draw_known(axes: Axes, known: Sequence[Known], labels: Sequence[str]) -> No
         axes.text(middle, 0.5, text, ha="center", va="center", fontsize=9, color="#111111")
 
 
-def _draw_probs(axes: Axes, moments: Sequence[Moment], labels: Sequence[str]) -> None:
-    """A stacked bar as wide as each clip."""
-    starts = np.array([m.start_s for m in moments])
-    widths = np.array([m.stop_s - m.start_s for m in moments])
-    probs = np.array([m.probs for m in moments], np.float64)
-    floor = np.zeros(len(moments))
+def _draw_probs(axes: Axes, clips: Sequence[DrawnClip], labels: Sequence[str]) -> None:
+    """Draw a stacked bar for each clip, as wide as the clip is long."""
+    starts = np.array([m.start_s for m in clips])
+    widths = np.array([m.stop_s - m.start_s for m in clips])
+    probs = np.array([m.probs for m in clips], np.float64)
+    floor = np.zeros(len(clips))
     for number, label in enumerate(labels):
         axes.bar(
             starts,

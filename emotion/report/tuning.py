@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emotion.report.compare import cell
-from emotion.report.page import data_uri, hms, render
+from emotion.report.compare import cell_text
+from emotion.report.page import data_uri, fixed, hms, render
 from emotion.train.search_space import Dimension
 from emotion.train.search_trial import Trial, ranked
 
@@ -22,20 +22,20 @@ def tuning_report(
     """Render the page.
 
     Args:
-        trials: those that ended; one at least has a val UAR.
-        space: what was varied.
+        trials: those that ended; at least one has a val UAR.
+        space: the dimensions of the search.
         parallel_png: the plot of parallel coordinates.
         title: name of the search.
         data: search, scheduler, seed; train_clips, val_clips, val_subjects.
     """
     order = ranked(trials)
-    rest = [trial for trial in trials if trial.val_uar is None]
+    without_uar = [trial for trial in trials if trial.val_uar is None]
     counts = {s: sum(t.status == s for t in trials) for s in ("finished", "stopped", "failed")}
     return render(
         "tuning.html",
         title=title,
         best=order[0],
-        rows=[_row(trial, space) for trial in (*order, *rest)],
+        rows=[_row(trial, space) for trial in (*order, *without_uar)],
         names=[dimension.name for dimension in space],
         dimensions=[(dimension.name, form(dimension)) for dimension in space],
         counts=counts,
@@ -47,7 +47,7 @@ def tuning_report(
 
 
 def form(dimension: Dimension) -> str:
-    """A dimension for a person.
+    """Describe the range or the choices of a dimension.
 
     >>> form(Dimension("lr", "log", 0.0001, 0.01))
     '0.0001 to 0.01, evenly in the logarithm'
@@ -58,21 +58,17 @@ def form(dimension: Dimension) -> str:
     return f"{dimension.low:g} to {dimension.high:g}{scale}"
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
 def _row(trial: Trial, space: Sequence[Dimension]) -> dict[str, Any]:
     applied = trial.applied
     return {
         "name": trial.name,
         "status": trial.status,
         "error": trial.error,
-        "uar": _share(trial.val_uar),
-        "war": _share(trial.val_war),
+        "uar": fixed(trial.val_uar),
+        "war": fixed(trial.val_war),
         "width": 100 * (trial.val_uar or 0.0),
-        "best_epoch": cell(trial.best_epoch),
+        "best_epoch": cell_text(trial.best_epoch),
         "epochs": len(trial.curve),
         "wall": hms(trial.wall_s),
-        "values": [cell(applied.get(dimension.name)) for dimension in space],
+        "values": [cell_text(applied.get(dimension.name)) for dimension in space],
     }

@@ -1,4 +1,4 @@
-"""The page of one video: the pictures, who shows what and when, and faces; one file, no network."""
+"""The page of one video: the video, a timeline of each person's labels, and faces."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ class VideoRows:
 
 
 @dataclass(frozen=True)
-class Strip:
-    """One track as the chart draws it; x is in ``CHART_PX`` over the length of the video.
+class TrackChart:
+    """One track as the page draws it; x is 0 to ``CHART_PX`` over the length of the video.
 
     Attributes:
-        name: of the person, and of the track where there are several.
-        bars: (x, width, y, height, colour, time_s, text) of each second's labels, 0 to 1 down.
-        runs: (x, width, colour, label, start_s, text) of each segment.
+        name: of the person and the track.
+        bars: x, width, y, height, colour, time_s and text of each label of each second; y and
+            height are 0 to 1, downwards.
+        runs: x, width, colour, label, start_s and text of each segment.
     """
 
     name: str
@@ -61,13 +62,13 @@ def video_report(
     """Render the page.
 
     Args:
-        rows: what was scored.
+        rows: of the score set.
         path: the video.
         drawn: the video with its overlay, mp4.
         labels: the package's label set.
         fps: samples per second of the extraction spec.
-        embed_bytes: the drawn video is part of the page up to this size; else the page asks for
-            the file.
+        embed_bytes: the drawn video is part of the page up to this size; for a larger one the page
+            asks the reader to choose the file.
 
     Raises:
         VideoError: if the video cannot be read to its end.
@@ -88,7 +89,7 @@ def video_report(
             if video[share_column(label)] is not None
         ],
         legend=[(label, colour(label, labels)) for label in labels],
-        strips=[_strip(track, rows, labels, length_s) for track in rows.tracks],
+        strips=[_chart(track, rows, labels, length_s) for track in rows.tracks],
         ticks=_ticks(length_s),
         chart_px=CHART_PX,
         length_s=length_s,
@@ -97,7 +98,7 @@ def video_report(
     )
 
 
-def _strip(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) -> Strip:
+def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) -> TrackChart:
     def x(time_s: float) -> float:
         return round(CHART_PX * min(time_s, length_s) / length_s, 2)
 
@@ -125,11 +126,11 @@ def _strip(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) 
         if row["track_id"] == track["track_id"]
     ]
     name = f"{person(track['identity_id'])} · track {track['track_id']}"
-    return Strip(name, bars, runs)
+    return TrackChart(name, bars, runs)
 
 
 def _ticks(length_s: float) -> list[tuple[float, str]]:
-    """Five to ten round times along the chart."""
+    """Return five to ten round times along the chart, each with its x."""
     steps = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
     step = next((s for s in steps if length_s / s <= 10), 14400)
     count = int(length_s / step)
@@ -137,7 +138,7 @@ def _ticks(length_s: float) -> list[tuple[float, str]]:
 
 
 def _clock(time_s: float) -> str:
-    """Minutes and seconds, with hours where there are some.
+    """Return a time as minutes and seconds, from one hour on with hours.
 
     >>> _clock(61.5), _clock(3600), _clock(5)
     ('1:01.5', '1:00:00', '0:05')
@@ -149,7 +150,7 @@ def _clock(time_s: float) -> str:
 
 
 def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]]:
-    """One crop from the middle of each of the longest segments, in order of time."""
+    """Return one crop from the middle of each of the longest segments, in order of time."""
     longest = sorted(rows.segments, key=lambda r: r["start_s"] - r["stop_s"])[:MAX_FACES]
     wanted: dict[int, list[tuple[Row, Row]]] = {}
     for segment in longest:
@@ -163,26 +164,27 @@ def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]
         face = min(inside, key=lambda f: abs(f["frame_index"] / fps - middle), default=None)
         if face is not None:
             wanted.setdefault(face["frame_index"], []).append((segment, face))
-    found: list[tuple[float, Mapping[str, object]]] = []
+    crops: list[tuple[float, Mapping[str, object]]] = []
     waiting = sorted(wanted)
     frames = sample_frames(path, sample_fps=fps, limits=Limits(), facts=VideoFacts())
     picture = None
     for frame in frames:
         while waiting and frame.index > waiting[0] and picture is not None:
-            found += _crops(picture, wanted[waiting.pop(0)])
+            crops += _crops(picture, wanted[waiting.pop(0)])
         picture = frame.image if waiting and frame.index <= waiting[0] else picture
         if not waiting:
             break
     while waiting and picture is not None:
-        found += _crops(picture, wanted[waiting.pop(0)])
-    return [face for _, face in sorted(found, key=lambda pair: pair[0])]
+        crops += _crops(picture, wanted[waiting.pop(0)])
+    return [face for _, face in sorted(crops, key=lambda pair: pair[0])]
 
 
 def _crops(
     picture: np.ndarray[Any, np.dtype[np.uint8]], wanted: list[tuple[Row, Row]]
 ) -> list[tuple[float, Mapping[str, object]]]:
+    """Cut the faces out of one picture; return each with the start of its segment."""
     height, width = picture.shape[:2]
-    found: list[tuple[float, Mapping[str, object]]] = []
+    crops: list[tuple[float, Mapping[str, object]]] = []
     for segment, face in wanted:
         x1, y1, x2, y2 = face["box"]
         half = (0.5 + FACE_MARGIN) * max(x2 - x1, y2 - y1)
@@ -196,5 +198,5 @@ def _crops(
         image = data_uri(jpeg.tobytes(), mime="image/jpeg")
         text = f"{person(segment['identity_id'])}: {segment['label']} {segment['confidence']:.0%}"
         start_s = segment["start_s"]
-        found.append((start_s, {"image": image, "text": text, "time_s": start_s}))
-    return found
+        crops.append((start_s, {"image": image, "text": text, "time_s": start_s}))
+    return crops

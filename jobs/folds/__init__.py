@@ -1,1 +1,1 @@
-"""Training and testing once per fold, or from each corpus to each."""
+"""Training and testing once per fold, or on each pair of corpora."""

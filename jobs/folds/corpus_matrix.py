@@ -1,4 +1,4 @@
-"""The cross-corpus matrix: a model per corpus, each on the held-out people of every corpus."""
+"""The cross-corpus matrix: a model per corpus, each tested on the test people of every corpus."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.evaluate.corpus_matrix import Cell, judge_cell, own_and_others
+from emotion.evaluate.corpus_matrix import MatrixCell, evaluate_cell, matrix_metrics
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.score_set import predictions_table
 from emotion.predict.predictor import Predictor
@@ -15,26 +15,25 @@ from emotion.report.crossval import matrix_report
 from emotion.report.page import name_of
 from emotion.report.plots import matrix_plot
 from emotion.splits import SPLITS
-from jobs.folds.folds import Video, folder_of, predict_fold, read_folds, taught
+from jobs.folds.folds import FoldVideo, folder_of, predict_fold, read_folds, train_model
 
 MIN_CORPORA = 2
 
 
-def read_corpora(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
-    """The dataset's videos by corpus, each with all three splits.
+def read_corpora(dataset_uri: str, *, by: str) -> dict[str, list[FoldVideo]]:
+    """Read the dataset's videos by corpus, each corpus with all three splits.
 
     Raises:
-        InputError: as ``read_folds``, and if a corpus has nothing to learn from, to choose on or
-            to test on.
+        InputError: as ``read_folds``, and if a corpus has no usable video in train, val or test.
     """
     corpora = read_folds(dataset_uri, by=by, at_least=MIN_CORPORA)
     for name, videos in corpora.items():
-        have = {v.split for v in videos if v.reason is None or v.split == "test"}
-        lacking = [split for split in SPLITS if split not in have]
-        if lacking:
+        usable = {v.split for v in videos if v.reason is None or v.split == "test"}
+        missing = [split for split in SPLITS if split not in usable]
+        if missing:
             raise InputError(
-                f"--by {by}: {name} has no usable video in split {lacking[0]}; a matrix needs "
-                "people to learn from, to choose on and to test on in each"
+                f"--by {by}: {name} has no usable video in split {missing[0]}; a matrix needs "
+                "people in train, val and test of each corpus"
             )
     return corpora
 
@@ -42,7 +41,7 @@ def read_corpora(dataset_uri: str, *, by: str) -> dict[str, list[Video]]:
 def run_matrix(
     dataset_uri: str, out: str, *, by: str, flags: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """Train on each corpus and test on each; returns what metrics.json holds.
+    """Train on each corpus and test on each; return what metrics.json holds.
 
     The test videos of a column are the same in every row: the people of that corpus's test split.
 
@@ -51,14 +50,14 @@ def run_matrix(
     """
     corpora = read_corpora(dataset_uri, by=by)
     tests = [video for videos in corpora.values() for video in videos if video.split == "test"]
-    cells: dict[str, dict[str, Cell]] = {}
+    cells: dict[str, dict[str, MatrixCell]] = {}
     models: dict[str, dict[str, Any]] = {}
     for name, videos in corpora.items():
         home = storage.join(out, folder_of("on", name))
         split_of = {v.video_id: v.split for v in videos if v.split in ("train", "val")}
-        print(f"{by} {name}: {len(split_of)} videos to learn from and choose on", flush=True)
+        print(f"{by} {name}: {len(split_of)} videos to train and validate on", flush=True)
         facts = {by: name}
-        predictor = taught(dataset_uri, home, split_of=split_of, facts=facts, flags=flags)
+        predictor = train_model(dataset_uri, home, split_of=split_of, facts=facts, flags=flags)
         outcomes = predict_fold(dataset_uri, tests, predictor)
         table = predictions_table(outcomes, predictor.package.labels)
         storage.write_table(storage.join(home, "predictions.parquet"), table)
@@ -69,49 +68,44 @@ def run_matrix(
 
 def _row(
     outcomes: Sequence[Outcome],
-    corpora: Mapping[str, Sequence[Video]],
+    corpora: Mapping[str, Sequence[FoldVideo]],
     name: str,
     predictor: Predictor,
     *,
     seed: int,
-) -> dict[str, Cell]:
-    learnt = {v.label for v in corpora[name] if v.split == "train" and v.reason is None}
+) -> dict[str, MatrixCell]:
+    """Return the cells of one model, by corpus tested on."""
+    train_labels = {v.label for v in corpora[name] if v.split == "train" and v.reason is None}
     return {
-        other: judge_cell(
+        other: evaluate_cell(
             [o for o in outcomes if o.facts["fold"] == other],
             labels=predictor.package.labels,
-            taught=sorted(learnt),
-            asked=sorted({v.label for v in videos}),
+            train_labels=sorted(train_labels),
+            test_labels=sorted({v.label for v in videos}),
             seed=seed,
         )
         for other, videos in corpora.items()
     }
 
 
-def _facts(predictor: Predictor, videos: Sequence[Video]) -> dict[str, Any]:
-    learnt = [video for video in videos if video.split == "train"]
+def _facts(predictor: Predictor, videos: Sequence[FoldVideo]) -> dict[str, Any]:
+    train = [video for video in videos if video.split == "train"]
     return {
         "model_id": predictor.package.model_id,
-        "train_videos": len(learnt),
-        "train_subjects": len({video.subject_id for video in learnt}),
+        "train_videos": len(train),
+        "train_subjects": len({video.subject_id for video in train}),
     }
 
 
 def _write(
     out: str,
-    cells: Mapping[str, Mapping[str, Cell]],
+    cells: Mapping[str, Mapping[str, MatrixCell]],
     models: Mapping[str, Mapping[str, Any]],
     *,
     by: str,
 ) -> dict[str, Any]:
-    rows = {name: {to: cell.to_json() for to, cell in row.items()} for name, row in cells.items()}
-    metrics = {
-        "by": by,
-        "names": list(cells),
-        "cells": rows,
-        "models": dict(models),
-        "mean": own_and_others(cells),
-    }
+    metrics = matrix_metrics(cells, models, by=by)
+    rows = metrics["cells"]
     plots = {
         figure: matrix_plot(
             [[cell[figure] for cell in row.values()] for row in rows.values()],
@@ -132,11 +126,11 @@ def _write(
 
 
 def print_matrix(metrics: Mapping[str, Any]) -> None:
-    """A line per pair, and the means."""
+    """Print a line per pair, and the means."""
     for name, row in metrics["cells"].items():
         for other, cell in row.items():
             if cell["uar"] is None:
-                print(f"{name} on {other}: too few labels in common")
+                print(f"{name} on {other}: fewer than 2 labels in common")
                 continue
             spread = cell["uar_interval"]
             within = f" ({spread[0]:.3f} to {spread[1]:.3f})" if spread else ""

@@ -1,4 +1,4 @@
-"""Folds of a dataset: who is in which, the dataset without one of them, and its predictions."""
+"""Folds of a dataset: their videos, the dataset without one fold, training and predictions."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from numpy.typing import NDArray
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.evaluate.calibration import retemper
+from emotion.evaluate.fold_figures import pooled_outcome
 from emotion.evaluate.outcome import Outcome
-from emotion.predict.mixture import pool_clips
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from jobs.common.command import parse
 from jobs.training import run as training
 
-MIN_FOLDS = 3  # one to test on, one to choose weights on, one to learn from
-COPIED = ("spec.json", "config.json", "validation/report.json")
+MIN_FOLDS = 3  # one to test on, one to choose weights on, one to train on
+COPIED = ("spec.json", "config.json", "validation/report.json")  # files of a dataset in its view
 
 
 @dataclass(frozen=True)
-class Video:
-    """A labelled video of a dataset, with or without clips."""
+class FoldVideo:
+    """A labelled video of a dataset, with or without clips; ``reason`` says why it has none."""
 
     video_id: str
     uri: str
@@ -38,53 +37,56 @@ class Video:
     reason: str | None
 
 
-def read_folds(dataset_uri: str, *, by: str, at_least: int = MIN_FOLDS) -> dict[str, list[Video]]:
-    """The dataset's videos by fold, in order of the folds' names.
+def read_folds(
+    dataset_uri: str, *, by: str, at_least: int = MIN_FOLDS
+) -> dict[str, list[FoldVideo]]:
+    """Read the dataset's videos by fold, in order of the folds' names.
 
     Args:
         dataset_uri: the dataset folder.
         by: a column of its videos: fold, corpus, or a further one of the label table.
-        at_least: how many folds there must be.
+        at_least: smallest number of folds that is accepted.
 
     Raises:
-        InputError: if there is no such column, it is empty somewhere, there are too few folds, or
-            a subject is in two.
+        InputError: if there is no such column, a row has no value in it, there are too few folds,
+            or a subject is in two.
     """
     table = storage.read_tables(storage.join(dataset_uri, "videos"))
     if by not in table.column_names:
         raise InputError(
             f"--by {by}: {dataset_uri} has no such column; it has {', '.join(table.column_names)}"
         )
-    own = ("video_id", "uri", "subject_id", "label", "split", "reason")
-    columns = dict.fromkeys([*own, by])
-    folds: dict[str, list[Video]] = defaultdict(list)
-    homes: dict[str, set[str]] = defaultdict(set)
-    for row in table.select(list(columns)).to_pylist():
+    names = ("video_id", "uri", "subject_id", "label", "split", "reason")
+    folds: dict[str, list[FoldVideo]] = defaultdict(list)
+    folds_of: dict[str, set[str]] = defaultdict(set)
+    for row in table.select(list(dict.fromkeys([*names, by]))).to_pylist():
         fold = row[by]
         if fold is None or fold == "":
             raise InputError(
                 f"--by {by}: video {row['uri']} has none; give every row of labels.csv a {by} and "
                 "build the dataset again"
             )
-        folds[str(fold)].append(Video(**{name: row[name] for name in own}, fold=str(fold)))
-        homes[row["subject_id"]].add(str(fold))
-    torn = sorted(name for name, its in homes.items() if len(its) > 1)
-    if torn:
+        folds[str(fold)].append(FoldVideo(**{name: row[name] for name in names}, fold=str(fold)))
+        folds_of[row["subject_id"]].add(str(fold))
+    in_several = sorted(name for name, its in folds_of.items() if len(its) > 1)
+    if in_several:
+        first = in_several[0]
         raise InputError(
-            f"--by {by}: subject {torn[0]} is in folds {', '.join(sorted(homes[torn[0]]))}, and "
-            f"{len(torn) - 1} more are in several: a model would be tested on people it knows"
+            f"--by {by}: subject {first} is in folds {', '.join(sorted(folds_of[first]))}, and "
+            f"{len(in_several) - 1} more subjects are in several folds: a model would be tested on "
+            "people of its training data"
         )
     if len(folds) < at_least:
         raise InputError(
             f"--by {by}: {dataset_uri} has {len(folds)} folds ({', '.join(sorted(folds))}); "
             f"at least {at_least} are needed"
-            + (": to learn from, to choose on, to test on" if at_least == MIN_FOLDS else "")
+            + (": to train on, to choose weights on, to test on" if at_least == MIN_FOLDS else "")
         )
     return {name: folds[name] for name in sorted(folds)}
 
 
 def val_fold(names: Sequence[str], test: str) -> str:
-    """The fold that weights are chosen on: the one after the test fold, round.
+    """Return the fold that weights are chosen on: the one after the test fold, cyclically.
 
     >>> val_fold(("1", "2", "3"), "3")
     '1'
@@ -93,7 +95,7 @@ def val_fold(names: Sequence[str], test: str) -> str:
 
 
 def folder_of(kind: str, fold: str) -> str:
-    """A fold's folder, whatever its name holds.
+    """Return the name of a fold's folder; other characters than letters, digits and -._ become _.
 
     >>> folder_of("fold", "2"), folder_of("on", "a/b c")
     ('fold-2', 'on-a_b_c')
@@ -101,8 +103,11 @@ def folder_of(kind: str, fold: str) -> str:
     return f"{kind}-" + "".join(c if c.isalnum() or c in "-._" else "_" for c in fold)
 
 
-def fold_splits(folds: Mapping[str, Sequence[Video]], test: str) -> dict[str, str]:
-    """Return each video's split outside the test fold: val is the fold after it, train the rest."""
+def fold_splits(folds: Mapping[str, Sequence[FoldVideo]], test: str) -> dict[str, str]:
+    """Return the split of each video outside the test fold, by video_id.
+
+    The fold after the test fold is val, the others are train.
+    """
     val = val_fold(tuple(folds), test)
     return {
         video.video_id: "val" if name == val else "train"
@@ -115,18 +120,18 @@ def fold_splits(folds: Mapping[str, Sequence[Video]], test: str) -> dict[str, st
 def write_view(
     dataset_uri: str, view_uri: str, *, split_of: Mapping[str, str], facts: Mapping[str, str]
 ) -> None:
-    """Write some of the dataset's clips, crops and all, as something that jobs.train takes.
+    """Write a dataset for jobs.train that has some of the clips, with their crops.
 
-    A view that is complete is left as it is.
+    A view that is complete is not written again.
 
     Args:
         dataset_uri: the dataset folder.
-        view_uri: where to.
+        view_uri: the folder to write.
         split_of: train or val, by video_id; other videos are left out.
-        facts: what the view is of, for its ``_SUCCESS``.
+        facts: values to store in its ``_SUCCESS``, such as the fold.
 
     Raises:
-        InputError: if the dataset lacks a file that training needs.
+        InputError: if the dataset has not a file that training needs.
     """
     if storage.exists(storage.join(view_uri, "_SUCCESS")):
         return
@@ -149,7 +154,7 @@ def write_view(
     storage.write_json(storage.join(view_uri, "_SUCCESS"), marker)
 
 
-def taught(
+def train_model(
     dataset_uri: str,
     home: str,
     *,
@@ -157,7 +162,9 @@ def taught(
     facts: Mapping[str, str],
     flags: Sequence[str],
 ) -> Predictor:
-    """Train on a view of the dataset in ``home``/view, into ``home``/run; or find it done.
+    """Train on a view of the dataset in ``home``/view, into ``home``/run; return its model.
+
+    A finished run is not trained again.
 
     Raises:
         InputError: if the training fails.
@@ -173,14 +180,17 @@ def taught(
 
 
 def _parts(dataset_uri: str) -> Iterator[pa.Table]:
+    """Yield the parts of the clips table."""
     for part in storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",)):
         yield storage.read_part(part.uri)
 
 
-def predict_fold(dataset_uri: str, videos: Sequence[Video], predictor: Predictor) -> list[Outcome]:
-    """What a model says of a fold's videos: their clips' probabilities, pooled.
+def predict_fold(
+    dataset_uri: str, videos: Sequence[FoldVideo], predictor: Predictor
+) -> list[Outcome]:
+    """Return the model's predictions of a fold's videos: the pooled probabilities of their clips.
 
-    A video without a clip has no prediction, and its reason.
+    A video without a clip has no prediction and a reason.
     """
     wanted = {video.video_id for video in videos}
     clips: dict[str, list[tuple[int, NDArray[np.float32]]]] = defaultdict(list)
@@ -192,6 +202,7 @@ def predict_fold(dataset_uri: str, videos: Sequence[Video], predictor: Predictor
 
 
 def _clips_of(dataset_uri: str, wanted: set[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the clips of some videos in batches, with their crops."""
     columns = ["video_id", "num_faces", "crops"]
     for part in storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",)):
         for batch in storage.read_batches(part.uri, BATCH_SIZE, columns):
@@ -201,22 +212,19 @@ def _clips_of(dataset_uri: str, wanted: set[str]) -> Iterator[list[dict[str, Any
 
 
 def _outcome(
-    video: Video, clips: Sequence[tuple[int, NDArray[np.float32]]], predictor: Predictor
+    video: FoldVideo, clips: Sequence[tuple[int, NDArray[np.float32]]], predictor: Predictor
 ) -> Outcome:
-    facts = {"fold": video.fold}
+    """Return one video's outcome; ``clips`` are number of faces and probabilities of each clip."""
+    reason = None if clips else video.reason or "no_clip"
+    outcome = Outcome(
+        video.uri, video.subject_id, video.label, None, reason, facts={"fold": video.fold}
+    )
     if not clips:
-        reason = video.reason or "no_clip"
-        return Outcome(video.uri, video.subject_id, video.label, None, reason, facts=facts)
-    faces = [num for num, _ in clips]
-    probs = np.stack([vector for _, vector in clips])
-    raw = retemper(probs, temperature=predictor.package.temperature).astype(np.float32)
-    pooled, raw_pooled = (pool_clips(vectors, faces) for vectors in (probs, raw))
-    return Outcome(
-        uri=video.uri,
-        subject_id=video.subject_id,
-        label=video.label,
-        predicted=predictor.package.labels[int(pooled.argmax())],
-        probs=tuple(pooled.tolist()),
-        uncalibrated=tuple(raw_pooled.tolist()),
-        facts=facts,
+        return outcome
+    return pooled_outcome(
+        outcome,
+        np.stack([vector for _, vector in clips]),
+        [num_faces for num_faces, _ in clips],
+        labels=predictor.package.labels,
+        temperature=predictor.package.temperature,
     )

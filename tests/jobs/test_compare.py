@@ -1,4 +1,4 @@
-"""jobs.compare: one table over evaluations, and only of one test set."""
+"""jobs.compare: one table over evaluations of one test set."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ LABELS = ("up", "down")
 
 
 def outcomes(*predicted: str) -> list[Outcome]:
-    """Subject s has one video of each label, and so has subject t."""
+    """Return a video of each label of subject s and of subject t, with these predictions."""
     truth = [("s", "up"), ("s", "down"), ("t", "up"), ("t", "down")]
     return [
         Outcome(uri=f"{subject}-{label}.mp4", subject_id=subject, label=label, predicted=guess)
@@ -30,7 +30,7 @@ HALF = outcomes("up", "up", "up", "up")
 
 
 def test_difference_by_hand() -> None:
-    """The other model is half right on each subject, so that each resample differs by a half."""
+    """The second model is half right on each subject: every resample differs by 1/2."""
     found = uar_difference(RIGHT, HALF, labels=LABELS)
     assert (found.uar, found.interval) == (0.5, (0.5, 0.5))
     again = uar_difference(HALF, RIGHT, labels=LABELS)
@@ -43,7 +43,7 @@ def test_a_model_against_itself() -> None:
 
 
 def test_pairs_are_drawn_together() -> None:
-    """Right on s alone: UAR by resample is 0, 0.5 or 1 for both, and the difference always 0."""
+    """A model right on s only has a UAR of 0, 0.5 or 1 by resample; minus itself always 0."""
     on_s = outcomes("up", "down", "down", "up")
     same = uar_difference(on_s, on_s, labels=LABELS)
     assert same.interval == (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The figures of an evaluation against hand-worked values and scikit-learn, and the job."""
+"""The figures of an evaluation: values computed by hand and scikit-learn's; and the job."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support, recall_sc
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.evaluate.bootstrap import Tally, bootstrap
-from emotion.evaluate.evaluation import Outcome, evaluate
+from emotion.evaluate.bootstrap import SubjectSums, bootstrap
+from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.outcome import Outcome
 from emotion.splits import assign_split
 from jobs.evaluate import main
 from schemas.scores import scored_videos_schema
@@ -26,35 +27,40 @@ def outcomes(*pairs: tuple[str, str | None], subject_id: str = "s") -> list[Outc
     return [Outcome(f"{n}.mp4", subject_id, t, p, "no_face") for n, (t, p) in enumerate(pairs)]
 
 
+def value(evaluation: Evaluation, name: str) -> float | None:
+    return evaluation.figures[name].value
+
+
 def test_figures_worked_out_by_hand() -> None:
-    """up: 2 of 4 right (one has no prediction), down: 1 of 1; odd does not occur."""
+    """Label up: 2 of 4 right, one without a prediction; down: 1 of 1; odd does not occur."""
     found = evaluate(
         outcomes(("up", "up"), ("up", "up"), ("up", "down"), ("up", None), ("down", "down")),
         labels=LABELS,
     )
-    assert found.war == pytest.approx(3 / 5)
-    assert found.uar == pytest.approx((2 / 4 + 1) / 2)
-    assert found.war_covered == pytest.approx(3 / 4)
-    assert found.uar_covered == pytest.approx((2 / 3 + 1) / 2)
-    assert found.coverage == pytest.approx(4 / 5)
+    assert value(found, "war") == pytest.approx(3 / 5)
+    assert value(found, "uar") == pytest.approx((2 / 4 + 1) / 2)
+    assert value(found, "war_covered") == pytest.approx(3 / 4)
+    assert value(found, "uar_covered") == pytest.approx((2 / 3 + 1) / 2)
+    assert value(found, "coverage") == pytest.approx(4 / 5)
     assert found.per_class["up"].precision == 1.0
     assert found.per_class["up"].recall == pytest.approx(0.5)
     assert found.per_class["up"].f1 == pytest.approx(2 * 0.5 / 1.5)
     assert found.per_class["down"].precision == pytest.approx(0.5)
     assert found.per_class["down"].f1 == pytest.approx(2 / 3)
     assert found.per_class["odd"].support == 0
-    assert found.macro_f1 == pytest.approx(2 / 3)
+    assert value(found, "macro_f1") == pytest.approx(2 / 3)
     assert found.confusion == ((2, 1, 0), (0, 1, 0), (0, 0, 0))
     assert found.no_prediction == (1, 0, 0)
     assert found.missing == {"no_face": 1}
     assert (found.n_videos, found.n_subjects) == (5, 1)
-    assert found.war_interval is None
+    assert found.figures["war"].interval is None
 
 
 def test_no_video_has_a_prediction() -> None:
     found = evaluate(outcomes(("up", None), ("down", None)), labels=LABELS)
-    assert (found.war, found.uar, found.macro_f1, found.coverage) == (0.0, 0.0, 0.0, 0.0)
-    assert found.war_covered is None and found.uar_covered is None
+    names = ("war", "uar", "macro_f1", "coverage")
+    assert [value(found, name) for name in names] == [0.0, 0.0, 0.0, 0.0]
+    assert value(found, "war_covered") is None and value(found, "uar_covered") is None
 
 
 def test_nothing_to_evaluate_is_an_error() -> None:
@@ -74,16 +80,22 @@ def test_figures_are_scikit_learns() -> None:
         mine = found.per_class[name]
         assert (mine.precision, mine.recall) == pytest.approx((precision[n], recall[n]))
         assert (mine.f1, mine.support) == pytest.approx((f1[n], support[n]))
-    assert found.war == pytest.approx(np.mean([t == p for t, p in zip(true, said, strict=True)]))
-    assert found.uar == pytest.approx(recall_score(true, said, labels=names, average="macro"))
-    assert found.macro_f1 == pytest.approx(f1_score(true, said, labels=names, average="macro"))
+    assert value(found, "war") == pytest.approx(
+        np.mean([t == p for t, p in zip(true, said, strict=True)])
+    )
+    assert value(found, "uar") == pytest.approx(
+        recall_score(true, said, labels=names, average="macro")
+    )
+    assert value(found, "macro_f1") == pytest.approx(
+        f1_score(true, said, labels=names, average="macro")
+    )
 
 
-def sums(counts: list[list[list[int]]]) -> Tally:
-    """Subjects' counts without probabilities."""
+def sums(counts: list[list[list[int]]]) -> SubjectSums:
+    """Return sums of subjects without probabilities."""
     num = len(counts)
     none = np.zeros((num, 10, 3))
-    return Tally(np.array(counts, np.float64), np.zeros(num), none, none)
+    return SubjectSums(np.array(counts, np.float64), np.zeros(num), none, none)
 
 
 RIGHT, WRONG = [[1, 0], [0, 0]], [[0, 1], [0, 0]]  # one label and "no prediction"
@@ -110,14 +122,14 @@ def test_bootstrap_over_subjects(
 
 
 def test_subjects_are_drawn_whole() -> None:
-    """Ten right videos of one person and ten wrong ones of another say as little as one each."""
+    """Ten right videos of one person and ten wrong ones of another: the interval is 0 to 1."""
     some = outcomes(*[("up", "up")] * 10, subject_id="a")
     others = outcomes(*[("up", "down")] * 10, subject_id="b")
-    assert evaluate(some + others, labels=LABELS).war_interval == (0.0, 1.0)
+    assert evaluate(some + others, labels=LABELS).figures["war"].interval == (0.0, 1.0)
 
 
 def test_uar_and_war_have_their_own_intervals() -> None:
-    """Two people, drawn twice: one has 9 right "up" videos, one a wrong "down" video."""
+    """One person has 9 right "up" videos, the other one wrong "down" video."""
     up, down = np.zeros((2, 3, 3), np.int64)
     up[0, 0], down[1, 0] = 9, 1
     found = bootstrap(sums([up.tolist(), down.tolist()]), seed=0, num_resamples=1000)
@@ -134,7 +146,7 @@ PREDICTED = {"a.mp4": "up", "b.mp4": "down", "c.mp4": None, "e.mp4": "up", "f.mp
 
 
 def write_scores(uri: str, *, finished: bool = True) -> str:
-    """A score set of the archive /videos: c has no face, d could not be read, g is not there."""
+    """Write a score set of the archive /videos: c has no face, d is a reject, g is missing."""
     schema = scored_videos_schema(LABELS)
     rows = [
         dict.fromkeys(schema.names)

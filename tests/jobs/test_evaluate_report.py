@@ -1,4 +1,4 @@
-"""The evaluation job with probabilities: temperature, slices, mistakes, and what it refuses."""
+"""The evaluation job with probabilities: temperature, slices, mistakes, refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.score_set import read_scores, uncalibrated_probs
 from emotion.models.registry import build_model, default_args
 from emotion.package.model_package import ModelPackage, save_package, weights_bytes
-from emotion.predict.mixture import pool_clips
+from emotion.pooling import pool_clips
 from emotion.report.mistakes import MAX_CROPS, SIDE_PX, make_strip, surest_mistakes
 from jobs.evaluate import main
 from schemas.scores import prob_column, scored_videos_schema, scores_schema
@@ -34,8 +34,9 @@ from tests.helpers.tiny_dataset import (
     tables_of,
     write_dataset,
 )
+from tests.repository.test_evaluation_docs import EVALUATION_KEYS
 
-# By video: label said, then per clip the start, the faces and the probability of "happy".
+# By video, of each clip: its start, its faces and the probability of "happy".
 CLIPS: dict[str, list[tuple[float, int, float]]] = {
     "v1": [(0.0, 3, 0.9), (1.0, 1, 0.6)],
     "v2": [(0.0, 3, 0.95)],
@@ -106,6 +107,16 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     storage.write_json(f"{store}/run/metrics.json", {"history": [row], "best_epoch": 1})
     more = ("--dataset", f"{store}/d", "--run", f"{store}/run", "--slice-by", "skin_tone, face_px")
     metrics = evaluated(store, *more)
+    assert set(metrics) == EVALUATION_KEYS | {
+        "clips",
+        "duplicate_uris",
+        "model_id",
+        "other_splits",
+        "slices",
+        "split",
+        "temperature",
+        "unknown_labels",
+    }
     # pooled "happy": (3 * 0.9 + 0.6) / 4 = 0.825, 0.95, 0.4; right, wrong, wrong
     assert metrics["war"] == pytest.approx(1 / 4) and metrics["war_covered"] == pytest.approx(1 / 3)
     assert metrics["ece"] == pytest.approx((0.175 + 0.95 + 0.6) / 3)
@@ -114,7 +125,7 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     second, third = np.sqrt(19) / (1 + np.sqrt(19)), 1 / (1 + np.sqrt(2 / 3))
     assert metrics["ece_uncalibrated"] == pytest.approx((1 - first + second + third) / 3, abs=1e-6)
     assert metrics["top2"] == pytest.approx(3 / 4)  # two labels: all that were scored
-    clips = metrics["clips"]  # said happy happy, happy, neutral, nothing
+    clips = metrics["clips"]  # predicted happy happy, happy, neutral, none
     assert (clips["n_clips"], clips["right_clips"], clips["videos_without_clip"]) == (4, 2, 1)
     assert (clips["war_covered"], clips["war"]) == pytest.approx((2 / 4, 2 / 5))
     assert (clips["uar_covered"], clips["uar"]) == pytest.approx((1 / 3, 1 / 4))
@@ -139,8 +150,12 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     assert curves["roc"]["happy"]["area"] == metrics["per_class_auc"]["happy"] == 0.0
     page = parsed(storage.read_bytes(f"{store}/eval/report.html").decode())
     assert sum(address.startswith("data:image/jpeg") for address in page.addresses) == 2
-    assert "says happy , 95.0% is neutral v2.mp4 says neutral , 60.0% is happy v3.mp4" in page.text
-    assert "Smallest part: I, 2 videos of 2 subjects" in page.text
+    first, second = (
+        "predicted happy , 95.0% true neutral v2.mp4",
+        "predicted neutral , 60.0% true happy v3.mp4",
+    )
+    assert f"{first} {second}" in page.text
+    assert "Smallest group: I, 2 videos of 2 subjects" in page.text
     assert "ECE" in capsys.readouterr().out
 
 
@@ -171,7 +186,7 @@ def test_the_temperature_comes_from_the_package(
     )
     save_package(str(tmp_path / "p"), package)
     write_scores(str(tmp_path / "s"), model_id=package.model_id)
-    assert evaluated(str(tmp_path))["ece_uncalibrated"] is None  # nobody says the temperature
+    assert evaluated(str(tmp_path))["ece_uncalibrated"] is None  # the temperature is not stored
     assert evaluated(str(tmp_path), "--package", str(tmp_path / "p"))["temperature"] == 2.0
     other = dataclasses.replace(package, temperature=3.0)
     save_package(str(tmp_path / "other"), other)
@@ -236,7 +251,7 @@ def test_mistakes_are_the_surest_first_and_right_answers_are_none() -> None:
 
 
 def test_a_long_clip_is_thinned_in_its_order() -> None:
-    """Crops that brighten: the strip brightens from its first to its last."""
+    """Crops become brighter from the first to the last, and so does the strip."""
     grey = [np.full((16, 16, 3), 5 * n, np.uint8) for n in range(50)]
     jpegs = [bytes(cv2.imencode(".jpg", image)[1]) for image in grey]
     strip = make_strip(jpegs, length_s=2.0)
@@ -250,7 +265,7 @@ def test_a_long_clip_is_thinned_in_its_order() -> None:
     assert (means[0], means[-1]) == pytest.approx((0, 245), abs=4)
 
 
-def test_what_a_dataset_knows_of_its_videos(tmp_path: Path) -> None:
+def test_facts_that_a_dataset_measured(tmp_path: Path) -> None:
     write_dataset(str(tmp_path), tables_of(clean()))
     facts = dataset_facts(str(tmp_path))["v1.mp4"]
     assert facts == {

@@ -1,4 +1,4 @@
-"""A package of one label set, and labels of another."""
+"""A package of one label set, and a label table of another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_some_labels_are_known(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_the_split_alone_has_no_known_label(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Then it is not another label set."""
+    """A known label in another split: the message does not name another label set."""
     assert run(tmp_path, "a.mp4,s1,joy,test", "b.mp4,s1,up,train") == 2
     line = capsys.readouterr().err
     assert "no video with a known label in split 'test'" in line and "'joy': 1" in line

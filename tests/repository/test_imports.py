@@ -42,7 +42,7 @@ JOBS = (
     ("ledger",),
     ("reading",),
     ("scoring", "exporting", "training", "validating"),
-    ("building", "folds", "tuning"),
+    ("building", "evaluating", "folds", "tuning"),
     ("aws",),
 )
 ORDER = {"emotion": EMOTION, "jobs": JOBS}

@@ -1,4 +1,4 @@
-"""Calibration by numbers worked out by hand, and a temperature that was planted."""
+"""Calibration: values computed by hand, scikit-learn's values, and known temperatures."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_reliability_bins() -> None:
 
 
 def test_bins_and_error_are_scikit_learns() -> None:
-    """Its curve has the means of the bins that are not empty; numpy counts them."""
+    """Compare with scikit-learn's curve, which has the non-empty bins, and numpy's counts."""
     rng = np.random.default_rng(4)
     confidence = rng.beta(3, 2, 4_000)
     correct = rng.random(4_000) < confidence**1.5
@@ -65,8 +65,8 @@ def test_bins_and_error_are_scikit_learns() -> None:
 
 
 @pytest.mark.parametrize("planted", [0.5, 1.0, 2.0, 4.0])
-def test_a_planted_temperature_is_found(planted: float) -> None:
-    """Labels drawn from softmax(z), logits told as z * planted."""
+def test_a_fit_returns_a_known_temperature(planted: float) -> None:
+    """Labels are drawn from softmax(z); the fit gets the logits z * planted."""
     rng = np.random.default_rng(7)
     logits = rng.normal(0, 2, (20_000, 5))
     targets = (softmax(logits).cumsum(axis=1) > rng.random((len(logits), 1))).argmax(axis=1)
@@ -74,14 +74,14 @@ def test_a_planted_temperature_is_found(planted: float) -> None:
 
 
 def test_a_temperature_by_hand() -> None:
-    """Right 9 times of 10, 10 of 12 with the two beside, by a logit gap of 1: 1 / T = log 5."""
+    """Check 9 right of 10, so 10 of 12 with smoothing, at a logit gap of 1: 1 / T = log 5."""
     targets = [0] * 9 + [1]
     assert fit_temperature([[1.0, 0.0]] * 10, targets) == pytest.approx(1 / np.log(5), rel=1e-5)
 
 
 @pytest.mark.parametrize("num_labels", [2, 3, 7])
 def test_clips_that_are_all_right_do_not_make_it_certain(num_labels: int) -> None:
-    """Of 38 right ones and no wrong one: sure to 39 in 40, whatever the logits' size."""
+    """Check 38 right clips of 38: the probability is 39 / 40 for logits of any size."""
     logits = np.zeros((38, num_labels))
     logits[:, 1] = 5.0
     fitted = fit_temperature(logits, [1] * 38)
@@ -100,7 +100,7 @@ def test_temperatures_are_bounded() -> None:
     [
         ([[0.0, 1.0]], [0, 1], "do not fit"),
         ([[0.0, 1.0]], [2], "below 2"),
-        ([[0.0, np.nan]], [0], "not finite"),
+        ([[0.0, np.nan]], [0], "must be finite"),
     ],
     ids=["lengths", "class", "nan"],
 )
@@ -113,9 +113,9 @@ def test_a_fit_lowers_the_calibration_error() -> None:
     rng = np.random.default_rng(1)
     true = rng.normal(0, 1.5, (5_000, 4))
     targets = (softmax(true).cumsum(axis=1) > rng.random((len(true), 1))).argmax(axis=1)
-    told = true * 3
-    fitted = fit_temperature(told, targets)
-    before, after = (softmax(told / t) for t in (1.0, fitted))
+    logits = true * 3
+    fitted = fit_temperature(logits, targets)
+    before, after = (softmax(logits / t) for t in (1.0, fitted))
     errors = [ece(p.max(axis=1), p.argmax(axis=1) == targets) for p in (before, after)]
     assert errors[0] > 0.15 and errors[1] < 0.03
 

@@ -1,4 +1,4 @@
-"""The cross-corpus matrix: what a pair is asked, what is refused, and one run over two corpora."""
+"""The cross-corpus matrix: labels of a cell, refusals, and one run over two corpora."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 
 from emotion import storage
-from emotion.evaluate.corpus_matrix import Cell, among, judge_cell, own_and_others
+from emotion.evaluate.corpus_matrix import (
+    MatrixCell,
+    evaluate_cell,
+    own_and_others,
+    with_shared_labels,
+)
 from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.fold_figures import fold_metrics
 from emotion.evaluate.outcome import Outcome
 from emotion.report.crossval import crossval_report, matrix_report
-from jobs.crossval import FIGURES, FOLD_FACTS, main, spread
+from jobs.crossval import main
 from jobs.folds.corpus_matrix import read_corpora
 from tests.helpers.pages import parsed
 from tests.helpers.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of
@@ -24,31 +30,31 @@ ALL = ("up", "down", "odd")
 MANY = ("train",) * 8 + ("val",) * 2 + ("test",) * 2
 
 
-def test_a_model_is_asked_for_shared_labels_alone() -> None:
-    """Without "odd": 0.3 and 0.1 are 3/4 and 1/4; a video that is "odd" is not asked for."""
+def test_a_model_predicts_only_shared_labels() -> None:
+    """Without the label "odd", 0.3 and 0.1 become 3/4 and 1/4; a video of "odd" is left out."""
     rows = [
         Outcome("a", "s", "up", "odd", probs=(0.3, 0.1, 0.6), uncalibrated=(0.2, 0.2, 0.6)),
         Outcome("b", "s", "odd", "odd", probs=(0.0, 0.0, 1.0)),
         Outcome("c", "s", "down", "odd", probs=(0.0, 0.0, 1.0)),
         Outcome("d", "s", "down", None, "no_face"),
     ]
-    found = among(rows, labels=ALL, shared=("up", "down"))
+    found = with_shared_labels(rows, labels=ALL, shared=("up", "down"))
     assert [(o.uri, o.predicted) for o in found] == [("a", "up"), ("c", "up"), ("d", None)]
     assert found[0].probs == pytest.approx((0.75, 0.25))
     assert found[0].uncalibrated == pytest.approx((0.5, 0.5))
     assert found[1].probs == (0.5, 0.5) and found[2].reason == "no_face"
-    assert among([], labels=ALL, shared=ALL) == []
+    assert with_shared_labels([], labels=ALL, shared=ALL) == []
 
 
 def test_a_cell_by_hand() -> None:
-    """Taught up, down; asked up, down, odd: 2 of 3 right, recalls 1 and 1/2; one left out."""
+    """Train labels up, down; test labels up, down, odd: 2 of 3 right, recalls 1 and 1/2."""
     rows = [
         Outcome("a", "s", "up", "up", probs=(0.8, 0.2, 0.0)),
         Outcome("b", "t", "down", "down", probs=(0.2, 0.8, 0.0)),
         Outcome("c", "t", "down", "up", probs=(0.7, 0.3, 0.0)),
         Outcome("d", "u", "odd", "up", probs=(0.7, 0.3, 0.0)),
     ]
-    cell = judge_cell(rows, labels=ALL, taught=("down", "up"), asked=ALL)
+    cell = evaluate_cell(rows, labels=ALL, train_labels=("down", "up"), test_labels=ALL)
     assert (cell.labels, cell.left_out) == (("up", "down"), 1)
     facts = cell.to_json()
     assert facts["war"] == pytest.approx(2 / 3) and facts["uar"] == pytest.approx(3 / 4)
@@ -57,33 +63,35 @@ def test_a_cell_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "taught, asked",
+    "train_labels, test_labels",
     [(("up",), ALL), (ALL, ("odd",)), (("up", "down"), ("odd",))],
-    ids=["one taught", "one asked", "none shared"],
+    ids=["one train label", "one test label", "none shared"],
 )
-def test_too_few_labels_in_common(taught: tuple[str, ...], asked: tuple[str, ...]) -> None:
-    rows = [Outcome("a", "s", asked[-1], "up", probs=(1.0, 0.0, 0.0))]
-    cell = judge_cell(rows, labels=ALL, taught=taught, asked=asked)
-    assert cell.judged is None and cell.to_json()["uar"] is None
+def test_too_few_labels_in_common(
+    train_labels: tuple[str, ...], test_labels: tuple[str, ...]
+) -> None:
+    rows = [Outcome("a", "s", test_labels[-1], "up", probs=(1.0, 0.0, 0.0))]
+    cell = evaluate_cell(rows, labels=ALL, train_labels=train_labels, test_labels=test_labels)
+    assert cell.evaluation is None and cell.to_json()["uar"] is None
 
 
 def test_own_and_others() -> None:
-    """On its own corpus a is right, b half right; a on b knows nothing, b on a has no cell."""
+    """Model a is right on a and wrong on b; model b is half right on b and has no cell on a."""
 
-    def cell(*said: str) -> Cell:
+    def cell(*said: str) -> MatrixCell:
         rows = [Outcome(f"{n}", f"{n}", ALL[n], text) for n, text in enumerate(said)]
-        return Cell(ALL[:2], 0, evaluate(rows, labels=ALL[:2], num_resamples=5))
+        return MatrixCell(ALL[:2], 0, evaluate(rows, labels=ALL[:2], num_resamples=5))
 
     cells = {
         "a": {"a": cell("up", "down"), "b": cell("down", "up")},
-        "b": {"a": Cell((), 2, None), "b": cell("up", "up")},
+        "b": {"a": MatrixCell((), 2, None), "b": cell("up", "up")},
     }
     assert own_and_others(cells)["uar"] == {"own": 0.75, "others": 0.0}
     assert own_and_others({})["war"] == {"own": None, "others": None}
 
 
 def two_corpora(*, splits: tuple[str, ...] = ("train", "train", "val", "test", "test")) -> Rows:
-    """Each corpus has a subject per entry of ``splits``, with a video of each label."""
+    """Return two corpora, each with a subject per entry of ``splits`` and a video of each label."""
     rng = np.random.default_rng(0)
     rows: Rows = {name: [] for name in tables_of(a_video("x", "x", "happy", "train"))}
     for corpus in ("film", "lab"):
@@ -99,7 +107,7 @@ def two_corpora(*, splits: tuple[str, ...] = ("train", "train", "val", "test", "
 
 
 def half(rng: np.random.Generator, upper: bool) -> bytes:
-    """A crop that is bright in its upper or lower half."""
+    """Return a crop that is bright in its upper or lower half."""
     image = rng.integers(0, 60, (16, 16, 3)).astype(np.uint8)
     image[slice(0, 8) if upper else slice(8, 16)] += 150
     return bytes(cv2.imencode(".jpg", image)[1])
@@ -116,7 +124,7 @@ def half(rng: np.random.Generator, upper: bool) -> bytes:
     ],
     ids=["no test", "no val", "one corpus", "no corpus", "a subject in both"],
 )
-def test_corpora_that_cannot_be(
+def test_refused_corpora(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, message: str
 ) -> None:
     rows = two_corpora(**(change if isinstance(change, dict) else {}))
@@ -133,7 +141,7 @@ def test_corpora_that_cannot_be(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_corpus_with_a_silent_test_video_is_fine(tmp_path: Path) -> None:
+def test_a_corpus_may_have_a_test_video_without_clips(tmp_path: Path) -> None:
     rows = two_corpora()
     for row in rows["videos"]:
         if row["split"] == "test":
@@ -144,16 +152,11 @@ def test_a_corpus_with_a_silent_test_video_is_fine(tmp_path: Path) -> None:
 def test_pages(tmp_path: Path) -> None:
     rows = [Outcome(f"{n}", f"s{n}", ALL[n % 2], ALL[0], probs=(0.6, 0.4)) for n in range(4)]
     whole = evaluate(rows, labels=ALL[:2])
-    folds = {"f<1>": whole, "f2": whole}
-    metrics = whole.to_json() | {"by": "fold", "over_folds": spread(folds)}
-    metrics["folds"] = {
-        name: {key: getattr(one, key) for key in (*FIGURES, *FOLD_FACTS)}
-        for name, one in folds.items()
-    }
+    metrics = fold_metrics(whole, {"f<1>": whole, "f2": whole}, by="fold")
     page = parsed(crossval_report(metrics, confusion_png=b"png", title="three"))
     assert "f<1> 50.0% (0.0% to 100.0%)" in page.text and "2 folds by fold" in page.text
-    cell = Cell(ALL[:2], 1, whole).to_json()
-    empty = Cell((), 4, None).to_json()
+    cell = MatrixCell(ALL[:2], 1, whole).to_json()
+    empty = MatrixCell((), 4, None).to_json()
     mean = {name: {"own": 0.5, "others": None} for name in ("war", "uar")}
     facts = {"model_id": "m1", "train_videos": 3, "train_subjects": 2}
     found = {"by": "corpus", "names": ["a", "b"], "mean": mean, "models": {"a": facts}}
@@ -166,7 +169,7 @@ def test_pages(tmp_path: Path) -> None:
 def test_two_corpora_from_end_to_end(
     tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is happy in one corpus is neutral in the other: each model is right at home alone."""
+    """A happy crop of one corpus looks neutral in the other: models are right on their own only."""
     uri, out = write(tmp_path / "d", two_corpora(splits=MANY)), str(tmp_path / "out")
     flags = "--epochs 8 --workers 1 --batch-size 4 --lr 0.005"
     given = ["--dataset", uri, "--out", out, "--by", "corpus", "--matrix"]
@@ -181,5 +184,5 @@ def test_two_corpora_from_end_to_end(
     assert {row["subject_id"] for row in clips} == {f"lab{n}" for n in range(10)}
     for name in ("matrix_uar.png", "matrix_war.svg", "report.html"):
         assert storage.exists(f"{out}/{name}")
-    assert main([*given, f"--train={flags}"]) == 0  # goes on: both models are finished
+    assert main([*given, f"--train={flags}"]) == 0  # resumes: both models are finished
     assert storage.read_json(f"{out}/metrics.json") == metrics

@@ -24,7 +24,7 @@ LABELS = ("up", "down", "odd")
 
 
 def drawn(number: int, *, seed: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """True classes and probabilities that know something of them; coarse, so that scores repeat."""
+    """Return true classes, and probabilities that depend on them; rounded, so that some repeat."""
     rng = np.random.default_rng(seed)
     truth = rng.choice(3, number, p=[0.5, 0.3, 0.2])
     raw = rng.random((number, 3)).round(2) + 0.01
@@ -46,7 +46,7 @@ def judged(truth: NDArray[np.int64], probs: NDArray[np.float64]) -> list[Outcome
 
 
 def test_a_roc_by_hand() -> None:
-    """Scores 4 3 2 2 1: right, wrong, then a tie of one each, then wrong."""
+    """Scores 4 3 2 2 1: positive, negative, a tie of one each, negative."""
     found = roc([1, 0, 1, 0, 0], [4, 3, 2, 2, 1])
     assert found.x == pytest.approx((0, 0, 1 / 3, 2 / 3, 1))
     assert found.y == pytest.approx((0, 0.5, 0.5, 1, 1))
@@ -92,17 +92,17 @@ def test_areas_of_resamples_are_scikit_learns_weighted_ones() -> None:
 
 
 def test_intervals_of_areas_by_hand() -> None:
-    """Subject s is ranked rightly, t the wrong way round: AUC of s 1, of both a half, of t 0."""
+    """Subject s is ranked right, t in reverse order: the AUC is 1 for s, 1/2 for both, 0 for t."""
     rows = [("s", "up", 0.9), ("s", "down", 0.1), ("t", "up", 0.1), ("t", "down", 0.9)]
     some = [Outcome(f"{n}", s, t, "up", probs=(p, 1 - p)) for n, (s, t, p) in enumerate(rows)]
     judge = partial(area_intervals, labels=("up", "down"), seed=0, num_resamples=200)
     found = judge(some)
     assert found["auc"] == (0.0, 1.0)
     assert found["average_precision"] == (0.5, 1.0)
-    silent = Outcome("x", "u", "up", None, "no_face")
-    assert judge([*some, silent])["auc"] == (0.0, 1.0)
+    no_answer = Outcome("x", "u", "up", None, "no_face")
+    assert judge([*some, no_answer])["auc"] == (0.0, 1.0)
     assert judge(some[:2]) == {}
-    assert judge([silent]) == {}
+    assert judge([no_answer]) == {}
 
 
 def test_labels_that_none_or_all_have_get_no_curve() -> None:
@@ -117,27 +117,26 @@ def test_labels_that_none_or_all_have_get_no_curve() -> None:
 def test_an_evaluation_with_probabilities_is_scikit_learns() -> None:
     truth, probs = drawn(200)
     found = evaluate(judged(truth, probs), labels=LABELS, num_resamples=50)
+    values = {name: figure.value for name, figure in found.figures.items()}
     guess = probs.argmax(axis=1)
-    assert found.weighted_f1 == pytest.approx(sk.f1_score(truth, guess, average="weighted"))
-    assert found.macro_f1 == pytest.approx(sk.f1_score(truth, guess, average="macro"))
-    assert found.auc == pytest.approx(sk.roc_auc_score(truth, probs, multi_class="ovr"))
+    assert values["weighted_f1"] == pytest.approx(sk.f1_score(truth, guess, average="weighted"))
+    assert values["macro_f1"] == pytest.approx(sk.f1_score(truth, guess, average="macro"))
+    assert values["auc"] == pytest.approx(sk.roc_auc_score(truth, probs, multi_class="ovr"))
     one_hot = np.eye(3)[truth]
-    assert found.average_precision == pytest.approx(sk.average_precision_score(one_hot, probs))
-    assert found.top2 == pytest.approx(sk.top_k_accuracy_score(truth, probs, k=2))
+    assert values["average_precision"] == pytest.approx(sk.average_precision_score(one_hot, probs))
+    assert values["top2"] == pytest.approx(sk.top_k_accuracy_score(truth, probs, k=2))
     shares = sk.confusion_matrix(truth, guess, normalize="true")
     np.testing.assert_allclose(found.confusion_share, shares)
-    for interval, value in (
-        (found.macro_f1_interval, found.macro_f1),
-        (found.weighted_f1_interval, found.weighted_f1),
-        (found.top2_interval, found.top2),
-    ):
+    for name in ("macro_f1", "weighted_f1", "top2"):
+        interval, value = found.figures[name].interval, values[name]
         assert interval is not None and value is not None
         assert interval[0] < value < interval[1]
-    assert found.ece_interval is not None and found.ece_interval[0] < found.ece_interval[1]
+    ends = found.figures["ece"].interval
+    assert ends is not None and ends[0] < ends[1]
 
 
 def test_a_resample_is_the_figures_of_its_videos() -> None:
-    """With two subjects a draw is one twice, or both: the interval ends are one subject's own."""
+    """With two subjects a draw is one twice, or both: the ends are figures of one subject."""
     truth, probs = drawn(60)
     halves = [
         [
@@ -150,32 +149,35 @@ def test_a_resample_is_the_figures_of_its_videos() -> None:
     alone = [evaluate(half, labels=LABELS) for half in halves]
     some = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "war_covered", "uar_covered")
     for name in (*some, "auc", "average_precision"):
-        ends = sorted([*(getattr(one, name) for one in alone), getattr(both, name)])
-        assert getattr(both, f"{name}_interval") == pytest.approx((ends[0], ends[-1]), abs=1e-9)
+        ends = sorted(one.figures[name].value or 0.0 for one in (*alone, both))
+        interval = both.figures[name].interval
+        assert interval == pytest.approx((ends[0], ends[-1]), abs=1e-9)
     for label in LABELS:
         recalls = sorted(one.per_class[label].recall for one in (*alone, both))
-        interval = both.per_class_intervals[label]["recall"]
-        assert interval == pytest.approx((recalls[0], recalls[-1]))
-    assert alone[0].per_class_intervals == {} and alone[0].auc_interval is None
+        of_label = both.per_class_intervals[label]["recall"]
+        assert of_label == pytest.approx((recalls[0], recalls[-1]))
+    assert alone[0].per_class_intervals == {} and alone[0].figures["auc"].interval is None
 
 
 def test_videos_without_a_face_count_for_top2_and_not_for_calibration() -> None:
-    """One of two right at 0.8, one without a face: ECE of the two, top-2 of the three."""
+    """One of two is right at 0.8, one has no face: ECE is over the two, top-2 over the three."""
     some = [
         Outcome("a", "s", "up", "up", probs=(0.8, 0.1, 0.1)),
         Outcome("b", "s", "odd", "up", probs=(0.8, 0.1, 0.1), uncalibrated=(0.4, 0.3, 0.3)),
         Outcome("c", "t", "up", None, "no_face"),
     ]
     found = evaluate(some, labels=LABELS, num_resamples=10)
-    assert found.ece == pytest.approx(0.3)
-    assert found.ece_uncalibrated == pytest.approx(0.4)
-    assert found.top2 == pytest.approx(1 / 3)
-    assert found.war == pytest.approx(1 / 3) and found.war_covered == pytest.approx(1 / 2)
+    values = {name: figure.value for name, figure in found.figures.items()}
+    assert values["ece"] == pytest.approx(0.3)
+    assert values["ece_uncalibrated"] == pytest.approx(0.4)
+    assert values["top2"] == pytest.approx(1 / 3)
+    assert values["war"] == pytest.approx(1 / 3) and values["war_covered"] == pytest.approx(1 / 2)
 
 
 def test_without_probabilities_there_are_no_such_figures() -> None:
     found = evaluate([Outcome("a", "s", "up", "up")], labels=LABELS)
-    assert (found.top2, found.ece, found.ece_uncalibrated, found.auc) == (None,) * 4
+    names = ("top2", "ece", "ece_uncalibrated", "auc")
+    assert [found.figures[name].value for name in names] == [None] * 4
     assert found.reliability == () and found.per_class_auc == {}
 
 

@@ -1,4 +1,4 @@
-"""Scores by hand and against scikit-learn."""
+"""Scores computed by hand, and scikit-learn's."""
 
 import numpy as np
 import pytest

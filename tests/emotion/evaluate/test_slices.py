@@ -1,4 +1,4 @@
-"""Parts of a test set: which videos lie in which, their figures, and the gap between them."""
+"""Groups of a test set: their videos, their figures, and the gap between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABELS = ("up", "down")
 
 
 def videos(*rows: tuple[str, str, str, str | None], column: str = "tone") -> list[Outcome]:
-    """Rows of subject, value, label, prediction."""
+    """Return outcomes of rows of subject, value, label and prediction."""
     return [
         Outcome(f"{n}.mp4", subject, label, said, facts={column: value} if value else {})
         for n, (subject, value, label, said) in enumerate(rows)
@@ -57,7 +57,7 @@ def test_numbers_are_in_order_of_size_and_rare_values_are_put_together() -> None
 
 
 def test_figures_and_gap_by_hand() -> None:
-    """I: 2 of 2 right; II: 1 of 3, recalls 1/2 and 0; not given: none right, not in the gap."""
+    """Group I: 2 of 2 right; II: 1 of 3, recalls 1/2 and 0; "not given": none, not in the gap."""
     rows = videos(
         ("a", "I", "up", "up"),
         ("b", "I", "down", "down"),
@@ -92,12 +92,12 @@ def test_one_part_is_the_evaluation() -> None:
     (one,) = found.groups
     assert one.figures["uar"] == pytest.approx(whole.uar)
     assert one.figures["weighted_f1"] == pytest.approx(whole.weighted_f1)
-    assert one.intervals["uar"] == whole.uar_interval
+    assert one.intervals["uar"] == whole.figures["uar"].interval
     assert found.gap == {} and found.gap_interval == {}
 
 
 def test_a_planted_gap_is_found_and_an_absent_one_is_not() -> None:
-    """200 subjects with 4 videos each; dark ones are right 60% of the time, light ones 90%."""
+    """Draw 200 subjects with 4 videos each; dark ones are right 60% of the time, light ones 90%."""
     rng = np.random.default_rng(0)
     rows = []
     for n in range(800):
@@ -113,7 +113,7 @@ def test_a_planted_gap_is_found_and_an_absent_one_is_not() -> None:
 
 
 def test_chance_deals_out_whole_subjects() -> None:
-    """Two always right, two always wrong: a third of the deals of I, I, II, II part them alike."""
+    """Two are always right, two always wrong: a third of the shuffles have a gap of 1."""
     rows = videos(
         *[(name, tone, "up", "up") for name, tone in (("a", "I"), ("b", "II")) for _ in range(9)],
         *[(name, tone, "up", "down") for name, tone in (("c", "I"), ("d", "II")) for _ in range(9)],

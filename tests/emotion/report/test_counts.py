@@ -1,4 +1,4 @@
-"""Samples, groups and sums of a report: the same however the rows come, and in bounded memory."""
+"""Samples, groups and sums of a report: equal for any division into pieces, in bounded memory."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def test_a_sample_is_uniform_and_follows_its_seed() -> None:
         tenths, _ = np.histogram(sample.values, bins=10, range=(0, 1_000_000))
         assert tenths.sum() == 10_000 and abs(tenths - 1000).max() < 4 * np.sqrt(900)
         found.append(set(sample.values))
-    assert len(found[0] & found[1]) < 300  # chance alone gives 100
+    assert len(found[0] & found[1]) < 300  # by chance about 100
 
 
 def test_groups_add_up_over_pieces() -> None:
-    """Enough groups to be merged on the way; pandas adds them up at once."""
+    """Check so many groups that they are merged several times, against pandas."""
     draw = np.random.default_rng(3)
     keys, amounts = draw.integers(0, 30_000, 200_000), draw.integers(0, 9, 200_000)
     table = pa.table({"key": keys, "amount": amounts})
@@ -133,7 +133,7 @@ print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_memory_does_not_grow_with_the_faces(tmp_path: Path) -> None:
-    """Five million faces cost no more than half a million, but for 32 MB of noise."""
+    """Five million faces need at most 32 MB more memory than half a million."""
     peaks = []
     for name, num_faces in (("small", 500_000), ("large", 5_000_000)):
         uri = str(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Which faces a report shows, and that it reads no others."""
+"""The faces that a report shows, and the row groups that it reads for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.tiny_dataset import CROP, LABELS, clean
 
 
 def clips_table(*rows: tuple[str, str, float], label: str = "happy") -> pa.Table:
-    """Clips of (name, subject, quality), each of its own video, whose middle crop has its name."""
+    """Return a clip and a video for each (name, subject, quality); the middle crop is the name."""
     base = clean()["clips"][0] | {"label": label}
     made = [
         base
@@ -45,7 +45,7 @@ def test_crops_are_the_middle_ones_of_the_chosen_clips(store: str) -> None:
 
 
 def test_only_the_chosen_crops_are_read(tmp_path: Path) -> None:
-    """The crops of every other row group are overwritten with junk, which no reader survives."""
+    """Overwrite the crops of the other row groups with bytes that cannot be read."""
     names = [(f"c{n}", f"s{n}", n / 10) for n in range(8)]
     write_parts(str(tmp_path), {"clips": clips_table(*names)}, num_parts=1, group_rows=2)
     path = tmp_path / "clips" / "part-0000.parquet"
@@ -66,7 +66,7 @@ def test_only_the_chosen_crops_are_read(tmp_path: Path) -> None:
 
 
 def brute_worst(places: list[Place], count: int) -> list[str]:
-    """The worst clip of each video by sorting all of them."""
+    """Return the worst clip of each video by sorting all clips."""
     first: dict[str, Place] = {}
     for place in sorted(places, key=lambda p: (p.quality, p.clip_id)):
         first.setdefault(place.video_id, place)
@@ -75,7 +75,7 @@ def brute_worst(places: list[Place], count: int) -> list[str]:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_candidates_are_those_of_sorting_everything(seed: int) -> None:
-    """Whatever the order: the same faces, one per subject, the worst as by a full sort."""
+    """In any order of rows: the same faces, one per subject, the worst as by a full sort."""
     draw = random.Random(seed)
     rows = [
         {

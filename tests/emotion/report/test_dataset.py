@@ -1,4 +1,4 @@
-"""The page of a dataset: its numbers by hand, in any number of parts, in bounded memory."""
+"""The page of a dataset: numbers counted by hand, for any number of parts, in bounded memory."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def page_of(rows: Rows, **changes: Any) -> str:
 
 
 def mixed() -> Rows:
-    """Two good videos, one without a face, one that broke off and was kept, two that were not."""
+    """Two good videos, one without a face, one incomplete video, two unreadable ones."""
     rows = clean()
     first = rows["videos"][0]
     blank = {"num_faces": 0, "num_tracks": 0, "num_identities": 0, "num_clips": 0}
@@ -81,7 +81,7 @@ def test_the_page_counts_stages_and_what_was_left_out() -> None:
     assert "truncated decode 2 50.0% 50.0% v4.mp4 <v4.mp4 broke>" in page.text
     assert "corrupt decode 1 25.0% 100.0% v6.mp4" in page.text
     assert "missing plan 1 25.0% – gone.mp4" in page.text
-    assert "1 of the videos above broke off and was kept" in page.text
+    assert "1 of the videos above is incomplete: used up to the fault" in page.text
     assert "no_face 1 · 50.0% short_tracks 1 · 50.0%" in page.text
 
 
@@ -118,9 +118,9 @@ def test_an_empty_dataset_has_a_page() -> None:
     assert "0 videos 0.0 s of video 0 subjects" in page.text
     assert "listed or labelled 0 · 0.0%" in page.text
     assert "no values" in page.text and "no clips" in page.text and "no subjects" in page.text
-    assert "no shard has been done" in page.text
-    assert "No clip at all: neutral, happy." in page.text
-    assert "gave a clip" not in page.text
+    assert "no shard is finished" in page.text
+    assert "Labels without a clip: neutral, happy." in page.text
+    assert "was read has a clip" not in page.text
 
 
 def test_rejects_alone_have_a_page() -> None:
@@ -171,7 +171,7 @@ def test_subjects_by_clips(
 
 
 def many_videos(count: int) -> Rows:
-    """Videos of seven subjects whose numbers all differ."""
+    """Return videos of seven subjects with different numbers."""
     draw = random.Random(1)
     rows: Rows = {name: [] for name in DATASETS}
     for number in range(count):

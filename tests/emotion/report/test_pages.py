@@ -1,4 +1,4 @@
-"""The pages: what they say, that they carry everything with them, that text is escaped."""
+"""The pages: their text, escaping of text, and no links to other files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pyarrow as pa
 import pytest
 
 from emotion import storage
-from emotion.evaluate.evaluation import Outcome, evaluate
+from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.outcome import Outcome
 from emotion.predict.drift import Profile, compare
 from emotion.report.charts import histogram
 from emotion.report.evaluation import evaluation_report
-from emotion.report.plots import confusion_png
+from emotion.report.plots import confusion_plot
 from emotion.report.scores import scores_page, scores_report
 from emotion.report.validation import validation_report
 from schemas.scores import scored_videos_schema
@@ -38,7 +39,7 @@ ANSWER: dict[str, object] = {
 }
 
 
-def test_a_scores_page_tells_answers_from_failures() -> None:
+def test_a_scores_page_separates_labels_from_failures() -> None:
     videos = scored(
         ANSWER | {"uri": "b.mp4", "label": "happy"},
         ANSWER | {"uri": "a&<b>.mp4", "label": "happy"},
@@ -50,8 +51,8 @@ def test_a_scores_page_tells_answers_from_failures() -> None:
     html = scores_page(videos, rejects=rejects, labels=LABELS, facts={"model_id": "m1"}, title="x")
     page = parsed(html)
     assert (
-        "4 videos 2 with a label 2 without 6 clips scored 4 people, counted in each video 3:01 min"
-        in page.text
+        "4 videos 2 with a label 2 without a label 6 clips scored 4 people, counted in each video "
+        "3:01 min" in page.text
     )
     assert "neutral 0 · 0.0% happy 2 · 100.0%" in page.text
     assert "c.mp4 no_face d.mp4 truncated stopped at 1 s" in page.text
@@ -60,7 +61,7 @@ def test_a_scores_page_tells_answers_from_failures() -> None:
     assert "model_id m1" in page.text
 
 
-def test_a_scores_page_tells_folders_time_drift_and_what_was_slow() -> None:
+def test_a_scores_page_has_folders_time_drift_and_slow_videos() -> None:
     videos = scored(
         ANSWER | {"uri": "b/1.mp4", "label": "happy"},
         ANSWER | {"uri": "b/c/2.mp4", "label": "neutral"},
@@ -93,7 +94,7 @@ def test_a_scores_page_shows_500_rows_and_says_so() -> None:
 
 
 def test_a_scores_page_shows_40_folders_and_says_so() -> None:
-    """Of one folder, by the level in which they differ; equal ones by name."""
+    """Folders are named by the level in which they differ; equal counts are sorted by name."""
     names = [f"v/{n:02d}/a.mp4" for n in range(41)]
     videos = scored(*[ANSWER | {"uri": name, "label": "happy"} for name in names])
     page = parsed(scores_page(videos, labels=LABELS, facts={}, title="many"))
@@ -125,11 +126,11 @@ def test_an_evaluation_page() -> None:
         "duplicate_uris": 0,
         "unknown_labels": {"<calm>": 2},
     }
-    png = confusion_png(found.confusion, LABELS, no_prediction=found.no_prediction)
+    png = confusion_plot(found.confusion, LABELS, no_prediction=found.no_prediction).png
     page = parsed(evaluation_report(metrics, confusion_png=png, title="run 1"))
     assert re.search(r"33\.3% WAR · 0\.0% to 100\.0%", page.text)
     assert "25.0% UAR" in page.text and "66.7% coverage" in page.text
-    alone = r"answer alone: WAR 50\.0% .*?, UAR 50\.0% "
+    alone = r"with a prediction: WAR 50\.0% .*?, UAR 50\.0% "
     assert re.search(alone, page.text)
     assert re.search(r"happy 100\.0% 50\.0% \S+ to \S+ 66\.7% 2", page.text)
     assert "no_face 1 · 100.0%" in page.text
@@ -170,8 +171,8 @@ def test_histograms(
 
 
 def test_the_confusion_plot_is_drawn_where_the_counts_are() -> None:
-    """A right cell is the bright end of the scale, an empty one the dark end."""
-    png = confusion_png([[8, 0], [0, 3]], ("happy", "neutral"))
+    """A share of 1 is the bright end of the scale, a share of 0 the dark end."""
+    png = confusion_plot([[8, 0], [0, 3]], ("happy", "neutral")).png
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     bright = (image == (55, 231, 253)).all(axis=2)  # cividis(1.0) as BGR
@@ -179,8 +180,8 @@ def test_the_confusion_plot_is_drawn_where_the_counts_are() -> None:
     bright_rows, bright_columns = np.nonzero(bright[:, : image.shape[1] * 3 // 4])
     assert dark.sum() > 1000 and bright.sum() > 1000
     assert np.corrcoef(bright_rows, bright_columns)[0, 1] > 0.5  # along the diagonal
-    assert png != confusion_png([[8, 0], [0, 3]], ("happy", "neutral"), no_prediction=[0, 2])
+    assert png != confusion_plot([[8, 0], [0, 3]], ("happy", "neutral"), no_prediction=[0, 2]).png
 
 
 def test_an_empty_confusion_can_be_drawn() -> None:
-    assert confusion_png([[0, 0], [0, 0]], ("happy", "neutral")).startswith(b"\x89PNG")
+    assert confusion_plot([[0, 0], [0, 0]], ("happy", "neutral")).png.startswith(b"\x89PNG")

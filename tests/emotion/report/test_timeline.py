@@ -1,4 +1,4 @@
-"""The picture of a track over time, and the reel that the demo draws it of."""
+"""The picture of a track over time, and the reel that the demo draws."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotion.report.timeline import Known, Moment, timeline_png
+from emotion.report.timeline import ActedSpan, DrawnClip, timeline_png
 from emotion.synth.reel import Act, render_reel
 
 LABELS = ("happy", "sad")
@@ -37,23 +37,23 @@ def test_no_clip_is_refused() -> None:
 
 
 def test_areas_are_the_probabilities() -> None:
-    """Two clips of 2 s: 3/4 and 1/4 happy give equal areas; then all sad for as long again."""
-    moments = [
-        Moment(0, 2, (0.75, 0.25), clip((0, 0, 0))),
-        Moment(2, 4, (0.25, 0.75), clip((0, 0, 0))),
-        Moment(4, 8, (0.0, 1.0), clip((0, 0, 0))),
+    """Two clips of 2 s, 3/4 and 1/4 happy, have equal areas; then 4 s are sad."""
+    clips = [
+        DrawnClip(0, 2, (0.75, 0.25), clip((0, 0, 0))),
+        DrawnClip(2, 4, (0.25, 0.75), clip((0, 0, 0))),
+        DrawnClip(4, 8, (0.0, 1.0), clip((0, 0, 0))),
     ]
-    image = decode(timeline_png(moments, LABELS, title="areas"))
+    image = decode(timeline_png(clips, LABELS, title="areas"))
     assert count(image, SAD) / count(image, HAPPY) == pytest.approx(3, rel=0.1)
 
 
 def test_crops_stand_at_their_time() -> None:
-    """Red crops to the left, blue ones to the right, a gap without crops between."""
-    moments = [
-        Moment(0, 4, (1.0, 0.0), clip((255, 0, 0))),
-        Moment(8, 12, (1.0, 0.0), clip((0, 0, 255))),
+    """Red crops are on the left, blue ones on the right, and none between them."""
+    clips = [
+        DrawnClip(0, 4, (1.0, 0.0), clip((255, 0, 0))),
+        DrawnClip(8, 12, (1.0, 0.0), clip((0, 0, 255))),
     ]
-    image = decode(timeline_png(moments, LABELS, title="crops"))
+    image = decode(timeline_png(clips, LABELS, title="crops"))
     width = image.shape[1]
     left, right = image[:, : width // 2], image[:, width // 2 :]
     assert count(left, (255, 0, 0)) > 1000
@@ -61,10 +61,10 @@ def test_crops_stand_at_their_time() -> None:
     assert count(right, (0, 0, 255)) == pytest.approx(count(left, (255, 0, 0)), rel=0.1)
 
 
-def test_known_labels_are_a_strip() -> None:
-    moments = [Moment(0, 4, (1.0, 0.0), clip((0, 0, 0)))]
-    with_strip = timeline_png(moments, LABELS, title="x", known=[Known("sad", 0, 4)])
-    without = timeline_png(moments, LABELS, title="x")
+def test_acted_labels_are_a_strip() -> None:
+    clips = [DrawnClip(0, 4, (1.0, 0.0), clip((0, 0, 0)))]
+    with_strip = timeline_png(clips, LABELS, title="x", acted=[ActedSpan("sad", 0, 4)])
+    without = timeline_png(clips, LABELS, title="x")
     assert with_strip != without
 
 

@@ -1,4 +1,4 @@
-"""The page of one video in a real browser: it plays, a click goes there, nothing complains."""
+"""The page of one video in a real browser: it plays, a click seeks, the console has no errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FPS = 8.0
 
 
 def rows(uri: str, duration_s: float) -> VideoRows:
-    """One person: calm in the first second, glad in the second one."""
+    """Return rows of one person: calm in the first second, glad in the second one."""
     who = {"video_id": "v", "uri": uri, "track_id": 0, "identity_id": 0}
     half = [
         {prob_column("calm"): 0.9, prob_column("glad"): 0.1, "label": "calm", "confidence": 0.9},
@@ -132,7 +132,7 @@ def test_it_tells_all_that_is_known(page: Path) -> None:
     assert "person 1 · track 0" in text
     assert "0.00 s 1.00 s person 1 calm 90.0%" in text
     assert "calm 50.0% glad 50.0%" in text
-    assert page.read_text().count("<img") == 2  # a face from each run
+    assert page.read_text().count("<img") == 2  # a face from each segment
 
 
 def test_it_is_readable_on_a_phone(browser: Any, page: Path) -> None:
@@ -168,4 +168,4 @@ def test_a_video_without_faces_has_a_page(source: Path, drawn: Path) -> None:
     html = rendered(bare, source, drawn, embed_bytes=0)
     text = parsed(html, scripts=True).text
     assert "No label: no_face." in text
-    assert "No face was followed." in text
+    assert "No face was tracked." in text

@@ -1,4 +1,4 @@
-"""Cross-validation: who is in which fold, what training is given, and one run over three folds."""
+"""Cross-validation: folds, the training data of a fold, and one run over three folds."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ import pytest
 from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.fold_figures import over_folds
 from emotion.evaluate.outcome import Outcome
-from jobs.crossval import main, spread
+from jobs.crossval import main
 from jobs.folds.folds import fold_splits, read_folds, write_view
 from tests.helpers.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of, write_dataset
 
 
 def picture(label: str, rng: np.random.Generator) -> bytes:
-    """A crop whose brightness says the label."""
+    """Return a crop whose brightness depends on the label."""
     image = rng.integers(0, 40, (16, 16, 3)).astype(np.uint8) + (180 if label == "happy" else 0)
     return bytes(cv2.imencode(".jpg", image.astype(np.uint8))[1])
 
 
 def three_folds(*, per_fold: int = 2, **changes: str | None) -> Rows:
-    """Per fold some subjects with a video of each label; ``changes`` give single videos a fold."""
+    """Return three folds of subjects with a video of each label.
+
+    Args:
+        per_fold: subjects per fold.
+        changes: another fold of single videos, by SUBJECT_LABEL.
+    """
     rng = np.random.default_rng(0)
     empty: Rows = {name: [] for name in tables_of(a_video("x", "x", "happy", "train"))}
     rows = empty
@@ -69,15 +75,13 @@ def test_folds_are_read_in_order(tmp_path: Path) -> None:
     ],
     ids=["column", "empty", "one empty", "a subject in two", "too few"],
 )
-def test_folds_that_cannot_be(
-    tmp_path: Path, by: str, changes: dict[str, Any], message: str
-) -> None:
+def test_refused_folds(tmp_path: Path, by: str, changes: dict[str, Any], message: str) -> None:
     uri = write(tmp_path / "d", three_folds(**changes))
     with pytest.raises(InputError, match=message):
         read_folds(uri, by=by)
 
 
-def test_training_never_sees_the_test_fold(store: str, tmp_path: Path) -> None:
+def test_a_view_has_no_clip_of_the_test_fold(store: str, tmp_path: Path) -> None:
     uri = write(tmp_path / "d", three_folds())
     folds = read_folds(uri, by="fold")
     split_of = fold_splits(folds, "3")
@@ -97,7 +101,7 @@ def test_training_never_sees_the_test_fold(store: str, tmp_path: Path) -> None:
 
 
 def test_mean_and_deviation_over_folds() -> None:
-    """WAR 1, 1/2 and 0: mean 1/2, sample deviation 1/2."""
+    """Check WAR of 1, 1/2 and 0: the mean is 1/2, the sample deviation 1/2."""
     said = {"1": ("up", "up"), "2": ("up", "down"), "3": ("down", "down")}
     folds = {
         name: evaluate(
@@ -106,7 +110,7 @@ def test_mean_and_deviation_over_folds() -> None:
         )
         for name, pair in said.items()
     }
-    found = spread(folds)
+    found = over_folds(folds)
     assert found["war"] == pytest.approx({"mean": 0.5, "deviation": 0.5})
     assert found["coverage"] == {"mean": 1.0, "deviation": 0.0}
     assert "ece" not in found  # no probabilities
@@ -117,7 +121,7 @@ def test_mean_and_deviation_over_folds() -> None:
     [("--dataset x", "may not hold --dataset"), ("--epochs '2", "cannot be read as flags")],
     ids=["own flag", "quotes"],
 )
-def test_flags_that_cannot_be(
+def test_refused_flags(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: str, message: str
 ) -> None:
     uri = write(tmp_path / "d", three_folds())
@@ -131,8 +135,8 @@ def test_three_folds_from_end_to_end(
     tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = three_folds(per_fold=3)
-    silent = a_video("quiet", "s10", "happy", "train")["videos"][0]
-    rows["videos"].append(silent | {"fold": "1", "num_clips": 0, "reason": "no_face"})
+    without_clip = a_video("quiet", "s10", "happy", "train")["videos"][0]
+    rows["videos"].append(without_clip | {"fold": "1", "num_clips": 0, "reason": "no_face"})
     uri, out = write(tmp_path / "d", rows), str(tmp_path / "out")
     flags = "--epochs 2 --workers 1 --batch-size 4 --lr 0.01"
     arguments = ["--dataset", uri, "--out", out, f"--train={flags}"]
@@ -147,7 +151,7 @@ def test_three_folds_from_end_to_end(
     assert metrics["ece_uncalibrated"] is not None
     table = storage.read_tables(out + "/fold-1/view/clips").to_pylist()
     assert {row["fold"] for row in table} == {"2", "3"}
-    assert main(arguments) == 0  # goes on: every fold's run is finished
+    assert main(arguments) == 0  # resumes: every fold's run is finished
     assert "is finished: nothing to do" in capsys.readouterr().out
     assert storage.read_json(f"{out}/metrics.json") == metrics
     assert main([*arguments[:-1], "--train=--epochs 3"]) == 2

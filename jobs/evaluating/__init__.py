@@ -1,0 +1,1 @@
+"""Evaluating a score set against labels, and comparing evaluations."""

@@ -1,0 +1,133 @@
+"""One training and one test for each fold of a dataset, or for each pair of corpora."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.fold_figures import fold_metrics
+from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.score_set import predictions_table
+from emotion.report.crossval import crossval_report
+from emotion.report.page import name_of, percent
+from emotion.report.plots import confusion_plot
+from jobs.common import cluster
+from jobs.common.command import masked
+from jobs.folds.corpus_matrix import read_corpora, run_matrix
+from jobs.folds.folds import (
+    FoldVideo,
+    fold_splits,
+    folder_of,
+    predict_fold,
+    read_folds,
+    train_model,
+    val_fold,
+)
+from jobs.folds.options import Config
+from jobs.ledger import output
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold's test videos with their figures; ``labels`` are the package's, in order."""
+
+    evaluation: Evaluation
+    outcomes: list[Outcome]
+    labels: tuple[str, ...]
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Train and evaluate every fold, or every pair of corpora; return what metrics.json holds.
+
+    Raises:
+        InputError: if the dataset has no such folds, or a training fails.
+    """
+    flags = _flags(config.train)
+    if config.matrix:
+        read_corpora(config.dataset, by=config.by)  # refuses a dataset before --out is written
+        _claim(config)
+        with cluster.session(config.address):
+            return run_matrix(
+                config.dataset, config.out, by=config.by, flags=flags, seed=config.seed
+            )
+    folds = read_folds(config.dataset, by=config.by)
+    _claim(config)
+    with cluster.session(config.address):
+        results = {name: run_fold(config, folds, name, flags=flags) for name in folds}
+    return _write(config, results)
+
+
+def run_fold(
+    config: Config, folds: Mapping[str, Sequence[FoldVideo]], name: str, *, flags: Sequence[str]
+) -> FoldResult:
+    """Train on the other folds, test on this one, and write its metrics.json."""
+    home, videos = storage.join(config.out, folder_of("fold", name)), folds[name]
+    print(f"fold {name}: {len(videos)} videos to test on", flush=True)
+    val = val_fold(tuple(folds), name)
+    predictor = train_model(
+        config.dataset,
+        home,
+        split_of=fold_splits(folds, name),
+        facts={"test": name, "val": val},
+        flags=flags,
+    )
+    outcomes = predict_fold(config.dataset, videos, predictor)
+    labels = predictor.package.labels
+    evaluation = evaluate(outcomes, labels=labels, seed=config.seed)
+    facts = {"fold": name, "val_fold": val, "model_id": predictor.package.model_id}
+    storage.write_json(storage.join(home, "metrics.json"), evaluation.to_json() | facts)
+    return FoldResult(evaluation, outcomes, labels)
+
+
+def _flags(text: str) -> list[str]:
+    """Split ``--train`` into words.
+
+    Raises:
+        InputError: if the quotes do not fit, or it holds a flag that each fold sets.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as err:
+        raise InputError(f"--train {text!r} cannot be read as flags: {err}") from err
+    own = {"--dataset", "--out", "--address"} & {word.split("=")[0] for word in words}
+    if own:
+        raise InputError(f"--train may not hold {', '.join(sorted(own))}: each fold has its own")
+    return words
+
+
+def _claim(config: Config) -> None:
+    settings = asdict(config) | {"train": masked(config.train)}
+    may_change = ("out", "seed", "address")
+    output.claim(config.out, settings, job="jobs.crossval", may_change=may_change)
+
+
+def _write(config: Config, results: Mapping[str, FoldResult]) -> dict[str, Any]:
+    """Write the figures over all folds, in which every video was tested once."""
+    outcomes = [o for result in results.values() for o in result.outcomes]
+    labels = next(iter(results.values())).labels
+    whole = evaluate(outcomes, labels=labels, seed=config.seed)
+    by_fold = {name: result.evaluation for name, result in results.items()}
+    metrics = fold_metrics(whole, by_fold, by=config.by)
+    table = predictions_table(outcomes, labels)
+    storage.write_table(storage.join(config.out, "predictions.parquet"), table)
+    title = f"pooled folds: WAR {percent(metrics['war'])}, UAR {percent(metrics['uar'])}"
+    plot = confusion_plot(whole.confusion, labels, no_prediction=whole.no_prediction, title=title)
+    storage.write_bytes(storage.join(config.out, "confusion.png"), plot.png)
+    storage.write_bytes(storage.join(config.out, "confusion.svg"), plot.svg)
+    page = crossval_report(metrics, confusion_png=plot.png, title=name_of(config.out))
+    storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
+    storage.write_json(storage.join(config.out, "metrics.json"), metrics)
+    return metrics
+
+
+def print_folds(metrics: Mapping[str, Any]) -> None:
+    """Print a line per fold, then mean and deviation of each figure."""
+    for name, one in metrics["folds"].items():
+        print(f"fold {name}: WAR {one['war']:.3f}, UAR {one['uar']:.3f}, {one['n_videos']} videos")
+    for figure, value in metrics["over_folds"].items():
+        print(f"  {figure:12} {value['mean']:.3f} ± {value['deviation']:.3f}")
