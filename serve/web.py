@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
+from emotion.colours import LABEL_COLOURS, SPARE_COLOURS, ink
 from emotion.video.decode import Limits
 from schemas.api import ErrorAnswer, InfoAnswer, UriRequest, VideoAnswer
 from serve.errors import RequestError, add_handlers
@@ -126,7 +129,8 @@ def parse_uri(body: bytes) -> str:
 
 def _page() -> tuple[str, dict[str, str]]:
     """Return the page, and headers that let a browser run its own script and style only."""
-    html = resources.files("serve").joinpath("page.html").read_text(encoding="utf-8")
+    template = resources.files("serve").joinpath("page.html").read_text(encoding="utf-8")
+    html = template.replace("{{palette}}", json.dumps(palette()))
     policy = (
         "default-src 'none'; connect-src 'self'; media-src blob:; img-src data:; "
         f"script-src {_hashes(html, 'script')}; style-src {_hashes(html, 'style')}; "
@@ -138,6 +142,18 @@ def _page() -> tuple[str, dict[str, str]]:
         "Referrer-Policy": "no-referrer",
     }
     return html, headers
+
+
+def palette() -> dict[str, Any]:
+    """Return the colours of the page's script: by label, and for other labels in order.
+
+    Each is a pair: the colour, and the colour of text on it.
+
+    >>> palette()["named"]["sad"]
+    ('#0072b2', '#fff')
+    """
+    named = {label: (colour, ink(colour)) for label, colour in LABEL_COLOURS.items()}
+    return {"named": named, "spare": [(colour, ink(colour)) for colour in SPARE_COLOURS]}
 
 
 def _hashes(html: str, tag: str) -> str:
