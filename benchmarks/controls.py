@@ -26,7 +26,7 @@ from emotion.predict.predictor import Predictor
 from jobs import train
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
-from jobs.folds.folds import COPIED, FoldVideo, predict_fold
+from jobs.folds.folds import VIEW_FILES, FoldVideo, predict_fold
 
 Control = Literal["none", "labels", "time"]
 Row = dict[str, Any]
@@ -91,7 +91,7 @@ def write_control(dataset: str, view: str, control: Control, *, seed: int) -> No
         rows = [_changed(row, control, dealt, seed) for row in table.to_pylist()]
         changed = pa.Table.from_pylist(rows, table.schema)
         storage.write_table(storage.join(view, "clips", name), changed)
-    for name in COPIED:
+    for name in VIEW_FILES:
         data = storage.read_bytes(storage.join(dataset, name))
         storage.write_bytes(storage.join(view, name), data)
     storage.write_json(storage.join(view, "_SUCCESS"), {"source": dataset, "control": control})

@@ -18,7 +18,7 @@ VAL_FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "ece", "ece_uncalibrated
 
 
 @dataclass(frozen=True)
-class ClipFacts:
+class ClipColumns:
     """Columns of a clip beside its pixels.
 
     Attributes:
@@ -34,7 +34,7 @@ def clip_outcomes(
     logits: NDArray[np.float32],
     targets: NDArray[np.int64],
     clip_ids: Sequence[str],
-    clip_facts: Mapping[str, ClipFacts],
+    clip_facts: Mapping[str, ClipColumns],
     *,
     labels: Sequence[str],
     temperature: float,

@@ -19,7 +19,7 @@ from emotion.report.page import name_of, render
 
 MAX_ROWS = 500
 MAX_FOLDERS = 40
-COLUMNS = (
+VIDEO_COLUMNS = (
     "uri", "duration_s", "num_clips", "num_tracks", "num_identities", "coverage", "label",
     "confidence", "margin", "reason",
 )  # fmt: skip
@@ -43,7 +43,7 @@ def scores_report(
         FileNotFoundError: if config.json is missing.
     """
     config = storage.read_json(storage.join(scores_uri, "config.json"))
-    videos = storage.read_tables(storage.join(scores_uri, "videos"), columns=list(COLUMNS))
+    videos = storage.read_tables(storage.join(scores_uri, "videos"), columns=list(VIDEO_COLUMNS))
     rejects = storage.join(scores_uri, "rejects")
     details = storage.read_tables(rejects) if storage.is_folder(rejects) else None
     return scores_page(
@@ -97,7 +97,7 @@ def scores_page(
     labelled = [row for row in rows if row["label"] is not None]
     failed = failures(rows, rejects.to_pylist() if rejects is not None else [])
     per_label = Counter(row["label"] for row in labelled)
-    by_folder = folders(rows, labels)
+    by_folder = folder_rows(rows, labels)
     return render(
         "scores.html",
         title=title,
@@ -140,13 +140,13 @@ class Folder:
     parts: tuple[tuple[str, int, float, str], ...]
 
 
-def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Folder]:
+def folder_rows(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Folder]:
     """Count labels by the first folder in which the videos' addresses differ, largest first.
 
     >>> videos = [{"uri": "v/a/1.mp4", "label": "glad"}, {"uri": "v/a/b/2.mp4", "label": None}]
-    >>> folders([*videos, {"uri": "v/c/3.mp4", "label": None}], ["glad"])[0]
+    >>> folder_rows([*videos, {"uri": "v/c/3.mp4", "label": None}], ["glad"])[0]
     Folder(name='v/a', num_videos=2, parts=(('glad', 1, 1.0, '#f0e442'),))
-    >>> folders([*videos, {"uri": "4.mp4", "label": None}], ["glad"])[0].name
+    >>> folder_rows([*videos, {"uri": "4.mp4", "label": None}], ["glad"])[0].name
     'v'
     """
     inside = [str(row["uri"]).split("/")[:-1] for row in rows]
@@ -154,7 +154,7 @@ def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Fo
     counts: dict[str, Counter[str | None]] = {}
     for row, parents in zip(rows, inside, strict=True):
         counts.setdefault("/".join(parents[:depth]) or ".", Counter())[row["label"]] += 1
-    rows_of_folders = []
+    rows_by_folder = []
     for name, of_labels in counts.items():
         num_labelled = sum(of_labels[label] for label in labels)
         parts = tuple(
@@ -162,8 +162,8 @@ def folders(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Fo
             for label in labels
             if of_labels[label]
         )
-        rows_of_folders.append(Folder(name, of_labels.total(), parts))
-    return sorted(rows_of_folders, key=lambda folder: (-folder.num_videos, folder.name))
+        rows_by_folder.append(Folder(name, of_labels.total(), parts))
+    return sorted(rows_by_folder, key=lambda folder: (-folder.num_videos, folder.name))
 
 
 def _shifts(drift: Drift) -> list[str]:

@@ -18,7 +18,7 @@ from emotion.report.grouped import Grouped
 from emotion.report.sample import Sample
 from emotion.storage import Group, read_groups
 
-COLUMNS: dict[str, tuple[str, ...]] = {
+TALLY_COLUMNS: dict[str, tuple[str, ...]] = {
     "videos": (
         "duration_s",
         "fps",
@@ -96,7 +96,7 @@ class Tally:
     )
 
     def add(self, table: str, group: Group) -> None:
-        """Count one row group of a table; it has the columns ``COLUMNS[table]``."""
+        """Count one row group of a table; it has the columns ``TALLY_COLUMNS[table]``."""
         rows = group.rows
         self.rows[table] += rows.num_rows
         if table == "videos":
@@ -104,7 +104,7 @@ class Tally:
         elif table == "frames":
             self.faces.add(rows)
         elif table == "faces":
-            for name in COLUMNS["faces"]:
+            for name in TALLY_COLUMNS["faces"]:
                 self.samples[name].add(rows[name])
         elif table == "tracks":
             self.samples["track_s"].add(pc.subtract(rows["stop_s"], rows["start_s"]))
@@ -150,7 +150,7 @@ def read_tally(dataset_uri: str) -> Tally:
         InputError: if a table has no part.
     """
     tally = Tally()
-    for table, columns in COLUMNS.items():
+    for table, columns in TALLY_COLUMNS.items():
         for group in read_groups(storage.join(dataset_uri, table), columns):
             tally.add(table, group)
     return tally

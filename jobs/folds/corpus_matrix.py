@@ -20,7 +20,7 @@ from jobs.folds.folds import FoldVideo, folder_of, predict_fold, read_folds, tra
 MIN_CORPORA = 2
 
 
-def read_corpora(dataset_uri: str, *, by: str) -> dict[str, list[FoldVideo]]:
+def read_corpus_videos(dataset_uri: str, *, by: str) -> dict[str, list[FoldVideo]]:
     """Read the dataset's videos by corpus, each corpus with all three splits.
 
     Raises:
@@ -48,7 +48,7 @@ def run_matrix(
     Raises:
         InputError: if the dataset has no such corpora, or a training fails.
     """
-    corpora = read_corpora(dataset_uri, by=by)
+    corpora = read_corpus_videos(dataset_uri, by=by)
     tests = [video for videos in corpora.values() for video in videos if video.split == "test"]
     cells: dict[str, dict[str, MatrixCell]] = {}
     models: dict[str, dict[str, Any]] = {}

@@ -21,7 +21,11 @@ from jobs.common.command import parse
 from jobs.training import run as training
 
 MIN_FOLDS = 3  # one to test on, one to choose weights on, one to train on
-COPIED = ("spec.json", "config.json", "validation/report.json")  # files of a dataset in its view
+VIEW_FILES = (
+    "spec.json",
+    "config.json",
+    "validation/report.json",
+)  # files that a view copies
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def write_view(
         at = kept.column_names.index("split")
         kept = kept.set_column(at, kept.schema.field("split"), splits)
         storage.write_table(storage.join(view_uri, "clips", f"part-{number:05d}.parquet"), kept)
-    for name in COPIED:
+    for name in VIEW_FILES:
         try:
             data = storage.read_bytes(storage.join(dataset_uri, name))
         except FileNotFoundError:

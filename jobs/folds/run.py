@@ -18,7 +18,7 @@ from emotion.report.page import name_of, percent
 from emotion.report.plots import confusion_plot
 from jobs.common import cluster
 from jobs.common.command import masked
-from jobs.folds.corpus_matrix import read_corpora, run_matrix
+from jobs.folds.corpus_matrix import read_corpus_videos, run_matrix
 from jobs.folds.folds import (
     FoldVideo,
     fold_splits,
@@ -49,7 +49,7 @@ def run(config: Config) -> dict[str, Any]:
     """
     flags = _flags(config.train)
     if config.matrix:
-        read_corpora(config.dataset, by=config.by)  # refuses a dataset before --out is written
+        read_corpus_videos(config.dataset, by=config.by)  # may refuse, before --out is written
         _claim(config)
         with cluster.session(config.address):
             return run_matrix(

@@ -7,7 +7,7 @@ from typing import Any
 
 from emotion import storage
 from emotion.evaluate.dataset_facts import dataset_facts
-from emotion.evaluate.val_figures import ClipFacts
+from emotion.evaluate.val_figures import ClipColumns
 
 SLICED = ("corpus", "light", "face_px")
 """Columns that a package tells its val figures by, where the dataset has them."""
@@ -19,7 +19,7 @@ def read_corpora(dataset_uri: str) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipFacts]:
+def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipColumns]:
     """The clips of a split, by name."""
     videos = {row["video_id"]: row for row in _videos(dataset_uri)}
     measured = dataset_facts(dataset_uri) if videos else {}
@@ -30,7 +30,7 @@ def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipFacts]:
     names = ["clip_id", "video_id", "subject_id", "split"]
     rows = storage.read_tables(storage.join(dataset_uri, "clips"), columns=names).to_pylist()
     return {
-        row["clip_id"]: ClipFacts(row["subject_id"], columns.get(row["video_id"], {}))
+        row["clip_id"]: ClipColumns(row["subject_id"], columns.get(row["video_id"], {}))
         for row in rows
         if row["split"] == split
     }

@@ -21,7 +21,7 @@ from emotion.evaluate.fold_figures import fold_metrics
 from emotion.evaluate.outcome import Outcome
 from emotion.report.crossval import crossval_report, matrix_report
 from jobs.crossval import main
-from jobs.folds.corpus_matrix import read_corpora
+from jobs.folds.corpus_matrix import read_corpus_videos
 from tests.helpers.pages import parsed
 from tests.helpers.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of
 from tests.jobs.folds.test_crossval import write
@@ -146,7 +146,7 @@ def test_a_corpus_may_have_a_test_video_without_clips(tmp_path: Path) -> None:
     for row in rows["videos"]:
         if row["split"] == "test":
             row |= {"reason": "no_face", "num_clips": 0}
-    assert list(read_corpora(write(tmp_path / "d", rows), by="corpus")) == ["film", "lab"]
+    assert list(read_corpus_videos(write(tmp_path / "d", rows), by="corpus")) == ["film", "lab"]
 
 
 def test_pages(tmp_path: Path) -> None:

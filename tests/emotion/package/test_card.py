@@ -15,7 +15,7 @@ from emotion.errors import PackageError
 from emotion.evaluate.calibration import ece
 from emotion.evaluate.evaluation import evaluate
 from emotion.evaluate.outcome import Outcome
-from emotion.evaluate.val_figures import ClipFacts, clip_outcomes, val_figures
+from emotion.evaluate.val_figures import ClipColumns, clip_outcomes, val_figures
 from emotion.package.card import model_card, with_test
 from emotion.package.model_package import (
     ModelPackage,
@@ -53,9 +53,9 @@ TRAINING: dict[str, Any] = {
     "pretrained_report": {"source": "KINETICS400_V1", "num_tensors": 118, "new": ["fc.weight"]},
 }
 KNOWN = {
-    "c0": ClipFacts("anna", {"light": "dark"}),
-    "c1": ClipFacts("anna", {"light": "bright"}),
-    "c2": ClipFacts("bert", {"light": "bright"}),
+    "c0": ClipColumns("anna", {"light": "dark"}),
+    "c1": ClipColumns("anna", {"light": "bright"}),
+    "c2": ClipColumns("bert", {"light": "bright"}),
 }
 LOGITS = np.array([[2, 0, 0], [0, 2, 0], [0, 2, 0]], np.float32)
 TARGETS = np.array([0, 0, 1])

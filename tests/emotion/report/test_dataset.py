@@ -11,7 +11,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.report.balance import class_rows, split_rows, subject_numbers
 from emotion.report.dataset import dataset_page, dataset_report, stage_bars
-from emotion.report.tally import COLUMNS, Tally, read_tally
+from emotion.report.tally import TALLY_COLUMNS, Tally, read_tally
 from emotion.storage import Group
 from schemas.tables import DATASETS
 from tests.helpers.pages import parsed
@@ -34,7 +34,7 @@ ENTRY = {"shard_id": "0-0", "counts": {"videos": 3, "rejects": 1}, "video_s": 90
 def tally_of(rows: Rows) -> Tally:
     tally = Tally()
     for name, table in tables_of(rows).items():
-        tally.add(name, Group("memory", 0, table.select(list(COLUMNS[name]))))
+        tally.add(name, Group("memory", 0, table.select(list(TALLY_COLUMNS[name]))))
     return tally
 
 
