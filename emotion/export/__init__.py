@@ -1,1 +1,1 @@
-"""Answers in the formats of other programs: subtitles, annotation tools, pictures."""
+"""Answers in the formats of other programs: tables, subtitles, annotations, overlay videos."""

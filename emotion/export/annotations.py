@@ -1,4 +1,4 @@
-"""Segments as annotations: ELAN's .eaf and Praat's TextGrid, a tier per track, and confidences."""
+"""Segments as annotations: ELAN's .eaf and Praat's TextGrid; tiers as in ``by_track``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from emotion.predict.spans import Span, by_track
 
 
 def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") -> bytes:
-    """An ELAN annotation document (EAF 2.8), times in milliseconds.
+    """Return an ELAN annotation document (EAF 2.8), times in milliseconds.
+
+    Each tier has a second tier with the confidences.
 
     Args:
-        spans: of one video; none gives a document without annotations.
-        media: address of the video, absolute or relative to where the document will lie.
-        author: who annotated.
+        spans: of one video; without spans the document has no annotation.
+        media: address of the video, absolute or relative to the document's folder.
+        author: name of the annotator.
     """
     eaf = pympi.Eaf(author=author)
     kind = mimetypes.guess_type(media)[0] or "video/mp4"
@@ -34,34 +36,36 @@ def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") ->
             eaf.add_annotation(f"{tier} confidence", start, stop, f"{run.confidence:.3f}")
     if not spans:  # a document needs a tier
         eaf.add_tier("person 1")
-    return _written(eaf, "a.eaf")
+    return _file_bytes(eaf, "a.eaf")
 
 
 def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:
-    """A Praat TextGrid (long text form, UTF-8): interval tiers from 0 to the end of the video.
+    """Return a Praat TextGrid (long text form, UTF-8): interval tiers from 0 to the video's end.
+
+    Each tier has a second tier with the confidences.
 
     Args:
-        spans: of one video; none gives one tier without text.
-        duration_s: of the video; later spans are cut there.
+        spans: of one video; without spans there is one tier without text.
+        duration_s: length of the video; spans are cut at this time.
     """
     end_s = max([duration_s, 0.001])
     grid = pympi.TextGrid(xmax=end_s)
     for name, runs in (by_track(spans) or {"person 1": []}).items():
-        labels, sure = grid.add_tier(name), grid.add_tier(f"{name} confidence")
+        labels, confidences = grid.add_tier(name), grid.add_tier(f"{name} confidence")
         for run in runs:
             stop_s = min(run.stop_s, end_s)
             if run.start_s < stop_s:
                 labels.add_interval(run.start_s, stop_s, run.label)
-                sure.add_interval(run.start_s, stop_s, f"{run.confidence:.3f}")
-    return _written(grid, "a.TextGrid")
+                confidences.add_interval(run.start_s, stop_s, f"{run.confidence:.3f}")
+    return _file_bytes(grid, "a.TextGrid")
 
 
 def _ms(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-def _written(document: pympi.Eaf | pympi.TextGrid, name: str) -> bytes:
-    """Both classes write to paths only."""
+def _file_bytes(document: pympi.Eaf | pympi.TextGrid, name: str) -> bytes:
+    """Return the bytes of a document; both classes can only write to a path."""
     with tempfile.TemporaryDirectory(prefix="video-emotion-export-") as folder:
         path = Path(folder) / name
         document.to_file(str(path))

@@ -1,4 +1,4 @@
-"""A score set's rows of one video as what the overlay draws."""
+"""From a score set's rows of one video to the tracks that the overlay draws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows = Iterable[Mapping[str, Any]]
 def drawn_tracks(
     faces: Rows, segments: Rows, timeline: Rows, labels: Sequence[str], *, fps: float
 ) -> list[DrawnTrack]:
-    """The tracks of one video; detections that never became a track come last, without a name.
+    """Return the tracks of one video; last, without a name, each detection without a track.
 
     Args:
         faces: rows of ``faces``.
@@ -34,10 +34,10 @@ def drawn_tracks(
             probs = [float(row[prob_column(label)]) for label in labels]
             bars.setdefault(row["track_id"], {})[int(row["start_s"])] = probs
     by_track: dict[int, list[Mapping[str, Any]]] = {}
-    alone: list[Mapping[str, Any]] = []
+    untracked: list[Mapping[str, Any]] = []
     for face in faces:
         if face["track_id"] is None:
-            alone.append(face)
+            untracked.append(face)
         else:
             by_track.setdefault(face["track_id"], []).append(face)
     colours = {label: rgb(colour(label, labels)) for label in labels}
@@ -48,14 +48,14 @@ def drawn_tracks(
             colour=colours,
             bars=bars.get(track_id, {}),
             labels=labels,
-            **_places(rows, fps),
+            **_times_and_boxes(rows, fps),
         )
         for track_id, rows in sorted(by_track.items())
     ]
-    return tracks + [DrawnTrack(name="", **_places([face], fps)) for face in alone]
+    return tracks + [DrawnTrack(name="", **_times_and_boxes([face], fps)) for face in untracked]
 
 
-def _places(rows: Sequence[Mapping[str, Any]], fps: float) -> dict[str, Any]:
+def _times_and_boxes(rows: Sequence[Mapping[str, Any]], fps: float) -> dict[str, Any]:
     ordered = sorted(rows, key=lambda row: int(row["frame_index"]))
     return {
         "times_s": np.array([row["frame_index"] / fps for row in ordered], np.float64),

@@ -1,8 +1,8 @@
-"""The video again, with what was seen drawn into it; or with its faces made unrecognisable.
+"""Overlay videos: a copy of the video with its tracks drawn in, or with its faces blurred.
 
-Every frame is kept with its time, also where the rate varies; audio is copied where MP4 can hold
-it, else encoded as AAC. Faces were looked for some times a second: between two samples a box is
-interpolated.
+Every frame keeps its time, also in a video of variable rate. Audio that MP4 can hold is copied,
+other audio is encoded as AAC. Faces are detected at the samples only, so between two samples a box
+is interpolated.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import VideoError
 from emotion.export.sound import Sound
 from emotion.predict.spans import Span
@@ -35,27 +36,27 @@ Colour = tuple[int, int, int]
 WHITE, DARK = (255, 255, 255), (24, 24, 24)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LEAST_SIDE_PX = 400
-"""Of a picture that is drawn into: below, names cannot be read."""
+"""Least shorter side of a picture with names, which are unreadable below it."""
 
 HOLD_S = 0.15
-"""A box stays so long before its first and after its last sample."""
+"""Seconds for which a box is drawn before its first and after its last sample."""
 BRIDGE_S = 1.0
-"""Boxes are interpolated over a gap of this length at most."""
+"""Longest gap between two samples, in seconds, over which a box is interpolated."""
 BLUR_MARGIN = 0.25
-"""A face's box is the part that detectors look at; this share of its size is blurred around it."""
+"""Share of the box's longer side that is blurred around it: the box is smaller than the head."""
 BLUR_CELLS = 6
-"""A blurred face is so many grey cells across: fewer than anybody is recognised by."""
+"""Cells of one colour across a blurred face: too few to recognise a person."""
 
 
 @dataclass(frozen=True)
 class DrawnTrack:
-    """One track as it is drawn.
+    """One track to draw.
 
     Attributes:
-        name: of the person.
-        times_s: (N,) of the samples, rising.
+        name: name of the person; empty: the face is blurred but not drawn.
+        times_s: (N,) times of the samples in seconds, rising.
         boxes: (N, 4) xyxy pixels.
-        spans: its segments, in order.
+        spans: segments of the track, in order.
         colour: RGB of each label.
         bars: probabilities by second, in label order.
         labels: the label set.
@@ -69,8 +70,15 @@ class DrawnTrack:
     bars: Mapping[int, Sequence[float]] = field(default_factory=dict)
     labels: Sequence[str] = ()
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        num = len(self.times_s)
+        check_array("DrawnTrack.times_s", self.times_s, shape=(None,), dtype=np.float64)
+        check_array("DrawnTrack.boxes", self.boxes, shape=(num, 4), dtype=np.float64)
+
     def box_at(self, time_s: float) -> Box | None:
-        """Where the face is at a time; None where it was away."""
+        """Return the box of the face at a time; None if the face is away."""
         right = bisect.bisect_left(self.times_s, time_s)
         if right < len(self.times_s) and self.times_s[right] - time_s < 1e-9:
             exact: Box = self.boxes[right]
@@ -88,13 +96,13 @@ class DrawnTrack:
         return between
 
     def span_at(self, time_s: float) -> Span | None:
-        """The segment that holds at a time."""
+        """Return the segment at a time, or None."""
         return next((s for s in self.spans if s.start_s <= time_s < s.stop_s), None)
 
 
 @dataclass(frozen=True)
 class OverlayResult:
-    """What was written."""
+    """Facts of a written overlay video."""
 
     num_frames: int
     duration_s: float
@@ -115,13 +123,13 @@ def overlay(
     Args:
         source: the video.
         target: the file to write, ending in .mp4.
-        tracks: what to draw, and what to blur; with ``blur_faces`` give every detection.
-        blur_faces: make the faces unrecognisable.
-        draw: boxes, names and bars; pictures below 400 pixels are enlarged for that.
-        limits: what the video may cost.
+        tracks: tracks to draw or to blur; with ``blur_faces`` pass every detection.
+        blur_faces: blur the faces so that no person can be recognised.
+        draw: draw boxes, names and bars; smaller pictures than ``LEAST_SIDE_PX`` are enlarged.
+        limits: bounds on the video's size, length and reading time.
 
     Raises:
-        VideoError: if it cannot be read to its end.
+        VideoError: if the video cannot be read to its end.
     """
     limits = limits or Limits()
     with (
@@ -154,7 +162,7 @@ def overlay(
         if reader.broke is not None:
             raise VideoError(reader.broke.reason, reader.broke.detail)
         if previous is None or first is None:
-            raise VideoError("undecodable", "no frame comes out of it")
+            raise VideoError("undecodable", "no frame can be decoded")
         writer.write(*previous, duration=gap)
         writer.close()
         audio.mux_until(float("inf"))
@@ -163,7 +171,7 @@ def overlay(
 
 
 class _Writer:
-    """Pictures to H.264 packets with the times of the source."""
+    """Encoder of pictures to H.264 packets with the times of the source."""
 
     def __init__(self, out: OutputContainer, time_base: Fraction, rate: Fraction) -> None:
         self._out, self._time_base = out, time_base
@@ -175,7 +183,10 @@ class _Writer:
         self.num_frames = 0
 
     def write(self, pts: int, picture: Image, *, duration: int) -> None:
-        """Encode one picture; H.264 in 4:2:0 wants even sides, so an odd one is repeated."""
+        """Encode one picture; the last row or column of an odd side is repeated.
+
+        H.264 in 4:2:0 needs even sides.
+        """
         height, width = picture.shape[:2]
         if height % 2 or width % 2:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -188,7 +199,7 @@ class _Writer:
         self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what the encoder still holds."""
+        """Write the packets that are still in the encoder."""
         self._mux(self._stream.encode(None))
 
     def _mux(self, packets: Sequence[Packet[Any]]) -> None:
@@ -199,7 +210,7 @@ class _Writer:
 
 
 def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
-    """Each face as a few cells of one colour, in place."""
+    """Replace each face by a few cells of one colour, in place."""
     height, width = picture.shape[:2]
     for track in tracks:
         box = track.box_at(time_s)
@@ -218,7 +229,7 @@ def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
 
 
 def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
-    """Small pictures two or three times as large, so that what is drawn can be read."""
+    """Return a small picture two or three times as large, for readable names; and the factor."""
     times = min(3, -(-LEAST_SIDE_PX // min(picture.shape[:2]))) if draw else 1
     if times == 1:
         return picture, 1
@@ -229,7 +240,7 @@ def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
 
 
 def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float, times: int) -> None:
-    """Boxes, names and bars, in place; sizes follow the picture's."""
+    """Draw boxes, names and bars, in place; sizes follow the picture's."""
     unit = max(1, round(min(picture.shape[:2]) / 240))
     for track in tracks:
         box = track.box_at(time_s)
@@ -248,7 +259,7 @@ def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float, times: in
 
 
 def _text(picture: Image, text: str, at: tuple[int, int], unit: int, colour: Colour) -> None:
-    """White on a dark plate with a stripe of the label's colour; kept inside the picture."""
+    """Draw white text on a dark plate with a stripe of a colour, inside the picture."""
     (wide, high), _ = cv2.getTextSize(text, FONT, 0.36 * unit, unit)
     x = max(0, min(at[0], picture.shape[1] - wide - 7 * unit))
     y = max(high + 4 * unit, min(at[1], picture.shape[0] - 2 * unit))
@@ -261,7 +272,7 @@ def _text(picture: Image, text: str, at: tuple[int, int], unit: int, colour: Col
 def _bars(
     picture: Image, track: DrawnTrack, bars: Sequence[float], at: tuple[int, int], unit: int
 ) -> None:
-    """One bar with its name per label, beside the box; on its other side where there is no room."""
+    """Draw one bar with its name per label, right of the box or at the picture's right edge."""
     long, thick = 56 * unit, 9 * unit
     x, y = at
     if x + long > picture.shape[1]:

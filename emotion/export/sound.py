@@ -1,4 +1,4 @@
-"""A video's sound beside pictures that are written anew."""
+"""The sound of a video, copied or encoded beside newly encoded pictures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
-"""Audio that MP4 players take as it is."""
+"""Audio codecs that MP4 players accept; other audio is encoded as AAC."""
 
 
 class Sound:
-    """The first audio stream of the source, packet by packet as the pictures come."""
+    """The first audio stream of the source, written packet by packet beside the pictures.
+
+    ``how`` is ``copied``, ``encoded``, or ``none`` if the source has no audio.
+    """
 
     def __init__(self, sound: InputContainer, out: OutputContainer) -> None:
         self._out = out
@@ -34,7 +37,7 @@ class Sound:
             self._encoder = self._stream = out.add_stream("aac", rate=rate)
 
     def mux_until(self, time_s: float) -> None:
-        """Hand on what is heard before ``time_s``, by the container's own clock."""
+        """Write the packets before ``time_s``, in seconds on the container's clock."""
         while True:
             packet = next(self._packets, None) if self._waiting is None else self._waiting
             self._waiting = None

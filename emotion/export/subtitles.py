@@ -1,4 +1,4 @@
-"""Segments as subtitles: WebVTT (W3C) and SubRip, a cue for every change."""
+"""Segments as subtitles: WebVTT (W3C) and SubRip, one cue per scene."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from emotion.predict.spans import Span, person, scenes
 
 
 def subtitles(spans: Sequence[Span], form: Literal["vtt", "srt"]) -> str:
-    """One line per person on screen, such as ``person 1: happy 87%``; just the label for one.
+    """Return the file's text: per cue one line per person, such as ``person 1: happy 87%``.
+
+    In a video with only one person the lines have no name.
 
     Args:
-        spans: of one video; none gives a file without cues.
+        spans: of one video; without spans the file has no cue.
         form: WebVTT or SubRip.
     """
-    alone = len({span.identity_id for span in spans}) <= 1
+    one_person = len({span.identity_id for span in spans}) <= 1
     file = SSAFile()
     for scene in scenes(spans):
-        lines = [s.text if alone else f"{person(s.identity_id)}: {s.text}" for s in scene.spans]
+        lines = [
+            s.text if one_person else f"{person(s.identity_id)}: {s.text}" for s in scene.spans
+        ]
         file.append(
             SSAEvent(
                 start=make_time(s=scene.start_s),

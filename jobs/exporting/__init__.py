@@ -1,1 +1,1 @@
-"""Parts of a score set in, files for people and other programs out."""
+"""Export of a score set: from its parts to files for people and other programs."""

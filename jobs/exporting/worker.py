@@ -1,4 +1,4 @@
-"""The files of single videos, written by workers shard by shard."""
+"""The export worker: writes the files of single videos, shard by shard."""
 
 from __future__ import annotations
 
@@ -35,24 +35,27 @@ VIDEO_FORMATS = {
     "blurred": ".mp4",
     "report": ".html",
 }
-"""A file per video, and what its name ends in."""
-TEXTS = ("vtt", "srt", "eaf", "textgrid")
+"""Formats of one file per video, with the suffix of the file."""
+TEXT_FORMATS = ("vtt", "srt", "eaf", "textgrid")
+"""Formats that need only the tables."""
+PICTURE_FORMATS = ("overlay", "blurred", "report")
+"""Formats that need the video again."""
 _TABLES = ("segments", "timeline", "tracks", "faces")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class ExportWork:
-    """What every worker is told.
+class ExportSettings:
+    """Settings of every export worker.
 
     Attributes:
-        scores: the score set.
-        out: where files go.
-        videos: the archive; empty where no format needs it.
+        scores: address of the score set.
+        out: address of the folder for the files.
+        videos: address of the archive; empty if no format needs it.
         formats: some of ``VIDEO_FORMATS``.
-        labels: the package's label set.
-        fps: samples per second of its extraction spec.
-        embed_bytes: a report carries its video up to this size.
+        labels: label set of the package.
+        fps: samples per second of the extraction spec.
+        embed_bytes: largest video that a report contains.
     """
 
     scores: str
@@ -65,13 +68,13 @@ class ExportWork:
 
 
 class ExportShard:
-    """A shard to its files and its ledger entry; runs as an actor."""
+    """Writer of the files and the ledger entry of a shard; runs as an actor."""
 
-    def __init__(self, work: ExportWork) -> None:
-        self._work = work
+    def __init__(self, settings: ExportSettings) -> None:
+        self._settings = settings
 
     def __call__(self, item: Row) -> Row:
-        """Export one shard; returns counts of videos, files and videos that failed, and a fault."""
+        """Export one shard; returns counts of videos, files, failed videos, and a fault's line."""
         ref = ShardRef.from_item(item)
         with Fault() as fault:
             return self._shard(ref) | {"fault": ""}
@@ -98,35 +101,35 @@ class ExportShard:
             rejects=dict(failed),  # with a storage_error the shard is done again
             retired=len(ref.retired),
         )
-        write_entry(self._work.out, entry)
+        write_entry(self._settings.out, entry)
         return {"videos": len(videos), "files": files, "failed": failed.total()}
 
     def _table(self, name: str, shard_id: str) -> pa.Table:
-        return storage.read_part(part_uri(self._work.scores, name, shard_id))
+        return storage.read_part(part_uri(self._settings.scores, name, shard_id))
 
     def _video(self, rows: VideoRows, planned: Row) -> int:
-        """Write the files of one video; returns how many.
+        """Write the files of one video; returns the number of files.
 
         Raises:
-            VideoError: if it is needed and cannot be read again.
+            VideoError: if a format needs the video and it cannot be read again.
         """
-        work, count = self._work, 0
+        settings, count = self._settings, 0
         uri = str(rows.video["uri"])
-        for form in set(work.formats) & set(TEXTS):
-            storage.write_bytes(file_uri(work.out, form, uri), self._text(form, rows))
+        for form in set(settings.formats) & set(TEXT_FORMATS):
+            storage.write_bytes(file_uri(settings.out, form, uri), self._text(form, rows))
             count += 1
-        pictures = [f for f in ("overlay", "blurred", "report") if f in work.formats]
+        pictures = [form for form in PICTURE_FORMATS if form in settings.formats]
         if pictures:
-            with fetched(planned, work.videos) as path, TemporaryDirectory() as folder:
-                for form, made in self._pictures(pictures, rows, path, Path(folder)):
-                    storage.put_file(made, file_uri(work.out, form, uri))
+            with fetched(planned, settings.videos) as path, TemporaryDirectory() as folder:
+                for form, file in self._pictures(pictures, rows, path, Path(folder)):
+                    storage.put_file(file, file_uri(settings.out, form, uri))
                     count += 1
         return count
 
     def _text(self, form: str, rows: VideoRows) -> bytes:
         spans = spans_of(rows.segments)
         if form == "eaf":
-            return elan(spans, media=storage.join(self._work.videos, str(rows.video["uri"])))
+            return elan(spans, media=storage.join(self._settings.videos, str(rows.video["uri"])))
         if form == "textgrid":
             return textgrid(spans, duration_s=rows.video["duration_s"])
         return subtitles(spans, "vtt" if form == "vtt" else "srt").encode()
@@ -134,9 +137,11 @@ class ExportShard:
     def _pictures(
         self, forms: Sequence[str], rows: VideoRows, path: Path, folder: Path
     ) -> Iterator[tuple[str, Path]]:
-        """The files of a video's pictures; the page shows the overlay."""
-        work = self._work
-        tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, work.labels, fps=work.fps)
+        """Yield format and file of a video's pictures; the report contains the overlay."""
+        settings = self._settings
+        tracks = drawn_tracks(
+            rows.faces, rows.segments, rows.timeline, settings.labels, fps=settings.fps
+        )
         drawn = folder / "overlay.mp4"
         if {"overlay", "report"} & set(forms):
             overlay(path, drawn, tracks)
@@ -149,19 +154,19 @@ class ExportShard:
                 rows,
                 path,
                 drawn=drawn,
-                labels=work.labels,
-                fps=work.fps,
-                embed_bytes=work.embed_bytes,
+                labels=settings.labels,
+                fps=settings.fps,
+                embed_bytes=settings.embed_bytes,
             )
-            made = folder / "report.html"
-            made.write_text(page, encoding="utf-8")
-            yield "report", made
+            report = folder / "report.html"
+            report.write_text(page, encoding="utf-8")
+            yield "report", report
         if "overlay" in forms:
-            yield "overlay", drawn  # last: who stores a file may move it
+            yield "overlay", drawn  # last: the caller may move the file, and the report reads it
 
 
 def file_uri(out: str, form: str, uri: str) -> str:
-    """Where one video's file lies.
+    """Return the address of one video's file.
 
     >>> file_uri("s3://b/out", "vtt", "s1/a.mp4")
     's3://b/out/vtt/s1/a.mp4.vtt'
@@ -169,20 +174,20 @@ def file_uri(out: str, form: str, uri: str) -> str:
     return storage.join(out, form, *f"{uri}{VIDEO_FORMATS[form]}".split("/"))
 
 
-def remove_gone(ref: ShardRef, work: ExportWork) -> None:
-    """Take away the files of a shard's videos that are no longer wanted.
+def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
+    """Remove the files of a shard's retired videos.
 
-    To be called before anything is written: a changed video's new files have the same names.
+    Call it before any file is written: the new files of a changed video have the same names.
     """
     live = {row["video_id"] for row in read_shard(ref)}
     for row in read_shard(replace(ref, retired=())):
         if row["video_id"] not in live:
-            for form in work.formats:
-                storage.remove(file_uri(work.out, form, str(row["uri"])))
-    entry = read_entry(work.out, ref.shard_id)
-    write_entry(work.out, replace(entry, retired=len(ref.retired)))
+            for form in settings.formats:
+                storage.remove(file_uri(settings.out, form, str(row["uri"])))
+    entry = read_entry(settings.out, ref.shard_id)
+    write_entry(settings.out, replace(entry, retired=len(ref.retired)))
 
 
 def _of_video(table: pa.Table, video_id: str) -> list[Row]:
-    found: list[Row] = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
-    return found
+    rows: list[Row] = table.filter(pc.equal(table["video_id"], video_id)).to_pylist()
+    return rows

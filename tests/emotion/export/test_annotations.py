@@ -1,4 +1,4 @@
-"""Subtitles and annotations, read back by the programs and libraries that others wrote."""
+"""Subtitles and annotations, read back by other programs and libraries."""
 
 import io
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_rows_become_spans_in_order() -> None:
     assert spans_of(rows) == TWO
 
 
-def test_scenes_change_when_anybody_changes() -> None:
+def test_a_scene_ends_when_a_span_begins_or_ends() -> None:
     calm, glad, sad = TWO
     assert scenes(TWO) == [
         Scene(0.5, 1.0, (calm,)),
@@ -75,7 +75,7 @@ def test_no_segments_give_no_cues(form: str) -> None:
         assert list(srt.parse(text)) == []
 
 
-def test_hours_are_told() -> None:
+def test_hours_are_written() -> None:
     late = [Span(0, 0, 3 * 3600 + 61.5, 3 * 3600 + 62.0, "calm", 0.5)]
     (caption,) = read_vtt(subtitles(late, "vtt"))
     assert (caption.start, caption.end) == ("03:01:01.500", "03:01:02.000")
@@ -112,8 +112,8 @@ def test_tracks_of_one_person_that_overlap_have_tiers_of_their_own(tmp_path: Pat
     assert list(by_track(spans)) == ["person 1, track 0", "person 1, track 3"]
     path = tmp_path / "a.eaf"
     path.write_bytes(elan(spans, media="a.mp4"))
-    found = pympi.Eaf(str(path)).get_annotation_data_for_tier("person 1, track 3")
-    assert found == [(1000, 3000, "glad")]
+    annotations = pympi.Eaf(str(path)).get_annotation_data_for_tier("person 1, track 3")
+    assert annotations == [(1000, 3000, "glad")]
 
 
 def test_praat_reads_the_textgrid(tmp_path: Path) -> None:

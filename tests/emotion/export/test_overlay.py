@@ -1,4 +1,4 @@
-"""The overlay has the source's frames, times and sound; what is drawn is where it must be."""
+"""Overlay videos: frames, times and sound of the source, boxes and blur at the right place."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -27,7 +27,7 @@ def draw_video(
     codec: str = "libx264",
     time_base: Fraction = Fraction(1, 1000),
 ) -> Path:
-    """Frames at ``times``, in ticks: stripes that a blur wipes out; the sound is a tone."""
+    """Write frames at ``times``, in ticks, with stripes that a blur removes, and a tone."""
     width, height = size
     stripes = np.full((height, width, 3), GREY, np.uint8)
     stripes[:, ::4], stripes[:, 1::4] = 0, 0
@@ -108,12 +108,12 @@ def test_sound_is_kept(tmp_path: Path, sound: str, suffix: str, how: str, codec:
     assert overlay(source, tmp_path / "o.mp4", []).audio == how
     with av.open(str(tmp_path / "o.mp4")) as made:
         assert [s.codec_context.name for s in made.streams.audio] == ([codec] if codec else [])
-        heard = [f.samples for f in made.decode(audio=0)] if codec else []
-    assert sum(heard) == (pytest.approx(48000, abs=3000) if codec else 0)
+        num_samples = [f.samples for f in made.decode(audio=0)] if codec else []
+    assert sum(num_samples) == (pytest.approx(48000, abs=3000) if codec else 0)
 
 
 def test_a_start_offset_is_kept_between_sound_and_pictures(tmp_path: Path) -> None:
-    """Pictures begin half a second after the sound; they still do."""
+    """Pictures that begin half a second after the sound do so in the overlay too."""
     source = draw_video(tmp_path / "a.mkv", range(500, 1000, 40), sound="aac")
     overlay(source, tmp_path / "o.mp4", [])
     with av.open(str(tmp_path / "o.mp4")) as made:
@@ -130,7 +130,7 @@ def test_odd_sides_are_padded(tmp_path: Path) -> None:
     assert picture(tmp_path / "o.mp4", 0).shape == (122, 162, 3)
 
 
-def test_what_is_drawn_is_at_the_face_and_nowhere_else(tmp_path: Path) -> None:
+def test_boxes_are_drawn_at_the_face_and_nowhere_else(tmp_path: Path) -> None:
     source = draw_video(tmp_path / "a.mp4", range(0, 400, 40))
     overlay(source, tmp_path / "plain.mp4", [])
     overlay(source, tmp_path / "o.mp4", [face()])
@@ -156,8 +156,8 @@ def test_blurred_faces_have_no_detail_left(tmp_path: Path) -> None:
 def test_a_face_that_moves_is_followed_between_samples() -> None:
     track = DrawnTrack("", np.array([0.0, 0.5, 4.0]), np.array([[0.0] * 4, [10.0] * 4, [50.0] * 4]))
     at = {t: track.box_at(t) for t in (0.0, 0.25, 0.5, 0.6, 2.0, 3.9, 4.0, 4.1, 4.3)}
-    found = {t: None if box is None else float(box[0]) for t, box in at.items()}
-    assert found == {
+    left_px = {t: None if box is None else float(box[0]) for t, box in at.items()}
+    assert left_px == {
         0.0: 0.0, 0.25: 5.0, 0.5: 10.0, 0.6: 10.0, 2.0: None, 3.9: 50.0, 4.0: 50.0, 4.1: 50.0,
         4.3: None,
     }  # fmt: skip

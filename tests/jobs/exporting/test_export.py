@@ -40,8 +40,8 @@ def test_tables_hold_every_row(scores: Path, exported: Path) -> None:
         lines = (exported / f"jsonl/{table}.jsonl").read_text().splitlines()
         assert [json.loads(line) for line in lines] == rows(scores, table)
         with (exported / f"csv/{table}.csv").open() as file:
-            found = list(csv.DictReader(file))
-        assert len(found) == len(lines)
+            csv_rows = list(csv.DictReader(file))
+        assert len(csv_rows) == len(lines)
     with (exported / "csv/scores.csv").open() as file:
         first = next(csv.DictReader(file))
     expected = rows(scores, "scores")[0]
@@ -102,10 +102,10 @@ def test_exports_reach_s3(scores: Path, exported: Path, s3: str) -> None:
         stored = storage.list_files(f"{s3}/export/{form}")
         assert {file.uri.removeprefix(f"{s3}/export/") for file in stored} == local
         for file in stored:
-            ours = storage.read_bytes(file.uri)
+            content = storage.read_bytes(file.uri)
             if form in ("csv", "vtt"):
-                assert ours == (exported / file.uri.removeprefix(f"{s3}/export/")).read_bytes()
-            assert ours
+                assert content == (exported / file.uri.removeprefix(f"{s3}/export/")).read_bytes()
+            assert content
 
 
 def test_a_video_that_is_gone_is_counted(

@@ -1,4 +1,4 @@
-"""The tables of a score set as CSV and JSON Lines, a file each, streamed part by part."""
+"""The tables of a score set as CSV and JSON Lines, one file per table, streamed part by part."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from emotion import storage
 
 TABLE_FORMATS = ("csv", "jsonl")
 TABLES = ("videos", "tracks", "segments", "timeline", "scores", "rejects")
-"""Not the faces: some for every second and person; read them as Parquet."""
+"""The exported tables; not ``faces``, which has a row per face and sample: read it as Parquet."""
 CORNERS = ("box_x1", "box_y1", "box_x2", "box_y2")
 _ROWS = 16_384
 
 
 def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
-    """Write OUT/csv/TABLE.csv and OUT/jsonl/TABLE.jsonl."""
+    """Write OUT/csv/TABLE.csv and OUT/jsonl/TABLE.jsonl.
+
+    Args:
+        scores: address of the score set.
+        out: address of the folder for the files.
+        formats: some of ``TABLE_FORMATS``.
+    """
     with TemporaryDirectory(prefix="video-emotion-export-") as folder:
         for form in formats:
             for table in TABLES:
@@ -31,6 +37,7 @@ def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
 
 
 def _batches(uri: str) -> Iterator[pa.Table]:
+    """Yield the rows of a table's parts; of each part first an empty table, for its columns."""
     for file in storage.list_files(uri, suffixes=(".parquet",)):
         with storage.open_parquet(file.uri) as parquet:
             yield parquet.schema_arrow.empty_table()
@@ -38,7 +45,7 @@ def _batches(uri: str) -> Iterator[pa.Table]:
 
 
 def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:
-    """The four corners of a box are columns of their own; times and probabilities as they are."""
+    """Write rows as CSV; a box has one column per corner."""
     writer: pa_csv.CSVWriter | None = None
     try:
         for batch in batches:
@@ -51,7 +58,7 @@ def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def flatten_box(table: pa.Table) -> pa.Table:
-    """``table`` with a column per corner instead of the list ``box``."""
+    """Return ``table`` with a column per corner instead of the list ``box``."""
     if "box" not in table.column_names:
         return table
     place = table.column_names.index("box")

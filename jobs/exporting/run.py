@@ -1,0 +1,107 @@
+"""An export: plan the shards, write the files of single videos, then the tables and the marker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ray.data import ActorPoolStrategy, from_items
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.export.tables import TABLE_FORMATS, export_tables
+from emotion.versions import check_schema_version
+from jobs.common import cluster
+from jobs.common.faults import check_fault
+from jobs.common.progress import Progress
+from jobs.exporting.options import Config
+from jobs.exporting.worker import (
+    PICTURE_FORMATS,
+    VIDEO_FORMATS,
+    ExportSettings,
+    ExportShard,
+    remove_retired_files,
+)
+from jobs.ledger import lock, output
+from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.shards import ShardRef, to_do
+from jobs.ledger.stored_plan import planned_shards
+
+
+def run(config: Config) -> int:
+    """Export the missing files; returns 0, also if some videos could not be read again."""
+    if not storage.exists(storage.join(config.scores, output.SUCCESS)):
+        raise InputError(f"--scores {config.scores} is not complete; run jobs.score again")
+    facts = storage.read_json(storage.join(config.scores, "config.json"))
+    check_schema_version(facts, config.scores, flag="scores")
+    videos = config.videos or facts["videos_root"]
+    if videos is None and set(PICTURE_FORMATS) & set(config.formats):
+        raise InputError(
+            f"--scores {config.scores} was made from a dataset's clips: name the folder of the "
+            "videos by --videos"
+        )
+    spec = output.read_spec(config.scores)
+    stored = {
+        "scores": config.scores,
+        "formats": sorted(config.formats),
+        "model_id": facts["model_id"],
+        "videos_root": videos,
+    }
+    output.claim(config.out, stored, job="jobs.export", spec=spec)
+    settings = ExportSettings(
+        scores=config.scores,
+        out=config.out,
+        videos=videos or "",
+        formats=tuple(sorted(set(config.formats) & set(VIDEO_FORMATS))),
+        labels=tuple(facts["labels"]),
+        fps=spec.sample_fps,
+        embed_bytes=round(config.embed_mb * 2**20),
+    )
+    with lock.held(config.out), TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        source = facts.get("dataset") or config.scores
+        refs = planned_shards(source, Path(name))
+        missing, stale = to_do(refs, config.out)
+        for ref in stale:
+            remove_retired_files(ref, settings)
+        tables = [form for form in TABLE_FORMATS if form in config.formats]
+        if missing or stale or not storage.exists(storage.join(config.out, output.SUCCESS)):
+            storage.remove(storage.join(config.out, output.SUCCESS))
+            if settings.formats and missing:
+                with cluster.session(config.address):
+                    _export(missing, settings)
+            export_tables(config.scores, config.out, tables)
+            _finish(config)
+            return 0
+    print(f"{config.out} is complete: nothing to do")
+    return 0
+
+
+def _export(refs: Sequence[ShardRef], settings: ExportSettings) -> None:
+    workers = max(1, min(cluster.cluster_cpus(), len(refs)))
+    items = [ref.to_item("export") for ref in refs]
+    rows = from_items(items, override_num_blocks=len(items)).map(
+        ExportShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
+        fn_constructor_args=(settings,),
+        compute=ActorPoolStrategy(min_size=1, max_size=workers),
+        num_cpus=1,
+        runtime_env={"env_vars": cluster.WORKER_ENV},
+    )
+    total = sum(ref.num_rows - len(ref.retired) for ref in refs)
+    with Progress("export", total=total, unit="video") as progress:
+        for row in rows.iter_rows():
+            check_fault(row["fault"])
+            progress.step(row["videos"], files=row["files"], failed=row["failed"])
+
+
+def _finish(config: Config) -> None:
+    """Write the marker; print the summary."""
+    entries = read_entries(config.out)
+    failed = add_counts(entry.rejects for entry in entries)
+    counts = add_counts(entry.counts for entry in entries)
+    storage.write_json(
+        storage.join(config.out, output.SUCCESS), {"counts": counts, "failed": failed}
+    )
+    print(f"exported {config.out}: {counts.get('files', 0):,} files of single videos")
+    for reason, count in sorted(failed.items()):
+        print(f"  could not be read again: {reason} {count:,}")
