@@ -1,10 +1,11 @@
-"""Compare what a score set shows with what its model was trained and judged on.
+"""Compare the data of a score set with the data on which its model was trained.
 
     python -m jobs.drift --scores URI
 
-Prints JSON; the exit code is for alerting: 0 in order, 1 drift, 2 an error. Labels and confidences
-are compared with the model's on its val split, sizes and brightness of faces with its training
-set's. Drift says that something is different, not that it is wrong: look before you retrain.
+Prints JSON. Exit codes, for alerts: 0 no drift, 1 drift, 2 an error. Labels and confidences are
+compared with the model's answers on its val split, sizes and brightness of faces with those of its
+training set. Drift means that the data differ, not that the answers are wrong: look at some videos
+before you train again.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from jobs.ledger.output import SUCCESS
 
 @dataclass(frozen=True)
 class Config:
-    """What to compare with what.
+    """Options of a comparison.
 
     Attributes:
         scores: Folder that jobs.score made.
-        baseline: Another score set to compare with, such as last month's; default: what the
-            model's package says of its training.
-        out: Address of a file for the JSON; default: it is only printed.
-        watch: Population stability index from which on a variable is worth a look.
-        alarm: Index from which on it is drift, and the exit code 1.
-        least: With fewer values on a side nothing is said of a variable.
+        baseline: Another score set to compare with, such as last month's; default: the training
+            data, as the model's package stores them.
+        out: Address of a file for the JSON; default: the JSON is only printed.
+        watch: Least population stability index at which the level of a variable is watch.
+        alarm: Least index at which the level is drift, and the exit code 1.
+        least: Least number of values on each side; with fewer the level is unknown.
     """
 
     scores: Address
@@ -54,7 +55,7 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Print the comparison; 1 where there is drift."""
+    """Print the comparison; returns 1 if a variable drifts, else 0."""
     facts = _facts(config.scores, flag="scores")
     if config.baseline:
         other = _facts(config.baseline, flag="baseline")
@@ -68,10 +69,10 @@ def run(config: Config) -> int:
         baseline = read_baseline(facts["training"])
         if not baseline:
             raise InputError(
-                f"the package of --scores {config.scores} says nothing of its training data (it "
-                "is older, or was trained on clips alone): name another score set by --baseline"
+                f"the package of --scores {config.scores} stores no profile of its training data "
+                "(it is older, or was trained on clips alone): name another score set by --baseline"
             )
-    found = drifts(
+    variables = drifts(
         config.scores,
         baseline,
         labels=facts["labels"],
@@ -79,14 +80,14 @@ def run(config: Config) -> int:
         alarm=config.alarm,
         least=config.least,
     )
-    levels = [one.level for one in found]
+    levels = [one.level for one in variables]
     answer = {
         "scores": config.scores,
         "baseline": config.baseline or f"training of model {facts['model_id']}",
         "drift": "drift" in levels,
         "watch": "watch" in levels,
         "thresholds": {"watch": config.watch, "alarm": config.alarm, "least": config.least},
-        "variables": [one.to_json() for one in found],
+        "variables": [one.to_json() for one in variables],
     }
     if config.out:
         storage.write_json(config.out, answer)
@@ -106,7 +107,7 @@ def _facts(scores: str, *, flag: str) -> dict[str, Any]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; 0 in order, 1 drift."""
+    """Run the job; returns 0 without drift, 1 with drift."""
     return run(parse(Config, argv, verb="jobs.drift", doc=__doc__))
 
 

@@ -1,6 +1,6 @@
-"""Say what the faces of one video show, without Ray.
+"""Print which expressions the faces of one video show, without Ray.
 
-python -m jobs.predict CLIP --package RUN/package [--json]
+    python -m jobs.predict CLIP --package RUN/package [--json]
 
 CLIP and the package are local paths or s3:// addresses.
 """
@@ -18,8 +18,7 @@ import tyro
 from emotion import storage
 from emotion.errors import InputError, VideoError
 from emotion.predict.answer import ClipPrediction, VideoPrediction
-from emotion.predict.predictor import Engine
-from emotion.predict.video import load_video_predictor
+from emotion.predict.engine import Engine
 from jobs.common.command import one_line_errors, parse
 
 BAR_WIDTH = 20
@@ -27,10 +26,10 @@ BAR_WIDTH = 20
 
 @dataclass(frozen=True)
 class Config:
-    """What to predict with what."""
+    """Options of a prediction."""
 
     clip: tyro.conf.Positional[str]
-    """The video."""
+    """Video to score."""
     package: Annotated[str, tyro.conf.arg(aliases=["-p"])]
     """Model package: a folder, an s3:// prefix or a model.tar.gz."""
     json: bool = False
@@ -40,15 +39,17 @@ class Config:
     device: str = "auto"
     """cpu, cuda, cuda:1; auto takes a GPU if there is one."""
     engine: Engine = "torch"
-    """onnx runs the package's model.onnx on the CPU; jobs.export_onnx makes it."""
+    """torch; or onnx: the package's model.onnx on the CPU, which jobs.export_onnx makes."""
 
 
 def predict(config: Config) -> VideoPrediction:
-    """The answer for ``config.clip``.
+    """Return the answer for ``config.clip``.
 
     Raises:
         InputError: if the clip does not exist or cannot be used, or the package is broken.
     """
+    from emotion.predict.video import load_video_predictor  # not for the help: it imports torch
+
     predictor = load_video_predictor(
         config.package,
         yunet_weights=config.yunet,
@@ -66,7 +67,7 @@ def predict(config: Config) -> VideoPrediction:
 
 
 def summary_lines(answer: VideoPrediction) -> list[str]:
-    """The label, and a line per clip of each face, in order of time."""
+    """Return the lines to print: the label, then one line per clip, in order of time."""
     if answer.label is None or answer.confidence is None:
         head = f"{answer.uri}: no label ({answer.reason})"
     else:
@@ -85,19 +86,19 @@ def summary_lines(answer: VideoPrediction) -> list[str]:
 
 
 def _clip_line(clip: ClipPrediction) -> str:
-    """Times, face, and the three most probable labels with a bar for the first."""
+    """Return times, track, and the three most probable labels, the first with a bar."""
     ranked = sorted(clip.probs.items(), key=lambda item: -item[1])[:3]
     bar = "#" * round(BAR_WIDTH * clip.confidence)
-    rest = ", ".join(f"{label} {prob:.2f}" for label, prob in ranked[1:])
+    others = ", ".join(f"{label} {prob:.2f}" for label, prob in ranked[1:])
     return (
         f"{clip.start_s:7.2f} {clip.stop_s:7.2f} {clip.track_id:5}  "
-        f"{clip.label:9} {clip.confidence:.2f} {bar:{BAR_WIDTH}} {rest}"
+        f"{clip.label:9} {clip.confidence:.2f} {bar:{BAR_WIDTH}} {others}"
     )
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the answer; 0 also where no face is found, 2 when the video cannot be used."""
+    """Print the answer; returns 0, also for a video without a face; 2 if it cannot be used."""
     config = parse(Config, argv, verb="jobs.predict", doc=__doc__)
     answer = predict(config)
     if config.json:

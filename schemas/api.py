@@ -1,4 +1,4 @@
-"""What the HTTP endpoint and the SageMaker container answer, and what they are asked.
+"""Requests and answers of the HTTP endpoint and of the SageMaker container.
 
 ``VideoAnswer`` has the fields of a scored video and its clips; probabilities are in the package's
 label order. Every answer that is not a success is an ``ErrorAnswer``.
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Message(BaseModel):
-    """Frozen, and no surprise field."""
+    """Base of every message: frozen, unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -34,7 +34,7 @@ class ClipAnswer(_Message):
 
 
 class SegmentAnswer(_Message):
-    """A run of one label in one face track."""
+    """Run of one label in one face track."""
 
     track_id: int
     identity_id: int
@@ -47,7 +47,7 @@ class SegmentAnswer(_Message):
 
 
 class VideoAnswer(_Message):
-    """One scored video; ``label`` is null where there is no clip, and ``reason`` says why."""
+    """One scored video; without a clip ``label`` is null and ``reason`` names the cause."""
 
     uri: str
     duration_s: float
@@ -63,26 +63,26 @@ class VideoAnswer(_Message):
 
 
 class UriRequest(_Message):
-    """A video that the server reads itself, below one of its allowed prefixes."""
+    """Request for a video in storage; its address must begin with an allowed prefix."""
 
     uri: str = Field(min_length=1, max_length=2048)
 
 
 class ErrorDetail(_Message):
-    """A reason to branch on and a sentence for a person."""
+    """Reason of an error for programs, and a sentence for people."""
 
     reason: str
     detail: str
 
 
 class ErrorAnswer(_Message):
-    """The body of every 4xx and 5xx answer."""
+    """Body of every 4xx and 5xx answer."""
 
     error: ErrorDetail
 
 
 class InfoAnswer(_Message):
-    """Which model answers, and what it takes."""
+    """Facts of the model, and the limits on a video."""
 
     model_id: str
     name: str
@@ -92,7 +92,7 @@ class InfoAnswer(_Message):
 
 
 class RecordRequest(_Message):
-    """One line of a batch: a video in storage, the whole or the clips that start in a window."""
+    """One line of a batch: a video in storage; with times, only clips that start between them."""
 
     record_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,199}$")
     video_uri: str = Field(min_length=1, max_length=2048)
@@ -101,17 +101,17 @@ class RecordRequest(_Message):
 
 
 class RecordAnswer(_Message):
-    """One record's outcome; a bad record costs itself, never its neighbours."""
+    """Result of one record; an error in it does not change other records."""
 
     record_id: str | None
     status: Literal["ok", "error"]
     prediction: VideoAnswer | None = None
-    output_uri: str | None = Field(default=None, description="where the whole prediction lies")
+    output_uri: str | None = Field(default=None, description="address of the whole prediction")
     error: ErrorDetail | None = None
 
 
 class ExecutionParameters(_Message):
-    """What a SageMaker batch transform may send at once."""
+    """Limits on the requests of a SageMaker batch transform."""
 
     max_concurrent_transforms: int = Field(serialization_alias="MaxConcurrentTransforms")
     batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(

@@ -1,7 +1,7 @@
-"""Arrow schemas of a scored archive; boxes, times and lists as in ``schemas.tables``.
+"""Arrow schemas of a score set; boxes, times and lists as in ``schemas.tables``.
 
-Every table has ``video_id``; times are seconds from the video's first frame. Probability columns
-follow the package's label order, and a row's sum to 1 or are all null.
+Every table has ``video_id``. Times are seconds from the first frame of the video. Probability
+columns are in the label order of the package; in each row they sum to 1 or are all null.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Columns = list[tuple[str, pa.DataType]]
 
 
 def prob_column(label: str) -> str:
-    """Name of the column with one label's probability.
+    """Return the name of the column with the probability of a label.
 
     >>> prob_column("happy")
     'prob_happy'
@@ -25,7 +25,7 @@ def prob_column(label: str) -> str:
 
 
 def share_column(label: str) -> str:
-    """Name of the column with the share of time that shows one label.
+    """Return the name of the column with the share of samples that show a label.
 
     >>> share_column("happy")
     'share_happy'
@@ -33,13 +33,37 @@ def share_column(label: str) -> str:
     return f"share_{label}"
 
 
-_WHO: Columns = [("video_id", pa.string()), ("uri", pa.string())]
-_FACE: Columns = [("track_id", pa.int32()), ("identity_id", pa.int32())]
+_VIDEO: Columns = [("video_id", pa.string()), ("uri", pa.string())]
+_TRACK: Columns = [("track_id", pa.int32()), ("identity_id", pa.int32())]
 _SPAN: Columns = [("start_s", pa.float64()), ("stop_s", pa.float64())]  # half-open
 
+CLIP_FACTS: Columns = [
+    ("clip_id", pa.string()),
+    *_VIDEO,
+    *_TRACK,
+    *_SPAN,
+    ("box", FLOATS),  # mean over the clip
+    ("num_faces", pa.int32()),
+    ("quality", pa.float32()),  # 0 to 1
+]
+"""Columns of a clip that are known before the model runs."""
+VIDEO_FACTS: Columns = [
+    *_VIDEO,
+    ("content_sha256", pa.string()),
+    ("duration_s", pa.float64()),
+    ("num_frames", pa.int32()),  # sampled
+    ("num_faces", pa.int32()),
+    ("num_clips", pa.int32()),
+    ("num_tracks", pa.int32()),
+    ("num_identities", pa.int32()),
+    ("coverage", pa.float32()),  # share of sampled frames with a tracked face, 0 to 1
+    ("reason", pa.string()),  # why there is no label, else null
+]
+"""Columns of a video that are known once it is read, before the model runs."""
 
-def _answer(labels: Sequence[str]) -> Columns:
-    """Columns of ``emotion.predict.mixture``, and the probabilities."""
+
+def _answer_columns(labels: Sequence[str]) -> Columns:
+    """Return the columns of ``emotion.predict.mixture`` and one probability per label."""
     return [
         ("label", pa.string()),
         ("confidence", pa.float32()),
@@ -51,76 +75,66 @@ def _answer(labels: Sequence[str]) -> Columns:
 
 
 def scores_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per clip."""
-    columns: Columns = [
-        ("clip_id", pa.string()),
-        *_WHO,
-        *_FACE,
-        *_SPAN,
-        ("box", FLOATS),
-        ("num_faces", pa.int32()),
-        ("quality", pa.float32()),
-        *_answer(labels),
-    ]
-    return pa.schema(columns)
+    """Return the schema of ``scores``: one row per clip."""
+    return pa.schema([*CLIP_FACTS, *_answer_columns(labels)])
 
 
 def timeline_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per second of a track, and per second in which nobody is seen (track_id null)."""
+    """Return the schema of ``timeline``: one row per second of a track.
+
+    A second of the video without a tracked face has one row, whose track_id is null.
+    """
     columns: Columns = [
-        *_WHO,
-        *_FACE,
+        *_VIDEO,
+        *_TRACK,
         *_SPAN,
         ("face_share", pa.float32()),  # samples with the face, of those of the second
         ("quality", pa.float32()),
         ("box", FLOATS),
-        *_answer(labels),
+        *_answer_columns(labels),
     ]
     return pa.schema(columns)
 
 
 def segments_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per run of one label in a track; probabilities are the run's means."""
+    """Return the schema of ``segments``: one row per run of one label in a track.
+
+    Probabilities are means over the samples of the run.
+    """
     columns: Columns = [
-        *_WHO,
-        *_FACE,
+        *_VIDEO,
+        *_TRACK,
         ("segment_index", pa.int32()),  # from 0 in each track
         *_SPAN,
         ("num_faces", pa.int32()),
         ("quality", pa.float32()),
-        *_answer(labels),
+        *_answer_columns(labels),
     ]
     return pa.schema(columns)
 
 
 def tracks_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per track; answers are null for one too short for a clip."""
+    """Return the schema of ``tracks``: one row per track; answers are null if it has no clip."""
     columns: Columns = [
-        *_WHO,
-        *_FACE,
+        *_VIDEO,
+        *_TRACK,
         *_SPAN,
         ("num_faces", pa.int32()),
         ("num_clips", pa.int32()),
         ("mean_size_px", pa.float32()),
-        *_answer(labels),
+        *_answer_columns(labels),
     ]
     return pa.schema(columns)
 
 
 def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
-    """One row per video that could be read; answers are null where there is no clip."""
+    """Return the schema of ``videos``: one row per video that was read.
+
+    Answers are null for a video without a clip.
+    """
     columns: Columns = [
-        *_WHO,
-        ("content_sha256", pa.string()),
-        ("duration_s", pa.float64()),
-        ("num_frames", pa.int32()),  # sampled
-        ("num_faces", pa.int32()),
-        ("num_clips", pa.int32()),
-        ("num_tracks", pa.int32()),
-        ("num_identities", pa.int32()),  # identities
-        ("coverage", pa.float32()),  # share of sampled frames with a tracked face, 0 to 1
-        ("reason", pa.string()),  # why there is no label, else null
-        *_answer(labels),
+        *VIDEO_FACTS,
+        *_answer_columns(labels),
         *[(share_column(label), pa.float32()) for label in labels],
     ]
     return pa.schema(columns)
@@ -129,7 +143,7 @@ def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
 SCORED_FACES = pa.schema(
     [
         ("video_id", pa.string()),
-        ("track_id", pa.int32()),  # null: a detection that never became a track
+        ("track_id", pa.int32()),  # null: a detection without a track
         ("identity_id", pa.int32()),
         ("frame_index", pa.int32()),
         ("pts_s", pa.float64()),
@@ -140,11 +154,11 @@ SCORED_FACES = pa.schema(
         ("blur", pa.float32()),
     ]
 )
-"""One row per face in a sampled frame; columns as in a dataset's ``faces``."""
+"""Schema of ``faces``: one row per face in a sampled frame; columns as in a dataset."""
 
 
 def score_tables(labels: Sequence[str]) -> dict[str, pa.Schema]:
-    """The tables of a scored archive, by folder name."""
+    """Return the schemas of a score set, by folder name."""
     return {
         "scores": scores_schema(labels),
         "timeline": timeline_schema(labels),

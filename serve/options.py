@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emotion.errors import InputError
+from emotion.predict.engine import Engine
 
 if TYPE_CHECKING:
     from emotion.video.decode import Limits
 
 ENV_PREFIX = "VIDEO_EMOTION_"
-Engine = Literal["torch", "onnx"]
-"""As in ``emotion.predict.predictor``, which imports PyTorch and is too slow for --help."""
 
 
 class Options(BaseModel):

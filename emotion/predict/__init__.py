@@ -1,1 +1,1 @@
-"""A video and a model package in, an answer out: predictor, timeline, exports."""
+"""From a video and a model package to an answer: predictor, timeline, segments, drift."""

@@ -1,4 +1,4 @@
-"""What is said of a clip and of a video; plain values, without torch."""
+"""Answers for a clip, a segment and a video: plain values, without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class ClipPrediction:
-    """What the model says of one clip of one track; probabilities by label, in label order."""
+    """Answer for one clip of one track; ``probs`` by label, in label order."""
 
     clip_id: str
     track_id: int
@@ -31,7 +31,7 @@ class ClipPrediction:
 
 @dataclass(frozen=True)
 class SegmentPrediction:
-    """A run of one label in one track; ``confidence`` is its mean probability there."""
+    """Answer for a run of one label in one track; ``confidence`` is its mean probability."""
 
     track_id: int
     identity_id: int
@@ -45,20 +45,20 @@ class SegmentPrediction:
 
 @dataclass(frozen=True)
 class VideoPrediction:
-    """What the model says of one video.
+    """Answer for one video.
 
     Attributes:
-        uri: the name by which it was asked for.
-        duration_s: its length.
-        label: of the pooled probabilities; None where there is no clip.
+        uri: address that the caller gave.
+        duration_s: length in seconds.
+        label: most probable label of the pooled probabilities; None without a clip.
         confidence: probability of the label, or None.
-        probs: pooled over the clips, by label; empty where there is none.
+        probs: pooled over the clips, by label; empty without a clip.
         coverage: share of sampled frames with a tracked face, 0 to 1.
         reason: why there is no label (``no_face``, ``short_tracks``), or None.
-        num_tracks: faces followed.
-        clips: in order of time they were completed.
+        num_tracks: number of tracks.
+        clips: in the order in which they were completed.
         segments: by track, in order of time; see ``emotion.predict.segments``.
-        model_id: of the package.
+        model_id: id of the package.
     """
 
     uri: str
@@ -75,7 +75,7 @@ class VideoPrediction:
 
 
 def top(probs: NDArray[np.float32], labels: tuple[str, ...]) -> tuple[str, float]:
-    """The most probable label and its probability; the first of equals.
+    """Return the most probable label and its probability; of equal ones the first.
 
     >>> top(np.array([0.25, 0.75], np.float32), ("calm", "tense"))
     ('tense', 0.75)
@@ -85,14 +85,20 @@ def top(probs: NDArray[np.float32], labels: tuple[str, ...]) -> tuple[str, float
 
 
 def by_label(probs: NDArray[np.float32], labels: tuple[str, ...]) -> dict[str, float]:
-    """Probabilities by label, in label order."""
+    """Return probabilities by label, in label order."""
     return {label: float(p) for label, p in zip(labels, probs, strict=True)}
 
 
 def clip_prediction(
     clip: Mapping[str, Any], probs: NDArray[np.float32], labels: tuple[str, ...]
 ) -> ClipPrediction:
-    """A clip's row and what the model says of it."""
+    """Return the answer for a clip.
+
+    Args:
+        clip: its row, with at least the columns of ``schemas.scores.CLIP_FACTS`` that are used.
+        probs: (K,) of the model.
+        labels: K names.
+    """
     label, confidence = top(probs, labels)
     x1, y1, x2, y2 = clip["box"]
     return ClipPrediction(
@@ -111,5 +117,5 @@ def clip_prediction(
 
 
 def segment_prediction(row: Mapping[str, Any]) -> SegmentPrediction:
-    """A row of ``segments`` as it is answered."""
+    """Return the answer for a row of ``segments``; further columns are left out."""
     return SegmentPrediction(**{f.name: row[f.name] for f in fields(SegmentPrediction)})

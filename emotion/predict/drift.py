@@ -1,9 +1,9 @@
-"""How far what a model sees and says has moved from what it was trained and judged on.
+"""Drift: distance of a score set's data from the data on which the model was trained.
 
 Population stability index (Siddiqi, "Credit Risk Scorecards", 2006) and Jensen-Shannon divergence
 (Lin 1991) between shares of the same bins::
 
-    psi = sum_i (q_i - p_i) ln(q_i / p_i)              0: equal; by custom 0.1 is worth a look,
+    psi = sum_i (q_i - p_i) ln(q_i / p_i)              0: equal; by custom 0.1 is to be watched,
     jsd = H((p + q) / 2) - (H(p) + H(q)) / 2           0.25 is drift
                                                        bits, 0 to 1
 """
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 WATCH, ALARM = 0.1, 0.25
 """Population stability indices, by custom."""
 LEAST_SHARE = 1e-4
-"""An empty bin counts as this much, or one value would be infinitely far."""
+"""Least share of a bin: with a share of 0 one value would make the index infinite."""
 
 CONFIDENCE_EDGES = tuple(k / 10 for k in range(11))
 SIZE_EDGES = (0.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, math.inf)
@@ -31,7 +31,7 @@ EDGES = {
     "face_px": SIZE_EDGES,
     "brightness": BRIGHTNESS_EDGES,
 }
-"""Bins of what is measured; ``label`` is binned by the label set."""
+"""Edges of the bins, by variable; the bins of ``label`` are the label set."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Profile:
 
     Attributes:
         name: label, confidence, face_px or brightness.
-        bins: what each count is of, for people.
+        bins: text of each bin, such as "16 to 24".
         counts: values per bin.
     """
 
@@ -50,17 +50,19 @@ class Profile:
 
     @property
     def total(self) -> int:
-        """Values in all."""
+        """Number of values in all bins."""
         return sum(self.counts)
 
     def plus(self, other: Profile) -> Profile:
-        """Both together.
+        """Return the sum of two profiles.
 
         Raises:
-            ValueError: if they are of other bins.
+            ValueError: if their names or bins differ.
         """
         if (self.name, self.bins) != (other.name, other.bins):
-            raise ValueError(f"{self.name} in {self.bins} and {other.name} in {other.bins}")
+            raise ValueError(
+                f"{other.name} in {other.bins} cannot be added to {self.name} in {self.bins}"
+            )
         return Profile(
             self.name,
             self.bins,
@@ -68,17 +70,20 @@ class Profile:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As a package stores it."""
+        """Return the form that a package stores."""
         return {"bins": list(self.bins), "counts": list(self.counts)}
 
 
-def label_profile(found: Mapping[str, int], labels: Sequence[str]) -> Profile:
-    """Counts by label, in label order."""
-    return Profile("label", tuple(labels), tuple(int(found.get(label, 0)) for label in labels))
+def label_profile(counts: Mapping[str, int], labels: Sequence[str]) -> Profile:
+    """Return the profile of labels, in label order; a label without a count has 0."""
+    return Profile("label", tuple(labels), tuple(int(counts.get(label, 0)) for label in labels))
 
 
 def measured_profile(name: str, values: ArrayLike) -> Profile:
-    """Counts of measured values in the bins of ``EDGES``; what is not finite is left out.
+    """Return the profile of measured values, in the bins of ``EDGES``.
+
+    A value that is not finite is left out. A value below the first edge counts in the first bin,
+    one above the last edge in the last bin.
 
     >>> measured_profile("confidence", [0.05, 1.0, float("nan")]).counts
     (1, 0, 0, 0, 0, 0, 0, 0, 0, 1)
@@ -93,8 +98,8 @@ def measured_profile(name: str, values: ArrayLike) -> Profile:
     return Profile(name, bins, tuple(int(count) for count in counts))
 
 
-def read_profiles(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Profile]:
-    """What ``Profile.to_json`` gave, by name."""
+def profiles_from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Profile]:
+    """Return profiles by name from the form of ``Profile.to_json``."""
     return {
         name: Profile(name, tuple(value["bins"]), tuple(int(c) for c in value["counts"]))
         for name, value in stored.items()
@@ -103,18 +108,18 @@ def read_profiles(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Profile]
 
 @dataclass(frozen=True)
 class Drift:
-    """One variable now against its baseline.
+    """Comparison of one variable with its baseline.
 
     Attributes:
-        name: of the variable.
-        psi: population stability index, 0 or more; None where there are too few values.
-        jsd: Jensen-Shannon divergence, bits, 0 to 1; None likewise.
+        name: name of the variable.
+        psi: population stability index, 0 or more; None with too few values.
+        jsd: Jensen-Shannon divergence, bits, 0 to 1; None with too few values.
         level: ok, watch, drift, or unknown: too few values, or no baseline.
-        baseline_count: values of the baseline.
-        count: values now.
-        bins: what the shares are of.
-        baseline_shares: of the baseline, by bin.
-        shares: now.
+        baseline_count: number of values of the baseline.
+        count: number of values of the score set.
+        bins: text of each bin.
+        baseline_shares: shares of the baseline, by bin.
+        shares: shares of the score set, by bin.
     """
 
     name: str
@@ -128,7 +133,7 @@ class Drift:
     shares: tuple[float, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields by name, as plain values."""
         return asdict(self)
 
 
@@ -143,11 +148,12 @@ def compare(
     """Compare two profiles of one variable.
 
     Args:
-        baseline: of the training; None: the package has none.
-        now: of a score set.
-        watch: index from which on it is worth a look.
-        alarm: index from which on it is drift.
-        least: with fewer values than these on a side nothing is said.
+        baseline: profile of the training; None: the package has none. With other bins than
+            ``now`` it counts as None.
+        now: profile of a score set.
+        watch: least index of level watch.
+        alarm: least index of level drift.
+        least: least number of values on each side; with fewer the level is unknown.
     """
     if baseline is not None and baseline.bins != now.bins:
         baseline = None  # another release's bins, or another label set
@@ -172,7 +178,7 @@ def compare(
 
 
 def psi(p: ArrayLike, q: ArrayLike) -> float:
-    """Population stability index of shares ``q`` against ``p``; see the module.
+    """Return the population stability index of shares ``q`` against ``p``; see the module.
 
     >>> round(psi([0.5, 0.5], [0.6, 0.4]), 4)
     0.0405
@@ -183,7 +189,7 @@ def psi(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
-    """Jensen-Shannon divergence in bits, 0 to 1.
+    """Return the Jensen-Shannon divergence in bits, 0 to 1.
 
     >>> jensen_shannon([1, 0], [0, 1]), jensen_shannon([0.5, 0.5], [0.5, 0.5])
     (1.0, 0.0)
@@ -193,8 +199,8 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def _entropy(shares: NDArray[np.float64]) -> float:
-    some = shares[shares > 0]
-    return float(-(some * np.log2(some)).sum())
+    positive = shares[shares > 0]
+    return float(-(positive * np.log2(positive)).sum())
 
 
 def _shares(counts: Sequence[int]) -> NDArray[np.float64]:

@@ -1,6 +1,8 @@
-"""Tracked faces of stored tables, by video and track."""
+"""Tracked faces of stored tables: by video and track, and the coverage of a video."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +10,13 @@ import pyarrow as pa
 from emotion.predict.timeline import TrackFaces
 
 
-def tracks_of(table: pa.Table) -> dict[str, list[TrackFaces]]:
-    """Tracked faces by video, in order of track; see ``schemas.scores.SCORED_FACES``."""
-    table = table.filter(table["track_id"].is_valid())
+def tracks_of(faces: pa.Table) -> dict[str, list[TrackFaces]]:
+    """Return the tracks of each video, in order of track_id.
+
+    Args:
+        faces: rows of ``schemas.scores.SCORED_FACES``; faces without a track are left out.
+    """
+    table = faces.filter(faces["track_id"].is_valid())
     table = table.sort_by([(k, "ascending") for k in ("video_id", "track_id", "frame_index")])
     video, track = table["video_id"].to_pylist(), table["track_id"].to_numpy()
     identity = table["identity_id"].to_numpy()
@@ -19,14 +25,14 @@ def tracks_of(table: pa.Table) -> dict[str, list[TrackFaces]]:
     size = table["size_px"].to_numpy().astype(np.float64)
     flat = table["box"].combine_chunks().flatten() if table.num_rows else pa.array([], pa.float32())
     boxes = flat.to_numpy(zero_copy_only=False).reshape(-1, 4).astype(np.float32)
-    found: dict[str, list[TrackFaces]] = {}
+    tracks: dict[str, list[TrackFaces]] = {}
     start = 0
     for stop in range(1, len(video) + 1):
         same = stop < len(video) and video[stop] == video[start] and track[stop] == track[start]
         if same:
             continue
         span = slice(start, stop)
-        faces = TrackFaces(
+        of_track = TrackFaces(
             track_id=int(track[start]),
             identity_id=int(identity[start]),
             frame_index=frame[span],
@@ -34,6 +40,27 @@ def tracks_of(table: pa.Table) -> dict[str, list[TrackFaces]]:
             sizes_px=size[span],
             boxes=boxes[span],
         )
-        found.setdefault(video[start], []).append(faces)
+        tracks.setdefault(video[start], []).append(of_track)
         start = stop
-    return found
+    return tracks
+
+
+def coverages(faces: pa.Table, num_frames: Mapping[str, int]) -> dict[str, float]:
+    """Return for each video the share of its sampled frames with a tracked face, 0 to 1.
+
+    Args:
+        faces: rows with at least video_id, track_id and frame_index.
+        num_frames: sampled frames by video_id; a video with 0 frames has coverage 0.
+
+    >>> rows = {"video_id": ["a", "a", "a"], "track_id": [0, 1, None], "frame_index": [2, 2, 3]}
+    >>> coverages(pa.table(rows), {"a": 4, "b": 0})
+    {'a': 0.25, 'b': 0.0}
+    """
+    tracked = faces.filter(faces["track_id"].is_valid())
+    groups = tracked.group_by("video_id").aggregate([("frame_index", "count_distinct")])
+    ids, samples = groups["video_id"].to_pylist(), groups["frame_index_count_distinct"].to_pylist()
+    covered = dict(zip(ids, samples, strict=True))
+    return {
+        video_id: covered.get(video_id, 0) / frames if frames else 0.0
+        for video_id, frames in num_frames.items()
+    }

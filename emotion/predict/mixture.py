@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Mixture:
-    """What one vector of probabilities says beside itself.
+    """Label, margin and entropy of one vector of probabilities.
 
     Attributes:
-        label: the most probable; the first of equals.
+        label: the most probable one; of equal ones the first.
         confidence: its probability, 0 to 1.
-        second_label: the next; None where there is one label only.
-        margin: confidence minus the second's probability, 0 to 1; small: two emotions compete.
+        second_label: the next one; None if there is only one label.
+        margin: confidence minus the second label's probability, 0 to 1.
         entropy: of the vector in bits, 0 (one label is certain) to log2 of the number of labels
             (Shannon 1948).
     """
@@ -29,7 +29,7 @@ class Mixture:
 
 
 def mixture(probs: NDArray[np.floating], labels: tuple[str, ...]) -> Mixture:
-    """Read one vector of probabilities.
+    """Return the label, margin and entropy of one vector of probabilities.
 
     Args:
         probs: (K,), K at least 1, summing to 1.
@@ -41,11 +41,11 @@ def mixture(probs: NDArray[np.floating], labels: tuple[str, ...]) -> Mixture:
     order = np.argsort(-probs, kind="stable")
     first = float(probs[order[0]])
     second = float(probs[order[1]]) if len(order) > 1 else 0.0
-    some = probs[probs > 0].astype(np.float64)
+    positive = probs[probs > 0].astype(np.float64)
     return Mixture(
         label=labels[int(order[0])],
         confidence=first,
         second_label=labels[int(order[1])] if len(order) > 1 else None,
         margin=first - second,
-        entropy=float(abs(-(some * np.log2(some)).sum())),  # abs: no -0.0
+        entropy=float(abs(-(positive * np.log2(positive)).sum())),  # abs: no -0.0
     )

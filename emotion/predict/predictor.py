@@ -1,46 +1,55 @@
-"""A model package that answers: the one Predictor of batch, Ray Serve and SageMaker."""
+"""The Predictor: a model package that scores clips, the same for batch, Ray Serve, SageMaker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import InputError, PackageError
 from emotion.models.steps import logits_and_steps
 from emotion.models.transforms import decode_crops, to_input
 from emotion.package.model_package import ModelPackage, load_package
 from emotion.package.onnx_file import OnnxModel, load_onnx
+from emotion.predict.engine import Engine
 
 BATCH_SIZE = 16
-
-Engine = Literal["torch", "onnx"]
-"""What runs a model: torch, or onnxruntime on the CPU."""
+"""Clips that one call of the model takes; more are cut into batches."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of N clips; float32, the last axis sums to 1.
+    """Probabilities of N clips; the last axis sums to 1.
 
     Attributes:
         probs: (N, K).
-        steps: (N, S, K), of S equal parts of each clip; S is 1 where the model has no finer answer.
+        steps: (N, S, K), of S equal parts of each clip; S is 1 if the model does not answer for
+            steps.
     """
 
     probs: NDArray[np.float32]
     steps: NDArray[np.float32]
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        check_array("Answers.probs", self.probs, shape=(None, None), dtype=np.float32)
+        num_clips, num_labels = self.probs.shape
+        shape = (num_clips, None, num_labels)
+        check_array("Answers.steps", self.steps, shape=shape, dtype=np.float32)
+
 
 class Predictor:
-    """Clips to probabilities, in float32, on one device.
+    """Model that turns clips into probabilities, in float32, on one device.
 
     Args of the constructor: the package; ``device`` as in ``load``; ``onnx``, the package's ONNX
-    model, which is then what runs.
+    model: if it is given, onnxruntime runs it and torch runs no model.
     """
 
     def __init__(
@@ -62,24 +71,24 @@ class Predictor:
         """Read a package: a folder, an s3:// prefix, or a model.tar.gz.
 
         Args:
-            package_uri: its address.
+            package_uri: address of the package.
             device: ``cpu``, ``cuda``, ``cuda:1``; ``auto`` takes a GPU if there is one.
-            engine: ``onnx`` runs the package's model.onnx on the CPU, with as many threads as
-                torch would take.
+            engine: ``onnx`` runs the package's model.onnx on the CPU, with torch's number of
+                threads.
 
         Raises:
-            PackageError: if it is broken, of another release, or has no model.onnx to run.
+            PackageError: if it is broken, of another release, or lacks the engine's model.onnx.
             InputError: if the engine does not run on the device.
         """
         package, onnx = load_parts(package_uri, engine)
         return cls(package, device=device, onnx=onnx)
 
     def probs(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities of clips, (N, K) float32 in the package's label order; see ``answers``."""
+        """Return the probabilities of clips, (N, K), in label order; see ``answers``."""
         return self.answers(clips).probs
 
     def answers(self, clips: NDArray[np.uint8]) -> Answers:
-        """Probabilities in the package's label order, of clips and of their steps.
+        """Return probabilities in the package's label order, of clips and of their steps.
 
         Args:
             clips: (N, T, H, W, 3) uint8 RGB; N may be 0.
@@ -88,10 +97,10 @@ class Predictor:
             PackageError: if T, H or W are not those of the package's extraction spec.
         """
         spec = self.package.spec
-        wanted = (spec.clip_len, spec.crop_px, spec.crop_px, 3)
-        if clips.shape[1:] != wanted:
+        needed = (spec.clip_len, spec.crop_px, spec.crop_px, 3)
+        if clips.shape[1:] != needed:
             raise PackageError(
-                f"clips of shape {clips.shape[1:]}, model {self.package.model_id} needs {wanted}; "
+                f"clips of shape {clips.shape[1:]}, model {self.package.model_id} needs {needed}; "
                 "build them with the package's extraction spec"
             )
         if not len(clips):
@@ -103,7 +112,7 @@ class Predictor:
         return Answers(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def jpeg_answers(self, clips: Sequence[Sequence[bytes]]) -> Answers:
-        """``answers`` of clips as they are stored, each a list of T JPEGs."""
+        """Return ``answers`` for clips as they are stored, each a list of T JPEGs."""
         spec = self.package.spec
         if not clips:
             return self.answers(
@@ -112,23 +121,23 @@ class Predictor:
         return self.answers(np.stack([decode_crops(crops) for crops in clips]))
 
     def jpeg_probs(self, clips: Sequence[Sequence[bytes]]) -> NDArray[np.float32]:
-        """Probabilities of clips as they are stored, each a list of T JPEGs."""
+        """Return the probabilities of clips as they are stored, each a list of T JPEGs."""
         return self.jpeg_answers(clips).probs
 
     def _batch(self, clips: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         with torch.inference_mode():
-            found = self._model(to_input(torch.from_numpy(clips).to(self._device)))
+            outputs = self._model(to_input(torch.from_numpy(clips).to(self._device)))
             return [
                 torch.softmax(logits.float() / self.package.temperature, dim=-1).cpu().numpy()
-                for logits in found
+                for logits in outputs
             ]
 
 
 def load_parts(package_uri: str, engine: Engine) -> tuple[ModelPackage, OnnxModel | None]:
-    """Read and check what an engine needs of a package; ``torch`` needs no ONNX model.
+    """Read and check a package, and for engine ``onnx`` its ONNX model; else that is None.
 
     Raises:
-        PackageError: if something is missing or broken.
+        PackageError: if a file is missing or broken.
     """
     package = load_package(package_uri)
     return package, load_onnx(package_uri, package.model_id) if engine == "onnx" else None
@@ -142,8 +151,10 @@ def _torch_model(
 
 
 def _onnx_model(onnx: OnnxModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """The session as a function on tensors, like the model that it was made from."""
-    from emotion.extract.inference import open_session  # onnxruntime: for this engine only
+    """Return a function on tensors that runs the ONNX model; same outputs as the torch model."""
+    from emotion.extract.inference import (
+        open_session,  # imports onnxruntime, which torch does not need
+    )
 
     session: Any = open_session(onnx.model, threads=torch.get_num_threads())
     name = session.get_inputs()[0].name

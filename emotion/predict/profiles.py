@@ -1,4 +1,4 @@
-"""Profiles of what a model learnt from, and of what a score set holds, part by part."""
+"""Profiles of stored tables: of a model's training set and of a score set, part by part."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from emotion.predict.drift import (
     compare,
     label_profile,
     measured_profile,
-    read_profiles,
+    profiles_from_json,
 )
 
 OF_FACES = {"face_px": "size_px", "brightness": "brightness"}
-"""Variables that the faces table tells, by column."""
+"""Column of ``faces`` of each variable."""
 
 
 def face_profiles(uri: str, *, video_ids: frozenset[str] | None = None) -> dict[str, Profile]:
-    """Sizes and brightness of the tracked faces of a dataset or a score set.
+    """Return the profiles of size and brightness of the tracked faces.
 
     Args:
-        uri: a folder with ``faces/``; without it there is nothing to tell.
-        video_ids: of these videos alone; None: of all.
+        uri: a dataset or a score set; without a folder ``faces`` no profile is returned.
+        video_ids: count only faces of these videos; None: of all videos.
     """
-    found = {name: measured_profile(name, []) for name in OF_FACES}
+    profiles = {name: measured_profile(name, []) for name in OF_FACES}
     columns = ["video_id", "track_id", *OF_FACES.values()]
     wanted = None if video_ids is None else pa.array(sorted(video_ids), pa.string())
     for part in _parts(storage.join(uri, "faces"), columns):
@@ -42,24 +42,24 @@ def face_profiles(uri: str, *, video_ids: frozenset[str] | None = None) -> dict[
             part = part.filter(pc.is_in(part["video_id"], value_set=wanted))
         for name, column in OF_FACES.items():
             values = part[column].to_numpy(zero_copy_only=False)
-            found[name] = found[name].plus(measured_profile(name, values))
-    return {name: profile for name, profile in found.items() if profile.total}
+            profiles[name] = profiles[name].plus(measured_profile(name, values))
+    return {name: profile for name, profile in profiles.items() if profile.total}
 
 
 def score_profiles(scores: str, labels: Sequence[str]) -> dict[str, Profile]:
-    """Labels and confidences of the scored clips, and what the faces tell."""
+    """Return the profiles of a score set: label and confidence of its clips, and its faces'."""
     counts: Counter[str] = Counter()
     confidence = measured_profile("confidence", [])
     for part in _parts(storage.join(scores, "scores"), ["label", "confidence"]):
         counts.update(part["label"].to_pylist())
         values = part["confidence"].to_numpy(zero_copy_only=False)
         confidence = confidence.plus(measured_profile("confidence", values))
-    said = {"label": label_profile(counts, labels), "confidence": confidence}
-    return said | face_profiles(scores)
+    of_clips = {"label": label_profile(counts, labels), "confidence": confidence}
+    return of_clips | face_profiles(scores)
 
 
-def stored(profiles: Mapping[str, Profile]) -> dict[str, Any]:
-    """As JSON, in a fixed order."""
+def profiles_to_json(profiles: Mapping[str, Profile]) -> dict[str, Any]:
+    """Return the form that a package stores, in a fixed order."""
     return {n: profiles[n].to_json() for n in ("label", *EDGES) if n in profiles}
 
 
@@ -77,7 +77,10 @@ def drifts(
     alarm: float = ALARM,
     least: int = 50,
 ) -> list[Drift]:
-    """Each variable of a score set against its baseline."""
+    """Compare each variable of a score set with its baseline.
+
+    For ``watch``, ``alarm`` and ``least`` see ``emotion.predict.drift.compare``.
+    """
     now = score_profiles(scores, labels)
     return [
         compare(baseline.get(name), profile, watch=watch, alarm=alarm, least=least)
@@ -86,5 +89,5 @@ def drifts(
 
 
 def read_baseline(training: Mapping[str, Any]) -> dict[str, Profile]:
-    """What a package's facts of its training say of the data; empty: nothing."""
-    return read_profiles(training.get("baseline") or {})
+    """Return the profiles in a package's facts of its training; empty if it has none."""
+    return profiles_from_json(training.get("baseline") or {})

@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 ENTER = 0.1
-"""A label takes over once it is more probable than the present one by this much..."""
+"""Lead in probability, 0 to 1, at which a label replaces the one before it."""
 MIN_S = 0.5
-"""... and holds for this long; shorter runs go to their neighbours."""
+"""Least length of a run in seconds; a shorter run goes to a neighbour."""
 MAX_GAP_S = 1.0
-"""A face that is away for longer ends the run; it was not seen."""
+"""Longest absence of the face within a run, in seconds; a longer one ends the run."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Samples [start, stop) of a track that show one label.
+    """Samples [start, stop) of a track with one label.
 
     Attributes:
-        start: index of its first sample among the track's.
-        stop: index after its last.
-        class_index: the label.
+        start: index of the first sample among the track's.
+        stop: index after the last one.
+        class_index: index of the label in the label set.
     """
 
     start: int
@@ -32,12 +32,12 @@ class Run:
 
 @dataclass(frozen=True)
 class SegmentRule:
-    """How runs are cut; see ``runs``.
+    """Rule by which runs are cut; see ``runs``.
 
     Attributes:
-        enter: lead by which a label takes over, 0 to 1; 0: no hysteresis.
-        min_s: least length of a run.
-        max_gap_s: longest absence of the face within a run.
+        enter: lead at which a label replaces the one before it, 0 to 1; 0: no hysteresis.
+        min_s: least length of a run, in seconds.
+        max_gap_s: longest absence of the face within a run, in seconds.
     """
 
     enter: float = ENTER
@@ -55,37 +55,37 @@ def runs(
     """Cut a track's samples into runs.
 
     Args:
-        probs: (N, K) at the samples in which the face was found.
+        probs: (N, K) at the samples with a face of the track.
         frame_index: (N,) their numbers on the grid of ``fps``, rising.
         fps: samples per second.
-        rule: how.
+        rule: lead, least length and longest gap.
 
     Returns:
-        Runs in order that cover all N samples; none for N of 0. Neighbours have different labels
-        unless the face was away between them. A run is shorter than ``min_s`` only where the face
-        was not seen for longer.
+        Runs in order that cover all N samples; empty if N is 0. Neighbours have different labels,
+        unless a gap longer than ``max_gap_s`` lies between them. A run is shorter than ``min_s``
+        only if it is the only one between two gaps, or between a gap and an end of the track.
 
     >>> p = np.array([[0.9, 0.1]] * 3 + [[0.4, 0.6]] * 3, np.float32)
     >>> runs(p, np.arange(6), fps=1)
     [Run(start=0, stop=3, class_index=0), Run(start=3, stop=6, class_index=1)]
     """
-    found: list[Run] = []
+    cut: list[Run] = []
     breaks = np.flatnonzero(np.diff(frame_index) - 1 > rule.max_gap_s * fps) + 1
     for first, last in zip([0, *breaks], [*breaks, len(frame_index)], strict=True):
         if first < last:
             state = _hysteresis(probs[first:last], rule.enter)
             state = _merge_short(state, probs[first:last], frame_index[first:last], fps, rule.min_s)
-            found += [
+            cut += [
                 Run(int(first) + a, int(first) + b, int(state[a])) for a, b in _equal_runs(state)
             ]
-    return found
+    return cut
 
 
 def _hysteresis(probs: NDArray[np.float32], enter: float) -> NDArray[np.int64]:
-    """The label of each sample, which changes only for one that leads by ``enter``.
+    """Return the label of each sample; it changes only to a label that leads by ``enter``.
 
-    The change is dated back to where the new label began to lead: it says when a thing is sure,
-    not when it happened.
+    The change is set back to the sample at which the new label began to lead: that is when the
+    expression changed, the lead of ``enter`` comes later.
     """
     best = probs.argmax(axis=1)
     state = np.empty(len(probs), np.int64)
@@ -114,7 +114,7 @@ def _merge_short(
     fps: float,
     min_s: float,
 ) -> NDArray[np.int64]:
-    """Give the shortest run to the neighbour it fits better, until none is too short."""
+    """Give the shortest run to the more probable neighbour, until every run is long enough."""
     state = state.copy()
     while True:
         parts = _equal_runs(state)

@@ -1,4 +1,4 @@
-"""What the exporters of a video's segments have in common: names, order, and who is on screen."""
+"""Spans, the segments of a video as exporters need them: names, order, people on screen."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """A run of one label in one track; see ``emotion.predict.segments``.
+    """Run of one label in one track; see ``emotion.predict.segments``.
 
     Attributes:
-        identity_id: the person, numbered in the video from 0.
-        track_id: the track.
+        identity_id: number of the person in the video, from 0.
+        track_id: number of the track in the video.
         start_s: seconds from the first frame.
-        stop_s: half-open.
-        label: what is shown.
-        confidence: its mean probability, 0 to 1.
+        stop_s: end in seconds, half-open.
+        label: the label of the run.
+        confidence: mean probability of the label, 0 to 1.
     """
 
     identity_id: int
@@ -29,7 +29,7 @@ class Span:
 
     @property
     def text(self) -> str:
-        """Label and confidence for people.
+        """Text of label and confidence.
 
         >>> Span(0, 0, 0.0, 1.0, "happy", 0.872).text
         'happy 87%'
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Scene:
-    """A time in which the same spans hold; none of them is over before its end."""
+    """Range of time in which the same spans hold."""
 
     start_s: float
     stop_s: float
@@ -47,13 +47,13 @@ class Scene:
 
 
 def spans_of(rows: Iterable[Mapping[str, Any]]) -> list[Span]:
-    """Rows of ``segments`` of one video, by person, track and time."""
+    """Return the spans of one video's rows of ``segments``, by person, track and time."""
     names = ("identity_id", "track_id", "start_s", "stop_s", "label", "confidence")
     return sorted(Span(**{name: row[name] for name in names}) for row in rows)
 
 
 def person(identity_id: int) -> str:
-    """How people call an identity: they count from 1.
+    """Return the name of a person; people count from 1.
 
     >>> person(0)
     'person 1'
@@ -62,12 +62,16 @@ def person(identity_id: int) -> str:
 
 
 def by_track(spans: Sequence[Span]) -> dict[str, list[Span]]:
-    """Spans by the name of a tier, in which none overlap: a track's do not, a person's may."""
-    several = {s.identity_id for s in spans for t in spans if _other_track(s, t)}
+    """Return spans by the name of their tier; spans of one tier do not overlap.
+
+    A person with one track has one tier. A person with several tracks, which may overlap, has a
+    tier for each.
+    """
+    with_tracks = {s.identity_id for s in spans for t in spans if _other_track(s, t)}
     tiers: dict[str, list[Span]] = {}
     for span in spans:
         name = person(span.identity_id)
-        if span.identity_id in several:
+        if span.identity_id in with_tracks:
             name += f", track {span.track_id}"
         tiers.setdefault(name, []).append(span)
     return tiers
@@ -78,7 +82,7 @@ def _other_track(one: Span, other: Span) -> bool:
 
 
 def scenes(spans: Sequence[Span]) -> list[Scene]:
-    """The video cut wherever a span begins or ends; times without a span are left out.
+    """Cut the video wherever a span begins or ends; times without a span are left out.
 
     >>> two = [Span(0, 0, 0.0, 2.0, "calm", 0.9), Span(1, 1, 1.0, 3.0, "glad", 0.8)]
     >>> [(s.start_s, s.stop_s, [p.label for p in s.spans]) for s in scenes(two)]
@@ -91,9 +95,9 @@ def scenes(spans: Sequence[Span]) -> list[Scene]:
         begin.setdefault(span.start_s, []).append(span)
         end.setdefault(span.stop_s, []).append(span)
     now: set[Span] = set()
-    found = []
+    cut = []
     for start_s, stop_s in zip(edges, edges[1:], strict=False):
         now = (now - set(end.get(start_s, []))) | set(begin.get(start_s, []))
         if now:
-            found.append(Scene(start_s, stop_s, tuple(sorted(now))))
-    return found
+            cut.append(Scene(start_s, stop_s, tuple(sorted(now))))
+    return cut

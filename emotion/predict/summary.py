@@ -1,4 +1,4 @@
-"""One video's clips and faces to what people read: seconds, segments, tracks, and the video."""
+"""From one video's clips and faces to the rows that people read: seconds, segments, tracks."""
 
 from __future__ import annotations
 
@@ -9,22 +9,31 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.pooling import pool_clips
 from emotion.predict.answer import ClipPrediction
 from emotion.predict.segments import Run, SegmentRule, runs
-from emotion.predict.timeline import Evidence, Row, TrackFaces, mixed, nobody, seconds, smooth
+from emotion.predict.timeline import (
+    Evidence,
+    Row,
+    TrackFaces,
+    answer_columns,
+    empty_second_row,
+    second_rows,
+    smooth,
+)
 
 LEAST_REACH_S = 0.25
-"""A kernel is never narrower: expressions come within some 0.25 to 0.5 s."""
+"""Least reach of the kernel in seconds: an expression takes 0.25 to 0.5 s to appear."""
 
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """A clip, what was said of it, and what the model said of its steps.
+    """A clip with its answer and the probabilities of its steps.
 
     Attributes:
-        answer: the clip.
-        pts_s: (T,) presentation times of the frames that it shows.
+        answer: the answer for the clip.
+        pts_s: T presentation times of the frames that it shows.
         steps: (S, K) probabilities of S equal parts.
     """
 
@@ -32,13 +41,19 @@ class ScoredClip:
     pts_s: Sequence[float]
     steps: NDArray[np.float32]
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        shape = (None, len(self.answer.probs))
+        check_array("ScoredClip.steps", self.steps, shape=shape, dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class Summary:
     """Rows of one video, without its ids; columns as in ``schemas.scores``.
 
     Attributes:
-        timeline: by track and second; seconds in which nobody is seen last.
+        timeline: by track and second; last the seconds without a tracked face.
         segments: by track and time.
         tracks: by track_id.
         video: label, mixture, probabilities and shares of time.
@@ -60,18 +75,18 @@ def summarise(
     duration_s: float,
     rule: SegmentRule = SegmentRule(),  # noqa: B008  (frozen)
 ) -> Summary:
-    """Everything that follows from the scored clips of one video.
+    """Return the rows of one video that follow from its scored clips.
 
     Args:
-        faces: its tracks; none is fine.
+        faces: its tracks; may be empty.
         clips: its scored clips, each of one of the tracks.
         labels: K names.
         fps: samples per second of the extraction spec.
         stride: samples from one clip of a track to the next.
-        duration_s: of the video.
-        rule: how segments are cut.
+        duration_s: length of the video.
+        rule: rule by which segments are cut.
     """
-    made = Summary()
+    summary = Summary()
     by_track: dict[int, list[ScoredClip]] = {}
     for clip in clips:
         by_track.setdefault(clip.answer.track_id, []).append(clip)
@@ -79,36 +94,39 @@ def summarise(
     for track in sorted(faces, key=lambda t: t.track_id):
         of_track = by_track.get(track.track_id, [])
         probs = _at_samples(track, of_track, fps=fps, stride=stride)
-        made.timeline.extend(seconds(track, probs, labels, fps=fps))
-        made.tracks.append(_track(track, [c.answer for c in of_track], labels, fps=fps))
-        found = runs(probs, track.frame_index, fps=fps, rule=rule) if probs is not None else []
-        for number, run in enumerate(found):
+        summary.timeline.extend(second_rows(track, probs, labels, fps=fps))
+        summary.tracks.append(_track(track, [c.answer for c in of_track], labels, fps=fps))
+        of_label = runs(probs, track.frame_index, fps=fps, rule=rule) if probs is not None else []
+        for number, run in enumerate(of_label):
             shown[run.class_index] += run.stop - run.start
-            made.segments.append(_segment(track, run, number, probs, labels, fps=fps))
-    made.timeline.extend(
-        nobody(second, labels) for second in _empty_seconds(faces, fps, duration_s)
+            summary.segments.append(_segment(track, run, number, probs, labels, fps=fps))
+    summary.timeline.extend(
+        empty_second_row(second, labels) for second in _empty_seconds(faces, fps, duration_s)
     )
-    made.video.update(pooled([clip.answer for clip in clips], labels))
+    summary.video.update(pooled_columns([clip.answer for clip in clips], labels))
     share = shown / shown.sum() if shown.sum() else [None] * len(labels)
-    made.video.update({f"share_{k}": v for k, v in zip(labels, share, strict=True)})
-    return made
+    summary.video.update({f"share_{k}": v for k, v in zip(labels, share, strict=True)})
+    return summary
 
 
-def pooled(clips: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Row:
-    """Mixture and probabilities of clips together; nulls where there is none."""
+def pooled_columns(clips: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Row:
+    """Return the columns of the answer for clips together; nulls if there is no clip."""
     if not clips:
-        return mixed(None, labels)
+        return answer_columns(None, labels)
     vectors = [list(clip.probs.values()) for clip in clips]
-    return mixed(pool_clips(vectors, [clip.num_faces for clip in clips]), labels)
+    return answer_columns(pool_clips(vectors, [clip.num_faces for clip in clips]), labels)
 
 
 def _at_samples(
     track: TrackFaces, clips: Sequence[ScoredClip], *, fps: float, stride: int
 ) -> NDArray[np.float32] | None:
-    """(N, K) at the middle of each of the track's samples; None without a clip.
+    """Return (N, K) probabilities at the middle of each of the track's samples.
 
     Points of evidence are the clips' steps, at the mean time of the frames that they show. The
-    kernel reaches half-way to the next one, or ``LEAST_REACH_S``.
+    kernel reaches half-way to the next point, at least ``LEAST_REACH_S``.
+
+    Returns:
+        None if the track has no clip.
     """
     if not clips:
         return None
@@ -136,7 +154,7 @@ def _track(
         "num_faces": len(track.frame_index),
         "num_clips": len(clips),
         "mean_size_px": float(track.sizes_px.mean()),
-    } | pooled(clips, labels)
+    } | pooled_columns(clips, labels)
 
 
 def _segment(
@@ -148,7 +166,10 @@ def _segment(
     *,
     fps: float,
 ) -> Row:
-    """The label is the run's, also where another has the higher mean for want of a lead."""
+    """Return the row of one segment.
+
+    It keeps the run's label even if another label's mean is higher but never led by ``enter``.
+    """
     inside = slice(run.start, run.stop)
     first, last = track.frame_index[run.start], track.frame_index[run.stop - 1]
     assert probs is not None  # a run has probabilities
@@ -166,7 +187,7 @@ def _segment(
         "num_faces": run.stop - run.start,
         "quality": float(np.minimum(track.scores[inside], 1).sum() / (last + 1 - first)),
     } | (
-        mixed(mean, labels)
+        answer_columns(mean, labels)
         | {
             "label": label,
             "confidence": float(mean[run.class_index]),
@@ -177,9 +198,9 @@ def _segment(
 
 
 def _empty_seconds(faces: Iterable[TrackFaces], fps: float, duration_s: float) -> list[int]:
-    """Seconds of the video in which no track has a face."""
-    seen = np.zeros(max(0, math.ceil(duration_s - 1e-9)), bool)
+    """Return the seconds of the video in which no track has a face."""
+    has_face = np.zeros(max(0, math.ceil(duration_s - 1e-9)), bool)
     for track in faces:
         second = np.floor(track.frame_index / fps + 1e-9).astype(np.int64)
-        seen[second[second < len(seen)]] = True
-    return [int(k) for k in np.flatnonzero(~seen)]
+        has_face[second[second < len(has_face)]] = True
+    return [int(k) for k in np.flatnonzero(~has_face)]

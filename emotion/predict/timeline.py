@@ -1,15 +1,15 @@
-"""From the scored clips of one track to its probabilities at every sample, and to a row per second.
+"""From the scored clips of one track to its probabilities at every sample and in every second.
 
-Clips say little about *when*: each covers a window of one or two seconds. What a model says of it
-is taken as evidence at a point in time (or at several, where the model tells its steps apart), and
-the probabilities at a sample are a mean of the evidence around it::
+A clip covers one or two seconds, so it does not say at which moment an expression shows. Its
+probabilities are taken as evidence at one point in time, or at several points if the model answers
+for the steps of a clip. The probabilities at a sample are a weighted mean of the evidence near it::
 
     p(t) = sum_i w_i k((t - t_i) / h) p_i / sum_i w_i k((t - t_i) / h),    k(u) = max(0, 1 - |u|)
 
 This is kernel regression with a triangular kernel (Nadaraya 1964, Watson 1964). ``h``, here
-``reach_s``, is half the distance of a clip's points, or a quarter of a second: wide enough to calm
-what flickers, narrow enough to keep a change in its place. Where no point is within reach the
-nearest is taken. A mean of vectors that sum to 1 sums to 1.
+``reach_s``, is half the distance between two points of evidence, at least 0.25 s: wide enough to
+smooth flicker, narrow enough to keep a change in its place. If no point is within reach, the
+nearest one is taken. A mean of vectors that sum to 1 sums to 1.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.predict.mixture import mixture
 from schemas.scores import prob_column
 
@@ -29,11 +30,11 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a model says of one track, as points in time.
+    """Probabilities of one track at points in time.
 
     Attributes:
         times_s: (N,) in any order; seconds from the first frame.
-        weights: (N,) above 0: faces behind each point.
+        weights: (N,) above 0: number of faces behind each point.
         probs: (N, K), rows sum to 1.
     """
 
@@ -41,16 +42,24 @@ class Evidence:
     weights: NDArray[np.float64]
     probs: NDArray[np.float32]
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        num = len(self.times_s)
+        check_array("Evidence.times_s", self.times_s, shape=(None,), dtype=np.float64)
+        check_array("Evidence.weights", self.weights, shape=(num,), dtype=np.float64)
+        check_array("Evidence.probs", self.probs, shape=(num, None), dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class TrackFaces:
-    """The samples in which a track's face was found, in order of time; N at least 1.
+    """The faces of one track, one per sample, in order of time; N is at least 1.
 
     Attributes:
-        track_id: the track, numbered in its video.
-        identity_id: whose it is.
+        track_id: number of the track in its video.
+        identity_id: number of the person in the video.
         frame_index: (N,) k of the sample at k / sample_fps, rising.
-        scores: (N,) of the detections; above 1 counts as 1.
+        scores: (N,) detection scores; a score above 1 counts as 1.
         sizes_px: (N,) square roots of the boxes' areas.
         boxes: (N, 4) xyxy pixels.
     """
@@ -62,16 +71,25 @@ class TrackFaces:
     sizes_px: NDArray[np.float64]
     boxes: NDArray[np.float32]
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        num = len(self.frame_index)
+        check_array("TrackFaces.frame_index", self.frame_index, shape=(None,), dtype=np.int64)
+        check_array("TrackFaces.scores", self.scores, shape=(num,), dtype=np.float64)
+        check_array("TrackFaces.sizes_px", self.sizes_px, shape=(num,), dtype=np.float64)
+        check_array("TrackFaces.boxes", self.boxes, shape=(num, 4), dtype=np.float32)
+
 
 def smooth(
     evidence: Evidence, times_s: NDArray[np.float64], *, reach_s: float
 ) -> NDArray[np.float32]:
-    """Probabilities at some times.
+    """Return the probabilities at some times.
 
     Args:
         evidence: at least one point.
         times_s: (M,), in order.
-        reach_s: h, above 0.
+        reach_s: h of the module's formula, above 0.
 
     Returns:
         (M, K) float32; rows sum to 1.
@@ -83,33 +101,33 @@ def smooth(
     order = np.argsort(evidence.times_s, kind="stable")
     at, weight = evidence.times_s[order], evidence.weights[order]
     probs = evidence.probs[order].astype(np.float64)
-    made = np.empty((len(times_s), probs.shape[1]), np.float64)
+    means = np.empty((len(times_s), probs.shape[1]), np.float64)
     low = np.searchsorted(at, times_s - reach_s, side="right")
     high = np.searchsorted(at, times_s + reach_s, side="left")
     for m, t in enumerate(times_s):
         near = slice(low[m], high[m])
         share = weight[near] * (1 - np.abs(at[near] - t) / reach_s)
         if share.sum() > 0:
-            made[m] = share @ probs[near] / share.sum()
+            means[m] = share @ probs[near] / share.sum()
         else:
-            made[m] = probs[int(np.abs(at - t).argmin())]
-    return made.astype(np.float32)
+            means[m] = probs[int(np.abs(at - t).argmin())]
+    return means.astype(np.float32)
 
 
-def seconds(
+def second_rows(
     faces: TrackFaces, probs: NDArray[np.float32] | None, labels: tuple[str, ...], *, fps: float
 ) -> list[Row]:
-    """One row for each second from the track's first face to its last.
+    """Return one row for each second from the track's first face to its last.
 
     Args:
-        faces: where it was seen.
-        probs: (N, K) at those samples; None: the track is too short for a clip.
+        faces: the track.
+        probs: (N, K) at the track's samples; None if the track is too short for a clip.
         labels: K names.
         fps: samples per second of the extraction spec.
 
     Returns:
         Rows of ``timeline`` without the video's columns. A second without a face of the track has
-        ``face_share`` 0 and nulls in all that a face would tell.
+        ``face_share`` 0, and null in quality, box, and the columns of the answer.
     """
     start_s = faces.frame_index / fps
     second = np.floor(start_s + 1e-9).astype(np.int64)
@@ -117,7 +135,7 @@ def seconds(
     for number in range(int(second[0]), int(second[-1]) + 1):
         inside = second == number
         count = int(inside.sum())
-        # Rates such as 12.5 samples a second do not fill all seconds alike.
+        # Rates such as 12.5 samples a second do not give every second the same number of samples.
         expected = math.ceil((number + 1) * fps - 1e-9) - math.ceil(number * fps - 1e-9)
         rows.append(
             {
@@ -133,13 +151,15 @@ def seconds(
                 if count
                 else None,
             }
-            | mixed(probs[inside].mean(axis=0) if count and probs is not None else None, labels)
+            | answer_columns(
+                probs[inside].mean(axis=0) if count and probs is not None else None, labels
+            )
         )
     return rows
 
 
-def nobody(number: int, labels: tuple[str, ...]) -> Row:
-    """The row of a second in which no track has a face."""
+def empty_second_row(number: int, labels: tuple[str, ...]) -> Row:
+    """Return the row of a second in which no track has a face."""
     return {
         "track_id": None,
         "identity_id": None,
@@ -148,13 +168,18 @@ def nobody(number: int, labels: tuple[str, ...]) -> Row:
         "face_share": 0.0,
         "quality": None,
         "box": None,
-    } | mixed(None, labels)
+    } | answer_columns(None, labels)
 
 
-def mixed(probs: NDArray[np.floating] | None, labels: Sequence[str]) -> Row:
-    """Label, second label, margin, entropy and a column per label; nulls for None."""
+def answer_columns(probs: NDArray[np.floating] | None, labels: Sequence[str]) -> Row:
+    """Return label, confidence, second label, margin, entropy, and a probability per label.
+
+    Args:
+        probs: (K,) summing to 1; None gives nulls.
+        labels: K names.
+    """
     if probs is None:
         names = ("label", "confidence", "second_label", "margin", "entropy")
         return dict.fromkeys((*names, *map(prob_column, labels)))
-    found: Row = dict(vars(mixture(probs, tuple(labels))))
-    return found | {prob_column(label): float(p) for label, p in zip(labels, probs, strict=True)}
+    columns: Row = dict(vars(mixture(probs, tuple(labels))))
+    return columns | {prob_column(label): float(p) for label, p in zip(labels, probs, strict=True)}

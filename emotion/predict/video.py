@@ -1,4 +1,4 @@
-"""One video and a package in, the answer out: label, timeline of clips, coverage."""
+"""From one video and a package to the answer: label, clips, segments, coverage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from emotion.package.model_package import ModelPackage
 from emotion.predict.answer import VideoPrediction, clip_prediction, segment_prediction
+from emotion.predict.engine import Engine
 from emotion.predict.faces import tracks_of
-from emotion.predict.predictor import BATCH_SIZE, Engine, Predictor
+from emotion.predict.predictor import BATCH_SIZE, Predictor
 from emotion.predict.summary import ScoredClip, summarise
 from emotion.video.decode import Limits
 from schemas.scores import SCORED_FACES, prob_column
@@ -20,14 +21,14 @@ from schemas.tables import rows_table
 
 
 class VideoPredictor:
-    """An extractor and a predictor that belong together; answers for one video at a time."""
+    """An extractor and a predictor of one package; answers for one video at a time."""
 
     def __init__(self, extractor: Extractor, predictor: Predictor) -> None:
         self._extractor, self._predictor = extractor, predictor
 
     @property
     def package(self) -> ModelPackage:
-        """The model package that answers."""
+        """The model package."""
         return self._predictor.package
 
     def predict(self, path: Path) -> VideoPrediction:
@@ -44,7 +45,7 @@ class VideoPredictor:
     def _clips(
         self, path: Path, summary: VideoSummary, faces: list[dict[str, Any]]
     ) -> Iterator[ScoredClip]:
-        """Scored clips; the rows of faces are added to ``faces``."""
+        """Yield scored clips; the rows of faces are added to ``faces``."""
         waiting: list[dict[str, Any]] = []
         for table, row in self._extractor.rows(path, video_id=path.stem, summary=summary):
             if table == "clips":
@@ -70,7 +71,7 @@ class VideoPredictor:
     ) -> VideoPrediction:
         labels, spec = self.package.labels, self.package.spec
         by_video = tracks_of(rows_table(faces, SCORED_FACES))
-        made = summarise(
+        rows = summarise(
             next(iter(by_video.values()), []),
             scored,
             labels,
@@ -78,7 +79,7 @@ class VideoPredictor:
             stride=spec.clip_stride,
             duration_s=summary.facts.duration_s,
         )
-        pooled: dict[str, Any] = made.video
+        pooled: dict[str, Any] = rows.video
         return VideoPrediction(
             uri=uri,
             duration_s=summary.facts.duration_s,
@@ -89,16 +90,16 @@ class VideoPredictor:
             reason=summary.reason,
             num_tracks=summary.num_tracks,
             clips=tuple(clip.answer for clip in scored),
-            segments=tuple(segment_prediction(row) for row in made.segments),
+            segments=tuple(segment_prediction(row) for row in rows.segments),
             model_id=self.package.model_id,
         )
 
 
 def detector_weights(package: ModelPackage, yunet: str | None) -> bytes | None:
-    """The weights that the package's extraction spec needs, or None if it downloads nothing.
+    """Return the detector's weights for a package's extraction spec; None unless it is YuNet.
 
     Raises:
-        InputError: if they cannot be had: the spec cannot be reproduced here.
+        InputError: if the file is missing and cannot be downloaded.
     """
     return weights.load_yunet(yunet) if package.spec.detector == "yunet" else None
 
@@ -111,18 +112,18 @@ def load_video_predictor(
     engine: Engine = "torch",
     limits: Limits | None = None,
 ) -> VideoPredictor:
-    """Load a package and the face detector that its extraction spec names.
+    """Return a VideoPredictor: load a package and the face detector of its extraction spec.
 
     Args:
         package_uri: a folder, an s3:// prefix, or a model.tar.gz.
         yunet_weights: address of the YuNet file; see ``emotion.weights.load_yunet``.
         device: see ``Predictor.load``.
         engine: see ``Predictor.load``.
-        limits: what one video may cost.
+        limits: bounds on one video's size, length and reading time.
 
     Raises:
         PackageError: if the package is broken.
-        InputError: if the detector's weights cannot be had.
+        InputError: if the detector's weights are missing and cannot be downloaded.
     """
     predictor = Predictor.load(package_uri, device=device, engine=engine)
     model = detector_weights(predictor.package, yunet_weights)

@@ -1,1 +1,1 @@
-"""Shards of videos or stored clips in, parts of a score set out."""
+"""Scoring: from shards of videos, or of stored clips, to the parts of a score set."""

@@ -1,13 +1,11 @@
-"""The first stage of scoring: shards of videos, or of stored clips, to rows of clips.
+"""The first stage of scoring: shards of videos, or of stored clips, to rows of ``READ_ROWS``.
 
-What comes out are rows of one form, so that they stream: a row per clip, with its crops, and a last
-row per shard that tells how each of its videos ended. Faces need no model: they go to their part
-from here.
+Each reader yields the clips of a shard, then one row for its end. Faces need no model: a reader
+writes them to the faces part itself, and the end carries their number.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,62 +15,52 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion import storage
+from emotion.predict.faces import coverages
 from jobs.common.faults import Fault
 from jobs.ledger.parts import ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
 from jobs.reading.shard_reader import End, Reading, ShardReader
 from jobs.reading.videos import reject_row
+from jobs.scoring.rows import clip_rows, clips_table, end_row, fault_row
 from schemas.scores import SCORED_FACES
-from schemas.tables import REJECTS, VIDEO_COLUMNS
+from schemas.tables import REJECTS
 
-_ROWS = 64
-Item = dict[str, Any]
-
-
-def clip_item(shard_id: str, clip: Row) -> Item:
-    """One clip on its way to the model."""
-    known = {k: v for k, v in clip.items() if k != "crops"}
-    return {
-        "shard_id": shard_id,
-        "kind": "clip",
-        "row": json.dumps(known),
-        "crops": clip["crops"],
-    }
+_CLIPS_PER_TABLE = 16  # about 1 MB of JPEGs
+_CLIPS_PER_READ = 64  # row group of a dataset's clips
 
 
-def end_item(shard_id: str, videos: list[Row], rejects: list[Row], video_s: float) -> Item:
-    """A shard was read: how its videos ended; ``wall_s`` of each is for the report alone."""
-    row = {"videos": videos, "rejects": rejects, "video_s": video_s}
-    return {"shard_id": shard_id, "kind": "end", "row": json.dumps(row), "crops": []}
-
-
-def or_fault(shard_id: str, items: Iterator[Item]) -> Iterator[Item]:
-    """``items``; a storage that fails for longer than it is waited for ends them with its line."""
+def until_fault(shard_id: str, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield ``tables``; after a storage fault yield its message as the last row."""
     with Fault() as fault:
-        yield from items
+        yield from tables
     if fault.line:
-        yield {"shard_id": shard_id, "kind": "fault", "row": fault.line, "crops": []}
+        yield fault_row(shard_id, fault.line)
 
 
 class ReadVideos:
-    """An item of work to rows; runs as an actor."""
+    """Reader of shards of videos; runs as an actor."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._out = reading.out
         self._reader = ShardReader(reading, yunet_model)
 
-    def __call__(self, item: Item) -> Iterator[Item]:
-        """Yield the clips of one shard, then its end; or its fault, if the storage fails.
+    def __call__(self, items: pa.Table) -> Iterator[pa.Table]:
+        """Yield the clips of one shard, then its end, or its fault if the storage fails.
 
-        A video that breaks half-way ends among the rejects: the clips before it are not kept.
+        A video that breaks after its first clips is a reject. Its clips are yielded before the
+        break is known; the commit drops them.
+
+        Args:
+            items: one row, of ``ShardRef.to_item``.
         """
-        ref = ShardRef.from_item(item)
-        yield from or_fault(ref.shard_id, self._items(ref))
+        ref = ShardRef.from_item(items.to_pylist()[0])
+        yield from until_fault(ref.shard_id, self._rows(ref))
 
-    def _items(self, ref: ShardRef) -> Iterator[Item]:
+    def _rows(self, ref: ShardRef) -> Iterator[pa.Table]:
         videos: list[Row] = []
         rejects: list[Row] = []
+        clips: list[Row] = []
         began = time.monotonic()
         with ShardWriter({"faces": SCORED_FACES}) as writer:
             for event in self._reader.shard(ref):
@@ -85,21 +73,27 @@ class ReadVideos:
                         rejects.append(reject_row(event.video, event.error))
                     began = time.monotonic()
                 elif event.table == "clips":
-                    yield clip_item(ref.shard_id, event.row | {"uri": event.video["uri"]})
+                    clips.append(event.row | {"uri": event.video["uri"]})
+                    if len(clips) == _CLIPS_PER_TABLE:
+                        yield clip_rows(ref.shard_id, clips_table(clips))
+                        clips = []
                 elif event.table == "faces":
                     writer.add("faces", {name: event.row[name] for name in SCORED_FACES.names})
             writer.commit(self._out, ref.shard_id)
-        yield end_item(ref.shard_id, videos, rejects, ref.video_s)
+            num_faces = writer.counts["faces"]
+        if clips:
+            yield clip_rows(ref.shard_id, clips_table(clips))
+        yield end_row(ref.shard_id, videos=videos, rejects=rejects, num_faces=num_faces)
 
 
-class SeeChunk:
-    """A chunk of a long video to its file in the ledger; runs as an actor."""
+class ReadChunk:
+    """Reader of one chunk of a long video, to its file in the ledger; runs as an actor."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._reader = ShardReader(reading, yunet_model)
 
-    def __call__(self, item: Item) -> Item:
-        """See one chunk; returns the seconds of video, and the line of a storage's fault."""
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Read one chunk; returns the seconds of video, and the message of a storage fault."""
         ref = ShardRef.from_item(item)
         with Fault() as fault:
             self._reader.chunk(ref, int(item["chunk"]))
@@ -108,7 +102,7 @@ class SeeChunk:
 
 
 def video_facts(end: End) -> Row:
-    """What is known of a video once it was read, before its clips are scored."""
+    """Return the ``VIDEO_FACTS`` of a video that was read."""
     summary = end.summary
     return {
         "video_id": end.video["video_id"],
@@ -126,69 +120,67 @@ def video_facts(end: End) -> Row:
 
 
 class ReadClips:
-    """As ``ReadVideos``, from a dataset that was built before: no video is opened."""
+    """Reader of the shards of a dataset: stored clips, no video is opened; runs as an actor."""
 
     def __init__(self, dataset: str, out: str) -> None:
         self._dataset, self._out = dataset, out
 
-    def __call__(self, item: Item) -> Iterator[Item]:
-        """Yield the clips of one shard of the dataset, then its end; or its fault."""
-        ref = ShardRef.from_item(item)
-        yield from or_fault(ref.shard_id, self._items(ref))
+    def __call__(self, items: pa.Table) -> Iterator[pa.Table]:
+        """Yield the clips of one shard, then its end, or its fault if the storage fails.
 
-    def _items(self, ref: ShardRef) -> Iterator[Item]:
+        Args:
+            items: one row, of ``ShardRef.to_item``.
+        """
+        ref = ShardRef.from_item(items.to_pylist()[0])
+        yield from until_fault(ref.shard_id, self._rows(ref))
+
+    def _rows(self, ref: ShardRef) -> Iterator[pa.Table]:
         began = time.monotonic()
-        retired = pa.array(ref.retired, pa.string())
-        covered = self._copy_faces(ref.shard_id, retired)
-        uris: dict[str, str] = {}
-        videos: list[Row] = []
-        for row in self._rows("videos", ref.shard_id, retired):
-            uris[row["video_id"]] = row["uri"]
-            found = covered.get(row["video_id"], 0)
-            videos.append(
-                {name: row[name] for name in ("video_id", "uri", "content_sha256", "duration_s")}
-                | {name: row[name] for name in _COUNTS}
-                | {
-                    "num_identities": row["num_identities"],
-                    "coverage": found / row["num_frames"] if row["num_frames"] else 0.0,
-                    "reason": row["reason"],
-                    "wall_s": 0.0,
-                }
-            )
-        for row in self._rows("clips", ref.shard_id, retired):
-            # In a score set ``label`` is the model's, not the label table's.
-            known = {k: v for k, v in row.items() if k not in VIDEO_COLUMNS["clips"]}
-            yield clip_item(ref.shard_id, known | {"uri": uris[row["video_id"]]})
-        rejects = list(self._rows("rejects", ref.shard_id, retired))
-        if videos:
-            videos[0]["wall_s"] = time.monotonic() - began
-        yield end_item(ref.shard_id, videos, rejects, ref.video_s)
+        faces = self._copy_faces(ref)
+        videos = self._read("videos", ref)
+        for stored in storage.read_batches(self._part("clips", ref), _CLIPS_PER_READ):
+            clips = _without_retired(stored, ref)
+            places = pc.index_in(clips["video_id"], value_set=videos["video_id"].combine_chunks())
+            yield clip_rows(ref.shard_id, clips.append_column("uri", videos["uri"].take(places)))
+        rejects = self._read("rejects", ref).to_pylist()
+        rows = videos.select(_OF_VIDEOS).to_pylist()
+        covered = coverages(faces, {row["video_id"]: row["num_frames"] for row in rows})
+        facts = [row | {"coverage": covered[row["video_id"]], "wall_s": 0.0} for row in rows]
+        if facts:
+            facts[0]["wall_s"] = time.monotonic() - began
+        yield end_row(ref.shard_id, videos=facts, rejects=rejects, num_faces=faces.num_rows)
 
-    def _rows(self, table: str, shard_id: str, retired: pa.Array) -> Iterator[dict[str, Any]]:
-        for batch in storage.read_batches(part_uri(self._dataset, table, shard_id), _ROWS):
-            yield from _without(batch, retired).to_pylist()
+    def _part(self, table: str, ref: ShardRef) -> str:
+        return part_uri(self._dataset, table, ref.shard_id)
 
-    def _copy_faces(self, shard_id: str, retired: pa.Array) -> dict[str, int]:
-        """Write the faces part; returns the samples with a tracked face, by video."""
-        stored = storage.read_part(part_uri(self._dataset, "faces", shard_id), SCORED_FACES.names)
-        faces = _without(stored, retired)
-        storage.write_table(part_uri(self._out, "faces", shard_id), faces.cast(SCORED_FACES))
-        tracked = faces.filter(pc.is_valid(faces["track_id"]))
-        counts = tracked.group_by("video_id").aggregate([("frame_index", "count_distinct")])
-        return dict(
-            zip(
-                counts["video_id"].to_pylist(),
-                counts["frame_index_count_distinct"].to_pylist(),
-                strict=True,
-            )
-        )
+    def _read(self, table: str, ref: ShardRef) -> pa.Table:
+        return _without_retired(storage.read_part(self._part(table, ref)), ref)
+
+    def _copy_faces(self, ref: ShardRef) -> pa.Table:
+        """Write the faces part; returns its rows."""
+        stored = storage.read_part(self._part("faces", ref), SCORED_FACES.names)
+        faces = _without_retired(stored, ref).cast(SCORED_FACES)
+        storage.write_table(part_uri(self._out, "faces", ref.shard_id), faces)
+        return faces
 
 
-_COUNTS = ("num_frames", "num_faces", "num_clips", "num_tracks")
+_OF_VIDEOS = [
+    "video_id",
+    "uri",
+    "content_sha256",
+    "duration_s",
+    "num_frames",
+    "num_faces",
+    "num_clips",
+    "num_tracks",
+    "num_identities",
+    "reason",
+]
+"""Columns of a dataset's ``videos`` that a score set has too."""
 
 
 def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
-    """What a dataset left out before reading is left out here too; returns the reasons."""
+    """Copy the rejects of a dataset's plan; returns the number of videos by reason."""
     uri = part_uri(dataset, "rejects", "plan")
     if not storage.exists(uri):
         return Counter()
@@ -197,7 +189,8 @@ def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
     return Counter(str(row["reason"]) for row in rows)
 
 
-def _without(table: pa.Table, retired: pa.Array) -> pa.Table:
-    if not len(retired):
+def _without_retired(table: pa.Table, ref: ShardRef) -> pa.Table:
+    if not ref.retired:
         return table
+    retired = pa.array(ref.retired, pa.string())
     return table.filter(pc.invert(pc.is_in(table["video_id"], value_set=retired)))

@@ -14,7 +14,7 @@ from emotion.evaluate.metrics import scores
 from emotion.evaluate.val_figures import clip_outcomes, val_figures
 from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
 from emotion.predict.drift import label_profile, measured_profile
-from emotion.predict.profiles import face_profiles, stored
+from emotion.predict.profiles import face_profiles, profiles_to_json
 from emotion.train.checkpoint import EpochRow, RunState
 from emotion.train.pretrained import Loaded
 from jobs.training.input import TrainInput
@@ -68,7 +68,9 @@ def _baseline(state: RunState, data: TrainInput, temperature: float) -> dict[str
         "label": label_profile(found, data.labels),
         "confidence": measured_profile("confidence", probs_NK.max(axis=1)),
     }
-    return stored(said | face_profiles(data.uri, video_ids=split_videos(data.uri, "train")))
+    return profiles_to_json(
+        said | face_profiles(data.uri, video_ids=split_videos(data.uri, "train"))
+    )
 
 
 def _sources(data: TrainInput, plan: WorkerPlan, loaded: Loaded) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Drift figures against scipy and values worked out by hand."""
+"""Compare drift figures with scipy and with values worked out by hand."""
 
 import math
 
@@ -12,8 +12,8 @@ from emotion.predict.drift import (
     jensen_shannon,
     label_profile,
     measured_profile,
+    profiles_from_json,
     psi,
-    read_profiles,
 )
 
 LABELS = ("calm", "glad")
@@ -40,12 +40,12 @@ def test_an_empty_bin_is_far_and_finite() -> None:
 )
 def test_levels(now: tuple[int, int], level: str) -> None:
     baseline = Profile("label", LABELS, (100, 100))
-    found = compare(baseline, Profile("label", LABELS, now))
-    assert found.level == level
-    assert (found.psi is None) == (level == "unknown")
+    drift = compare(baseline, Profile("label", LABELS, now))
+    assert drift.level == level
+    assert (drift.psi is None) == (level == "unknown")
 
 
-def test_without_a_baseline_nothing_is_said() -> None:
+def test_without_a_baseline_the_level_is_unknown() -> None:
     now = Profile("label", LABELS, (500, 500))
     assert compare(None, now).level == "unknown"
     assert compare(Profile("label", ("sad", "glad"), (500, 500)), now).level == "unknown"
@@ -63,6 +63,6 @@ def test_profiles_add_up_and_are_stored() -> None:
     one = label_profile({"glad": 2}, LABELS)
     both = one.plus(label_profile({"calm": 1, "glad": 1}, LABELS))
     assert both.counts == (1, 3)
-    assert read_profiles({"label": both.to_json()}) == {"label": both}
+    assert profiles_from_json({"label": both.to_json()}) == {"label": both}
     with pytest.raises(ValueError, match="confidence"):
         both.plus(measured_profile("confidence", [0.5]))

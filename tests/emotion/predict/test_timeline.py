@@ -1,5 +1,6 @@
 """Seconds, segments and shares of one video, from clips and faces written down by hand."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from emotion.predict.answer import ClipPrediction
 from emotion.predict.segments import Run, SegmentRule, runs
 from emotion.predict.summary import ScoredClip, Summary, summarise
-from emotion.predict.timeline import Evidence, TrackFaces, seconds, smooth
+from emotion.predict.timeline import Evidence, TrackFaces, second_rows, smooth
 
 LABELS = ("calm", "glad")
 FPS = 8.0
@@ -27,7 +28,7 @@ def faces(frames: Sequence[int], *, track: int = 0, person: int = 0) -> TrackFac
 
 
 def clip(start: int, glad: Sequence[float], *, track: int = 0, num_faces: int = 16) -> ScoredClip:
-    """A clip of 16 samples from ``start``, with the probability of glad in each of its steps."""
+    """Return a clip of 16 samples from ``start``; ``glad`` is the probability by step."""
     steps = np.array([[1 - g, g] for g in glad], np.float32)
     mean = float(np.mean(glad))
     answer = ClipPrediction(
@@ -58,15 +59,15 @@ def summary(
 
 def test_between_two_points_the_kernel_interpolates() -> None:
     points = Evidence(np.array([0.0, 1.0]), np.ones(2), np.array([[1, 0], [0, 1]], np.float32))
-    found = smooth(points, np.array([-5.0, 0.0, 0.25, 1.0, 9.0]), reach_s=1.0)
-    assert found[:, 1].tolist() == pytest.approx([0, 0, 0.25, 1, 1])
-    assert found.sum(axis=1).tolist() == pytest.approx([1] * 5)
+    probs = smooth(points, np.array([-5.0, 0.0, 0.25, 1.0, 9.0]), reach_s=1.0)
+    assert probs[:, 1].tolist() == pytest.approx([0, 0, 0.25, 1, 1])
+    assert probs.sum(axis=1).tolist() == pytest.approx([1] * 5)
 
 
 def test_out_of_reach_the_nearest_point_counts() -> None:
     points = Evidence(np.array([0.0, 4.0]), np.ones(2), np.array([[1, 0], [0, 1]], np.float32))
-    found = smooth(points, np.array([1.9, 2.1]), reach_s=0.5)
-    assert found[:, 1].tolist() == [0, 1]
+    probs = smooth(points, np.array([1.9, 2.1]), reach_s=0.5)
+    assert probs[:, 1].tolist() == [0, 1]
 
 
 def test_points_weigh_by_the_faces_behind_them() -> None:
@@ -108,17 +109,17 @@ def test_runs_cover_every_sample_once_whatever_the_probabilities() -> None:
     for _ in range(50):
         count = int(rng.integers(1, 60))
         frames = np.cumsum(rng.integers(1, 14, count))
-        found = runs(rng.dirichlet(np.ones(4), count).astype(np.float32), frames, fps=8)
-        assert [k for run in found for k in range(run.start, run.stop)] == list(range(count))
-        for before, after in zip(found, found[1:], strict=False):
+        cut = runs(rng.dirichlet(np.ones(4), count).astype(np.float32), frames, fps=8)
+        assert [k for run in cut for k in range(run.start, run.stop)] == list(range(count))
+        for before, after in zip(cut, cut[1:], strict=False):
             away = frames[after.start] - frames[before.stop - 1] - 1 > 8
             assert away or before.class_index != after.class_index
 
 
-def test_seconds_tell_where_the_face_is_away() -> None:
+def test_a_second_without_the_face_has_a_row_of_nulls() -> None:
     track = faces([*range(4, 8), *range(16, 24)])  # half of second 0, none of 1, all of 2
     probs = np.array([[0.9, 0.1]] * 4 + [[0.2, 0.8]] * 8, np.float32)
-    rows = seconds(track, probs, LABELS, fps=FPS)
+    rows = second_rows(track, probs, LABELS, fps=FPS)
     assert [(r["start_s"], r["face_share"], r["label"]) for r in rows] == [
         (0.0, 0.5, "calm"), (1.0, 0.0, None), (2.0, 1.0, "glad"),
     ]  # fmt: skip
@@ -129,8 +130,8 @@ def test_seconds_tell_where_the_face_is_away() -> None:
 
 
 def test_a_rate_that_does_not_divide_a_second() -> None:
-    """12.5 samples a second: 13 in the first, 12 in the next; all seen is a share of 1."""
-    rows = seconds(faces(range(25)), None, LABELS, fps=12.5)
+    """12.5 samples a second: 13 in the first second, 12 in the next; each share is 1."""
+    rows = second_rows(faces(range(25)), None, LABELS, fps=12.5)
     assert [r["face_share"] for r in rows] == [1.0, 1.0]
     assert [r["label"] for r in rows] == [None, None]
 
@@ -169,7 +170,7 @@ def test_two_people_have_their_own_rows() -> None:
     assert [(s["identity_id"], s["label"]) for s in made.segments] == [(0, "calm"), (1, "glad")]
 
 
-def test_seconds_in_which_nobody_is_seen_have_a_row() -> None:
+def test_seconds_without_a_tracked_face_have_a_row() -> None:
     made = summary([faces(range(8))], [], duration_s=2.5)
     assert [(r["track_id"], r["start_s"], r["face_share"]) for r in made.timeline] == [
         (0, 0.0, 1.0),
@@ -187,3 +188,12 @@ def test_a_video_without_faces() -> None:
     assert [r["track_id"] for r in made.timeline] == [None]
     assert (made.tracks, made.segments, made.video["label"]) == ([], [], None)
     assert summary([], [], duration_s=0.0).timeline == []
+
+
+def test_arrays_of_another_shape_are_refused_and_texts_show_shapes() -> None:
+    track = faces(range(3))
+    assert "boxes=(3, 4) float32" in repr(track)
+    with pytest.raises(ValueError, match=r"TrackFaces\.boxes must be \(3, 4\) float32, got \(2, 4"):
+        dataclasses.replace(track, boxes=track.boxes[:2])
+    with pytest.raises(ValueError, match=r"ScoredClip\.steps must be \(\*, 2\) float32"):
+        dataclasses.replace(clip(0, [0.5]), steps=np.zeros((1, 3), np.float32))

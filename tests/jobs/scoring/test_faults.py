@@ -1,4 +1,4 @@
-"""Scoring that is killed or cut off: the same command again ends in the same tables."""
+"""Scoring that is killed or loses its storage: the same command again gives the same tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWERS = ("confidence", "margin", "entropy")
 
 
 def arguments(videos: str, package: str, out: str, *options: str) -> list[str]:
-    """A shard per video."""
+    """Return the flags of a run with a shard per video."""
     given = ["--videos", videos, "--package", package, "--out", out, "--shard-minutes", "0.02"]
     return [*given, *options]
 
@@ -40,7 +40,7 @@ def job(
 
 @pytest.fixture(scope="module")
 def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve videos, and three files that are none: a fifth of the archive."""
+    """Return twelve videos and three text files with the names of videos."""
     root = write_archive(corpus, tmp_path_factory.mktemp("archive"))
     for name in ("a.mp4", "1/b.mkv", "c.webm"):
         (root / name).write_text("I am text")
@@ -51,14 +51,14 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(
     archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
 ) -> Tables:
-    """The tables of a run that nothing disturbed."""
+    """Return the tables of a run without faults."""
     out = str(tmp_path_factory.mktemp("expected") / "out")
     assert main(arguments(str(archive), str(package), out)) == 0
     return rounded(read_dataset(out, TABLES))
 
 
 def rounded(tables: Tables) -> Tables:
-    """Answers to five digits: their last bits depend on who shared a batch."""
+    """Return tables with answers to five digits: their last bits depend on the batches."""
 
     def plain(name: str, value: Any) -> Any:
         answer = name in ANSWERS or name.startswith(("prob_", "share_"))
@@ -98,7 +98,7 @@ def test_killed_and_run_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["driver", "worker"])
-def test_killed_while_long_videos_are_in_segments(
+def test_killed_while_long_videos_are_in_chunks(
     archive: Path, package: Path, expected: Tables, tmp_path: Path, fault: str
 ) -> None:
     out = str(tmp_path / "out")

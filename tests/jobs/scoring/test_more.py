@@ -1,4 +1,4 @@
-"""Score sets beyond the clips: from a dataset, in segments, two people, drift, metrics, exports."""
+"""Score sets from a dataset and in chunks; metrics of a run; drift."""
 
 import json
 import re
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 @pytest.fixture(scope="module")
 def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
-    """The same videos as a dataset, in other shards."""
+    """Return the same videos as a dataset, in other shards."""
     out = tmp_path_factory.mktemp("built") / "dataset"
     given = ["--videos", str(corpus), "--labels", str(corpus / "labels.csv"), "--out", str(out)]
     assert build_dataset.main([*given, "--detector", "dlib"]) == 0
@@ -38,10 +38,9 @@ def score_dataset(dataset: Path | str, package: Path, out: Path) -> int:
 
 
 def comparable(out: Path, table: str) -> list[dict[str, Any]]:
-    """Rows by what names them in the video, whatever the shards."""
-    found = rows(out, table)
+    """Return the rows of a table in an order that does not depend on the shards."""
     keys = ("uri", "video_id", "track_id", "start_s", "frame_index", "segment_index", "clip_id")
-    return sorted(found, key=lambda r: [str(r.get(k)) for k in keys])
+    return sorted(rows(out, table), key=lambda r: [str(r.get(k)) for k in keys])
 
 
 def test_stored_clips_give_what_the_videos_give(
@@ -92,8 +91,10 @@ def test_one_of_videos_and_dataset(
     assert "one of --videos and --from-dataset" in capsys.readouterr().err
 
 
-def test_segments_change_nothing(corpus: Path, package: Path, scores: Path, tmp_path: Path) -> None:
-    """A video cut into four segments is scored as if it were whole."""
+def test_chunks_do_not_change_the_rows(
+    corpus: Path, package: Path, scores: Path, tmp_path: Path
+) -> None:
+    """Compare the rows of a video in four chunks with those of the whole video."""
     videos = tmp_path / "videos"
     videos.mkdir()
     shutil.copy(corpus / "videos/s0/happy.mp4", videos / "long.mp4")
@@ -116,7 +117,7 @@ def test_every_second_of_every_video_has_a_row(scores: Path) -> None:
         assert mine >= set(range(int(video["duration_s"])))
 
 
-def test_metrics_tell_work_and_cost(
+def test_metrics_count_work_and_cost(
     corpus: Path, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prices = tmp_path / "prices.json"
@@ -142,7 +143,7 @@ def test_metrics_tell_work_and_cost(
 
 
 def test_prometheus_can_read_along(scores: Path) -> None:
-    """Ray's agent serves the counters of this driver's runs."""
+    """Read the counters of this driver's runs from Ray's agent."""
     node = ray.nodes()[0]  # type: ignore[no-untyped-call]
     address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     wanted, text, began = len(rows(scores, "videos")), "", time.monotonic()
@@ -176,7 +177,7 @@ def test_drift_against_another_set_and_exit_codes(
 
 
 def darken(source: Path, target: Path) -> None:
-    """The same video at a third of its brightness."""
+    """Write the same video at a third of its brightness."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         video = old.streams.video[0]
         stream = new.add_stream("libx264", rate=video.average_rate, options={"crf": "12"})
@@ -191,32 +192,35 @@ def darken(source: Path, target: Path) -> None:
 def test_drift_against_the_training_set(
     corpus: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The package tells what it was trained on; the same faces are in order, dark ones drift."""
-    learnt = tmp_path / "run"
-    given = ["--dataset", str(dataset), "--out", str(learnt), "--epochs", "1", "--batch-size", "2"]
+    """Compare with the profiles in the package: the same faces do not drift, dark ones do."""
+    trained = tmp_path / "run"
+    given = ["--dataset", str(dataset), "--out", str(trained), "--epochs", "1", "--batch-size", "2"]
     assert train.main([*given, "--model-args", "width=4", "input_px=16"]) == 0
-    told: Any = load_package(str(learnt / "package")).training["baseline"]
+    profiles: Any = load_package(str(trained / "package")).training["baseline"]
     train_ids = {r["video_id"] for r in rows(dataset, "videos") if r["split"] == "train"}
     faces = [r for r in rows(dataset, "faces") if r["track_id"] is not None]
     mine = [face for face in faces if face["video_id"] in train_ids]
     assert 0 < len(mine) < len(faces)
-    assert sum(told["brightness"]["counts"]) == len(mine)
+    assert sum(profiles["brightness"]["counts"]) == len(mine)
     same, dark = tmp_path / "same", tmp_path / "dark"
     shutil.copytree(corpus / "videos/s0", same)
     dark.mkdir()
     for video in same.iterdir():
         darken(video, dark / video.name)
-    found = {}
+    drift_of = {}
     for videos in (same, dark):
         out = tmp_path / f"scores of {videos.name}"
-        assert score(videos, learnt / "package", out) == 0
+        assert score(videos, trained / "package", out) == 0
         capsys.readouterr()
         code = drift.main(["--scores", str(out), "--least", "10"])
         answer = json.loads(capsys.readouterr().out)
         assert answer["baseline"].startswith("training of model ")
         assert code == int(answer["drift"])
-        found[videos.name] = {one["name"]: one for one in answer["variables"]}
-    assert (found["same"]["brightness"]["level"], found["same"]["brightness"]["psi"]) == ("ok", 0.0)
-    assert found["same"]["face_px"]["level"] == "ok"
-    assert found["dark"]["brightness"]["level"] == "drift"
-    assert found["dark"]["label"]["level"] == "unknown"  # val has too few clips to compare with
+        drift_of[videos.name] = {one["name"]: one for one in answer["variables"]}
+    assert (drift_of["same"]["brightness"]["level"], drift_of["same"]["brightness"]["psi"]) == (
+        "ok",
+        0.0,
+    )
+    assert drift_of["same"]["face_px"]["level"] == "ok"
+    assert drift_of["dark"]["brightness"]["level"] == "drift"
+    assert drift_of["dark"]["label"]["level"] == "unknown"  # val has too few clips to compare with

@@ -1,4 +1,4 @@
-"""The score job on a real local Ray, against the predictor that needs none."""
+"""Compare the score job on a local Ray with the predictor, which runs without Ray."""
 
 import json
 import shutil
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = storage.read_tables(storage.join(str(scores), name)).to_pylist()
-    return found
+    table: list[dict[str, Any]] = storage.read_tables(storage.join(str(scores), name)).to_pylist()
+    return table
 
 
-def assert_same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
-    """Equal rows, but for the last bits of probabilities: they depend on who shared the batch."""
-    assert len(ours) == len(theirs)
-    for mine, other in zip(ours, theirs, strict=True):
-        assert mine.keys() == other.keys()
-        for name, value in mine.items():
+def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """Check that rows are equal; probabilities to 1e-6, as their last bits depend on batches."""
+    assert len(actual) == len(expected)
+    for row, other in zip(actual, expected, strict=True):
+        assert row.keys() == other.keys()
+        for name, value in row.items():
             close = name in CLOSE or name.startswith(("prob_", "share_"))
             assert value == (pytest.approx(other[name], abs=1e-6) if close else other[name]), name
 
@@ -42,7 +42,7 @@ def score(videos: Path | str, package: Path | str, out: Path | str, *options: st
 
 @pytest.fixture(scope="module")
 def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The corpus, and files that cannot be scored."""
+    """Return the corpus, and files that cannot be scored."""
     root = tmp_path_factory.mktemp("archive") / "videos"
     shutil.copytree(corpus / "videos", root)
     whole = (corpus / "videos/s0/happy.mp4").read_bytes()
@@ -150,7 +150,7 @@ def test_s3_and_a_tarball_give_the_same(
         assert_same([row | {"video_id": ""}], [theirs[uri] | {"video_id": ""}])
 
 
-def test_onnxruntime_gives_the_same_and_is_written_down(
+def test_onnxruntime_gives_the_same_and_is_stored_in_the_config(
     scores: Path,
     archive: Path,
     package: Path,
@@ -221,7 +221,7 @@ def test_another_model_needs_another_output(
 def test_a_spec_that_cannot_be_reproduced_is_refused(
     archive: Path, tmp_path: Path, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The package wants YuNet, and its weights are neither named nor cached nor downloadable."""
+    """Refuse a package that needs YuNet if its weights cannot be had anywhere."""
     import dataclasses
 
     from emotion import weights

@@ -1,0 +1,64 @@
+"""The rows of one video in the tables of a score set, from its scored clips and its faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emotion.extract.spec import ExtractionSpec
+from emotion.predict.answer import clip_prediction
+from emotion.predict.segments import SegmentRule
+from emotion.predict.summary import ScoredClip, summarise
+from emotion.predict.timeline import Row, TrackFaces, answer_columns
+from schemas.scores import CLIP_FACTS, VIDEO_FACTS
+
+
+def video_rows(
+    video: Mapping[str, Any],
+    clips: Sequence[Mapping[str, Any]],
+    faces: Sequence[TrackFaces],
+    *,
+    labels: tuple[str, ...],
+    spec: ExtractionSpec,
+    rule: SegmentRule,
+) -> Iterator[tuple[str, Row]]:
+    """Yield every row of one video, each with the name of its table.
+
+    Args:
+        video: its ``VIDEO_FACTS``; further keys are left out.
+        clips: for each clip its ``CLIP_FACTS``; ``pts_s``, the times of its frames; ``probs``,
+            K probabilities; ``steps``, S times K probabilities of its S equal parts.
+        faces: its tracks.
+        labels: K names.
+        spec: extraction spec of the clips.
+        rule: rule by which segments are cut.
+    """
+    scored = []
+    for clip in clips:
+        probs = np.array(clip["probs"], np.float32)
+        steps = np.array(clip["steps"], np.float32).reshape(-1, len(labels))
+        scored.append(ScoredClip(clip_prediction(clip, probs, labels), clip["pts_s"], steps))
+        yield (
+            "scores",
+            {name: clip[name] for name, _ in CLIP_FACTS} | answer_columns(probs, labels),
+        )
+    summary = summarise(
+        faces,
+        scored,
+        labels,
+        fps=spec.sample_fps,
+        stride=spec.clip_stride,
+        duration_s=video["duration_s"],
+        rule=rule,
+    )
+    ids = {"video_id": video["video_id"], "uri": video["uri"]}
+    for table, rows in (
+        ("timeline", summary.timeline),
+        ("segments", summary.segments),
+        ("tracks", summary.tracks),
+    ):
+        for row in rows:
+            yield table, ids | row
+    yield "videos", {name: video[name] for name, _ in VIDEO_FACTS} | summary.video

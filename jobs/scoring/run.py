@@ -1,0 +1,183 @@
+"""A scoring run: plan the shards, score those that are missing, write report and metrics."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.package.model_package import ModelPackage
+from emotion.predict.predictor import load_parts
+from emotion.predict.profiles import drifts, read_baseline
+from emotion.predict.video import detector_weights
+from emotion.report.run_metrics import run_metrics
+from emotion.report.scores import scores_report
+from emotion.versions import check_schema_version, pipeline_versions
+from emotion.video.decode import Limits
+from jobs.common import cluster
+from jobs.ledger import lock, output
+from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.plan import plan_archive
+from jobs.ledger.probe import probe_durations
+from jobs.ledger.revise import revise_shard
+from jobs.ledger.shards import ShardRef, to_do
+from jobs.ledger.stored_plan import extend_plan, planned_shards
+from jobs.reading.shard_reader import Reading
+from jobs.scoring.commit import CommitSettings
+from jobs.scoring.metrics import prometheus_text, read_prices
+from jobs.scoring.options import Config
+from jobs.scoring.read import copy_plan_rejects
+from jobs.scoring.stream import StageSettings, score_shards
+from schemas.scores import score_tables
+
+_SLOWEST = 10  # videos in the report's table of the slowest
+
+
+def run(config: Config) -> int:
+    """Score what is missing, then write the report and the marker; returns the exit code."""
+    package, _ = load_parts(config.package, config.engine)
+    yunet_model = None if config.from_dataset else detector_weights(package, config.yunet)
+    settings = StageSettings(
+        reading=Reading(
+            root=config.videos or "",
+            out=config.out,
+            spec=package.spec,
+            limits=Limits(),
+            keep_partial=False,
+            chunk_s=60 * config.chunk_minutes,
+        ),
+        dataset=config.from_dataset or "",
+        package=config.package,
+        engine=config.engine,
+        yunet_model=yunet_model,
+        batch_size=config.batch_size,
+        gpu_share=config.gpu_share,
+    )
+    stored: dict[str, Any] = {
+        "videos_root": config.videos,
+        "dataset": config.from_dataset,
+        "labels": list(package.labels),
+        "model_id": package.model_id,
+        "temperature": package.temperature,
+        "architecture": package.name,
+        "engine": config.engine,
+        "segments": vars(config.rule),
+        "training": dict(package.training),
+    }
+    if config.from_dataset:
+        return _run_from_dataset(config, package, settings, stored)
+    with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        plan = plan_archive(settings.reading.root, Path(name))
+        output.claim(config.out, stored, job="jobs.score", spec=package.spec)
+        with lock.held(config.out):
+            refs, _ = extend_plan(
+                config.out,
+                plan,
+                durations=partial(probe_durations, settings.reading.root, address=config.address),
+                shard_s=60 * config.shard_minutes if config.shard_minutes else None,
+                chunk_s=settings.reading.chunk_s,
+                folder=Path(name),
+            )
+            return _score(config, package, settings, refs, left_out=Counter())
+
+
+def _run_from_dataset(
+    config: Config, package: ModelPackage, settings: StageSettings, stored: dict[str, Any]
+) -> int:
+    """Score a dataset by its own shards: its new, changed and removed videos are followed."""
+    dataset = settings.dataset
+    if not storage.exists(storage.join(dataset, output.SUCCESS)):
+        raise InputError(f"--from-dataset {dataset} is not complete; run jobs.build_dataset")
+    stored_config = storage.read_json(storage.join(dataset, "config.json"))
+    check_schema_version(stored_config, dataset, flag="from-dataset")
+    spec = output.read_spec(dataset)
+    if spec.digest != package.spec.digest:
+        raise InputError(
+            f"--from-dataset {dataset} was made with another extraction spec than the package "
+            f"({spec.difference(package.spec)}); score the videos, or build the dataset by the "
+            "package's spec"
+        )
+    output.claim(config.out, stored, job="jobs.score", spec=package.spec)
+    with lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        refs = planned_shards(dataset, Path(name))
+        left_out = copy_plan_rejects(dataset, config.out)
+        return _score(config, package, settings, refs, left_out=left_out)
+
+
+def _score(
+    config: Config,
+    package: ModelPackage,
+    settings: StageSettings,
+    refs: Sequence[ShardRef],
+    *,
+    left_out: Counter[str],
+) -> int:
+    missing, revise = to_do(refs, config.out)
+    num_videos = sum(ref.num_rows - len(ref.retired) for ref in refs)
+    print(f"plan: {num_videos} videos in {len(refs)} shards, {len(missing)} shards to do")
+    success = storage.join(config.out, output.SUCCESS)
+    if not missing and not revise and storage.exists(success):
+        print(f"{config.out} is complete: nothing to do")
+        return 0
+    storage.remove(success)
+    for ref in revise:
+        revise_shard(config.out, ref, score_tables(package.labels))
+    prices = read_prices(config.prices) if config.prices else {}
+    metrics: dict[str, Any] = {}
+    commit_settings = CommitSettings(config.out, package.labels, package.spec, config.rule)
+    if missing:
+        with cluster.session(config.address):
+            totals = score_shards(missing, settings, commit_settings)
+            metrics = run_metrics(totals, prices=prices, resources=cluster.cluster_resources())
+    _finish(config, package, num_videos, left_out)
+    if metrics:
+        storage.write_json(storage.join(config.out, "metrics.json"), metrics)
+        storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
+        print(json.dumps({"metrics": metrics}, allow_nan=False))
+    return 0
+
+
+def _finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> None:
+    """Write the report and the marker; print the summary.
+
+    Args:
+        config: of the run.
+        package: the model package.
+        num_listed: videos of the plan.
+        left_out: videos by reason that the plan of the dataset rejected.
+    """
+    entries = read_entries(config.out)
+    counts = add_counts(entry.counts for entry in entries)
+    counts["rejects"] = counts.get("rejects", 0) + left_out.total()
+    reasons = left_out + Counter(add_counts(entry.rejects for entry in entries))
+    slow = sorted((v for entry in entries for v in entry.slowest), key=lambda v: -v.wall_s)
+    baseline = read_baseline(package.training)
+    page = scores_report(
+        config.out,
+        slowest=[asdict(video) for video in slow[:_SLOWEST]],
+        drifts=drifts(config.out, baseline, labels=package.labels) if baseline else (),
+    )
+    storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
+    success = {
+        "counts": counts,
+        "rejects": dict(reasons),
+        "labels": list(package.labels),
+        "model_id": package.model_id,
+        "spec_digest": package.spec.digest,
+        "versions": pipeline_versions(),
+    }
+    storage.write_json(storage.join(config.out, output.SUCCESS), success)
+    print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
+    print(
+        f"  {counts['scores']:,} clips scored by model {package.model_id}; "
+        f"{counts['tracks']:,} tracks, {counts['segments']:,} segments"
+    )
+    for reason, count in sorted(reasons.items()):
+        print(f"  left out: {reason} {count:,}")
