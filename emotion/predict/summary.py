@@ -96,8 +96,8 @@ def summarise(
         probs = _at_samples(track, of_track, fps=fps, stride=stride)
         summary.timeline.extend(second_rows(track, probs, labels, fps=fps))
         summary.tracks.append(_track(track, [c.answer for c in of_track], labels, fps=fps))
-        of_label = runs(probs, track.frame_index, fps=fps, rule=rule) if probs is not None else []
-        for number, run in enumerate(of_label):
+        track_runs = runs(probs, track.frame_index, fps=fps, rule=rule) if probs is not None else []
+        for number, run in enumerate(track_runs):
             shown[run.class_index] += run.stop - run.start
             summary.segments.append(_segment(track, run, number, probs, labels, fps=fps))
     summary.timeline.extend(
