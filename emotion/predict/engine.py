@@ -1,4 +1,4 @@
-"""The name of what runs a model; this module imports nothing large, for options and help texts."""
+"""The engines that run a model, by name; this module imports nothing large."""
 
 from typing import Literal
 

@@ -51,7 +51,7 @@ class StageSettings:
         reading: settings of reading videos; its ``out`` is the score set.
         dataset: dataset whose stored clips are scored; empty: videos are read.
         package: address of the model package.
-        engine: what runs the model.
+        engine: torch or onnx.
         yunet_model: bytes of the detector's weights, or None.
         batch_size: clips per model call.
         gpu_share: share of a GPU for each model; without GPUs in the cluster models run on CPUs.
