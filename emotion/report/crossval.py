@@ -12,7 +12,7 @@ TITLES = {
     "uar": "UAR",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
-    "top2": "label among the two most probable",
+    "top2": "top-2 accuracy",
     "ece": "calibration error",
     "coverage": "coverage",
 }

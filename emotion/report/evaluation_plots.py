@@ -123,7 +123,7 @@ def reliability_plot(
         axes.plot(x, y, label=f"{name}, ECE {error:.3f}", **shown)
         edges = [every[0].low, *(b.high for b in every)]
         below.stairs([b.count for b in every], edges, color=colour, linestyle=dashes)
-    axes.set(ylabel="accuracy", title="reliability: on the grey line accuracy equals confidence")
+    axes.set(ylabel="accuracy", title="reliability (grey line: accuracy = confidence)")
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     below.set(xlabel="confidence of the predicted label", ylabel="videos")

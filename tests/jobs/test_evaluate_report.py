@@ -208,7 +208,7 @@ def test_at_temperature_1_nothing_changes(tmp_path: Path) -> None:
         (["--slice-by", "face_px"], "there is no such column"),
         (["--run", "{}/none"], "name a finished --out of jobs.train"),
         (["--dataset", "{}/d"], "has none of the 2 videos to show, such as v2.mp4"),
-        (["--mistakes", "1000"], "it must be 0 to 60"),
+        (["--mistakes", "1000"], "--mistakes must be at least 0 and at most 60, got 1000"),
     ],
     ids=["column", "a column of datasets", "run", "dataset", "mistakes"],
 )
