@@ -19,7 +19,8 @@ def pool_clips(probs: ArrayLike, num_faces: Sequence[int]) -> NDArray[np.float32
     array([0.75, 0.25], dtype=float32)
     """
     probs_NK, video_N = np.asarray(probs, np.float32), np.zeros(len(num_faces), np.int64)
-    return pool_videos(probs_NK, num_faces, video_N, num_videos=1)[0].astype(np.float32)
+    pooled_1K = pool_videos(probs_NK, num_faces, video_N, num_videos=1)
+    return pooled_1K.astype(np.float32).reshape(-1)
 
 
 def pool_videos(
