@@ -160,7 +160,11 @@ def write_scores(uri: str, *, finished: bool = True) -> str:
     rejects = rows_table([broken | {"uri": "d.mp4", "reason": "truncated"}], REJECTS)
     storage.write_table(f"{uri}/videos/part-0.parquet", rows_table(rows, schema))
     storage.write_table(f"{uri}/rejects/part-0.parquet", rejects)
-    config = {"labels": list(LABELS), "videos_root": "/videos", "model_id": "m1"}
+    config: dict[str, object] = {
+        "labels": list(LABELS),
+        "videos_root": "/videos",
+        "model_id": "m1",
+    }
     config |= {"job": "jobs.score", "schema_version": SCHEMA_VERSION}
     storage.write_json(f"{uri}/config.json", config)
     if finished:

@@ -74,7 +74,7 @@ def write_scores(uri: str, **config: Any) -> str:
         videos.append(row)
     storage.write_table(f"{uri}/videos/p.parquet", rows_table(videos, scored_videos_schema(LABELS)))
     storage.write_table(f"{uri}/scores/p.parquet", rows_table(clips, scores_schema(LABELS)))
-    facts = {"labels": list(LABELS), "videos_root": "/v", "model_id": "m1"}
+    facts: dict[str, Any] = {"labels": list(LABELS), "videos_root": "/v", "model_id": "m1"}
     facts |= {"schema_version": SCHEMA_VERSION}
     storage.write_json(f"{uri}/config.json", facts | config)
     storage.write_json(f"{uri}/_SUCCESS", {})
