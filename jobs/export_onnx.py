@@ -1,9 +1,9 @@
-"""Give a model package its model as ONNX, for serving on CPUs with --engine onnx.
+"""Add an ONNX model to a model package, for serving on CPUs with --engine onnx.
 
     python -m jobs.export_onnx --package URI [--out URI]
 
-Writes model.onnx and onnx.json beside the package's files, after comparing its logits with torch's.
-The package stays what it is, and so does its model_id. Each URI is a local path or s3://.
+Compares its logits with torch's, then writes model.onnx and onnx.json into the package folder. The
+other files and the model_id stay the same. Each URI is a local path or s3://.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from dataclasses import dataclass
 from emotion import storage
 from emotion.errors import InputError
 from emotion.package.files import TAR_ENDINGS, write_files
-from emotion.package.model_package import ModelPackage, load_package, save_package
-from emotion.package.onnx_export import export_onnx
-from emotion.package.onnx_file import ONNX
 from jobs.common.command import Address, one_line_errors, parse
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to export.
+    """Flags of jobs.export_onnx.
 
     Attributes:
         package: Model package: a folder, an s3:// prefix or a model.tar.gz.
-        out: Where a copy of the package with the ONNX model goes, a new folder or .tar.gz; default:
-            the package's own folder.
+        out: New folder or .tar.gz for a copy of the package with the ONNX model; default: the
+            package's own folder.
     """
 
     package: Address
@@ -35,15 +32,23 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Export, compare and write.
+    """Export the model, compare it with torch, and write it.
 
     Raises:
-        InputError: if the model cannot be exported, or there is no place for it.
+        InputError: if the model cannot be exported, or the output is another model's.
         PackageError: if the package is broken.
     """
+    # torch takes seconds to import; help does not need it
+    from emotion.package.model_package import load_package, save_package
+    from emotion.package.onnx_export import export_onnx
+    from emotion.package.onnx_file import ONNX
+
     package = load_package(config.package)
     out = config.out or config.package
-    _check_out(config, package)
+    if out == config.package:
+        _check_not_archive(config.package)
+    elif _has_files(out) and load_package(out).model_id != package.model_id:
+        raise InputError(f"--out {out} is another model's package; name a new --out")
     onnx = export_onnx(package)
     if out == config.package:
         write_files(out, onnx.files())
@@ -57,25 +62,22 @@ def run(config: Config) -> int:
     return 0
 
 
-def _check_out(config: Config, package: ModelPackage) -> None:
-    if config.out is None or config.out == config.package:
-        if config.package.endswith(TAR_ENDINGS):
-            raise InputError(
-                f"package {config.package} is an archive, to which nothing can be added; name a "
-                "new one with --out"
-            )
-        return
-    if config.out.endswith(TAR_ENDINGS):
-        taken = storage.exists(config.out)
-    else:
-        taken = storage.is_folder(config.out) and bool(storage.list_files(config.out))
-    if taken and load_package(config.out).model_id != package.model_id:
-        raise InputError(f"--out {config.out} is another model's package; name a new --out")
+def _check_not_archive(uri: str) -> None:
+    if uri.endswith(TAR_ENDINGS):
+        raise InputError(
+            f"package {uri} is an archive, to which nothing can be added; name a new one with --out"
+        )
+
+
+def _has_files(uri: str) -> bool:
+    if uri.endswith(TAR_ENDINGS):
+        return storage.exists(uri)
+    return storage.is_folder(uri) and bool(storage.list_files(uri))
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; 0 when the model was exported and answers as torch's does."""
+    """Run the job; return 0 when the ONNX model is written and equals torch's."""
     return run(parse(Config, argv, verb="jobs.export_onnx", doc=__doc__))
 
 

@@ -125,7 +125,12 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from emotion.extract.detect import spec_for
     from emotion.labels import LABELS
     from emotion.models.registry import build_model
-    from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
+    from emotion.package.model_package import (
+        ModelPackage,
+        package_versions,
+        save_package,
+        weights_bytes,
+    )
 
     torch.manual_seed(3)
     model = build_model("r3d_lite", len(LABELS), {})
@@ -140,7 +145,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
             weights=weights_bytes(model.state_dict()),
             training={},
             metrics={},
-            versions=versions(),
+            versions=package_versions(),
         ),
     )
     return out

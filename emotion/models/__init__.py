@@ -1,1 +1,1 @@
-"""Networks by name: clips in, logits out."""
+"""Networks from clips to logits, and the registry of their names."""

@@ -1,9 +1,9 @@
-"""bfloat16 on CPUs, around a fault of its library.
+"""Workaround for a fault in bfloat16 convolutions on CPUs.
 
-oneDNN's gradient of a 3D convolution's weights in bfloat16 reads memory that nobody wrote, or
-writes where it must not, where the map is small: 2 frames deep, or 1 pixel wide (torch 2.14.1, on
-an Intel CPU with AMX and on an AMD CPU with AVX512-BF16; the tests of this
-module look for it). Such maps are few numbers: they are convolved in float32 instead.
+oneDNN computes the gradient of a 3D convolution's weights in bfloat16 wrongly for small maps (2
+frames deep, or 1 pixel wide): it reads memory that was never written, or writes outside its
+buffer. Measured with torch 2.14.1 on an Intel CPU with AMX and on an AMD CPU with AVX512-BF16; the
+tests of this module check for it. Small maps are convolved in float32 instead.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 LEAST_SIDE = 3
-"""Maps with a side below this, going in or coming out, are convolved in float32."""
+"""Smallest side of an input or output map that is convolved in bfloat16."""
 
 
 def avoid_small_maps(model: nn.Module) -> None:
-    """Make the 3D convolutions of a model step around the fault; weights and names stay."""
+    """Make the 3D convolutions of a model use float32 for small maps; weights and names stay."""
     for module in model.modules():
         if isinstance(module, nn.Conv3d):
             module.forward = types.MethodType(_convolve, module)  # type: ignore[method-assign]
@@ -34,10 +34,10 @@ def _convolve(self: nn.Conv3d, x_BCTHW: Tensor) -> Tensor:
 def _is_large(conv: nn.Conv3d, x_BCTHW: Tensor) -> bool:
     sides = [int(side) for side in x_BCTHW.shape[2:]]
     padding = conv.padding if not isinstance(conv.padding, str) else (0, 0, 0)
-    made = [
+    out_sides = [
         (side + 2 * pad - size) // stride + 1
         for side, pad, size, stride in zip(
             sides, padding, conv.kernel_size, conv.stride, strict=True
         )
     ]
-    return min(*sides, *made) >= LEAST_SIDE
+    return min(*sides, *out_sides) >= LEAST_SIDE

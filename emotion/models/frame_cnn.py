@@ -1,4 +1,4 @@
-"""``cnn_*``: a 2D network on each frame, and a head that reads the frames' features in time."""
+"""``cnn_*``: 2D network on each frame, and a head that reads the frames' features in time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from emotion.models.transforms import MEAN, STD, resize_frames
 
 Temporal = Literal["mean", "lstm", "gru", "attention"]
 IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, RGB in 0 to 1: what torchvision's image models were trained with."""
+"""Mean and deviation of ImageNet, RGB in 0 to 1: torchvision's image models expect them."""
 
 BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny")
 MAX_FRAMES = 512
 
 
 class LiteFrames(nn.Module):
-    """A small residual network on grey frames of the inner face and their change.
+    """Small residual network on grey frames of the inner face and their change.
 
-    The same look as ``r3d_lite``'s, and its widths, in two dimensions.
+    Its input and widths are those of ``r3d_lite``, in two dimensions.
     """
 
     def __init__(self, width: int) -> None:
@@ -38,14 +38,14 @@ class LiteFrames(nn.Module):
         self.num_features = 8 * width
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """(N, 2, H, W) to (N, num_features)."""
+        """Return (N, num_features) features of (N, 2, H, W) frames."""
         y_NCHW = self.blocks(torch.relu(self.stem_norm(self.stem(x_NCHW))))
         pooled: Tensor = y_NCHW.mean(dim=(2, 3))
         return pooled
 
 
 class Block2d(nn.Module):
-    """Two 3x3 convolutions and a shortcut."""
+    """Residual block of two 3x3 convolutions and a shortcut."""
 
     def __init__(self, inside: int, outside: int, *, stride: int) -> None:
         super().__init__()
@@ -60,14 +60,14 @@ class Block2d(nn.Module):
             )
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Any (H, W); both shrink by the stride."""
+        """Return features of any (H, W); both sides shrink by the stride."""
         y_NCHW = torch.relu(self.norm1(self.conv1(x_NCHW)))
         return torch.relu(self.norm2(self.conv2(y_NCHW)) + self.shortcut(x_NCHW))
 
 
-def _vision(name: str) -> tuple[nn.Module, int]:
-    """A torchvision image network without its classifier, and how many features it gives."""
-    from torchvision import models as vision  # 1.3 s and 100 MB, which ``lite`` does without
+def _image_network(name: str) -> tuple[nn.Module, int]:
+    """Build a torchvision image network without its classifier; also return its feature count."""
+    from torchvision import models as vision  # costs 1.3 s and 100 MB; ``lite`` does not need it
 
     model: Any = getattr(vision, name)(weights=None)
     head: Any = model.fc if name.startswith("resnet") else model.classifier[-1]
@@ -80,7 +80,7 @@ def _vision(name: str) -> tuple[nn.Module, int]:
 
 
 class FrameCNN(nn.Module):
-    """Frames through one 2D network, then time.
+    """2D network on every frame, and a head over time.
 
     ::
 
@@ -89,10 +89,10 @@ class FrameCNN(nn.Module):
                                                              lstm, gru: both directions, mean
                                                              attention: positions, encoder, pooling
 
-    Args of the constructor: ``backbone`` is ``lite`` (grey inner face, small, for training from
-    scratch) or a torchvision image network; ``hidden`` is D; ``layers`` of the temporal head;
-    ``input_px`` is the frames' side, 0 as they come; every ``frame_step``-th frame is read;
-    ``width`` is that of ``lite``.
+    Arguments of the constructor: ``backbone`` is ``lite`` (small, on the grey inner face, for
+    training from random weights) or a torchvision image network; ``hidden`` is D; ``layers`` and
+    ``heads`` are those of the temporal head; ``input_px`` is the side of the frames, 0 keeps it;
+    every ``frame_step``-th frame is read; ``width`` is the width of ``lite``.
     """
 
     gain: Tensor
@@ -129,37 +129,37 @@ class FrameCNN(nn.Module):
             self.backbone: nn.Module = LiteFrames(width)
             features = 8 * width
         else:
-            self.backbone, features = _vision(backbone)
+            self.backbone, features = _image_network(backbone)
         self.register_buffer("gain", _column(s / i for s, i in zip(STD, IMAGE_STD, strict=True)))
         shift = ((m - n) / i for m, n, i in zip(MEAN, IMAGE_MEAN, IMAGE_STD, strict=True))
         self.register_buffer("shift", _column(shift))
         self.temporal = nn.Sequential(
-            nn.Linear(features, hidden), TEMPORAL[temporal](hidden, layers, heads, dropout)
+            nn.Linear(features, hidden), TEMPORAL_HEADS[temporal](hidden, layers, heads, dropout)
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_classes))
 
     def look(self, x_BCTHW: Tensor) -> Tensor:
-        """The grey inner face at the size that ``lite`` sees; other backbones take what comes."""
+        """Return the grey inner face at the input size of ``lite``; whole clips for the others."""
         if not self.lite:
             return x_BCTHW
         return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Normalised clips, or what ``look`` made of them, to (B, num_classes) logits."""
+        """Return (B, num_classes) logits of normalised clips or of the result of ``look``."""
         logits_BK: Tensor = self.head(self.temporal(self._features(x_BCTHW)))
         return logits_BK
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``emotion.models.steps``; every frame that is read is a step."""
-        project, over_time = self.temporal
-        assert isinstance(over_time, OverTime)
-        out_BTD = over_time.outputs(project(self._features(x_BCTHW)))
-        logits_BK: Tensor = self.head(over_time.pool(out_BTD))
+        """Return logits of clips and steps (``emotion.models.steps``): 1 step per read frame."""
+        project, head = self.temporal
+        assert isinstance(head, TemporalHead)
+        out_BTD = head.outputs(project(self._features(x_BCTHW)))
+        logits_BK: Tensor = self.head(head.pool(out_BTD))
         steps_BSK: Tensor = self.head(out_BTD)
         return logits_BK, steps_BSK
 
     def _features(self, x_BCTHW: Tensor) -> Tensor:
-        """(B, T, F) of the backbone, by frame."""
+        """Return the backbone's features of each read frame, (B, T, F)."""
         if self.lite:
             x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
             x_BCTHW = still_and_moving(x_BCTHW)
@@ -176,34 +176,34 @@ def _column(values: object) -> Tensor:
     return torch.tensor(list(values)).view(1, 3, 1, 1, 1)  # type: ignore[call-overload]
 
 
-class OverTime(nn.Module):
-    """What a temporal head says at each frame, and how that becomes one vector."""
+class TemporalHead(nn.Module):
+    """Base of the temporal heads: an output per frame, and their pooling into one vector."""
 
     def forward(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D) to (B, D)."""
+        """Return one vector per clip, (B, D), from its frames' features, (B, T, D)."""
         return self.pool(self.outputs(y_BTD))
 
     def outputs(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D), by frame."""
+        """Return an output per frame, (B, T, D)."""
         raise NotImplementedError
 
     def pool(self, out_BTD: Tensor) -> Tensor:
-        """Their mean over time, (B, D)."""
+        """Return the mean over time, (B, D)."""
         return out_BTD.mean(dim=1)
 
 
-class Mean(OverTime):
-    """The mean over time of what each frame says; knows no order."""
+class Mean(TemporalHead):
+    """Mean over time; the order of the frames has no effect."""
 
     def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
 
     def outputs(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D), each from its own frame."""
+        """Return (B, T, D), each from its own frame."""
         return torch.relu(y_BTD)
 
 
-class Recurrent(OverTime):
+class Recurrent(TemporalHead):
     """LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), in both directions."""
 
     def __init__(self, cell: type[nn.LSTM] | type[nn.GRU], hidden: int, layers: int) -> None:
@@ -211,13 +211,13 @@ class Recurrent(OverTime):
         self.cells = cell(hidden, hidden // 2, layers, batch_first=True, bidirectional=True)
 
     def outputs(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D): what the cells say after each frame, from both sides."""
+        """Return (B, T, D): the cells' outputs after each frame, from both directions."""
         out_BTD: Tensor = self.cells(y_BTD)[0]
         return out_BTD
 
 
-class Attention(OverTime):
-    """A transformer encoder over frames with learnt positions, and attention pooling."""
+class Attention(TemporalHead):
+    """Transformer encoder over frames with learnt positions, and attention pooling."""
 
     def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -229,17 +229,17 @@ class Attention(OverTime):
         self.score = nn.Linear(hidden, 1)
 
     def outputs(self, y_BTD: Tensor) -> Tensor:
-        """(B, T, D), T at most ``MAX_FRAMES``; each has seen all others."""
+        """Return (B, T, D), each computed from all frames; T is at most ``MAX_FRAMES``."""
         out_BTD: Tensor = self.encoder(y_BTD + self.positions[: y_BTD.shape[1]])
         return out_BTD
 
     def pool(self, out_BTD: Tensor) -> Tensor:
-        """(B, D), by learnt weights that sum to 1 over time."""
+        """Return the mean over time by learnt weights that sum to 1, (B, D)."""
         pooled_BD: Tensor = (out_BTD * self.score(out_BTD).softmax(dim=1)).sum(dim=1)
         return pooled_BD
 
 
-TEMPORAL = {
+TEMPORAL_HEADS = {
     "mean": Mean,
     "lstm": lambda hidden, layers, heads, dropout: Recurrent(nn.LSTM, hidden, layers),
     "gru": lambda hidden, layers, heads, dropout: Recurrent(nn.GRU, hidden, layers),

@@ -1,4 +1,4 @@
-"""``r3d_lite``: a small 3D residual network that learns from few clips on two CPU cores."""
+"""``r3d_lite``: small 3D residual network that learns from few clips on two CPU cores."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emotion.models.transforms import resize_frames, shrink
+from emotion.models.transforms import average_to_size, resize_frames
 
 VIEW, VIEW_TOP = 0.68, 0.26
-"""The inner face, as shares of a crop's side."""
+"""Side and upper edge of the inner face, as shares of a crop's side."""
 
 
 def inner_face(x_BCTHW: Tensor) -> Tensor:
-    """The grey inner face of normalised clips: (B, 1, T, side, side), side VIEW of the height."""
-    height = int(x_BCTHW.shape[-2])  # plain, also where a trace makes sizes tensors
+    """Return the grey inner face of normalised clips: (B, 1, T, side, side), side VIEW x height."""
+    height = int(x_BCTHW.shape[-2])  # an int, also during a trace, where sizes are tensors
     side = round(VIEW * height)
     top, left = min(round(VIEW_TOP * height), height - side), (height - side) // 2
     return x_BCTHW[..., top : top + side, left : left + side].mean(dim=1, keepdim=True)
 
 
 def still_and_moving(x_B1THW: Tensor) -> Tensor:
-    """Grey clips of zero mean and unit spread each, beside their difference from the mean frame."""
+    """Return (B, 2, T, H, W): grey clips, and twice their difference from their mean frame.
+
+    Each clip is first brought to zero mean and unit spread.
+    """
     if torch.onnx.is_in_onnx_export():
-        # onnxruntime adds up in one go, torch in pairs: its mean of a clip of one colour was 1e-4
-        # off, and a logit 9e-4. The mean of what is left is right. Nothing changes on paper.
+        # onnxruntime sums sequentially, torch pairwise, so the mean of a clip of one colour was off
+        # by 1e-4 and a logit by 9e-4. Centre twice; mathematically a no-op.
         x_B1THW = x_B1THW - x_B1THW.mean(dim=(1, 2, 3, 4), keepdim=True)
     spread = x_B1THW.std(dim=(1, 2, 3, 4), keepdim=True) + 0.1
     x_B1THW = (x_B1THW - x_B1THW.mean(dim=(1, 2, 3, 4), keepdim=True)) / spread
@@ -33,7 +36,7 @@ def still_and_moving(x_B1THW: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Two 3x3x3 convolutions and a shortcut; ``stride`` is (time, space)."""
+    """Residual block of two 3x3x3 convolutions and a shortcut; ``stride`` is (time, space)."""
 
     def __init__(self, inside: int, outside: int, *, stride: tuple[int, int]) -> None:
         super().__init__()
@@ -49,29 +52,29 @@ class Block(nn.Module):
             )
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Any (T, H, W); time and space shrink by the stride."""
+        """Return features of any (T, H, W); time and space shrink by the stride."""
         y_BCTHW = functional.relu(self.norm1(self.conv1(x_BCTHW)))
         y_BCTHW = self.norm2(self.conv2(y_BCTHW))
         short_BCTHW = x_BCTHW
         t, h, w = y_BCTHW.shape[2:]
         if x_BCTHW.shape[2:] != y_BCTHW.shape[2:]:
-            short_BCTHW = shrink(x_BCTHW, (int(t), int(h), int(w)))
+            short_BCTHW = average_to_size(x_BCTHW, (int(t), int(h), int(w)))
         return functional.relu(y_BCTHW + self.shortcut(short_BCTHW))
 
 
 class R3DLite(nn.Module):
-    """A 3D ResNet-10 on the grey inner face, and on how it differs from the clip's mean frame.
+    """3D ResNet-10 on the grey inner face and on its difference from the clip's mean frame.
 
     ::
 
         crop  +--------------+   view = 0.68 of the side, centred across, and from 0.26 down:
               |   +------+   |   brows to chin. Hair and background are most of a crop's pixels
-              |   | look |   |   and none of its expression: a first version that saw them, in
+              |   | look |   |   and none of its expression: a first version that used them, in
               |   +------+   |   colour, stayed near chance after 20 epochs of 245 clips.
               +--------------+
 
-    The difference takes away who it is and leaves what moves. Features are pooled over time by
-    mean and by maximum, since an expression may fill a part of the clip.
+    The difference removes the identity and keeps the movement. Features are pooled over time by
+    mean and by maximum, because an expression may fill only a part of the clip.
     """
 
     def __init__(
@@ -97,24 +100,24 @@ class R3DLite(nn.Module):
         self.head = nn.Linear(8 * width, num_classes)
 
     def look(self, x_BCTHW: Tensor) -> Tensor:
-        """Normalised clips to what is learnt from: (B, 1, T, input_px, input_px), grey, inner face.
+        """Return the grey inner face of normalised clips, (B, 1, T, input_px, input_px).
 
-        There is no weight in it, so that training looks first and augments what is left: less work.
+        It holds no weight: training does this first and augments the smaller result.
         """
         return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Normalised clips, or what ``look`` made of them, to (B, num_classes) logits."""
+        """Return (B, num_classes) logits of normalised clips or of the result of ``look``."""
         return self._pooled(self._features(x_BCTHW))
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``emotion.models.steps``; there are half as many steps as frames that are read."""
+        """Return logits of clips and steps (``emotion.models.steps``): 1 step per 2 read frames."""
         y_BCT = self._features(x_BCTHW)
         steps_BSK: Tensor = self.head(y_BCT.transpose(1, 2))
         return self._pooled(y_BCT), steps_BSK
 
     def _features(self, x_BCTHW: Tensor) -> Tensor:
-        """(B, C, T) after the last block, by time."""
+        """Return the features after the last block, (B, C, T), averaged over space."""
         x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
         y_BCTHW = self.stem(still_and_moving(x_BCTHW))
         y_BCTHW = self.blocks(functional.relu(self.stem_norm(y_BCTHW)))

@@ -1,8 +1,7 @@
-"""From stored crops to the model's input.
+"""Conversion of stored crops into the input of a model.
 
-Every path, training, batch and serving, decodes with ``decode_crops`` and normalises with
-``to_input``: there is no second place. A model that works at another size resizes inside
-itself, with ``resize_frames``.
+Training, batch scoring and serving all decode with ``decode_crops`` and normalise with
+``to_input``. A model that needs another size resizes inside, with ``resize_frames``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from emotion.errors import InputError
 
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
-"""Of Kinetics-400, RGB in 0 to 1: what torchvision's video models were trained with."""
+"""Mean and deviation of Kinetics-400, RGB in 0 to 1: torchvision's video models expect them."""
 
 
 def decode_crops(jpegs: Sequence[bytes]) -> NDArray[np.uint8]:
@@ -33,7 +32,7 @@ def decode_crops(jpegs: Sequence[bytes]) -> NDArray[np.uint8]:
         (T, H, W, 3) uint8 RGB.
 
     Raises:
-        InputError: if there is none, one cannot be decoded, or their sizes differ.
+        InputError: if there is no crop, one cannot be decoded, or their sizes differ.
     """
     crops = []
     for index, jpeg in enumerate(jpegs):
@@ -49,13 +48,16 @@ def decode_crops(jpegs: Sequence[bytes]) -> NDArray[np.uint8]:
 
 
 def to_input(clips_NTHWC: Tensor) -> Tensor:
-    """Clips as stored to the model's input.
+    """Convert stored clips into the input of a model.
 
     Args:
         clips_NTHWC: (N, T, H, W, 3) uint8 RGB.
 
     Returns:
-        (N, 3, T, H, W) float32, zero mean and unit variance over Kinetics-400.
+        (N, 3, T, H, W) float32, with zero mean and unit variance over Kinetics-400.
+
+    Raises:
+        ValueError: on another shape or dtype.
 
     >>> to_input(torch.zeros((2, 16, 8, 8, 3), dtype=torch.uint8)).shape
     torch.Size([2, 3, 16, 8, 8])
@@ -71,9 +73,9 @@ def to_input(clips_NTHWC: Tensor) -> Tensor:
 
 
 def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
-    """Each frame at ``size_px`` squared, by averaging areas; unchanged when it fits.
+    """Resize each frame to ``size_px`` squared by averaging areas; unchanged if it has this size.
 
-    Two matrix products, which every runtime has; adaptive pooling does the same sums.
+    It takes two matrix products, which every runtime has, and equals adaptive pooling.
 
     >>> resize_frames(torch.zeros(1, 3, 2, 8, 8), 4).shape
     torch.Size([1, 3, 2, 4, 4])
@@ -86,28 +88,28 @@ def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
     return (down_Hh.T @ x_NCTHW) @ across_Ww
 
 
-def shrink(x_BCTHW: Tensor, size: tuple[int, int, int]) -> Tensor:
-    """The clips at ``size`` (T, H, W), by averaging areas as adaptive pooling does.
+def average_to_size(x_BCTHW: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """Reduce clips to ``size`` (T, H, W) by averaging areas, as adaptive pooling does.
 
-    ONNX has no adaptive pooling: where sizes do not divide, an export gets matrix products.
+    ONNX has adaptive pooling only for sizes that divide; an export uses matrix products elsewhere.
 
-    >>> shrink(torch.arange(3.0).view(1, 1, 3, 1, 1), (2, 1, 1)).flatten()
+    >>> average_to_size(torch.arange(3.0).view(1, 1, 3, 1, 1), (2, 1, 1)).flatten()
     tensor([0.5000, 1.5000])
     """
     sides = [int(side) for side in x_BCTHW.shape[2:]]
     divides = all(a % b == 0 for a, b in zip(sides, size, strict=True))
     if divides or not torch.onnx.is_in_onnx_export():
         return functional.adaptive_avg_pool3d(x_BCTHW, size)
-    for dim, (side, wanted) in enumerate(zip(sides, size, strict=True), start=2):
-        if side != wanted:
-            x_BCTHW = (x_BCTHW.transpose(dim, 4) @ _areas(side, wanted)).transpose(dim, 4)
+    for dim, (side, new_side) in enumerate(zip(sides, size, strict=True), start=2):
+        if side != new_side:
+            x_BCTHW = (x_BCTHW.transpose(dim, 4) @ _areas(side, new_side)).transpose(dim, 4)
     return x_BCTHW
 
 
 def _areas(side: int, size: int) -> Tensor:
-    """(side, size) shares: output j is the mean of inputs floor(j * s) to ceil((j + 1) * s).
+    """Return (side, size) weights: output j averages inputs floor(j * s) to ceil((j + 1) * s).
 
-    By numpy, so that a trace of torch's takes it for a constant.
+    numpy computes them, so that a trace by torch stores them as a constant.
     """
     shares = np.zeros((side, size), np.float32)
     for j in range(size):

@@ -1,1 +1,1 @@
-"""The model package: weights, facts and card, on disk, on S3 or as ONNX."""
+"""Model packages: weights, facts and card in a folder, on S3 or in an archive; also as ONNX."""

@@ -1,4 +1,4 @@
-"""The model card that travels with the weights, written from the package's own facts."""
+"""Model card of a package, written from the package's facts."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ detector {detector} (extraction spec {digest}). It never scores crops made anoth
 
 ## How good it is on val
 Measured on the val split of that dataset, by which the weights were also chosen, and the
-temperature fitted: expect less on others. The test split was not read in training; the sections
-"Tested on" at the end, if there are any, tell of tests with `jobs.evaluate`.
+temperature fitted: expect less on others. The test split was not read in training. Sections
+"Tested on" at the end, if there are any, show tests with `jobs.evaluate`.
 
 {metrics}
 
 ## Limits
 - Accuracy differs between people, ages, skin tones, poses and lights; measure it on the people it
   is to be used with, with the subjects kept apart, before using it.
-- A model trained on rendered or acted faces says nothing of how it does on others.
+- Figures from rendered or acted faces do not show how it does on other faces.
 - It knows its {num_labels} labels only: any other expression is given one of them.
-- It answers for faces that the detector finds and tracks; the others have no answer.
+- It scores faces that the detector finds and tracks; other faces get no score.
 {limits}"""
 
 
 def model_card(facts: Facts) -> str:
-    """Markdown for people.
+    """Write a card as Markdown.
 
     Args:
-        facts: what ``model.json`` holds.
+        facts: content of ``model.json``.
     """
     spec, training, labels = facts["extraction"], facts["training"], facts["labels"]
     metrics = {"temperature": facts.get("temperature")} | facts["metrics"]
@@ -81,7 +81,7 @@ def model_card(facts: Facts) -> str:
 
 
 def _data(training: Facts, labels: list[str]) -> str:
-    """The dataset, who is in which split, and how that was decided."""
+    """Write the dataset, the people and clips of each split, and the rule of the split."""
     lines = [f"- dataset: {training.get('dataset', 'not recorded')}"]
     for name, text in (("dataset_digest", "digest"), ("split_by", "split of people by")):
         if training.get(name):
@@ -125,7 +125,7 @@ def _hours(seconds: float | None) -> str | None:
 
 
 def _recipe(training: Facts) -> str:
-    """The choices that were on, in words."""
+    """Write the options of the recipe; those that were off are left out."""
     recipe = training.get("recipe")
     if not recipe:
         return ""
@@ -166,31 +166,31 @@ def _start(training: Facts) -> str:
 
 
 def _limits(training: Facts) -> str:
-    """What these facts say: who it knows, labels that are rare, or that a split has no clip of."""
+    """Write limits that follow from the facts: few people, rare labels, labels without clips."""
     lines = []
     if "train_subjects" in training:
         lines.append(
-            f"- It has seen {training['train_subjects']:,} people in training, and was chosen on "
+            f"- It was trained on {training['train_subjects']:,} people, and chosen on "
             f"{training['val_subjects']:,}.\n"
         )
-    seen = {k: v for k, v in training.get("train_counts", {}).items() if v}
-    if seen:
-        rare = min(seen, key=lambda label: seen[label])
-        lines.append(f"- The rarest label in training is {rare}, with {seen[rare]:,} clips.\n")
+    counts = {k: v for k, v in training.get("train_counts", {}).items() if v}
+    if counts:
+        rare = min(counts, key=lambda label: counts[label])
+        lines.append(f"- The rarest label in training is {rare}, with {counts[rare]:,} clips.\n")
     for split in ("train", "val"):
-        gone = [k for k, count in training.get(f"{split}_counts", {}).items() if not count]
-        if gone:
-            lines.append(f"- The {split} split had no clip of: {', '.join(gone)}.\n")
+        absent = [k for k, count in training.get(f"{split}_counts", {}).items() if not count]
+        if absent:
+            lines.append(f"- The {split} split had no clip of: {', '.join(absent)}.\n")
     return "".join(lines)
 
 
 def with_test(card: str, metrics: Facts, *, name: str) -> str:
-    """The card with a test's section at its end; an earlier one of this name is replaced.
+    """Return the card with a test's section at its end; it replaces one of the same name.
 
     Args:
         card: Markdown.
-        metrics: as an evaluation's ``metrics.json`` has them.
-        name: what the test was, such as the score set and its split.
+        metrics: content of an evaluation's ``metrics.json``.
+        name: name of the test, such as the score set and its split.
     """
     heading = f"Tested on {name}"
     head, *sections = card.split("\n## ")

@@ -1,4 +1,4 @@
-"""Figures of a model card as Markdown: of the val clips, or of a test."""
+"""Figures of a model card as Markdown, for the val clips or a test."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ COLUMNS = {
     "face_px": "size of the face in the frame, px",
 }
 FEW_SUBJECTS = 10
-"""With fewer, an interval from drawing subjects is too narrow (Cameron et al. 2008)."""
+"""With fewer subjects, an interval from drawing subjects is too narrow (Cameron et al. 2008)."""
 
 
 def figures(metrics: Figures, labels: Sequence[str], *, unit: str) -> str:
-    """The sections' body: figures, labels, confusion, calibration, slices; those that are known.
+    """Write the known ones of: figures, labels, confusion, calibration, slices.
 
     Args:
-        metrics: as a package or an evaluation's ``metrics.json`` has them.
+        metrics: metrics of a package, or content of an evaluation's ``metrics.json``.
         labels: in order.
-        unit: what was counted: clips or videos.
+        unit: the counted unit: clips or videos.
     """
     parts = [
         _headline(metrics, unit),
@@ -49,7 +49,7 @@ def _headline(metrics: Figures, unit: str) -> str:
 
 
 def _basis(metrics: Figures, unit: str) -> str:
-    """What the intervals rest on."""
+    """Write the numbers of subjects and resamples behind the intervals."""
     subjects = metrics.get("n_subjects")
     if subjects is None:
         return ""
@@ -65,13 +65,13 @@ def _basis(metrics: Figures, unit: str) -> str:
 
 
 def _per_class(metrics: Figures, labels: Sequence[str], unit: str) -> str:
-    found = metrics.get("per_class")
-    if not found:
+    per_class = metrics.get("per_class")
+    if not per_class:
         return ""
     names = ("precision", "recall", "f1")
     rows = [
-        (label, *(number(found[label][name]) for name in names), f"{found[label]['support']:,}")
-        for label in labels
+        (label, *(number(one[name]) for name in names), f"{one['support']:,}")
+        for label, one in ((label, per_class[label]) for label in labels)
     ]
     return table(("label", *names, unit), rows)
 
@@ -102,7 +102,7 @@ def _calibration(metrics: Figures) -> str:
     return f"Calibration: expected calibration error {number(now)}{sure}{was}.{divided}"
 
 
-def _slice(column: str, found: Figures, unit: str) -> str:
+def _slice(column: str, slices: Figures, unit: str) -> str:
     rows = [
         (
             group["name"],
@@ -110,9 +110,9 @@ def _slice(column: str, found: Figures, unit: str) -> str:
             f"{group['n_subjects']:,}",
             *(_with_spread(group, name) for name in ("war", "uar")),
         )
-        for group in found["groups"]
+        for group in slices["groups"]
     ]
-    gap, chance = found["gap"].get("uar"), found["gap_by_chance"].get("uar")
+    gap, chance = slices["gap"].get("uar"), slices["gap_by_chance"].get("uar")
     shown = table((column, unit, "people", "WAR", "UAR"), rows)
     text = f"By {COLUMNS.get(column, column)}:\n\n{shown}"
     if gap is None:
@@ -129,12 +129,12 @@ def _with_spread(group: Figures, name: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three decimals."""
+    """Write a number with three decimals."""
     return f"{value:.3f}"
 
 
 def spread(interval: Sequence[float] | None) -> str:
-    """Two ends; empty where there is none.
+    """Write the two ends of an interval; empty without one.
 
     >>> spread((0.25, 0.5)), spread(None)
     ('0.250 to 0.500', '')
@@ -143,7 +143,7 @@ def spread(interval: Sequence[float] | None) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; a bar in a cell does not end it.
+    """Write a Markdown table; a bar in a cell is escaped.
 
     >>> print(table(("label", "clips"), [("a|b", "3")]))
     | label | clips |

@@ -1,4 +1,4 @@
-"""A package's files: a folder, an s3:// prefix or a ``.tar.gz``; what they hold is not read."""
+"""Files of a package as bytes: in a folder, below an s3:// prefix or in a ``.tar.gz``."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ TAR_ENDINGS = (".tar.gz", ".tgz")
 def read_files(
     uri: str, required: tuple[str, ...], *, optional: tuple[str, ...] = ()
 ) -> dict[str, bytes]:
-    """The named files of a package that are there.
+    """Read named files of a package.
 
     Args:
         uri: a folder, an s3:// prefix, or a ``.tar.gz``.
-        required: names that must be there.
-        optional: names that may be.
+        required: names of files that must exist.
+        optional: names of files that may exist.
+
+    Returns:
+        Bytes by name, of the files that exist.
 
     Raises:
-        PackageError: if a required one is not there, or any cannot be read.
+        PackageError: if a required file does not exist, or one cannot be read.
     """
     names = (*required, *optional)
     files = _read_tar(uri, names) if uri.endswith(TAR_ENDINGS) else _read_folder(uri, names)
@@ -40,7 +43,7 @@ def read_files(
 
 
 def write_files(uri: str, files: Mapping[str, bytes]) -> None:
-    """Write files in their order, below ``uri`` or into the ``.tar.gz`` that it names."""
+    """Write files in their order, below ``uri`` or, if it is a ``.tar.gz``, into it."""
     if not uri.endswith(TAR_ENDINGS):
         for name, data in files.items():
             storage.write_bytes(storage.join(uri, name), data)
@@ -70,7 +73,7 @@ def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _read_tar(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
-    """The named members of an archive, read in memory: nothing in it is ever unpacked to disk."""
+    """Read named members of an archive in memory; no file is unpacked to disk."""
     files = {}
     try:
         with storage.open_input(uri) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:

@@ -1,14 +1,14 @@
-"""The model package: everything needed to score with a trained model, in three plain files.
+"""Model package: everything that scoring with a trained model needs, in three plain files.
 
 ::
 
-    PACKAGE/weights.safetensors   the tensors
-    PACKAGE/card.md               what it is for, for people
-    PACKAGE/model.json            the facts, written last: a folder without it is no package
+    PACKAGE/weights.safetensors   tensors
+    PACKAGE/card.md               model card for people
+    PACKAGE/model.json            facts; written last, so a folder without it is no package
 
-``model_id`` is a hash over the facts, and the facts hold the hash of the weights: a package that
-was changed by a byte of either is refused. The same three files in a ``model.tar.gz`` are what
-SageMaker takes.
+``model_id`` is a hash over the facts, and the facts hold the hash of the weights. A package in
+which one byte of either was changed is refused. SageMaker takes the same three files in a
+``model.tar.gz``.
 """
 
 from __future__ import annotations
@@ -39,11 +39,10 @@ from emotion.package.files import (
     write_files,
 )
 from emotion.package.onnx_file import OnnxModel, find_onnx
-from emotion.versions import installed
-from emotion.versions import versions as versions_of
+from emotion.versions import installed, versions
 
 FORMAT = 2
-"""Raised when an older release could not read what this one writes. 1 had no temperature."""
+"""Version of the files. It rises when an older release could not read them. 1: no temperature."""
 
 FACT_NAMES = (
     "format",
@@ -61,19 +60,19 @@ FACT_NAMES = (
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """A trained model and what it was trained for.
+    """Trained model with the facts of its training.
 
     Attributes:
         name: architecture, one of ``emotion.models.registry.MODELS``.
-        args: what the architecture was built with.
-        labels: in the order of the model's outputs.
-        spec: how the clips that it knows were cut.
+        args: arguments of the architecture.
+        labels: labels in the order of the model's outputs.
+        spec: extraction spec of the clips that it was trained on.
         weights: bytes of a safetensors file.
         training: facts of the run: dataset digest, subjects, seed, epochs, wall seconds.
-        metrics: measured on val.
-        versions: of the libraries that trained it.
-        temperature: what logits are divided by before softmax, fitted on val (Guo et al. 2017).
-        format: that of the files that it was read from; an older one keeps its ``model_id``.
+        metrics: figures on val.
+        versions: versions of the libraries that trained it.
+        temperature: divisor of the logits before softmax, fitted on val (Guo et al. 2017).
+        format: ``FORMAT`` of the files that it was read from; an older one keeps its ``model_id``.
     """
 
     name: str
@@ -88,8 +87,8 @@ class ModelPackage:
     format: int = FORMAT
 
     def facts(self) -> dict[str, Any]:
-        """What ``model.json`` holds, but for ``model_id``."""
-        found: dict[str, Any] = {
+        """Return the content of ``model.json`` without ``model_id``."""
+        facts: dict[str, Any] = {
             "format": self.format,
             "architecture": self.name,
             "args": dict(self.args),
@@ -100,15 +99,15 @@ class ModelPackage:
             "metrics": dict(self.metrics),
             "versions": dict(self.versions),
         }
-        return found if self.format == 1 else found | {"temperature": self.temperature}
+        return facts if self.format == 1 else facts | {"temperature": self.temperature}
 
     @functools.cached_property
     def model_id(self) -> str:
-        """First 16 hex digits of the hash of weights and facts."""
+        """First 16 hex digits of the SHA-256 of the facts, which hold that of the weights."""
         return _model_id(self.facts())
 
     def build(self) -> nn.Module:
-        """The trained model, in eval mode on the CPU: normalised clips to (B, K) logits."""
+        """Build the trained model in eval mode on the CPU: normalised clips to (B, K) logits."""
         model = build_model(self.name, len(self.labels), self.args)
         model.load_state_dict(safetensors.torch.load(self.weights))
         return model.eval()
@@ -123,26 +122,26 @@ def _model_id(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def versions() -> dict[str, str]:
-    """Of what decides the numbers; those that a scoring machine may do without, if installed."""
-    found = versions_of("torchvision", "video-emotion") | {"torch": torch.__version__}
-    return found | installed("ray", "numpy", "opencv-python-headless", "opencv-python", "av")
+def package_versions() -> dict[str, str]:
+    """Return the versions of the libraries that affect numbers; some of them may be missing."""
+    needed = versions("torchvision", "video-emotion") | {"torch": torch.__version__}
+    return needed | installed("ray", "numpy", "opencv-python-headless", "opencv-python", "av")
 
 
 def weights_bytes(state: Mapping[str, Tensor]) -> bytes:
-    """Named tensors as the bytes of a safetensors file; equal tensors give equal bytes."""
+    """Return named tensors as the bytes of a safetensors file; equal tensors give equal bytes."""
     return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in state.items()})
 
 
 def save_package(
     uri: str, package: ModelPackage, onnx: OnnxModel | None = None, *, card: str | None = None
 ) -> None:
-    """Write a package, with its ONNX model if given, ``model.json`` last.
+    """Write a package, and its ONNX model if given; ``model.json`` last.
 
     Args:
         uri: a folder, an s3:// prefix, or a ``.tar.gz``; equal input gives equal bytes.
-        package: what to write.
-        onnx: its model as ``emotion.package.onnx_export`` made it.
+        package: the package.
+        onnx: its model from ``emotion.package.onnx_export``.
         card: its card.md; None writes it from the package's facts.
     """
     facts = _all_facts(package)
@@ -155,7 +154,7 @@ def load_package(uri: str) -> ModelPackage:
     """Read and check a package: a folder, an s3:// prefix, or a ``.tar.gz`` of one.
 
     Raises:
-        PackageError: if a file is missing, was changed, or does not fit the others.
+        PackageError: if a file is missing, was changed, or belongs to another package.
     """
     files = read_files(uri, (FACTS, WEIGHTS))
     try:
@@ -167,26 +166,26 @@ def load_package(uri: str) -> ModelPackage:
 def pack_tar(uri: str, out: str) -> None:
     """Put the package ``uri`` into one ``.tar.gz`` at ``out``, with its ONNX model if it has one.
 
-    The card is the folder's own, which may tell of tests.
+    The card is that of the folder, which may have sections about tests.
 
     Raises:
-        PackageError: if ``uri`` is no sound package.
+        PackageError: if ``uri`` is no valid package.
     """
     package = load_package(uri)
-    found = find_onnx(uri, package.model_id)
-    save_package(out, package, found, card=_read_card(uri, package))
+    onnx = find_onnx(uri, package.model_id)
+    save_package(out, package, onnx, card=_read_card(uri, package))
 
 
 def add_to_card(uri: str, metrics: Mapping[str, Any], *, name: str) -> None:
-    """Write a test's figures into the card of the package folder ``uri``; ``model_id`` stays.
+    """Write the figures of a test into the card of the package folder ``uri``; ``model_id`` stays.
 
     Args:
         uri: the folder.
-        metrics: as ``metrics.json`` of an evaluation has them.
-        name: of the test; figures of an earlier one of this name are replaced.
+        metrics: content of an evaluation's ``metrics.json``.
+        name: name of the test; it replaces the figures of an earlier test of this name.
 
     Raises:
-        PackageError: if ``uri`` is no sound package folder, or the figures are another model's.
+        PackageError: if ``uri`` is no valid package folder, or the figures are of another model.
     """
     if uri.endswith(TAR_ENDINGS):
         raise PackageError(f"package {uri} is an archive: name its folder to write into its card")
@@ -213,16 +212,16 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
     names = set(FACT_NAMES) - ({"temperature"} if facts.get("format") == 1 else set())
-    missing, surprise = names - facts.keys(), facts.keys() - names
-    if missing or surprise:
-        raise InputError(f"{FACTS} lacks {sorted(missing)} and has surprising {sorted(surprise)}")
+    missing, unknown = names - facts.keys(), facts.keys() - names
+    if missing or unknown:
+        raise InputError(f"{FACTS} lacks {sorted(missing)} and has unknown {sorted(unknown)}")
     if facts["format"] not in (1, FORMAT):
         raise InputError(f"format is {facts['format']}, this release reads 1 to {FORMAT}")
     spec = ExtractionSpec.from_json(facts["extraction"])
-    found = hashlib.sha256(weights).hexdigest()
-    if found != facts["weights_sha256"]:
+    sha256 = hashlib.sha256(weights).hexdigest()
+    if sha256 != facts["weights_sha256"]:
         raise InputError(
-            f"{WEIGHTS} has SHA-256 {found}, {FACTS} says {facts['weights_sha256']}: "
+            f"{WEIGHTS} has SHA-256 {sha256}, {FACTS} says {facts['weights_sha256']}: "
             "the two files are not of one training run, or a copy was cut short"
         )
     package = ModelPackage(
@@ -248,7 +247,7 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
 
 
 def _check_fit(package: ModelPackage) -> None:
-    """Whether the weights are those of the architecture with one output per label."""
+    """Check that the weights are those of the architecture with one output per label."""
     try:
         tensors = safetensors.torch.load(package.weights)
     except safetensors.SafetensorError as err:
@@ -257,9 +256,9 @@ def _check_fit(package: ModelPackage) -> None:
         needed = build_model(package.name, len(package.labels), package.args).state_dict()
     for key in sorted(needed.keys() | tensors.keys()):
         own = tuple(needed[key].shape) if key in needed else None
-        found = tuple(tensors[key].shape) if key in tensors else None
-        if own != found:
+        given = tuple(tensors[key].shape) if key in tensors else None
+        if own != given:
             raise InputError(
-                f"{WEIGHTS} has {key} {found}, {package.name} with {len(package.labels)} labels "
+                f"{WEIGHTS} has {key} {given}, {package.name} with {len(package.labels)} labels "
                 f"needs {own}"
             )

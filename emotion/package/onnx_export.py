@@ -1,4 +1,4 @@
-"""A package's model as ONNX, compared with torch before anybody may use it."""
+"""Export of a package's model to ONNX, and its comparison with torch."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from torch.nn import functional
 
 from emotion.errors import InputError
 from emotion.extract.inference import open_session
-from emotion.models.steps import WithSteps, logits_and_steps
+from emotion.models.steps import LogitsAndSteps, logits_and_steps
 from emotion.models.transforms import to_input
 from emotion.package.model_package import ModelPackage
 from emotion.package.onnx_file import OnnxModel
 
 OPSET = 17
-"""Of 2022: read by onnxruntime 1.12 and later. It has all that the models need."""
+"""Version of ONNX's operators, of 2022: onnxruntime 1.12 and later read it."""
 
 TOLERANCE = 1e-4
-"""Largest difference of a logit."""
+"""Largest allowed difference between a logit of onnxruntime and of torch."""
 
 INPUT, OUTPUT, STEPS = "clips", "logits", "steps"
 
 
 def export_onnx(package: ModelPackage) -> OnnxModel:
-    """The package's model for onnxruntime: any number of clips of the package's size.
+    """Export the package's model for onnxruntime, for any number of clips of the package's size.
 
     Raises:
-        InputError: if torch cannot export it, or what comes out answers otherwise.
+        InputError: if torch cannot export it, or a logit differs by more than ``TOLERANCE``.
     """
     clip_shape = (package.spec.clip_len, package.spec.crop_px, package.spec.crop_px)
     model = package.build()
@@ -46,14 +46,15 @@ def export_onnx(package: ModelPackage) -> OnnxModel:
 
 
 def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) -> bytes:
-    """A model as the bytes of a checked .onnx file, by torch's exporter that traces.
+    """Return a model as the bytes of a checked .onnx file, made by torch's tracing exporter.
 
-    That one needs no package but onnx. torch calls it deprecated since 2.9 and has it in 2.14.
+    This exporter needs only the package onnx. torch has called it deprecated since 2.9 and still
+    has it in 2.14.
 
     Args:
         model: in eval mode, on the CPU.
-        clip_shape: T, H and W of the clips that it will be given.
-        name: for the error.
+        clip_shape: T, H and W of its clips.
+        name: its name, for the error.
 
     Raises:
         InputError: if torch cannot export it.
@@ -69,11 +70,12 @@ def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) ->
 
 def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
     try:
-        # Of sizes that become constants, and of the exporter's own age: max_difference tells.
+        # Warnings about sizes that become constants, and about the old exporter, are no news:
+        # max_difference compares the results.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                WithSteps(model).eval(),
+                LogitsAndSteps(model).eval(),
                 (example,),
                 path,
                 dynamo=False,
@@ -82,32 +84,32 @@ def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
                 output_names=[OUTPUT, STEPS],
                 dynamic_axes={name: {0: "N"} for name in (INPUT, OUTPUT, STEPS)},
             )
-    except RuntimeError as err:  # OnnxExporterError is one, and what the trace itself raises
+    except RuntimeError as err:  # includes OnnxExporterError and errors of the trace
         why = " ".join(str(err).split())[:200]
         raise InputError(f"model {name} cannot be exported to ONNX: {why}") from err
 
 
 def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int, int]) -> float:
-    """The largest difference of a logit between torch and onnxruntime; NaN if one is NaN.
+    """Return the largest difference of a logit between torch and onnxruntime; NaN if one is NaN.
 
     Args:
         model: in eval mode, on the CPU.
-        exported: the same as ONNX.
-        clip_shape: T, H and W.
+        exported: the same model as ONNX.
+        clip_shape: T, H and W of a clip.
     """
     session = open_session(exported, threads=torch.get_num_threads())
     worst = torch.zeros(())
     for x_NCTHW in probes(clip_shape):
         with torch.inference_mode():
             expected = logits_and_steps(model, x_NCTHW)
-        found = session.run([OUTPUT, STEPS], {INPUT: x_NCTHW.numpy()})
-        for ours, theirs in zip(found, expected, strict=True):
-            worst = torch.maximum(worst, (torch.from_numpy(ours) - theirs).abs().max())
+        results = session.run([OUTPUT, STEPS], {INPUT: x_NCTHW.numpy()})
+        for result, reference in zip(results, expected, strict=True):
+            worst = torch.maximum(worst, (torch.from_numpy(result) - reference).abs().max())
     return float(worst)
 
 
 def probes(clip_shape: tuple[int, int, int]) -> list[Tensor]:
-    """Clips of several kinds and counts: noise, one that is black, and smooth ones that move."""
+    """Return clips of several kinds and counts: noise, one black clip, and smooth moving ones."""
     generator = torch.Generator().manual_seed(0)
     noise_NCTHW = torch.randn(2, 3, *clip_shape, generator=generator)
     black_NTHWC = torch.zeros(1, *clip_shape, 3, dtype=torch.uint8)

@@ -1,7 +1,7 @@
-"""A package's model for onnxruntime: ``model.onnx`` beside it, and ``onnx.json``, which says whose.
+"""ONNX files of a package: ``model.onnx`` for onnxruntime, and ``onnx.json`` with its facts.
 
-The package is the same with them and without: ``model_id`` is over the package's own facts, and
-``onnx.json`` names it, so that a model.onnx of other weights is refused.
+The package stays the same with and without them: ``model_id`` does not depend on them.
+``onnx.json`` names the ``model_id``, so that a model.onnx of other weights is refused.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ EXPORT = "run jobs.export_onnx"
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """A model as ONNX: float32 normalised clips (N, 3, T, H, W), any N, to (N, K) logits, and to
-    (N, S, K) logits of the clips' steps (emotion.models.steps).
+    """Model as ONNX.
+
+    It computes (N, K) logits of float32 normalised clips (N, 3, T, H, W) for any N, and (N, S, K)
+    logits of their steps (emotion.models.steps).
 
     Attributes:
         model: bytes of a .onnx file.
-        model_id: of the package whose weights these are.
-        opset: of the operators in it.
-        max_difference: the largest between its logits and torch's when it was made.
+        model_id: id of the package whose weights these are.
+        opset: version of its operators.
+        max_difference: largest difference between its logits and torch's at the export.
     """
 
     model: bytes = field(repr=False)
@@ -37,7 +39,7 @@ class OnnxModel:
     max_difference: float
 
     def files(self) -> dict[str, bytes]:
-        """Both files by name, in the order in which they are written."""
+        """Return both files by name, in the order of writing."""
         facts = {
             "model_id": self.model_id,
             "sha256": hashlib.sha256(self.model).hexdigest(),
@@ -52,19 +54,19 @@ def load_onnx(uri: str, model_id: str) -> OnnxModel:
 
     Args:
         uri: the package: a folder, an s3:// prefix, or a ``.tar.gz``.
-        model_id: of the package.
+        model_id: id of the package.
 
     Raises:
-        PackageError: if it has none, or one that was changed or is another package's.
+        PackageError: if it has none, or its ONNX model was changed or is of another package.
     """
-    found = find_onnx(uri, model_id)
-    if found is None:
+    onnx = find_onnx(uri, model_id)
+    if onnx is None:
         raise PackageError(f"package {uri} has no {ONNX}, which engine onnx needs; {EXPORT}")
-    return found
+    return onnx
 
 
 def find_onnx(uri: str, model_id: str) -> OnnxModel | None:
-    """As ``load_onnx``; None where the package has no such files."""
+    """Read and check the ONNX model like ``load_onnx``; None if the package has none."""
     files = read_files(uri, (), optional=(ONNX, ONNX_FACTS))
     if not files:
         return None
@@ -72,10 +74,10 @@ def find_onnx(uri: str, model_id: str) -> OnnxModel | None:
         if name not in files:
             raise PackageError(f"package {uri} has no {name} beside the other; {EXPORT} again")
     facts = _facts(uri, files[ONNX_FACTS])
-    found = hashlib.sha256(files[ONNX]).hexdigest()
-    if facts.get("sha256") != found:
+    sha256 = hashlib.sha256(files[ONNX]).hexdigest()
+    if facts.get("sha256") != sha256:
         raise PackageError(
-            f"package {uri}: {ONNX} has SHA-256 {found}, {ONNX_FACTS} says {facts.get('sha256')}: "
+            f"package {uri}: {ONNX} has SHA-256 {sha256}, {ONNX_FACTS} says {facts.get('sha256')}: "
             f"it was changed, or a copy was cut short; {EXPORT} again"
         )
     if facts.get("model_id") != model_id:

@@ -1,1 +1,1 @@
-"""Stored clips in, trained weights out: recipe, augmentation, loop, checkpoints."""
+"""Training on stored clips: recipe, augmentation, loop, checkpoints; search for a recipe."""

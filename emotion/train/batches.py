@@ -1,4 +1,4 @@
-"""Batches of clips; the next one is made while a GPU works on this one."""
+"""Batches of clips, and their prefetching for a GPU."""
 
 from __future__ import annotations
 
@@ -11,38 +11,58 @@ import torch
 from torch import Tensor
 
 MOST_DECODERS = 4
-"""Threads that decode: one does some 650 clips/s, and each more of them lets the thread that drives
-the model wait longer for Python's lock. Sixteen brought a GPU fewer clips than two would."""
+"""Most threads that decode clips on one machine. One thread decodes about 650 clips/s; each further
+one makes the thread that drives the model wait longer for Python's lock. A GPU got fewer clips from
+16 threads than from 2."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Batch:
-    """Some clips.
+    """Some clips with their labels.
 
     Attributes:
         clips: (N, T, H, W, 3) uint8.
         targets: (N,) int64 class indices; below 0 is padding.
         clip_ids: N names, for messages; may be empty.
+
+    Raises:
+        ValueError: on another shape, dtype or number of names.
     """
 
     clips: Tensor
     targets: Tensor
     clip_ids: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        shape = tuple(self.clips.shape)
+        if len(shape) != 5 or shape[-1] != 3 or self.clips.dtype != torch.uint8:
+            raise ValueError(f"clips must be uint8 (N, T, H, W, 3), got {self}")
+        if self.targets.shape != shape[:1] or self.targets.dtype != torch.int64:
+            raise ValueError(f"targets must be int64 ({shape[0]},), got {self}")
+        if len(self.clip_ids) not in (0, shape[0]):
+            raise ValueError(f"clip_ids must have 0 or {shape[0]} names, got {self}")
+
+    def __repr__(self) -> str:
+        clips, targets = self.clips, self.targets
+        return (
+            f"Batch(clips={clips.dtype} {tuple(clips.shape)}, "
+            f"targets={targets.dtype} {tuple(targets.shape)}, clip_ids={len(self.clip_ids)} names)"
+        )
+
 
 def num_decoders() -> int:
-    """Threads that decode clips beside a model on this machine."""
+    """Return the number of threads that decode clips on this machine."""
     return min(MOST_DECODERS, len(os.sched_getaffinity(0)))
 
 
-def ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """The same batches in the same order; for a GPU, a thread takes and pins one ahead of use.
+def prefetch(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yield the same batches in the same order; for a GPU, a thread prepares the next one.
 
-    Memory that is pinned is copied to the GPU beside its work. On a CPU the batches come as they
-    are: its cores are busy with the model.
+    The thread pins the batch's memory, which is copied to the GPU while the GPU works. On a CPU the
+    batches pass unchanged, because the model uses its cores.
 
     Raises:
-        Exception: what ``batches`` raises, when its batch is due.
+        Exception: an error of ``batches``, when its batch is due.
     """
     if device.type != "cuda":
         yield from batches

@@ -1,4 +1,4 @@
-"""What learns: a model with its optimizer, its moving average and its loss scaler."""
+"""Model under training, with its optimizer, moving average and loss scaler."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from emotion.train.recipe import Precision, Recipe
 
 
 class Ema:
-    """A moving average of a model's weights (Polyak and Juditsky 1992).
+    """Moving average of a model's weights (Polyak and Juditsky 1992).
 
-    The decay begins low, at ``(1 + n) / (10 + n)`` after n steps, so that the first random weights
-    do not linger. Running means of norms are averaged too; counters are copied.
+    The decay after n steps is at most ``(1 + n) / (10 + n)``, so that the first random weights lose
+    their influence soon. Running means of norms are averaged too; counters are copied.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -30,7 +30,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take in the weights after one more step."""
+        """Add the weights after one more step."""
         self.num_steps += 1
         decay = min(self._decay, (1 + self.num_steps) / (10 + self.num_steps))
         for mean, now in zip(
@@ -44,15 +44,15 @@ class Ema:
 
 @dataclass(frozen=True)
 class Learner:
-    """A model under training.
+    """Model under training.
 
     Attributes:
         model: the bare model, on its device.
-        name: its architecture.
-        optimizer: of all its weights; frozen ones bring no gradient and stay.
-        scaler: keeps small fp16 gradients; does nothing in another precision.
+        name: its architecture, one of ``emotion.models.registry.MODELS``.
+        optimizer: optimizer of all its weights; frozen weights have no gradient and stay.
+        scaler: keeps small fp16 gradients; has no effect in another precision.
         ema: the moving average, or None.
-        recipe: how it learns.
+        recipe: options of the training.
     """
 
     model: nn.Module
@@ -63,25 +63,26 @@ class Learner:
     recipe: Recipe
 
     @property
-    def judged(self) -> nn.Module:
-        """What is evaluated and kept: the moving average where there is one."""
+    def eval_model(self) -> nn.Module:
+        """Model that is evaluated and kept: the moving average if there is one."""
         return self.ema.model if self.ema else self.model
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.model.parameters()).device
 
     @property
     def channels_last(self) -> bool:
-        """Whether clips and 3D convolutions lie channels last, as GPUs' tensor cores read them.
+        """True if clips and 3D convolutions are stored channels last.
 
-        r3d_18 in bf16 on an H200 learnt 1.5 times as fast with it (docs/evaluation.md).
+        Tensor cores of GPUs read this order: r3d_18 in bf16 on an H200 learnt 1.5 times as fast
+        with it (docs/evaluation.md).
         """
-        return lies_last(self.recipe, self.device)
+        return uses_channels_last(self.recipe, self.device)
 
     def begin_epoch(self, epoch: int) -> bool:
-        """Freeze or unfreeze for ``epoch`` (from 1); True when what learns has changed."""
+        """Freeze or unfreeze the backbone for ``epoch`` (from 1); return True on a change."""
         frozen = epoch <= self.recipe.freeze_epochs
         backbone = parameter_groups(self.model, self.name)[0]
         changed = any(p.requires_grad == frozen for p in backbone)
@@ -89,59 +90,60 @@ class Learner:
         return changed
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that going on needs: ``model/``, ``optimizer/INDEX/``, ``ema/`` and ``scaler/``."""
-        found = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        """Return the state to resume: ``model/``, ``optimizer/INDEX/``, ``ema/``, ``scaler/``."""
+        state = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
+            state |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
         if self.ema:
-            found |= {f"ema/{k}": v for k, v in self.ema.model.state_dict().items()}
-            found["ema_steps/num"] = torch.tensor(self.ema.num_steps)
+            state |= {f"ema/{k}": v for k, v in self.ema.model.state_dict().items()}
+            state["ema_steps/num"] = torch.tensor(self.ema.num_steps)
         if self.scaler.is_enabled():
-            found["scaler/scale"] = torch.tensor(self.scaler.get_scale())
-        return found
+            state["scaler/scale"] = torch.tensor(self.scaler.get_scale())
+        return state
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what ``tensors`` of an equal learner gave."""
-        self.model.load_state_dict(below(tensors, "model/"))
+        """Restore the state that ``tensors`` of a learner with the same recipe returned."""
+        self.model.load_state_dict(tensors_under(tensors, "model/"))
         moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in below(tensors, "optimizer/").items():
+        for key, value in tensors_under(tensors, "optimizer/").items():
             index, name = key.split("/")
             moments.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         if self.ema:
-            self.ema.model.load_state_dict(below(tensors, "ema/"))
+            self.ema.model.load_state_dict(tensors_under(tensors, "ema/"))
             self.ema.num_steps = int(tensors["ema_steps/num"])
         if self.scaler.is_enabled():
             state = self.scaler.state_dict() | {"scale": float(tensors["scaler/scale"])}
             self.scaler.load_state_dict(state)
 
 
-def lies_last(recipe: Recipe, device: torch.device) -> bool:
-    """The recipe's word on the memory order, or else what suits the device."""
+def uses_channels_last(recipe: Recipe, device: torch.device) -> bool:
+    """Return the recipe's ``channels_last``; if that is None, True on a GPU."""
     if recipe.channels_last is None:
         return device.type == "cuda"
     return recipe.channels_last
 
 
-def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, without it.
+def tensors_under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``prefix``, by names without the prefix.
 
-    >>> below({"a/b": torch.tensor(1), "c/d": torch.tensor(2)}, "c/")
+    >>> tensors_under({"a/b": torch.tensor(1), "c/d": torch.tensor(2)}, "c/")
     {'d': tensor(2)}
     """
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
-    """A learner around a model that is on its device already.
+    """Make a learner for a model that is already on its device.
 
     Raises:
-        InputError: if the recipe wants what the device cannot do.
+        InputError: if the device cannot do what the recipe asks for: fp16 without a GPU, or
+            compile on a CPU without a C++ compiler.
     """
     device = next(model.parameters()).device
     dtype = autocast_dtype(device, recipe.precision)
-    if lies_last(recipe, device):
+    if uses_channels_last(recipe, device):
         model.to(memory_format=torch.channels_last_3d)
     if device.type == "cpu" and dtype is torch.bfloat16:
         avoid_small_maps(model)
@@ -158,33 +160,36 @@ def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
 
 
 def _compile(model: nn.Module, device: torch.device) -> None:
-    """In place: the names of the weights stay."""
+    """Compile the model in place; the names of its weights stay."""
     if device.type == "cpu" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
-        raise InputError("--compile needs a C++ compiler on a CPU and found none; leave it out")
+        raise InputError(
+            "--compile needs a C++ compiler on a CPU, and c++, g++ and clang++ are not installed; "
+            "leave --compile out"
+        )
     model.compile()
 
 
 def make_optimizer(model: nn.Module, name: str, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); biases and norms do not decay.
+    """Make AdamW (Loshchilov and Hutter 2019) without decay of biases and norms.
 
-    Each group's ``share`` is what its learning rate is of the recipe's.
+    The ``share`` of a group is its learning rate divided by the recipe's.
     """
     groups = []
     for part, share in zip(parameter_groups(model, name), (recipe.backbone_lr, 1.0), strict=True):
         decay = [p for p in part if p.ndim > 1]
-        rest = [p for p in part if p.ndim <= 1]
+        no_decay = [p for p in part if p.ndim <= 1]
         groups += [
             {"params": decay, "weight_decay": recipe.weight_decay, "share": share},
-            {"params": rest, "weight_decay": 0.0, "share": share},
+            {"params": no_decay, "weight_decay": 0.0, "share": share},
         ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=recipe.lr)
 
 
 def autocast_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
-    """What the forward pass of training multiplies in.
+    """Return the dtype of the forward pass in training.
 
-    ``auto`` is bfloat16 on GPUs that multiply it, else float32. On CPUs bfloat16 is for those who
-    ask: with AMX it is faster, and its gradients were wrong before (``emotion.models.cpu_bf16``).
+    ``auto`` is bfloat16 on GPUs that multiply it, else float32. CPUs use bfloat16 only on request:
+    it is faster with AMX, but its gradients have had faults (``emotion.models.cpu_bf16``).
 
     Raises:
         InputError: on fp16 without a GPU.

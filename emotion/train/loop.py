@@ -1,6 +1,6 @@
-"""One pass of training and one of evaluation, over any iterable of batches; no Ray in here.
+"""One pass of training and one of evaluation, over any iterable of batches; imports no Ray.
 
-Loss and hits leave as sums and counts, to be added over ranks before anything is divided.
+Results are sums and counts: the caller adds them over ranks and divides once.
 """
 
 from __future__ import annotations
@@ -17,32 +17,36 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import InputError
 from emotion.evaluate.metrics import Confusion, confusion_counts
-from emotion.models.registry import look
+from emotion.models.registry import MODELS
 from emotion.models.transforms import to_input
-from emotion.train.augment import augment, change_time
-from emotion.train.batches import Batch, ahead
+from emotion.train.augment import change_pixels, change_time
+from emotion.train.batches import Batch, prefetch
 from emotion.train.learner import Learner, autocast_dtype
 from emotion.train.losses import loss_sum, mix
-from emotion.train.recipe import lr_share
+from emotion.train.schedule import lr_share
 
 
 class LossError(InputError):
-    """Training cannot go on: the loss is no number any more."""
+    """Error for a loss that is not finite: training cannot continue."""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over clips; ranks add them.
+    """Sums of one pass over clips; ranks add them.
 
     Attributes:
         loss_sum: sum of the clips' losses.
-        confusion: (K, K) counts; zeros after training, which does not count hits.
-        num_clips: how many.
-        logits: (N, K) float32 of an evaluation, in the order of the batches; (0, K) of training.
-        targets: (N,) int64 of an evaluation.
-        clip_ids: N names of an evaluation, if its batches have them.
+        confusion: (K, K) int64 counts of an evaluation; zeros after training.
+        num_clips: number of clips.
+        logits: (N, K) float32 of an evaluation, in the order of the batches; (0, K) after training.
+        targets: (N,) int64 of an evaluation; (0,) after training.
+        clip_ids: N names of an evaluation, if its batches have names.
+
+    Raises:
+        ValueError: on another shape or dtype.
     """
 
     loss_sum: float
@@ -52,9 +56,17 @@ class Totals:
     targets: NDArray[np.int64]
     clip_ids: tuple[str, ...] = ()
 
+    __repr__ = repr_with_shapes
+
+    def __post_init__(self) -> None:
+        num, wide = len(self.targets), len(self.confusion)
+        check_array("Totals.confusion", self.confusion, shape=(wide, wide), dtype=np.int64)
+        check_array("Totals.logits", self.logits, shape=(num, wide), dtype=np.float32)
+        check_array("Totals.targets", self.targets, shape=(num,), dtype=np.int64)
+
     @property
     def loss(self) -> float:
-        """Mean loss of a clip; 0 when there is none."""
+        """Mean loss of a clip; 0 without clips."""
         return self.loss_sum / self.num_clips if self.num_clips else 0.0
 
 
@@ -69,44 +81,44 @@ def train_epoch(
     seed: int,
     wrapped: nn.Module | None = None,
 ) -> Totals:
-    """One pass; equal arguments on one CPU give equal weights.
+    """Train for one pass; equal arguments on one CPU give equal weights.
 
     Args:
-        learner: what learns; its ``begin_epoch`` was called.
-        batches: this rank's; every rank must bring the same number.
-        epoch: for messages, from 1.
-        first_step: steps taken in earlier epochs.
-        total_steps: of the whole run, for the schedule.
+        learner: the model under training; its ``begin_epoch`` was called.
+        batches: batches of this rank; every rank must have the same number.
+        epoch: number of the epoch for messages, from 1.
+        first_step: number of steps in earlier epochs.
+        total_steps: number of steps of the whole run, for the schedule.
         weights: (K,) loss weight per class_index.
-        seed: of this epoch and rank: augmentation, mixing and dropout.
-        wrapped: the model as the ranks share it (DistributedDataParallel); None: the bare one.
+        seed: seed of this epoch and rank, for augmentation, mixing and dropout.
+        wrapped: the model that the ranks share (DistributedDataParallel); None: the bare model.
 
     Raises:
-        LossError: if the loss is no longer finite; names the clips.
-        InputError: if the memory does not suffice; says what to lower.
+        LossError: if the loss is not finite; names the clips.
+        InputError: if the memory is too small; says what to lower.
     """
-    chance = _Chance(torch.Generator().manual_seed(seed), np.random.default_rng(seed))
+    random = _Random(torch.Generator().manual_seed(seed), np.random.default_rng(seed))
     torch.manual_seed(seed)
     recipe, weights = learner.recipe, weights.to(learner.device)
     model = learner.model if wrapped is None else wrapped
     model.train()
     _keep_frozen(learner.model)
-    num_clips, losses = 0, Losses(epoch, learner.device)
-    groups = _groups(ahead(batches, learner.device), recipe.accumulate)
+    num_clips, epoch_loss = 0, EpochLoss(epoch, learner.device)
+    groups = _groups(prefetch(batches, learner.device), recipe.accumulate)
     for step, group in enumerate(groups, first_step):
         share = lr_share(step, total_steps=total_steps, warmup=recipe.warmup)
         num = sum(len(batch.targets) for batch in group)
         for index, batch in enumerate(group):
             last = index == len(group) - 1
-            with _alone(model, last=last), enough_memory(batch):
-                loss = _loss(learner, model, batch, weights, chance)
-                losses.add(loss.detach(), batch, step=step, lr=recipe.lr * share)
+            with _sync_if(model, last=last), memory_errors(batch):
+                loss = _loss(learner, model, batch, weights, random)
+                epoch_loss.add(loss.detach(), batch, step=step, lr=recipe.lr * share)
                 learner.scaler.scale(loss / num).backward()  # type: ignore[no-untyped-call]
         _step(learner, lr=recipe.lr * share)
         num_clips += num
     num_classes = len(weights)
     return Totals(
-        losses.total(),
+        epoch_loss.total(),
         np.zeros((num_classes, num_classes), np.int64),
         num_clips,
         np.empty((0, num_classes), np.float32),
@@ -115,13 +127,13 @@ def train_epoch(
 
 
 @dataclass(frozen=True)
-class _Chance:
+class _Random:
     generator: torch.Generator
     rng: np.random.Generator
 
 
 def _keep_frozen(model: nn.Module) -> None:
-    """Norms of a frozen part keep what they know."""
+    """Set frozen modules to eval mode, so that running means of their norms stay."""
     for module in model.modules():
         own = list(module.parameters(recurse=False))
         if own and not any(p.requires_grad for p in own):
@@ -129,30 +141,30 @@ def _keep_frozen(model: nn.Module) -> None:
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Lists of ``size`` batches; the last may be shorter."""
+    """Yield lists of ``size`` batches; the last may be shorter."""
     stream = iter(batches)
     while group := list(itertools.islice(stream, size)):
         yield group
 
 
-def _alone(model: nn.Module, *, last: bool) -> contextlib.AbstractContextManager[None]:
-    """Gradients are shared between ranks once a step, with its last batch."""
+def _sync_if(model: nn.Module, *, last: bool) -> contextlib.AbstractContextManager[None]:
+    """Share gradients between ranks only at the last batch of a step."""
     if last or not isinstance(model, nn.parallel.DistributedDataParallel):
         return contextlib.nullcontext()
     return model.no_sync()
 
 
 def _loss(
-    learner: Learner, model: nn.Module, batch: Batch, weights: Tensor, chance: _Chance
+    learner: Learner, model: nn.Module, batch: Batch, weights: Tensor, random: _Random
 ) -> Tensor:
     recipe, device = learner.recipe, learner.device
     clips = batch.clips.to(device, non_blocking=True)
-    clips = change_time(clips, recipe.augment, generator=chance.generator)
-    x_BCTHW = look(learner.model, to_input(clips))
-    x_BCTHW = augment(x_BCTHW, recipe.augment, generator=chance.generator)
+    clips = change_time(clips, recipe.augment, generator=random.generator)
+    x_BCTHW = MODELS[learner.name].look(learner.model, to_input(clips))
+    x_BCTHW = change_pixels(x_BCTHW, recipe.augment, generator=random.generator)
     targets = batch.targets.to(device, non_blocking=True)
     target_BK = functional.one_hot(targets, len(weights)).float()
-    x_BCTHW, target_BK = mix(x_BCTHW, target_BK, recipe, rng=chance.rng)
+    x_BCTHW, target_BK = mix(x_BCTHW, target_BK, recipe, rng=random.rng)
     if learner.channels_last:
         x_BCTHW = x_BCTHW.contiguous(memory_format=torch.channels_last_3d)
     dtype = autocast_dtype(device, recipe.precision)
@@ -161,42 +173,42 @@ def _loss(
     return loss_sum(logits_BK.float(), target_BK, weights, recipe)
 
 
-class Losses:
-    """The losses of an epoch's batches, each checked: on a GPU after the next one has begun.
+class EpochLoss:
+    """Sum of the losses of an epoch's batches; checks that each is finite.
 
-    Asking for a number waits for the GPU, which then waits for the next batch's orders. What comes
-    of one more step with such weights is never kept: an epoch that raises leaves nothing.
+    Reading a loss synchronises with the GPU, so on a GPU it is read one batch late. If it is not
+    finite the epoch raises and its weights are dropped.
     """
 
     def __init__(self, epoch: int, device: torch.device) -> None:
         self._epoch, self._late = epoch, device.type == "cuda"
         self._total = 0.0
-        self._open: tuple[Tensor, Batch, int, float] | None = None
+        self._unread: tuple[Tensor, Batch, int, float] | None = None
 
     def add(self, loss: Tensor, batch: Batch, *, step: int, lr: float) -> None:
-        """One more batch.
+        """Add the loss of a batch.
 
         Raises:
             LossError: if a loss is not finite.
         """
-        if self._open:
-            self._settle(*self._open)
-        self._open = (loss, batch, step, lr)
+        if self._unread:
+            self._read(*self._unread)
+        self._unread = (loss, batch, step, lr)
         if not self._late:
             self.total()
 
     def total(self) -> float:
-        """Their sum.
+        """Return the sum.
 
         Raises:
-            LossError: if the last one is not finite.
+            LossError: if the last loss is not finite.
         """
-        if self._open:
-            self._settle(*self._open)
-            self._open = None
+        if self._unread:
+            self._read(*self._unread)
+            self._unread = None
         return self._total
 
-    def _settle(self, loss: Tensor, batch: Batch, step: int, lr: float) -> None:
+    def _read(self, loss: Tensor, batch: Batch, step: int, lr: float) -> None:
         value = float(loss)
         self._total += value
         if not math.isfinite(value):
@@ -204,8 +216,8 @@ class Losses:
             more = f" and {len(batch.clip_ids) - 4} more" if len(batch.clip_ids) > 4 else ""
             raise LossError(
                 f"the loss is {value} at epoch {self._epoch}, step {step}, learning rate {lr:.2g}, "
-                f"on clips {names}{more}: training cannot go on; take a lower --lr or look at "
-                "these clips"
+                f"on clips {names}{more}: training cannot go on; take a lower --lr or check these "
+                "clips"
             )
 
 
@@ -222,11 +234,11 @@ def _step(learner: Learner, *, lr: float) -> None:
 
 
 @contextlib.contextmanager
-def enough_memory(batch: Batch) -> Iterator[None]:
-    """Turn torch's out-of-memory into what to do about it.
+def memory_errors(batch: Batch) -> Iterator[None]:
+    """Replace torch's out-of-memory error by one that says what to lower.
 
     Raises:
-        InputError: instead of torch's error.
+        InputError: if the memory is too small.
     """
     try:
         yield
@@ -240,29 +252,29 @@ def enough_memory(batch: Batch) -> Iterator[None]:
         raise
 
 
-def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) -> Totals:
-    """One pass without learning, in float32 as the Predictor does it.
+def evaluate_epoch(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) -> Totals:
+    """Evaluate for one pass, in float32 like the Predictor.
 
     Args:
-        model: on its device; left in eval mode.
-        batches: this rank's; none is fine.
+        model: on its device; it stays in eval mode.
+        batches: batches of this rank; may be empty. Padding is left out.
         num_classes: K.
 
     Raises:
         LossError: if the loss is not finite.
-        InputError: if the memory does not suffice.
+        InputError: if the memory is too small.
     """
     device = next(model.parameters()).device
     model.eval()
     logits, targets = [np.empty((0, num_classes), np.float32)], [np.empty(0, np.int64)]
     total, names = 0.0, list[str]()
     with torch.inference_mode():
-        for batch in ahead(batches, device):
+        for batch in prefetch(batches, device):
             real = batch.targets >= 0
             if not bool(real.any()):
                 continue
             truth = batch.targets[real]
-            with enough_memory(batch):
+            with memory_errors(batch):
                 clips = batch.clips.to(device, non_blocking=True)[real.to(device)]
                 logits_BK = model(to_input(clips)).float().cpu()
             total += float(functional.cross_entropy(logits_BK, truth, reduction="sum"))
@@ -272,8 +284,8 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) ->
                 )
             logits.append(logits_BK.numpy())
             targets.append(truth.numpy())
-            pairs = zip(batch.clip_ids, real.tolist(), strict=False)  # names may be left out
-            names += [name for name, its in pairs if its]
-    every, true = np.concatenate(logits), np.concatenate(targets)
-    counts = confusion_counts(true, every.argmax(axis=1), num_classes=num_classes)
-    return Totals(total, counts, len(true), every, true, tuple(names))
+            pairs = zip(batch.clip_ids, real.tolist(), strict=False)  # names may be missing
+            names += [name for name, is_real in pairs if is_real]
+    logits_NK, truth_N = np.concatenate(logits), np.concatenate(targets)
+    counts = confusion_counts(truth_N, logits_NK.argmax(axis=1), num_classes=num_classes)
+    return Totals(total, counts, len(truth_N), logits_NK, truth_N, tuple(names))

@@ -1,4 +1,4 @@
-"""Losses over soft targets, and what makes rare labels count."""
+"""Losses over soft targets, weights of rare labels, and the mixing of clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotion.train.recipe import Recipe
 
 
 def class_weights(counts: Iterable[int]) -> Tensor:
-    """Loss weights that let each label count alike, 1 on average over the clips.
+    """Return loss weights that give each label the same influence; their mean over clips is 1.
 
     Args:
         counts: clips per class_index; a label without clips weighs 0.
@@ -28,13 +28,13 @@ def class_weights(counts: Iterable[int]) -> Tensor:
 
 
 def loss_weights(counts: Iterable[int], recipe: Recipe) -> Tensor:
-    """(K,) weights that the recipe's ``balance`` asks for; ones where sampling does the work."""
+    """Return the (K,) loss weights of the recipe: ``class_weights`` for ``weights``, else ones."""
     counts = list(counts)
     return class_weights(counts) if recipe.balance == "weights" else torch.ones(len(counts))
 
 
 def loss_sum(logits_BK: Tensor, target_BK: Tensor, weights_K: Tensor, recipe: Recipe) -> Tensor:
-    """Sum of the clips' losses.
+    """Return the sum of the clips' losses.
 
     Args:
         logits_BK: (B, K) float32.
@@ -43,8 +43,8 @@ def loss_sum(logits_BK: Tensor, target_BK: Tensor, weights_K: Tensor, recipe: Re
         recipe: its loss, focal_gamma and label_smoothing.
 
     Returns:
-        A scalar. Cross entropy: the sum over clips of ``-sum_k w_k t_k log p_k``. Focal loss puts
-        ``(1 - p_k) ** gamma`` beside ``w_k``.
+        A scalar. Cross entropy: the sum over clips of ``-sum_k w_k t_k log p_k``. The focal loss
+        multiplies ``w_k`` by ``(1 - p_k) ** gamma``.
     """
     if recipe.loss == "cross_entropy":
         return functional.cross_entropy(
@@ -63,25 +63,25 @@ def loss_sum(logits_BK: Tensor, target_BK: Tensor, weights_K: Tensor, recipe: Re
 def mix(
     x_BCTHW: Tensor, target_BK: Tensor, recipe: Recipe, *, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend each clip with another of its batch, or paste a box of it, and its target alike.
+    """Blend each clip with another of its batch, or paste a box of it; mix the targets alike.
 
     Args:
         x_BCTHW: clips.
         target_BK: (B, K) shares of labels.
         recipe: its mixup and cutmix.
-        rng: the only source of chance.
+        rng: the only source of random numbers.
 
     Returns:
-        Clips and targets of the same shapes; unchanged where the recipe mixes nothing.
+        Clips and targets of the same shapes; unchanged if the recipe has no mixing.
     """
-    ways = [name for name in ("mixup", "cutmix") if getattr(recipe, name) > 0]
-    if not ways:
+    methods = [name for name in ("mixup", "cutmix") if getattr(recipe, name) > 0]
+    if not methods:
         return x_BCTHW, target_BK
-    way = ways[int(rng.integers(len(ways)))]
-    alpha = getattr(recipe, way)
+    method = methods[int(rng.integers(len(methods)))]
+    alpha = getattr(recipe, method)
     share = float(rng.beta(alpha, alpha))  # of the other clip
     other = torch.from_numpy(rng.permutation(len(x_BCTHW))).to(x_BCTHW.device)
-    if way == "mixup":
+    if method == "mixup":
         mixed = x_BCTHW * (1 - share) + x_BCTHW[other] * share
     else:
         mixed, share = _paste(x_BCTHW, x_BCTHW[other], share, rng)
@@ -91,7 +91,7 @@ def mix(
 def _paste(
     x_BCTHW: Tensor, other_BCTHW: Tensor, share: float, rng: np.random.Generator
 ) -> tuple[Tensor, float]:
-    """A box of the other clips' pixels, and the share of the area that it has in the end."""
+    """Paste a box of the other clips; also return the box's share of the area after rounding."""
     height, width = x_BCTHW.shape[-2:]
     tall, wide = round(height * share**0.5), round(width * share**0.5)
     top = int(rng.integers(height - tall + 1))

@@ -1,10 +1,10 @@
-"""Weights to start from: torchvision's by name, a file's, or another run's package."""
+"""Pretrained weights: torchvision's by name, those of a file, or those of a model package."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import pickle  # noqa: TID251 - the name of an error; nothing is unpickled here
+import pickle  # noqa: TID251 - only for the name of an error; no pickle is loaded
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,46 +18,48 @@ from torchvision.models import WeightsEnum, get_model_weights
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.models.frame_cnn import FrameCNN
-from emotion.models.registry import NEW_PARTS
+from emotion.models.registry import MODELS
 from emotion.package.model_package import load_package
 
-OWN_HEADS = ("fc.", "classifier.", "head.", "temporal.")
-"""Where the networks that weights come from keep what is learnt anew on another task."""
+SOURCE_HEADS = ("fc.", "classifier.", "head.", "temporal.")
+"""Beginnings of the names of the head's weights in networks that weights come from."""
+
+NOT_LEARNT = ("gain", "shift")
+"""Tensors that a model computes itself (``emotion.models.frame_cnn``); a source may lack them."""
 
 ALIASES = {"KINETICS400": "KINETICS400_V1", "IMAGENET": "IMAGENET1K_V1"}
 
 NO_ANSWER_S = 20.0
-"""A download in which nothing comes for so long is given up; it may take as long as it likes."""
+"""Seconds without a received byte after which a download fails; its whole duration has no limit."""
 
-SHOWN = 4
-"""Names of tensors in a message; the others are counted."""
+MAX_NAMES = 4
+"""Largest number of names in a message; the others are counted."""
 
 UNREADABLE = (
     pickle.UnpicklingError,
-    RuntimeError,  # torch's zip reader, and a hash that is another
+    RuntimeError,  # of torch's zip reader, or for a wrong hash
     EOFError,
     ValueError,
     LookupError,
     TypeError,
     AttributeError,
 )
-"""What torch raises on bytes that are no tensors, depending on where it loses its way."""
+"""Errors that torch raises for a file that does not hold tensors."""
 
-INNER = ("state_dict", "model")
-"""Where a training script's checkpoint keeps the weights."""
+INNER_NAMES = ("state_dict", "model")
+"""Keys under which the checkpoint of a training script may hold the weights."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What a model was given.
+class PretrainedWeights:
+    """Tensors that a model took from a source.
 
     Attributes:
-        source: as it was asked for.
-        num_tensors: how many of the model's tensors came from there.
-        new: the model's weights that did not: its head, by name.
-        left: the source's tensors that were not taken: its own head, with their shapes.
-        taken: the tensors that were, by the model's names.
+        source: value of --pretrained.
+        num_tensors: number of the model's tensors that came from the source.
+        new: names of the model's weights that stay random: its head.
+        left: names and shapes of the source's tensors that were not taken: its head.
+        taken: the tensors that were taken, by the model's names.
     """
 
     source: str
@@ -67,77 +69,77 @@ class Loaded:
     taken: Mapping[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
-        left = f"; left there: {few(self.left)}" if self.left else ""
+        left = f"; left there: {shortened(self.left)}" if self.left else ""
         return (
             f"pretrained {self.source}: {self.num_tensors} tensors taken, "
-            f"new: {few(self.new)}{left}"
+            f"new: {shortened(self.new)}{left}"
         )
 
     def to_json(self) -> dict[str, object]:
-        """What a package tells of it."""
+        """Return the facts that a model package stores."""
         names = {"new": list(self.new), "left": list(self.left)}
         return {"source": self.source, "num_tensors": self.num_tensors} | names
 
 
-def few(names: Sequence[str]) -> str:
-    """The first few names and a count of the rest.
+def shortened(names: Sequence[str]) -> str:
+    """Return the first four names and the number of the others.
 
-    >>> few(["a", "b", "c", "d", "e", "f"])
+    >>> shortened(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
     """
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
 
 
-def load_pretrained(model: nn.Module, name: str, source: str, *, backbone: str = "") -> Loaded:
-    """Start ``model`` from weights trained elsewhere; its head stays new.
+def load_pretrained(
+    model: nn.Module, name: str, source: str, *, backbone: str = ""
+) -> PretrainedWeights:
+    """Load pretrained weights into ``model``; its head stays random.
 
     Args:
-        model: as ``build_model`` made it.
+        model: a model of ``build_model``.
         name: its architecture.
-        source: ``none`` leaves it as it is; a name of torchvision's, such as KINETICS400_V1,
-            IMAGENET1K_V1 (for the frames' network of ``cnn_*``) or DEFAULT, takes its weights from
-            torch's cache or a download; else the local or s3:// address of a ``.safetensors`` or
-            ``.pth`` file or of a model package, whatever its labels.
-        backbone: the image network of ``cnn_*``.
+        source: ``none`` loads no weights. A name of torchvision's, such as KINETICS400_V1,
+            IMAGENET1K_V1 (for the image network of ``cnn_*``) or DEFAULT, loads from torch's cache
+            or a download. Else the local or s3:// address of a ``.safetensors`` or ``.pth`` file,
+            or of a model package with any labels.
+        backbone: the image network of ``cnn_*``; empty for other models.
 
     Raises:
-        InputError: if the weights cannot be had or are another architecture's.
+        InputError: if the weights cannot be read or are those of another architecture.
     """
-    new = tuple(k for k, _ in model.named_parameters() if k.startswith(NEW_PARTS[name]))
+    new_parts = MODELS[name].new_parts
+    new = tuple(k for k, _ in model.named_parameters() if k.startswith(new_parts))
     if source == "none":
-        return Loaded(source, 0, tuple(k for k, _ in model.named_parameters()))
-    if _is_name(source):
-        weights = _torchvision(backbone if isinstance(model, FrameCNN) else name, source)
-    else:
-        weights = _read_weights(source)
-    own = model.state_dict()
-    body = _fitting(weights, own)
-    if wrong := _mismatches(body, own, NEW_PARTS[name]):
+        return PretrainedWeights(source, 0, tuple(k for k, _ in model.named_parameters()))
+    weights = _torchvision(backbone or name, source) if _is_name(source) else _read_weights(source)
+    own, heads = model.state_dict(), (*SOURCE_HEADS, *new_parts)
+    body = _under_own_names({k: v for k, v in weights.items() if not k.startswith(heads)}, own)
+    if wrong := _mismatches(body, own, new_parts):
         raise InputError(
-            f"weights {source} are not those of {name}; {len(wrong)} tensors differ: {few(wrong)}"
+            f"weights {source} are not those of {name}; {len(wrong)} tensors differ: "
+            f"{shortened(wrong)}"
         )
     model.load_state_dict(body, strict=False)
-    head = {k: v for k, v in weights.items() if k.startswith(OWN_HEADS)}
-    left = tuple(f"{k} {tuple(v.shape)}" for k, v in head.items())
-    return Loaded(source, len(body), new, left, body)
+    left = tuple(f"{k} {tuple(v.shape)}" for k, v in weights.items() if k.startswith(heads))
+    return PretrainedWeights(source, len(body), new, left, body)
 
 
 def _mismatches(
     body: Mapping[str, Tensor], own: Mapping[str, Tensor], new_parts: tuple[str, ...]
 ) -> list[str]:
-    """What the two sides of the backbone do not have alike, with shapes."""
+    """List the differences between the source's body and the model's backbone, with shapes."""
     wrong = []
     for key in dict.fromkeys((*own, *body)):
-        needed, found = own.get(key), body.get(key)
-        if found is None and (key.startswith(new_parts) or key in ("gain", "shift")):
-            continue  # gain and shift: arithmetic, not learnt
-        if found is None:
+        needed, given = own.get(key), body.get(key)
+        if given is None and (key.startswith(new_parts) or key in NOT_LEARNT):
+            continue
+        if given is None:
             wrong.append(f"{key} is missing")
         elif needed is None:
             wrong.append(f"{key} is not the model's")
-        elif needed.shape != found.shape:
-            wrong.append(f"{key} is {tuple(found.shape)}, not {tuple(needed.shape)}")
+        elif needed.shape != given.shape:
+            wrong.append(f"{key} is {tuple(given.shape)}, not {tuple(needed.shape)}")
     return wrong
 
 
@@ -145,53 +147,52 @@ def _is_name(source: str) -> bool:
     return "/" not in source and "." not in source and not Path(source).exists()
 
 
-def _fitting(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The body of ``weights`` under the names that the model gives it.
+def _under_own_names(body: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the source's body by the model's names, with the prefix that most names have there.
 
-    A network inside another has a prefix there; the one that most names fit is meant.
+    The image network of ``cnn_*`` has the prefix ``backbone.``.
     """
-    body = {k: v for k, v in weights.items() if not k.startswith(OWN_HEADS)}
     prefix = max(("", "backbone."), key=lambda p: sum(p + k in own for k in body))
     return {prefix + k: v for k, v in body.items()}
 
 
 def _torchvision(name: str, source: str) -> Mapping[str, Tensor]:
-    wanted = ALIASES.get(source.upper(), source.upper())
+    title = ALIASES.get(source.upper(), source.upper())
     try:
-        known: dict[str, WeightsEnum] = dict(get_model_weights(name).__members__)
+        entries: dict[str, WeightsEnum] = dict(get_model_weights(name).__members__)
     except ValueError:
         raise InputError(
             f"--pretrained {source}: {name} has no weights at torchvision; name a file or a package"
         ) from None
-    entry = known.get(wanted)
+    entry = entries.get(title)
     if entry is None:
         raise InputError(
             f"--pretrained {source!r} must be none, an existing weights file, or, for {name}, one "
-            f"of {', '.join(known)}"
+            f"of {', '.join(entries)}"
         )
     try:
-        with _bounded_waiting():
+        with _socket_timeout(NO_ANSWER_S):
             state: Mapping[str, Tensor] = entry.get_state_dict(
                 progress=False, check_hash=True, weights_only=True
             )
     except (OSError, http.client.HTTPException) as err:
         raise InputError(
-            f"weights {wanted} of {name} are not in torch's cache and {entry.url} does not "
+            f"weights {title} of {name} are not in torch's cache and {entry.url} does not "
             f"answer ({err}); download the file elsewhere and name it with --pretrained PATH"
         ) from err
     except UNREADABLE as err:
         raise InputError(
-            f"weights {wanted} of {name} are damaged, in torch's cache {torch.hub.get_dir()} or by "
+            f"weights {title} of {name} are damaged, in torch's cache {torch.hub.get_dir()} or by "
             f"the download: {err}"
         ) from err
     return state
 
 
 @contextlib.contextmanager
-def _bounded_waiting() -> Iterator[None]:
-    """torch.hub sets no timeout of its own: a network that swallows packets would hang for ever."""
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """Set a timeout for new sockets; torch.hub has none and could wait without end."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(NO_ANSWER_S)
+    socket.setdefaulttimeout(seconds)
     try:
         yield
     finally:
@@ -220,12 +221,12 @@ def _read_weights(source: str) -> Mapping[str, Tensor]:
 
 
 def _read_torch(path: Path, source: str) -> Mapping[str, Tensor]:
-    """A ``.pth`` of plain tensors; nothing else in it is ever run."""
+    """Read a ``.pth`` file of plain tensors; no code in it is run."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as err:
         raise InputError(f"weights {source} are not a file of tensors") from err
-    for name in INNER:
+    for name in INNER_NAMES:
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -1,13 +1,13 @@
-"""How weights are fitted: every choice of a training run that is not data or architecture."""
+"""Options of a training run that are neither data nor architecture; imports no torch."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
+from emotion.errors import InputError
 from emotion.ranges import Range, above, at_least, check_ranges
-from emotion.train.augment import Augment
 
 Loss = Literal["cross_entropy", "focal"]
 Balance = Literal["weights", "sampling", "none"]
@@ -15,38 +15,97 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How weights are fitted.
+class Augment:
+    """Limits of the random changes to training clips; 0 everywhere changes no clip.
 
     Attributes:
-        epochs: passes over the train split.
-        lr: the highest learning rate, reached after warm-up; 0 at the end (cosine).
-        weight_decay: AdamW's, on convolutions and matrices only.
-        warmup: share of all steps spent in linear warm-up.
-        label_smoothing: share of the target spread over all labels.
-        max_grad_norm: gradients are scaled down to this norm.
-        accumulate: batches per step; equal to one batch that is as much larger, but for batch norm.
-        ema_decay: of the moving average of the weights, which is then what is judged and kept; 0:
-            none.
-        mixup: alpha of Beta(alpha, alpha), the share of another clip that is blended in (Zhang et
-            al. 2018); 0: none.
-        cutmix: the same for a box of another clip, in all frames (Yun et al. 2019); 0: none. With
-            both, each batch takes one by chance.
-        loss: cross entropy, or focal loss (Lin et al. 2017).
-        focal_gamma: how much less the focal loss cares about clips that are right already.
-        balance: rare labels weigh more in the loss, or are drawn more often, or neither.
-        backbone_lr: learning rate of the pretrained part, as a share of ``lr``.
-        freeze_epochs: the pretrained part does not learn in these first epochs.
-        patience: epochs without a better val UAR after which a run ends; 0: it never ends early.
-        precision: of the forward pass in training; auto takes bf16 on GPUs that have it.
-        channels_last: memory order of weights and clips; None: that of the device, see
-            ``Learner.channels_last``.
-        compile: let torch.compile fuse the model; needs a C++ compiler on a CPU.
-        augment: how clips are changed.
+        flip: chance of a mirrored clip.
+        rotate_deg: largest rotation in either direction, degrees.
+        scale: largest growth or reduction, 0.1 for 10%.
+        shift: largest move, as a share of the side.
+        brightness: largest change, in standard deviations of a pixel.
+        contrast: largest change of the spread around the mean, 0.2 for 20%.
+        erase: chance of one grey rectangle.
+        late: chance that a batch starts one frame later, so that a model that reads every second
+            frame also learns from the others.
+        saturation: largest change of colour against grey, 0.2 for 20%; grey clips stay unchanged.
+        blur: chance of blurring, by at most a 3x3 binomial filter.
+        speed: largest change of speed, 0.2 for 20%: frames are repeated or left out.
+        reverse: chance of a clip in reversed order of frames. An onset becomes an offset.
     """
 
-    epochs: int
-    lr: float
+    flip: float = 0.5
+    rotate_deg: float = 12.0
+    scale: float = 0.15
+    shift: float = 0.08
+    brightness: float = 0.3
+    contrast: float = 0.3
+    erase: float = 0.25
+    late: float = 0.5
+    saturation: float = 0.0
+    blur: float = 0.0
+    speed: float = 0.0
+    reverse: float = 0.0
+
+
+def parse_augment(given: Mapping[str, str]) -> Augment:
+    """Return the default limits, with the ``given`` texts in place of some.
+
+    Raises:
+        InputError: on an unknown name, or a value that is no number.
+
+    >>> parse_augment({"blur": "0.3"}).blur
+    0.3
+    """
+    names = {f.name for f in fields(Augment)}
+    values = {}
+    for name, text in given.items():
+        if name not in names:
+            raise InputError(f"--augment knows no {name!r}; it knows {', '.join(sorted(names))}")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise InputError(f"--augment {name} is {text!r}; it must be a number") from None
+    return replace(Augment(), **values)
+
+
+@dataclass(frozen=True)
+class RecipeFlags:
+    """Options of a recipe that are flags of jobs.train under the same names.
+
+    Attributes:
+        epochs: Passes over the train split.
+        lr: Highest learning rate. It is reached after the warm-up and falls to 0 (half a cosine).
+        weight_decay: Weight decay of AdamW, on convolutions and matrices only.
+        warmup: Share of all steps in which the learning rate rises linearly.
+        label_smoothing: Share of the target that is spread over all labels.
+        max_grad_norm: Largest norm of the gradients; larger ones are scaled down to it.
+        accumulate: Batches per optimisation step. Equals one batch that is as much larger, except
+            for batch norm.
+        ema_decay: Decay of the moving average of the weights, such as 0.995. The average is then
+            evaluated and kept. 0: no average.
+        mixup: Alpha of Beta(alpha, alpha), the share of another clip that is blended in (Zhang et
+            al. 2018). 0: no blending.
+        cutmix: The same for a box of another clip, in all frames (Yun et al. 2019). 0: no boxes.
+            With both, each batch gets one of them at random.
+        loss: Cross entropy, or focal loss (Lin et al. 2017).
+        focal_gamma: Exponent of the focal loss; larger values lower the weight of clips that are
+            already right.
+        balance: Treatment of rare labels: they weigh more in the loss (weights), are drawn more
+            often (sampling), or neither (none).
+        backbone_lr: Learning rate of the pretrained part, as a share of lr.
+        freeze_epochs: Number of first epochs in which the pretrained part does not learn.
+        patience: Number of epochs without a better val UAR after which a run ends. 0: it never ends
+            early.
+        precision: Precision of the forward pass in training. auto: bf16 on GPUs that have it, else
+            fp32.
+        channels_last: Memory order of weights and clips. True: channels last. False: channels
+            first. None: channels last on GPUs only, where r3d_18 learns 1.5 times as fast with it.
+        compile: Fuse the model with torch.compile; needs a C++ compiler on a CPU.
+    """
+
+    epochs: int = 60
+    lr: float = 2e-3
     weight_decay: float = 0.05
     warmup: float = 0.08
     label_smoothing: float = 0.05
@@ -64,7 +123,6 @@ class Recipe:
     precision: Precision = "auto"
     channels_last: bool | None = None
     compile: bool = False
-    augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:
         share = Range(0, 1, high_open=True)
@@ -87,14 +145,22 @@ class Recipe:
         )
 
 
-def lr_share(step: int, *, total_steps: int, warmup: float) -> float:
-    """Share of the highest learning rate at ``step``: linear warm-up, then half a cosine to 0.
+@dataclass(frozen=True)
+class Recipe(RecipeFlags):
+    """Every option of the fitting of weights.
 
-    >>> [round(lr_share(s, total_steps=10, warmup=0.2), 2) for s in (0, 1, 2, 6, 10)]
-    [0.5, 1.0, 1.0, 0.5, 0.0]
+    Attributes:
+        augment: limits of the random changes to clips.
     """
-    warm_steps = max(1, round(total_steps * warmup))
-    if step < warm_steps:
-        return (step + 1) / warm_steps
-    done = (step - warm_steps) / max(1, total_steps - warm_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    augment: Augment = field(default_factory=Augment)
+
+
+def recipe_of(flags: RecipeFlags, augment: Augment) -> Recipe:
+    """Return the recipe with the values of ``flags``, which may have further fields.
+
+    >>> recipe_of(RecipeFlags(epochs=3), Augment(flip=0.0)).epochs
+    3
+    """
+    values = {f.name: getattr(flags, f.name) for f in fields(RecipeFlags)}
+    return Recipe(**values, augment=augment)

@@ -1,4 +1,4 @@
-"""A search space as people write it: ``lr=log:1e-4:1e-2``, ``model=choice:r3d_lite,cnn_gru``."""
+"""Search space in its written form: ``lr=log:1e-4:1e-2``, ``model=choice:r3d_lite,cnn_gru``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FORMS = "uniform:LOW:HIGH, log:LOW:HIGH, int:LOW:HIGH or choice:A,B,..."
 
 @dataclass(frozen=True)
 class Dimension:
-    """One thing that a search varies.
+    """One option that a search varies.
 
     Attributes:
-        name: of a flag, with underscores, or ``augment.NAME`` or ``model_args.NAME``.
+        name: a flag of jobs.train with underscores, ``augment.NAME`` or ``model_args.NAME``.
         kind: uniform and log are real numbers, drawn evenly or evenly in the logarithm.
-        low: least value; 0 for a choice.
-        high: greatest value, included; 0 for a choice.
-        choices: the values of a choice, as text.
+        low: smallest value; 0 for a choice.
+        high: largest value, included; 0 for a choice.
+        choices: values of a choice, as text.
     """
 
     name: str
@@ -33,17 +33,17 @@ class Dimension:
 
     @property
     def num_values(self) -> float:
-        """How many different values there are; infinite for real numbers."""
+        """Number of different values; infinite for real numbers."""
         if self.kind == "choice":
             return len(self.choices)
         return self.high - self.low + 1 if self.kind == "int" else math.inf
 
 
 def parse_space(texts: Sequence[str]) -> tuple[Dimension, ...]:
-    """Read a space, in the order given.
+    """Read a space; its order is that of the texts.
 
     Raises:
-        InputError: if there is none, one is not understood, or a name comes twice.
+        InputError: if there is no text, one cannot be read, or a name occurs twice.
 
     >>> parse_space(["lr=log:1e-4:1e-2", "batch-size=choice:8,16"])[1]
     Dimension(name='batch_size', kind='choice', low=0.0, high=0.0, choices=('8', '16'))
@@ -62,19 +62,19 @@ def parse_dimension(text: str) -> Dimension:
     """Read one ``NAME=FORM``.
 
     Raises:
-        InputError: if it is not understood.
+        InputError: if it cannot be read.
 
     >>> parse_dimension("epochs=int:20:60")
     Dimension(name='epochs', kind='int', low=20.0, high=60.0, choices=())
     """
     name, equals, form = (part.strip() for part in text.partition("="))
-    kind, _, rest = form.partition(":")
+    kind, _, values = form.partition(":")
     if not (name and equals) or kind not in get_args(Kind):
         raise InputError(f"--space {text!r} must be NAME=FORM with a form of {FORMS}")
     name = name.removeprefix("--").replace("-", "_")
     if kind == "choice":
-        return Dimension(name, "choice", choices=_choices(text, rest))
-    low, high = _ends(text, rest)
+        return Dimension(name, "choice", choices=_choices(text, values))
+    low, high = _ends(text, values)
     if kind == "int":
         if low != int(low) or high != int(high):
             raise InputError(f"--space {text!r}: the ends of int must be whole numbers")
@@ -86,16 +86,37 @@ def parse_dimension(text: str) -> Dimension:
     return Dimension(name, "uniform", low, high)
 
 
-def _choices(text: str, rest: str) -> tuple[str, ...]:
-    values = tuple(value.strip() for value in rest.split(","))
-    if len(values) < 2 or "" in values or len(set(values)) < len(values):
+def num_points(space: Sequence[Dimension]) -> float:
+    """Return the number of different points; infinite with a real number.
+
+    >>> num_points(parse_space(["epochs=int:2:4", "model=choice:a,b"]))
+    6.0
+    """
+    return float(math.prod(dimension.num_values for dimension in space))
+
+
+def largest_int(space: Sequence[Dimension], name: str, default: int) -> int:
+    """Return the largest value of a dimension of whole numbers; ``default`` if it is not varied.
+
+    >>> largest_int(parse_space(["epochs=choice:5,20,8"]), "epochs", 60)
+    20
+    """
+    dimension = next((one for one in space if one.name == name), None)
+    if dimension is None:
+        return default
+    return int(dimension.high or max(map(int, dimension.choices)))
+
+
+def _choices(text: str, values: str) -> tuple[str, ...]:
+    choices = tuple(value.strip() for value in values.split(","))
+    if len(choices) < 2 or "" in choices or len(set(choices)) < len(choices):
         raise InputError(f"--space {text!r}: choice needs two or more different values")
-    return values
+    return choices
 
 
-def _ends(text: str, rest: str) -> tuple[float, float]:
+def _ends(text: str, values: str) -> tuple[float, float]:
     try:
-        low, high = (float(part) for part in rest.split(":"))
+        low, high = (float(part) for part in values.split(":"))
     except ValueError:
         raise InputError(f"--space {text!r} must have two numbers, as in uniform:0:0.4") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):

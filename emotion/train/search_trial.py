@@ -1,7 +1,8 @@
-"""One trial of a search for a better recipe: what was tried, and what came of it on val."""
+"""One trial of a search for a better recipe: its parameters and its result on val."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,23 +14,23 @@ Status = Literal["begun", "finished", "stopped", "failed"]
 
 @dataclass(frozen=True)
 class Trial:
-    """What was tried and what came of it.
+    """One trial of a search.
 
     Attributes:
-        number: from 0, in the order in which they were begun.
-        parameters: what the search chose, by name of the dimension.
-        status: ``stopped`` is one that the scheduler ended early, ``failed`` one whose training
-            could not go on; ``begun`` has not ended.
-        unused: names of the parameters that do not apply: arguments of another model.
+        number: number in order of start, from 0.
+        parameters: values that the search chose, by name of the dimension.
+        status: ``begun``: not ended yet. ``finished``: all its epochs. ``stopped``: ended early by
+            the scheduler. ``failed``: ended by an error of its training.
+        unused: names of parameters without effect: arguments of another model.
         command: flags of jobs.train for the same training.
         curve: clip-level val UAR after each epoch.
-        best_epoch: the epoch whose weights are kept, from 1; None where there is none.
-        val_uar: of that epoch.
-        val_war: of that epoch.
-        val_loss: of that epoch.
-        wall_s: of all its epochs.
-        model_id: of the package that it left.
-        error: what it failed with.
+        best_epoch: the epoch whose weights are kept, from 1; None before the first epoch.
+        val_uar: val UAR of the best epoch.
+        val_war: val WAR of the best epoch.
+        val_loss: val loss of the best epoch.
+        wall_s: duration of all epochs, seconds.
+        model_id: id of its model package.
+        error: message of the error that ended it.
     """
 
     number: int
@@ -48,12 +49,12 @@ class Trial:
 
     @property
     def applied(self) -> dict[str, Value]:
-        """The parameters that the training had."""
+        """Parameters that had an effect on the training."""
         return {k: v for k, v in self.parameters.items() if k not in self.unused}
 
     @property
     def name(self) -> str:
-        """Of its folder.
+        """Name of its folder.
 
         >>> Trial(7, {}).name
         '007'
@@ -62,12 +63,30 @@ class Trial:
 
     @property
     def score(self) -> float:
-        """What the search is told: the val UAR, and 0 of a trial that has none."""
+        """Value that the search maximises: the val UAR; 0 without one."""
         return self.val_uar or 0.0
+
+    @property
+    def best_curve(self) -> list[float]:
+        """Val UAR of the best epoch up to each epoch.
+
+        >>> Trial(0, {}, curve=(0.25, 0.5, 0.375)).best_curve
+        [0.25, 0.5, 0.5]
+        """
+        return best_so_far(self.curve)
+
+
+def best_so_far(uars: Sequence[float]) -> list[float]:
+    """Return the largest value up to each place.
+
+    >>> best_so_far([0.25, 0.5, 0.375])
+    [0.25, 0.5, 0.5]
+    """
+    return list(itertools.accumulate(uars, max))
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Those with a val UAR, best first: highest UAR, then lowest val loss, then first begun."""
+    """Return the trials with a val UAR, best first: highest UAR, lowest val loss, lowest number."""
 
     def key(trial: Trial) -> tuple[float, float, int]:
         loss = float("inf") if trial.val_loss is None else trial.val_loss

@@ -20,7 +20,9 @@ from emotion.errors import EmotionError, InputError
 from jobs.aws import hosts as aws_hosts
 from jobs.common import cluster
 from jobs.common.command import masked, parse
+from jobs.common.flags import flag_words
 from jobs.training import run as training
+from jobs.training.options import Config as TrainConfig
 
 RESERVED = ("dataset", "out", "address")
 """Flags of ``jobs.train`` that this module sets; a hyperparameter of this name is refused."""
@@ -112,9 +114,7 @@ def train_flags(
     flags = ["--dataset", dataset, "--out", out]
     if address is not None:
         flags += ["--address", address]
-    for name, value in values.items():
-        flags += [f"--{name.replace('_', '-')}", value]
-    return flags
+    return flags + flag_words(TrainConfig, values)
 
 
 def find_dataset(tree: Tree, *, num_hosts: int) -> str:
@@ -170,7 +170,7 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     Raises:
         InputError: on a wrong hyperparameter, or when the build or the training failed.
     """
-    known = {f.name for f in dataclasses.fields(training.Config)} - set(RESERVED) | {OUT}
+    known = {f.name for f in dataclasses.fields(TrainConfig)} - set(RESERVED) | {OUT}
     text = tree.hyperparameters.read_text() if tree.hyperparameters.is_file() else "{}"
     values = read_hyperparameters(text, known=known)
     out = values.pop(OUT, str(tree.run))
@@ -185,7 +185,7 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     dataset = find_dataset(tree, num_hosts=len(hosts.names))
     flags = train_flags(values, dataset=dataset, out=out, address=address)
     try:
-        chosen = parse(training.Config, flags, verb="jobs.train", doc=None)
+        chosen = parse(TrainConfig, flags, verb="jobs.train", doc=None)
     except SystemExit as err:
         shown = masked(" ".join(flags))
         raise InputError(f"jobs.train refuses {shown}; see the log") from err

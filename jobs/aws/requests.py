@@ -13,7 +13,7 @@ from typing import Any, Literal
 from emotion import storage
 from emotion.errors import InputError
 from emotion.ranges import at_least, check_ranges
-from jobs.common.command import pairs
+from jobs.common.flags import pairs
 
 JSON_LINES = "application/jsonlines"
 Params = dict[str, Any]

@@ -79,18 +79,6 @@ def _annotations(hint: Any) -> set[Any]:
     return set(own).union(*(_annotations(part) for part in get_args(hint)))
 
 
-def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
-    """Return the values of ``name=value`` texts, by name.
-
-    Raises:
-        InputError: if a text has no ``=``.
-    """
-    for text in given:
-        if "=" not in text:
-            raise InputError(f"--{flag} {text!r} must be NAME=VALUE")
-    return dict(text.split("=", 1) for text in given)
-
-
 def one_line_errors(main: Main) -> Main:
     """Print an expected error as ``error: ...`` on stderr and return exit code 2.
 

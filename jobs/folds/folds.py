@@ -19,6 +19,7 @@ from emotion.evaluate.outcome import Outcome
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from jobs.common.command import parse
 from jobs.training import run as training
+from jobs.training.options import Config as TrainConfig
 
 MIN_FOLDS = 3  # one to test on, one to choose weights on, one to train on
 VIEW_FILES = (
@@ -176,7 +177,7 @@ def train_model(
     view, out = storage.join(home, "view"), storage.join(home, "run")
     write_view(dataset_uri, view, split_of=split_of, facts=facts)
     config = parse(
-        training.Config, ["--dataset", view, "--out", out, *flags], verb="jobs.train", doc=None
+        TrainConfig, ["--dataset", view, "--out", out, *flags], verb="jobs.train", doc=None
     )
     if training.run(config) != 0:
         raise InputError(f"training in {home} failed, see above; run the same command again")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from emotion import storage
-from emotion.errors import InputError
 from emotion.evaluate.evaluation import Evaluation, evaluate
 from emotion.evaluate.fold_figures import fold_metrics
 from emotion.evaluate.outcome import Outcome
@@ -18,6 +16,7 @@ from emotion.report.page import name_of, percent
 from emotion.report.plots import confusion_plot
 from jobs.common import cluster
 from jobs.common.command import masked
+from jobs.common.flags import split_flags
 from jobs.folds.corpus_matrix import read_corpus_videos, run_matrix
 from jobs.folds.folds import (
     FoldVideo,
@@ -47,7 +46,7 @@ def run(config: Config) -> dict[str, Any]:
     Raises:
         InputError: if the dataset has no such folds, or a training fails.
     """
-    flags = _flags(config.train)
+    flags = split_flags(config.train, reserved=("dataset", "out", "address"), owner="fold")
     if config.matrix:
         read_corpus_videos(config.dataset, by=config.by)  # may refuse, before --out is written
         _claim(config)
@@ -82,22 +81,6 @@ def run_fold(
     facts = {"fold": name, "val_fold": val, "model_id": predictor.package.model_id}
     storage.write_json(storage.join(home, "metrics.json"), evaluation.to_json() | facts)
     return FoldResult(evaluation, outcomes, labels)
-
-
-def _flags(text: str) -> list[str]:
-    """Split ``--train`` into words.
-
-    Raises:
-        InputError: if the quotes do not fit, or it holds a flag that each fold sets.
-    """
-    try:
-        words = shlex.split(text)
-    except ValueError as err:
-        raise InputError(f"--train {text!r} cannot be read as flags: {err}") from err
-    own = {"--dataset", "--out", "--address"} & {word.split("=")[0] for word in words}
-    if own:
-        raise InputError(f"--train may not hold {', '.join(sorted(own))}: each fold has its own")
-    return words
 
 
 def _claim(config: Config) -> None:

@@ -1,1 +1,1 @@
-"""Clips of a dataset in, a run with its package out, on Ray Train."""
+"""Training runs on Ray Train: from the clips of a dataset to a run folder with a package."""

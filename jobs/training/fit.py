@@ -1,4 +1,4 @@
-"""Running the training workers from the driver: resources, checkpoints, a line per epoch."""
+"""Start of the training workers on the driver: resources, checkpoints, rows of epochs."""
 
 from __future__ import annotations
 
@@ -20,31 +20,29 @@ from torch import Tensor
 
 from emotion.errors import InputError
 from emotion.package.model_package import weights_bytes
-from emotion.train.checkpoint import EpochRow, RunState, read_state
+from emotion.train.checkpoint import RunState, read_state
+from emotion.train.history import EpochRow
 from jobs.common import cluster
 from jobs.training.ingest import ReadClips, clips_of
 from jobs.training.input import TrainInput
 from jobs.training.worker import WorkerPlan, train_worker
 
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads that wait sleep: spinning ones took ten times as long on cores that others use too."""
+"""Environment of the workers. Waiting threads sleep: spinning threads made an epoch ten times as
+long on cores that other processes also use."""
 
-OnEpoch = Callable[[EpochRow, int, bool], None]
-"""Called on the driver with a row, the best epoch so far, and whether the row is new."""
-
-
-def nothing(row: EpochRow, best_epoch: int, fresh: bool) -> None:
-    """An ``OnEpoch`` that does nothing."""
+OnEpochEnd = Callable[[EpochRow, int, bool], None]
+"""Called on the driver with a row, the best epoch so far, and True if the row is new."""
 
 
 @dataclass(frozen=True)
-class Workers:
-    """How many processes train.
+class WorkerCount:
+    """Number of processes that train.
 
     Attributes:
-        least: a run waits for as many.
-        most: as many are used where the cluster has room; more than ``least`` is elastic.
-        runs: how many such runs share the cluster.
+        least: a run starts with at least so many.
+        most: largest number, used if the cluster has room; above ``least`` the run is elastic.
+        runs: number of runs that share the cluster.
     """
 
     least: int
@@ -52,14 +50,14 @@ class Workers:
     runs: int = 1
 
     @classmethod
-    def parse(cls, text: str | None, *, runs: int = 1) -> Workers:
-        """``4``, or ``2-8``; None takes one per GPU of the run's share, or one where there is none.
+    def parse(cls, text: str | None, *, runs: int = 1) -> WorkerCount:
+        """Read ``4`` or ``2-8``; None is one per GPU of the run's share, or one without GPUs.
 
         Raises:
-            InputError: if it is neither.
+            InputError: on another text.
 
-        >>> Workers.parse("2-8")
-        Workers(least=2, most=8, runs=1)
+        >>> WorkerCount.parse("2-8")
+        WorkerCount(least=2, most=8, runs=1)
         """
         if text is None:
             num = max(1, cluster.cluster_gpus() // runs)
@@ -67,21 +65,25 @@ class Workers:
         least, _, most = text.partition("-")
         if not least.isdecimal() or not (most or "1").isdecimal():
             raise InputError(f"--workers is {text!r}; it must be a number, or a range such as 2-8")
-        found = cls(int(least), int(most or least), runs)
-        if not 1 <= found.least <= found.most:
+        count = cls(int(least), int(most or least), runs)
+        if not 1 <= count.least <= count.most:
             raise InputError(f"--workers is {text!r}; a range goes from 1 or more upwards")
-        return found
+        return count
 
     @property
     def divisor(self) -> int:
-        """What a number of rows must be a multiple of to be shared evenly, however many come."""
+        """Least common multiple of all possible numbers of workers.
+
+        A number of rows that it divides is shared evenly by any of them.
+        """
         return math.lcm(*range(self.least, self.most + 1))
 
 
-def scaling(workers: Workers) -> ray.train.ScalingConfig:
-    """GPUs where each worker can have one; a share of the cores otherwise, so that ingest has some.
+def scaling(workers: WorkerCount) -> ray.train.ScalingConfig:
+    """Return the resources of the workers: a GPU each, or a share of the cores without GPUs.
 
-    Runs that share the cluster get equal parts; single workers of several runs may share a GPU.
+    Half of the cores stay free for reading. Runs that share the cluster get equal parts; single
+    workers of several runs may share a GPU.
 
     Raises:
         InputError: if there are GPUs, but fewer than workers.
@@ -100,9 +102,9 @@ def scaling(workers: Workers) -> ray.train.ScalingConfig:
 
 
 def arrow_filesystem(uri: str) -> tuple[pyarrow.fs.FileSystem | None, str]:
-    """How Ray Train writes checkpoints below ``uri``: its filesystem (None: local) and path there.
+    """Return the filesystem (None: local) and the path by which Ray Train writes below ``uri``.
 
-    pyarrow does not read AWS_ENDPOINT_URL by itself.
+    pyarrow does not read AWS_ENDPOINT_URL, so it is passed here.
     """
     if not uri.startswith("s3://"):
         return None, uri
@@ -112,31 +114,31 @@ def arrow_filesystem(uri: str) -> tuple[pyarrow.fs.FileSystem | None, str]:
 
 
 @contextmanager
-def epoch_rows(on_epoch: OnEpoch) -> Iterator[Queue]:
-    """A queue whose epoch rows are given to ``on_epoch`` here, on the driver, as they come.
+def epoch_rows(on_epoch_end: OnEpochEnd) -> Iterator[Queue]:
+    """Yield a queue; a thread on the driver calls ``on_epoch_end`` with each row put into it.
 
-    What ``on_epoch`` raises is raised when the block ends; training goes on until then.
+    An error of ``on_epoch_end`` is raised at the end of the block; training continues until then.
     """
     queue = Queue(actor_options={"num_cpus": 0})
     with ThreadPoolExecutor(1) as pool:
-        handing_on = pool.submit(_hand_on, queue, on_epoch)
+        calls = pool.submit(_call_with_rows, queue, on_epoch_end)
         try:
             yield queue
         finally:
             queue.put(None)
-            wait([handing_on])
+            wait([calls])
             queue.shutdown()
-    handing_on.result()
+    calls.result()
 
 
-def _hand_on(queue: Queue, on_epoch: OnEpoch) -> None:
+def _call_with_rows(queue: Queue, on_epoch_end: OnEpochEnd) -> None:
     while (item := queue.get()) is not None:
-        row, best_epoch, fresh = item
-        on_epoch(EpochRow(**row), best_epoch, fresh)
+        row, best_epoch, is_new = item
+        on_epoch_end(EpochRow(**row), best_epoch, is_new)
 
 
 def epoch_line(row: EpochRow, *, epochs: int, best_epoch: int) -> str:
-    """One line of progress."""
+    """Return the line of progress for an epoch."""
     mark = "  best" if row.epoch == best_epoch else ""
     return (
         f"epoch {row.epoch:>3}/{epochs}  loss {row.train_loss:.3f}  "
@@ -146,10 +148,13 @@ def epoch_line(row: EpochRow, *, epochs: int, best_epoch: int) -> str:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """How a run ended: the last checkpoint's state, and the line that it stopped with, if any.
+class FitResult:
+    """End of a run.
 
-    One that was ``halted`` did not come to its end either: who told it to end knows why.
+    Attributes:
+        state: state of the last checkpoint.
+        fault: message of the error that stopped it; None without an error.
+        halted: stopped on request before its last epoch.
     """
 
     state: RunState
@@ -161,23 +166,23 @@ def fit(
     plan: WorkerPlan,
     data: TrainInput,
     *,
-    workers: Workers,
+    workers: WorkerCount,
     out: str,
     max_failures: int,
-    on_epoch: OnEpoch,
+    on_epoch_end: OnEpochEnd,
     initial: Mapping[str, Tensor] | None = None,
-) -> Fitted:
+) -> FitResult:
     """Run the workers to the end, from the last checkpoint if there is one.
 
-    A worker that dies is started again by Ray, with the others, from the last checkpoint. All
-    start from the ``initial`` tensors that the driver read, wherever they run.
+    When a worker dies, Ray starts all workers again from the last checkpoint. All start from the
+    ``initial`` tensors that the driver read.
 
     Raises:
-        InputError: with a worker's own message, if it stopped before the first epoch ended.
+        InputError: with a worker's message, if it stopped before the first epoch ended.
     """
     faults = Queue(actor_options={"num_cpus": 0})
     try:
-        with epoch_rows(on_epoch) as progress:
+        with epoch_rows(on_epoch_end) as progress:
             start = ray.put(weights_bytes(initial)) if initial else None
             full = replace(plan, progress=progress, faults=faults, initial=start)
             result = _trainer(full, data, workers, out, max_failures).fit()
@@ -188,11 +193,11 @@ def fit(
     if result.checkpoint is None:
         raise InputError(fault or f"no epoch was finished in --max-minutes {plan.max_minutes}")
     with result.checkpoint.as_directory() as folder:
-        return Fitted(read_state(Path(folder))[0], fault, halted)
+        return FitResult(read_state(Path(folder))[0], fault, halted)
 
 
 def _trainer(
-    plan: WorkerPlan, data: TrainInput, workers: Workers, out: str, max_failures: int
+    plan: WorkerPlan, data: TrainInput, workers: WorkerCount, out: str, max_failures: int
 ) -> TorchTrainer:
     filesystem, path = arrow_filesystem(out)
     train, val = (ReadClips(split, data.labels, data.clip_shape) for split in ("train", "val"))
@@ -209,7 +214,7 @@ def _trainer(
             storage_path=path,
             storage_filesystem=filesystem,
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-            # One more than asked for: a fault that no new start mends costs one, see WorkerPlan.
+            # One more than asked for: an error that a retry cannot fix costs one, see WorkerPlan.
             failure_config=ray.train.FailureConfig(max_failures=max_failures + 1),
             worker_runtime_env={"env_vars": THREADS_ENV},
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),  # type: ignore[call-arg]

@@ -1,7 +1,7 @@
 """Ray Data ingest of training: stored clips as batches, split over the ranks.
 
-JPEGs travel, pixels do not: a rank's own threads decode its clips, a little ahead of use. Decoding
-in Ray's tasks took 3.3 instead of 2.5 ms of CPU a clip, for copies of 12 times as many bytes.
+Ray Data moves JPEGs. The threads of a rank decode its clips shortly before use. Decoding in Ray's
+tasks took 3.3 instead of 2.5 ms of CPU per clip, because 12 times as many bytes were copied.
 """
 
 from __future__ import annotations
@@ -29,30 +29,36 @@ from emotion.train.sampling import epoch_order
 from jobs.common.cluster import cluster_cpus
 
 INGEST_CPUS = 0.25
-"""Reserved per reading task: the training workers leave that much free even on one core."""
+"""CPUs reserved per reading task; the training workers leave as many free even on one core."""
 
 READ_ROWS = 32
 PREFETCH = 2
-"""Batches that Ray Data holds ready while a worker computes."""
-AHEAD = 2
-"""Batches that a worker's threads decode before they are asked for."""
+"""Number of batches that Ray Data prefetches."""
+DECODE_AHEAD = 2
+"""Number of batches that a worker's threads decode before their use."""
 PAD = "pad"
 Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class ReadClips:
-    """A part file's clips of one split, as stored; runs as Ray Data tasks."""
+    """Reader of one split's clips in a part file; runs in Ray Data tasks.
+
+    Attributes:
+        split: name of the split.
+        labels: labels in class_index order.
+        clip_shape: (T, H, W, 3) of every clip.
+    """
 
     split: str
     labels: tuple[str, ...]
     clip_shape: tuple[int, int, int, int]
 
     def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Rows of clip_id, crops (T JPEGs), target and shape, in the order of the file.
+        """Yield rows of clip_id, crops (T JPEGs), target and shape, in the order of the file.
 
         Raises:
-            InputError: if a clip's label is not in the set.
+            InputError: if a clip's label is not one of ``labels``.
         """
         if row["uri"] == PAD:
             yield from (self._row("", [b""], -1) for _ in range(row["rows"]))
@@ -74,11 +80,11 @@ class ReadClips:
 
 
 def clips_of(dataset_uri: str, read: ReadClips, *, num_pads: int = 0) -> ray.data.Dataset:
-    """A split as a lazy Ray dataset.
+    """Return a split as a lazy Ray dataset.
 
     Args:
         dataset_uri: the dataset folder.
-        read: which split, and what its clips must be.
+        read: reader of the split.
         num_pads: rows of padding, so that the ranks' shares can be equal without losing a clip.
     """
     parts = storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",))
@@ -91,7 +97,7 @@ def clips_of(dataset_uri: str, read: ReadClips, *, num_pads: int = 0) -> ray.dat
 
 
 class Share:
-    """One rank's share of a split: kept in memory when it fits, else streamed for every epoch."""
+    """One rank's share of a split, kept decoded in memory or streamed anew in every epoch."""
 
     def __init__(self, source: ray.data.DataIterator, *, keep: bool, batch_size: int) -> None:
         self._source, self._batch_size = source, batch_size
@@ -99,7 +105,7 @@ class Share:
         self._kept: Batch | None = self._load() if keep else None
 
     def _load(self) -> Batch | None:
-        """All clips in order of clip_id, so that it does not matter who read what first."""
+        """Return all clips in order of clip_id, so that the order of reading has no effect."""
         parts = [part for part in self._stream(READ_ROWS) if part.clip_ids]
         if not parts:
             return None
@@ -112,7 +118,7 @@ class Share:
         )
 
     def batches(self) -> Iterator[Batch]:
-        """Every clip once, in order; a batch may be short. Padding is left out."""
+        """Yield every clip once, in order; a batch may be short. Padding is left out."""
         if self._kept is None:
             yield from (part for part in self._stream(self._batch_size) if part.clip_ids)
             return
@@ -121,13 +127,13 @@ class Share:
             yield _take(self._kept, np.arange(first, last))
 
     def shuffled(self, *, num_batches: int, seed: int, balance: Balance) -> Iterator[Batch]:
-        """Exactly ``num_batches`` full batches in a new order, so that no rank waits for another.
+        """Yield exactly ``num_batches`` full batches in a new order, equally many on every rank.
 
-        Balanced sampling needs the share in memory; a streamed one comes as it is, shuffled in a
-        buffer of 16 batches. A share with fewer clips than that begins again.
+        Balanced sampling needs the share in memory. A streamed share is shuffled in a buffer of 16
+        batches, without balance. A share that is too small is read repeatedly.
 
         Raises:
-            InputError: if the share is empty.
+            InputError: if a streamed share has no full batch.
         """
         if self._kept is not None:
             num = num_batches * self._batch_size
@@ -139,12 +145,12 @@ class Share:
         yield from itertools.islice(self._endless(seed), num_batches)
 
     def _endless(self, seed: int) -> Iterator[Batch]:
-        for again in itertools.count():
-            found = 0
-            for batch in self._stream(self._batch_size, seed=seed + again, full=True):
-                found += 1
+        for round_number in itertools.count():
+            num_batches = 0
+            for batch in self._stream(self._batch_size, seed=seed + round_number, full=True):
+                num_batches += 1
                 yield batch
-            if not found:
+            if not num_batches:
                 raise InputError(
                     f"a worker has fewer train clips than one batch, {self._batch_size}: take "
                     "fewer --workers, a smaller --batch-size or a larger --cache-gb"
@@ -153,7 +159,7 @@ class Share:
     def _stream(
         self, batch_size: int, *, seed: int | None = None, full: bool = False
     ) -> Iterator[Batch]:
-        """Decoded batches; shuffled inside a buffer of 16 batches when there is a seed."""
+        """Yield decoded batches; with a seed, shuffled in a buffer of 16 batches."""
         buffer = None if seed is None else 16 * batch_size
         batches: Iterable[Any] = self._source.iter_batches(
             batch_size=batch_size,
@@ -163,27 +169,27 @@ class Share:
             local_shuffle_seed=seed,
             drop_last=full,
         )
-        begun: deque[tuple[Columns, list[Future[NDArray[np.uint8]]]]] = deque()
+        pending: deque[tuple[Columns, list[Future[NDArray[np.uint8]]]]] = deque()
         for columns in batches:
-            begun.append((columns, _begin(columns, self._pool)))
-            if len(begun) > AHEAD:
-                yield _batch(*begun.popleft())
-        while begun:
-            yield _batch(*begun.popleft())
+            pending.append((columns, _start_decoding(columns, self._pool)))
+            if len(pending) > DECODE_AHEAD:
+                yield _batch(*pending.popleft())
+        while pending:
+            yield _batch(*pending.popleft())
 
 
-def _begin(columns: Columns, pool: ThreadPoolExecutor) -> list[Future[NDArray[np.uint8]]]:
-    """Let threads decode the clips of a batch, without padding."""
+def _start_decoding(columns: Columns, pool: ThreadPoolExecutor) -> list[Future[NDArray[np.uint8]]]:
+    """Start decoding the clips of a batch in threads; padding is left out."""
     names = ("clip_id", "crops", "shape", "target")
     rows = zip(*(columns[name] for name in names), strict=True)
     return [pool.submit(_decode, *row[:3]) for row in rows if row[3] >= 0]
 
 
 def _decode(clip_id: str, crops: list[bytes], shape: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """A clip's pixels.
+    """Decode a clip.
 
     Raises:
-        InputError: if they are not of the declared shape, or a crop is no JPEG.
+        InputError: if it does not have the declared shape, or a crop is no JPEG.
     """
     clip = decode_crops(crops)
     if clip.shape != tuple(shape):

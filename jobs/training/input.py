@@ -1,8 +1,9 @@
-"""What training knows of a dataset before it reads a pixel, and why it may refuse one."""
+"""Checks and counts of a dataset before training; no pixel is read."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -16,22 +17,22 @@ from emotion.versions import check_schema_version
 
 @dataclass(frozen=True)
 class TrainInput:
-    """A complete and valid dataset, by its counts.
+    """Counts of a complete and valid dataset.
 
     Attributes:
         uri: the dataset folder.
-        spec: how its clips were cut.
-        labels: in class_index order.
-        digest: of its ``_SUCCESS``: another one means that the dataset changed.
+        spec: extraction spec of its clips.
+        labels: labels in class_index order.
+        digest: first 16 hex digits of the SHA-256 of its ``_SUCCESS``; it changes with the dataset.
         train_counts: clips per class_index in train.
-        val_counts: the same in val.
-        num_train: clips in train.
-        num_val: clips in val.
-        train_subjects: different subjects in train.
-        val_subjects: different subjects in val.
-        test_counts: clips per class_index in test: counted, and not read.
-        test_subjects: different subjects in test.
-        split_by: how people came into their split, for the model card.
+        val_counts: clips per class_index in val.
+        num_train: number of clips in train.
+        num_val: number of clips in val.
+        train_subjects: number of different subjects in train.
+        val_subjects: number of different subjects in val.
+        test_counts: clips per class_index in test; they are counted only.
+        test_subjects: number of different subjects in test.
+        split_by: rule by which people were split, for the model card.
     """
 
     uri: str
@@ -50,7 +51,7 @@ class TrainInput:
 
     @property
     def missing_in_val(self) -> tuple[str, ...]:
-        """Labels that train has and val has not: choosing weights takes no notice of them."""
+        """Labels with clips in train and none in val: they do not affect the choice of weights."""
         pairs = zip(self.labels, self.train_counts, self.val_counts, strict=True)
         return tuple(label for label, train, val in pairs if train and not val)
 
@@ -59,16 +60,21 @@ class TrainInput:
         """(T, H, W, 3) of every clip."""
         return self.spec.clip_len, self.spec.crop_px, self.spec.crop_px, 3
 
+    @property
+    def decoded_gb(self) -> float:
+        """Size of all decoded clips of train and val, 10^9 bytes."""
+        return (self.num_train + self.num_val) * math.prod(self.clip_shape) / 1e9
+
 
 def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
     """Check a dataset and count its clips.
 
     Args:
         uri: the dataset folder.
-        labels: what ``--labels`` says it must hold; None takes what it declares.
+        labels: labels of ``--labels`` that it must declare; None: any labels.
 
     Raises:
-        InputError: if it is incomplete, not validated, or has nothing to learn from.
+        InputError: if it is incomplete, not validated, or has no clips for training or val.
     """
     spec, config, digest = _declared(uri)
     declared = tuple(str(label) for label in config.get("labels", ()))
@@ -83,7 +89,7 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
     train, val, test = ([r for r in rows if r["split"] == split] for split in SPLITS)
     _check_splits(uri, len(train), len(val))
     counts, val_counts, test_counts = (
-        Counter(r["label"] for r in its) for its in (train, val, test)
+        Counter(r["label"] for r in clips) for clips in (train, val, test)
     )
     if len(counts) < 2:
         raise InputError(
@@ -108,7 +114,7 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
 
 
 def _split_by(uri: str, rows: list[dict[str, str]], *, seed: int) -> str:
-    """A fold's view says so; else it is told from the clips whether a hash or a table decided."""
+    """Return the rule of the split: a fold, a hash of the name, or the label table."""
     marker = storage.read_json(storage.join(uri, "_SUCCESS"))
     if {"test", "val"} <= marker.keys():
         return f"fold: {marker['test']} is kept out, {marker['val']} is val, the others train"

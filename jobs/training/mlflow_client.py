@@ -1,4 +1,4 @@
-"""MLflow: the connection, what may go wrong with it, and an evaluation beside its model's run."""
+"""Client of MLflow: connection, errors, and an evaluation added to the run of its model."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from jobs.common.faults import storage_errors
 
 ENV = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # its own 7 take minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default, 7, takes minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # with the password, if it has one
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the URL may hold a password
 }
 
 
 def connect(uri: str) -> Any:
-    """A client whose server has answered; an MlflowClient, which is untyped.
+    """Return a client (MlflowClient, which is untyped) whose server has answered.
 
     Raises:
         InputError: if MLflow is not installed or does not answer.
@@ -49,7 +49,7 @@ def connect(uri: str) -> Any:
 
 
 def _check_database(uri: str) -> None:
-    """Open a database once: MLflow would try an unreachable one for minutes."""
+    """Open a database once, because MLflow retries an unreachable one for minutes."""
     scheme = uri.partition("://")[0].partition("+")[0]
     if scheme not in ("sqlite", "postgresql", "mysql", "mssql"):
         return
@@ -68,28 +68,33 @@ def _check_database(uri: str) -> None:
 
 
 def no_answer(uri: str, err: BaseException) -> InputError:
-    """Return the error for a server that gave no answer of MLflow's."""
-    said = masked(" ".join(str(err).split()))
-    return InputError(f"--mlflow-uri {masked(uri)} does not answer as MLflow does: {said}")
+    """Return the error for a server that does not answer as MLflow does."""
+    reason = masked(" ".join(str(err).split()))
+    return InputError(f"--mlflow-uri {masked(uri)} does not answer as MLflow does: {reason}")
 
 
 def faults() -> tuple[type[Exception], ...]:
-    """What a server, its storage or its database that is away raises; requests' are OSError."""
+    """Return the errors of an unreachable server, storage or database.
+
+    Errors of the package requests are OSError.
+    """
     from mlflow.exceptions import MlflowException
 
-    found: tuple[type[Exception], ...] = (MlflowException, ImportError, *storage_errors())
+    types: tuple[type[Exception], ...] = (MlflowException, ImportError, *storage_errors())
     if "sqlalchemy" in sys.modules:
-        found += (sys.modules["sqlalchemy"].exc.SQLAlchemyError,)
-    return found
+        types += (sys.modules["sqlalchemy"].exc.SQLAlchemyError,)
+    return types
 
 
 def log_evaluation(uri: str, metrics: Mapping[str, Any], files: Sequence[str]) -> None:
-    """Add an evaluation's figures and files to the newest run of its model; say where, or that.
+    """Add an evaluation's figures and files to the newest run of its model.
+
+    It prints the id of the run, or a warning that MLflow has no run of this model.
 
     Args:
-        uri: of MLflow.
-        metrics: as in its metrics.json.
-        files: addresses of what to keep beside the run.
+        uri: address of MLflow.
+        metrics: content of the evaluation's metrics.json.
+        files: addresses of files to add to the run.
 
     Raises:
         InputError: if MLflow is not installed or does not answer.
@@ -97,8 +102,8 @@ def log_evaluation(uri: str, metrics: Mapping[str, Any], files: Sequence[str]) -
     client, model_id, split = connect(uri), metrics.get("model_id"), metrics["split"]
     try:
         experiments = [one.experiment_id for one in client.search_experiments()]
-        wanted = f"tags.model_id = '{model_id}'"
-        runs = client.search_runs(experiments, filter_string=wanted, max_results=1)
+        filter_string = f"tags.model_id = '{model_id}'"
+        runs = client.search_runs(experiments, filter_string=filter_string, max_results=1)
         if not runs:
             print(f"warning: MLflow at {masked(uri)} has no run of model {model_id}: nothing added")
             return
@@ -113,7 +118,7 @@ def log_evaluation(uri: str, metrics: Mapping[str, Any], files: Sequence[str]) -
 
 
 def send_file(client: Any, run_id: str, uri: str, folder: str | None) -> None:
-    """Send one stored file as an artefact below ``folder``."""
+    """Send one stored file as an artifact below ``folder``; None: at the top."""
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / uri.rsplit("/", 1)[-1]
         path.write_bytes(storage.read_bytes(uri))
@@ -121,29 +126,31 @@ def send_file(client: Any, run_id: str, uri: str, folder: str | None) -> None:
 
 
 def flat_numbers(values: Mapping[str, Any], *, prefix: str) -> dict[str, float]:
-    """The plain numbers, and the ends of intervals.
+    """Return the plain numbers, and the two ends of each interval.
 
     >>> flat_numbers({"war": 0.5, "war_interval": [0.4, 0.6], "split": "val"}, prefix="val_")
     {'val_war': 0.5, 'val_war_low': 0.4, 'val_war_high': 0.6}
     """
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for name, value in values.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[prefix + name] = float(value)
+            numbers[prefix + name] = float(value)
         elif name.endswith("_interval") and value:
             short = prefix + name.removesuffix("_interval")
-            found |= {f"{short}_low": float(value[0]), f"{short}_high": float(value[1])}
-    return found
+            numbers |= {f"{short}_low": float(value[0]), f"{short}_high": float(value[1])}
+    return numbers
 
 
-def flat(values: Mapping[str, object], *, prefix: str = "") -> dict[str, object]:
-    """Nested names joined by dots.
+def dotted_names(values: Mapping[str, object], *, prefix: str = "") -> dict[str, object]:
+    """Return nested values by names joined with dots.
 
-    >>> flat({"lr": 0.1, "augment": {"flip": 0.5}})
+    >>> dotted_names({"lr": 0.1, "augment": {"flip": 0.5}})
     {'lr': 0.1, 'augment.flip': 0.5}
     """
-    found: dict[str, object] = {}
+    flat: dict[str, object] = {}
     for name, value in values.items():
-        inner = isinstance(value, Mapping)
-        found |= flat(value, prefix=f"{prefix}{name}.") if inner else {prefix + name: value}  # type: ignore[arg-type]
-    return found
+        if isinstance(value, Mapping):
+            flat |= dotted_names(value, prefix=f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

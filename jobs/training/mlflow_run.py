@@ -1,7 +1,7 @@
-"""A run of jobs.train in MLflow: parameters, metrics, artefacts and a model version.
+"""Run of jobs.train in MLflow: parameters, metrics, artifacts and a model version.
 
-A server that is away never stops a training: what it missed is kept, tried again, told at the end,
-and sent by the same command again.
+An unreachable server never stops a training. Data that could not be sent is kept and retried. At
+the end a warning lists data that is still missing; the same command again sends it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,27 @@ from functools import partial
 from typing import Any
 
 from emotion import storage
-from emotion.train.checkpoint import EpochRow
+from emotion.train.history import EpochRow
 from jobs.common.command import masked
 from jobs.training.input import TrainInput
-from jobs.training.mlflow_client import connect, faults, flat, flat_numbers, no_answer, send_file
+from jobs.training.mlflow_client import (
+    connect,
+    dotted_names,
+    faults,
+    flat_numbers,
+    no_answer,
+    send_file,
+)
 from jobs.training.worker import WorkerPlan
 
 RETRY_S = 60.0
-"""A server that did not answer is left alone for so long, so that epochs are told in time."""
+"""Seconds without a request after the server did not answer, so that epochs are not delayed."""
 
-GIVE_UP = 2
-"""Steps that failed at the end of a run; the others are not tried, as the server is away."""
+MAX_FAILED_STEPS = 2
+"""Number of failed steps at the end of a run after which the others are not tried."""
 
 READY_S = 60
-"""A model version may take so long to be made."""
+"""Longest wait for a new model version, seconds."""
 
 SCALARS = ("train_loss", "val_loss", "val_war", "val_uar", "clips_per_s", "lr", "wall_s")
 RUN_FILE = "mlflow.json"
@@ -35,11 +42,11 @@ RUN_FILE = "mlflow.json"
 
 @dataclass(frozen=True)
 class Target:
-    """Where to track.
+    """Destination in MLflow.
 
     Attributes:
         uri: tracking server, or the database of a local MLflow (sqlite:///...).
-        experiment: its name; made if there is none.
+        experiment: name of the experiment; made if it does not exist.
         model: name of the registered model.
     """
 
@@ -49,7 +56,11 @@ class Target:
 
 
 class Tracker:
-    """One run in MLflow; what cannot be sent is kept for later."""
+    """Sender of one run to MLflow; it keeps data that could not be sent and retries.
+
+    Arguments of the constructor: ``sent`` are epochs whose metrics MLflow has; ``done`` is True if
+    MLflow has the whole run.
+    """
 
     def __init__(
         self, client: Any, run_id: str, target: Target, *, sent: Iterable[int], done: bool = False
@@ -63,7 +74,7 @@ class Tracker:
         self._retry_at = 0.0
 
     def add(self, row: EpochRow) -> None:
-        """One epoch's metrics; those that an earlier start sent are not sent again."""
+        """Send an epoch's metrics, unless an earlier start of the run sent them."""
         if row.epoch not in self._sent:
             self._waiting[row.epoch] = row
         if time.monotonic() >= self._retry_at:
@@ -84,7 +95,7 @@ class Tracker:
         self._client.log_batch(self.run_id, metrics=metrics)
 
     def _try(self, send: Callable[[], object]) -> bool:
-        """Whether it was sent; the first fault is told at once."""
+        """Return True if ``send`` succeeded; warn at the first error."""
         try:
             send()
         except faults() as err:
@@ -96,11 +107,11 @@ class Tracker:
         return True
 
     def finish(self, out: str, rows: Sequence[EpochRow] = ()) -> None:
-        """Send what is missing, the package and its version, and say what MLflow lacks.
+        """Send missing metrics, the package and its version; print the run or a warning.
 
         Args:
-            out: of jobs.train: its package, and metrics.json where the run is complete.
-            rows: the history; metrics.json's, where it is not given.
+            out: --out of jobs.train: its package, and metrics.json if the run is complete.
+            rows: the history; empty: read from metrics.json.
         """
         if not self._done:
             self._finish(out, rows)
@@ -124,7 +135,7 @@ class Tracker:
             self._missing.append(f"the metrics of epochs {', '.join(map(str, self._waiting))}")
         steps = self._steps(out, [metrics_uri] if whole else [])
         for name, step in steps.items():
-            if len(self._missing) >= GIVE_UP or not self._try(step):
+            if len(self._missing) >= MAX_FAILED_STEPS or not self._try(step):
                 self._missing.append(name)
         end = partial(self._client.set_terminated, self.run_id, "FINISHED" if whole else "FAILED")
         if not self._missing and not self._try(end):
@@ -154,7 +165,7 @@ class Tracker:
             send_file(self._client, self.run_id, uri, folder)
 
     def _register(self, model_id: str) -> None:
-        """One version per package, however often this is called."""
+        """Make a model version of the package, unless this run has one."""
         from mlflow.exceptions import MlflowException
 
         name = self._target.model
@@ -163,8 +174,8 @@ class Tracker:
         except MlflowException as err:
             if err.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        known = self._client.search_model_versions(f"run_id = '{self.run_id}'")
-        if any(v.name == name and v.tags.get("model_id") == model_id for v in known):
+        versions = self._client.search_model_versions(f"run_id = '{self.run_id}'")
+        if any(v.name == name and v.tags.get("model_id") == model_id for v in versions):
             return
         source = f"{self._client.get_run(self.run_id).info.artifact_uri}/package"
         self._client.create_model_version(
@@ -175,36 +186,36 @@ class Tracker:
 def begin_tracking(
     config: Mapping[str, Any], data: TrainInput, plan: WorkerPlan, *, may_change: Collection[str]
 ) -> Tracker | None:
-    """The run in MLflow, with what is known before it begins; None where none is asked for.
+    """Begin or resume the run in MLflow; return None without --mlflow-uri.
 
     Args:
-        config: of jobs.train.
-        data: what it trains on.
-        plan: of its workers.
-        may_change: names in ``config`` that do not decide what is learnt.
+        config: flags of jobs.train.
+        data: its dataset.
+        plan: plan of its workers.
+        may_change: names in ``config`` that do not affect the weights.
 
     Raises:
-        InputError: as ``open_tracker``.
+        InputError: if MLflow is not installed or does not answer.
     """
     if not config["mlflow_uri"]:
         return None
     experiment = config["mlflow_experiment"]
     target = Target(config["mlflow_uri"], experiment, config["mlflow_model"] or experiment)
     plain = {k: v for k, v in config.items() if k not in {*may_change, "augment", "model_args"}}
-    params = flat(plain | {"augment": vars(plan.recipe.augment), "args": plan.args})
+    params = dotted_names(plain | {"augment": vars(plan.recipe.augment), "args": plan.args})
     return open_tracker(target, config["out"], params=params, tags=_start_tags(data, plan))
 
 
 def open_tracker(
     target: Target, out: str, *, params: Mapping[str, object], tags: Mapping[str, str]
 ) -> Tracker:
-    """Begin a run in MLflow, or go on with the one that OUT/mlflow.json names.
+    """Begin a run in MLflow, or resume the one that OUT/mlflow.json names.
 
     Args:
-        target: where.
-        out: of jobs.train.
-        params: of a new run.
-        tags: of a new run.
+        target: destination.
+        out: --out of jobs.train.
+        params: parameters of a new run.
+        tags: tags of a new run.
 
     Raises:
         InputError: if MLflow is not installed or does not answer.
@@ -233,8 +244,11 @@ def _begin(
 ) -> str:
     from mlflow.entities import Param
 
-    found = client.get_experiment_by_name(target.experiment)
-    experiment_id = found.experiment_id if found else client.create_experiment(target.experiment)
+    experiment = client.get_experiment_by_name(target.experiment)
+    if experiment:
+        experiment_id = experiment.experiment_id
+    else:
+        experiment_id = client.create_experiment(target.experiment)
     run = client.create_run(experiment_id, run_name=name, tags=dict(tags))
     run_id = str(run.info.run_id)
     client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
@@ -242,12 +256,12 @@ def _begin(
 
 
 def scalars(row: EpochRow) -> dict[str, float]:
-    """What of an epoch becomes a metric."""
+    """Return the figures of an epoch that MLflow gets as metrics."""
     return {name: float(getattr(row, name)) for name in SCALARS}
 
 
 def _start_tags(data: TrainInput, plan: WorkerPlan) -> dict[str, str]:
-    """What is known of a run before it begins."""
+    """Return the tags that are known before the run."""
     commit = plan.git_commit or ""
     return {
         "dataset_digest": data.digest,

@@ -1,9 +1,8 @@
-"""What a training run leaves beside its checkpoints and curves: model package and metrics.json."""
+"""Results of a training run: model package and metrics.json."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,20 +11,31 @@ from emotion import storage
 from emotion.evaluate.calibration import fit_temperature, softmax
 from emotion.evaluate.metrics import scores
 from emotion.evaluate.val_figures import clip_outcomes, val_figures
-from emotion.package.model_package import ModelPackage, save_package, versions, weights_bytes
+from emotion.package.model_package import (
+    ModelPackage,
+    package_versions,
+    save_package,
+    weights_bytes,
+)
 from emotion.predict.drift import label_profile, measured_profile
 from emotion.predict.profiles import face_profiles, profiles_to_json
-from emotion.train.checkpoint import EpochRow, RunState
-from emotion.train.pretrained import Loaded
+from emotion.train.checkpoint import RunState
+from emotion.train.history import run_cost
+from emotion.train.pretrained import PretrainedWeights
 from jobs.training.input import TrainInput
 from jobs.training.val_clips import SLICED, read_clips, read_corpora, split_videos
 from jobs.training.worker import WorkerPlan
 
 
 def make_package(
-    state: RunState, data: TrainInput, plan: WorkerPlan, *, workers: str, loaded: Loaded
+    state: RunState,
+    data: TrainInput,
+    plan: WorkerPlan,
+    *,
+    workers: str,
+    pretrained: PretrainedWeights,
 ) -> ModelPackage:
-    """The best epoch's weights with the facts of the run."""
+    """Make a package of the best epoch's weights and the facts of the run."""
     temperature = fit_temperature(state.logits, state.targets)
     return ModelPackage(
         name=plan.model,
@@ -36,17 +46,17 @@ def make_package(
         temperature=temperature,
         training=_facts(state, data, plan)
         | {"workers": workers}
-        | _sources(data, plan, loaded)
+        | _sources(data, plan, pretrained)
         | {"baseline": _baseline(state, data, temperature)},
         metrics=_metrics(state, data, temperature),
-        versions=versions(),
+        versions=package_versions(),
     )
 
 
 def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
-    """Val figures of the best epoch, per clip, with intervals over people and by slices."""
+    """Return the val figures of the best epoch per clip, with intervals over people and slices."""
     best = state.best_row
-    found = scores(np.array(best.val_confusion, np.int64), data.labels)
+    val_scores = scores(np.array(best.val_confusion, np.int64), data.labels)
     outcomes = clip_outcomes(
         state.logits,
         state.targets,
@@ -56,30 +66,31 @@ def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str,
         temperature=temperature,
     )
     figures = val_figures(outcomes, labels=data.labels, columns=SLICED)
-    return {"split": "val", "unit": "clip", "loss": best.val_loss} | figures | found.to_json()
+    head = {"split": "val", "unit": "clip", "loss": best.val_loss}
+    return head | figures | val_scores.to_json()
 
 
 def _baseline(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
-    """What jobs.drift compares with: answers on val, faces of the training videos."""
+    """Return the baseline of jobs.drift: predictions on val, faces of the training videos."""
     probs_NK = softmax(state.logits, temperature=temperature)
     counts = np.bincount(probs_NK.argmax(axis=1), minlength=len(data.labels))
-    found = dict(zip(data.labels, counts.tolist(), strict=True))
-    said = {
-        "label": label_profile(found, data.labels),
+    label_counts = dict(zip(data.labels, counts.tolist(), strict=True))
+    answers = {
+        "label": label_profile(label_counts, data.labels),
         "confidence": measured_profile("confidence", probs_NK.max(axis=1)),
     }
     return profiles_to_json(
-        said | face_profiles(data.uri, video_ids=split_videos(data.uri, "train"))
+        answers | face_profiles(data.uri, video_ids=split_videos(data.uri, "train"))
     )
 
 
-def _sources(data: TrainInput, plan: WorkerPlan, loaded: Loaded) -> dict[str, Any]:
-    """Where the data and the weights come from."""
+def _sources(data: TrainInput, plan: WorkerPlan, pretrained: PretrainedWeights) -> dict[str, Any]:
+    """Return the sources of data, weights and code."""
     return {
         "split_by": data.split_by,
         "corpora": read_corpora(data.uri),
         "pretrained": plan.pretrained,
-        "pretrained_report": loaded.to_json() if loaded.taken else None,
+        "pretrained_report": pretrained.to_json() if pretrained.taken else None,
         "git_commit": plan.git_commit,
     }
 
@@ -100,10 +111,7 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
         "test_counts": dict(zip(data.labels, data.test_counts, strict=True)),
         "epochs": len(rows),
         "best_epoch": state.best_epoch,
-        "wall_s": round(sum(row.wall_s for row in rows), 1),
-        "cpu_s": round(sum(row.cpu_s for row in rows), 1),
-        "gpu_s": total_gpu_s(rows),
-        "clips_per_s": round(float(np.median([row.clips_per_s for row in rows])), 2),
+        **run_cost(rows),
         "batch_size": plan.batch_size,
         "lr": plan.recipe.lr,
         "recipe": dataclasses.asdict(plan.recipe),
@@ -112,16 +120,10 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
     }
 
 
-def total_gpu_s(rows: Sequence[EpochRow]) -> float | None:
-    """Of all epochs; None where none had a GPU."""
-    held = [row.gpu_s for row in rows if row.gpu_s is not None]
-    return round(sum(held), 1) if held else None
-
-
 def write_outputs(out: str, state: RunState, package: ModelPackage, *, fault: str | None) -> None:
-    """Package and figures; ``metrics.json`` last, as the mark of a finished run.
+    """Write the package, then ``metrics.json``, which marks a finished run.
 
-    A run that stopped with ``fault`` leaves its best package and no mark.
+    A run that stopped with ``fault`` gets its best package and no metrics.json.
     """
     save_package(storage.join(out, "package"), package)
     if fault is not None:

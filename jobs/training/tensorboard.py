@@ -1,4 +1,4 @@
-"""TensorBoard curves, written while a run goes on."""
+"""TensorBoard curves, written during a run."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from numpy.typing import NDArray
 from tensorboardX import summary  # type: ignore[import-untyped]  # comes with ray[tune]
 from tensorboardX.event_file_writer import EventsWriter  # type: ignore[import-untyped]
 from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
 from emotion import storage
-from emotion.train.checkpoint import EpochRow
+from emotion.train.history import EpochRow, confusion_picture
 
 FILE = "events.out.tfevents.run"
 SCALARS = ("train_loss", "val_loss", "val_war", "val_uar", "clips_per_s", "lr")
-CELL_PX = 24
 
 
 class Curves:
-    """``OUT/tensorboard``: scalars and the val confusion of each epoch; renewed with each row.
+    """Writer of ``OUT/tensorboard``: scalars and the val confusion of each epoch.
 
-    Written by tensorboardX's EventsWriter, as its SummaryWriter has a queue that ``flush`` does not
-    wait for: the file would lack the newest epoch, and at the end of a run the last one.
+    It uses tensorboardX's EventsWriter, because ``flush`` of its SummaryWriter does not wait for
+    its queue: the file would lack the newest epoch, also at the end of a run.
     """
 
     def __init__(self, uri: str) -> None:
@@ -46,25 +44,13 @@ class Curves:
         self._folder.cleanup()
 
     def add(self, row: EpochRow) -> None:
-        """One more epoch, to be seen at once."""
+        """Write an epoch and replace the stored file."""
         values = vars(row)
         picture = confusion_picture(np.array(row.val_confusion, np.int64))
-        told = [summary.scalar(name, values[name]) for name in SCALARS]
-        told.append(summary.image("val_confusion", picture, dataformats="HW"))
-        for one in told:
+        summaries = [summary.scalar(name, values[name]) for name in SCALARS]
+        summaries.append(summary.image("val_confusion", picture, dataformats="HW"))
+        for one in summaries:
             self._writer.write_event(Event(wall_time=time.time(), step=row.epoch, summary=one))
         self._writer.flush()
         (file,) = Path(self._folder.name).iterdir()
         storage.write_bytes(storage.join(self._uri, FILE), file.read_bytes())
-
-
-def confusion_picture(counts_KK: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Shares of each true label (rows) as grey squares, white for none; (24 K, 24 K).
-
-    >>> confusion_picture(np.array([[3, 1], [0, 0]]))[::24, ::24]
-    array([[ 63, 191],
-           [255, 255]], dtype=uint8)
-    """
-    shares = counts_KK / np.maximum(1, counts_KK.sum(axis=1, keepdims=True))
-    grey = (255 * (1 - shares)).astype(np.uint8)
-    return np.kron(grey, np.ones((CELL_PX, CELL_PX), np.uint8))

@@ -1,4 +1,4 @@
-"""What a dataset tells of its val clips beside their pixels: people, light, size of the face."""
+"""Facts of a dataset's clips other than pixels: person, corpus, light, size of the face."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.val_figures import ClipColumns
 
 SLICED = ("corpus", "light", "face_px")
-"""Columns that a package tells its val figures by, where the dataset has them."""
+"""Columns by which a package slices its val figures, if the dataset has them."""
 
 
 def read_corpora(dataset_uri: str) -> dict[str, int]:
-    """Videos by corpus; empty where no video names one."""
+    """Return the number of videos of each corpus; empty if no video names one."""
     counts = Counter(row["corpus"] for row in _videos(dataset_uri) if row["corpus"])
     return dict(sorted(counts.items()))
 
 
 def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipColumns]:
-    """The clips of a split, by name."""
+    """Return the facts of a split's clips, by clip_id."""
     videos = {row["video_id"]: row for row in _videos(dataset_uri)}
     measured = dataset_facts(dataset_uri) if videos else {}
     columns = {
@@ -37,12 +37,12 @@ def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipColumns]:
 
 
 def split_videos(dataset_uri: str, split: str) -> frozenset[str]:
-    """Names of the videos of a split; empty in a view of clips alone."""
+    """Return the ids of a split's videos; empty for a view of clips alone."""
     return frozenset(row["video_id"] for row in _videos(dataset_uri) if row["split"] == split)
 
 
 def _videos(dataset_uri: str) -> list[dict[str, Any]]:
-    """None in a view of clips alone, as jobs.crossval makes it."""
+    """Read the videos' rows; empty for a view of clips alone, which jobs.crossval makes."""
     uri = storage.join(dataset_uri, "videos")
     if not storage.list_files(uri, suffixes=(".parquet",)):
         return []

@@ -1,4 +1,4 @@
-"""What each Ray Train worker does: epochs over its share, scores agreed by all, checkpoints."""
+"""Work of a Ray Train worker: epochs over its share, scores over all ranks, checkpoints."""
 
 from __future__ import annotations
 
@@ -22,39 +22,40 @@ from ray.util.queue import Queue
 from torch import nn
 
 from emotion.errors import EmotionError
-from emotion.evaluate.metrics import scores
 from emotion.models.registry import ModelArg, build_model
-from emotion.train.checkpoint import EpochRow, RunState, ValClips, read_state, save_state
+from emotion.train.checkpoint import RunState, ValClips, read_state, save_state
+from emotion.train.history import EpochRow, TrainedEpoch, epoch_row, trained_epoch, val_sums
 from emotion.train.learner import Learner, make_learner
-from emotion.train.loop import Totals, evaluate, train_epoch
+from emotion.train.loop import Totals, evaluate_epoch, train_epoch
 from emotion.train.losses import loss_weights
-from emotion.train.recipe import Recipe, lr_share
+from emotion.train.recipe import Recipe
+from emotion.train.schedule import Pace
 from jobs.training.ingest import Share
 
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """What the driver decided, the same for every rank.
+    """Decisions of the driver, equal for every rank.
 
     Attributes:
-        model: architecture.
+        model: name of the architecture.
         args: its arguments.
-        pretrained: as ``load_pretrained`` takes it; the driver has read it.
-        labels: in class_index order.
-        recipe: how to train.
-        batch_size: clips per step over all ranks.
-        num_train: clips in the train split.
-        train_counts: the same per class_index.
-        keep: whether the shares stay in memory.
-        seed: of weights, order, augmentation and dropout.
-        max_minutes: no new epoch begins after these; 0: no limit.
-        runs_here: runs that share each machine's cores.
-        halt: once something is put there, no new epoch begins.
-        progress: where each finished epoch's row is put, for the driver to print.
-        faults: where a rank puts the one line that it stops with. Ray would begin again, and
-            begin again in vain: with a line here, the workers end instead.
-        git_commit: of the code, as the run began: files may change while it goes on.
-        initial: the tensors to start from, by the model's names, as a safetensors file's bytes.
+        pretrained: value of --pretrained, which the driver has read.
+        labels: labels in class_index order.
+        recipe: options of the fitting.
+        batch_size: clips per batch over all ranks.
+        num_train: number of clips in the train split.
+        train_counts: clips per class_index in the train split.
+        keep_decoded: True if each rank keeps its decoded clips in memory.
+        seed: seed of weights, order, augmentation and dropout.
+        max_minutes: minutes after which no new epoch begins; 0: no limit.
+        runs_here: number of runs that share each machine's cores.
+        halt: queue that stops the run: after an item is put into it, no new epoch begins.
+        progress: queue for the rows of finished epochs, which the driver prints.
+        faults: queue for the message with which a rank stops. Without a message Ray would retry a
+            failure that a retry cannot fix; with one, the workers end.
+        git_commit: commit of the code at the start of the run.
+        initial: first tensors by the model's names, as the bytes of a safetensors file.
     """
 
     model: str
@@ -65,7 +66,7 @@ class WorkerPlan:
     batch_size: int
     num_train: int
     train_counts: tuple[int, ...]
-    keep: bool
+    keep_decoded: bool
     seed: int
     max_minutes: float
     runs_here: int = 1
@@ -76,28 +77,8 @@ class WorkerPlan:
     initial: ray.ObjectRef[bytes] | None = None
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How an epoch is cut into batches and steps; follows from how many ranks there are.
-
-    >>> Pace.of(num_train=100, batch_size=16, ranks=3, accumulate=2)
-    Pace(batch_size=5, batches=6, steps=3)
-    """
-
-    batch_size: int
-    batches: int
-    steps: int
-
-    @classmethod
-    def of(cls, *, num_train: int, batch_size: int, ranks: int, accumulate: int) -> Pace:
-        """Clips per rank and batch, batches per rank and epoch, steps per epoch."""
-        per_rank = max(2, batch_size // ranks)  # batch normalisation needs two
-        batches = max(1, num_train // ranks // per_rank)
-        return cls(per_rank, batches, -(-batches // accumulate))
-
-
 def train_worker(config: dict[str, Any]) -> None:
-    """Ray Train's entry point; ``config["plan"]`` is a WorkerPlan."""
+    """Train in a worker process of Ray Train; ``config["plan"]`` is a WorkerPlan."""
     plan: WorkerPlan = config["plan"]
     if plan.faults is not None and not plan.faults.empty():
         return
@@ -110,7 +91,7 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 def _train(plan: WorkerPlan) -> None:
-    logging.getLogger().setLevel(logging.WARNING)  # Ray says at INFO what the driver prints
+    logging.getLogger().setLevel(logging.WARNING)  # Ray logs at INFO what the driver prints
     context = ray.train.get_context()
     _use_cores(context.get_local_world_size() * plan.runs_here)
     learner = _begin(plan)
@@ -122,29 +103,44 @@ def _train(plan: WorkerPlan) -> None:
         accumulate=plan.recipe.accumulate,
     )
     train, val = (
-        Share(ray.train.get_dataset_shard(name), keep=plan.keep, batch_size=pace.batch_size)
+        Share(ray.train.get_dataset_shard(name), keep=plan.keep_decoded, batch_size=pace.batch_size)
         for name in ("train", "val")
     )
     first = context.get_world_rank() == 0
     if first:
-        _tell(plan, state, state.history, fresh=False)
-    began = time.monotonic()
+        _send_rows(plan, state, state.history, is_new=False)
+    run_began = time.monotonic()
     wrapped: nn.Module | None = None
     for epoch in range(len(state.history) + 1, plan.recipe.epochs + 1):
-        if state.stale(plan.recipe.patience) or _must_end(began, plan):
+        if state.stale(plan.recipe.patience) or _must_stop(run_began, plan):
             break
-        if learner.begin_epoch(epoch) or wrapped is None:  # what the ranks share has changed
+        if learner.begin_epoch(epoch) or wrapped is None:  # other weights learn than before
             wrapped = ray.train.torch.prepare_model(learner.model)
-        fitted = _fit(epoch, plan, pace, learner, wrapped, train)
-        judged = evaluate(_agreed(learner.judged), val.batches(), num_classes=len(plan.labels))
-        row = _row(epoch, plan, pace, fitted, judged)
-        state.add(row, learner.judged, _gathered(judged) if state.is_better(row) else None)
+        began, cpu_began = time.monotonic(), time.process_time()
+        trained = _train_epoch(epoch, plan, pace, learner, wrapped, train)
+        model = _with_shared_buffers(learner.eval_model)
+        val_totals = evaluate_epoch(model, val.batches(), num_classes=len(plan.labels))
+        cpu_s = time.process_time() - cpu_began
+        sums = val_sums(val_totals.loss_sum, val_totals.num_clips, cpu_s, val_totals.confusion)
+        sums, wall_s = _sum(sums), time.monotonic() - began
+        row = epoch_row(
+            epoch,
+            trained,
+            sums,
+            labels=plan.labels,
+            recipe=plan.recipe,
+            pace=pace,
+            wall_s=wall_s,
+            gpu_s=gpu_s(wall_s, ray.train.torch.get_device()),
+        )
+        state.add(row, model, _gathered(val_totals) if state.is_better(row) else None)
         _report(state, learner, first=first)
-        if first:  # after its checkpoint: who hears of an epoch may stop the run and keep it
-            _tell(plan, state, [row], fresh=True)
+        if first:  # after its checkpoint, because a receiver of the row may stop the run
+            _send_rows(plan, state, [row], is_new=True)
 
 
 def _begin(plan: WorkerPlan) -> Learner:
+    """Build the model with its first weights on this worker's device."""
     torch.manual_seed(plan.seed)
     model = build_model(plan.model, len(plan.labels), plan.args)
     if plan.initial is not None:
@@ -154,7 +150,7 @@ def _begin(plan: WorkerPlan) -> Learner:
 
 
 def _use_cores(workers_here: int) -> None:
-    """All cores of this machine, shared evenly: Ray reserves fewer so that ingest has room."""
+    """Use an even share of all cores; Ray reserves fewer of them, so that ingest has some."""
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers_here))
 
 
@@ -168,21 +164,21 @@ def _resume(learner: Learner) -> RunState:
     return state
 
 
-def _tell(plan: WorkerPlan, state: RunState, rows: list[EpochRow], *, fresh: bool) -> None:
+def _send_rows(plan: WorkerPlan, state: RunState, rows: list[EpochRow], *, is_new: bool) -> None:
     if plan.progress is not None:
         for row in rows:
-            plan.progress.put((vars(row), state.best_epoch, fresh))
+            plan.progress.put((vars(row), state.best_epoch, is_new))
 
 
-def _must_end(began: float, plan: WorkerPlan) -> bool:
-    """Whether any rank is out of time or was told to end: all stop together."""
-    late = 0 < plan.max_minutes < (time.monotonic() - began) / 60
+def _must_stop(run_began: float, plan: WorkerPlan) -> bool:
+    """Return True if any rank is out of time or halted, so that all ranks stop together."""
+    late = 0 < plan.max_minutes < (time.monotonic() - run_began) / 60
     halted = plan.halt is not None and not plan.halt.empty()
     return bool(_sum(np.array([float(late or halted)]))[0] > 0)
 
 
 def _sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Add over the ranks; float64 holds any count below 2**53 exactly."""
+    """Add values over the ranks; float64 holds any count below 2**53 exactly."""
     if not dist.is_initialized():
         return values
     tensor = torch.from_numpy(values.astype(np.float64)).to(ray.train.torch.get_device())
@@ -191,17 +187,17 @@ def _sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return summed
 
 
-def _agreed(model: nn.Module) -> nn.Module:
-    """The model with rank 0's running means: each rank's norms have seen other clips."""
+def _with_shared_buffers(model: nn.Module) -> nn.Module:
+    """Give the model rank 0's running means, because norms of each rank had other clips."""
     if dist.is_initialized():
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)
     return model
 
 
-def _gathered(judged: Totals) -> ValClips:
-    """All ranks' val clips."""
-    own: ValClips = (judged.logits, judged.targets, judged.clip_ids)
+def _gathered(totals: Totals) -> ValClips:
+    """Return the val clips of all ranks."""
+    own: ValClips = (totals.logits, totals.targets, totals.clip_ids)
     if not dist.is_initialized():
         return own
     shares: list[Any] = [None] * dist.get_world_size()
@@ -210,23 +206,13 @@ def _gathered(judged: Totals) -> ValClips:
     return np.concatenate(logits), np.concatenate(targets), sum(names, ())
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """One epoch of training over all ranks."""
-
-    loss: float
-    began: float
-    clips_per_s: float
-    cpu_began: float
-
-
-def _fit(
+def _train_epoch(
     epoch: int, plan: WorkerPlan, pace: Pace, learner: Learner, wrapped: nn.Module, train: Share
-) -> _Fitted:
-    began, cpu_began = time.monotonic(), time.process_time()
+) -> TrainedEpoch:
+    began = time.monotonic()
     rank = ray.train.get_context().get_world_rank()
     seed = int(np.random.SeedSequence([plan.seed, epoch, rank]).generate_state(1)[0])
-    done = train_epoch(
+    totals = train_epoch(
         learner,
         train.shuffled(num_batches=pace.batches, seed=seed, balance=plan.recipe.balance),
         epoch=epoch,
@@ -236,45 +222,19 @@ def _fit(
         seed=seed,
         wrapped=wrapped,
     )
-    loss, num_clips = _sum(np.array([done.loss_sum, done.num_clips], np.float64))
-    wall_s = max(time.monotonic() - began, 1e-9)
-    return _Fitted(float(loss / num_clips), began, float(num_clips / wall_s), cpu_began)
-
-
-def _row(epoch: int, plan: WorkerPlan, pace: Pace, fitted: _Fitted, judged: Totals) -> EpochRow:
-    """One line of the history; every number in it is the same on every rank."""
-    cpu_s = time.process_time() - fitted.cpu_began
-    head = [judged.loss_sum, float(judged.num_clips), cpu_s]
-    flat = _sum(np.concatenate([head, judged.confusion.ravel().astype(np.float64)]))
-    found = scores(flat[3:].astype(np.int64).reshape(judged.confusion.shape), plan.labels)
-    recipe, wall_s = plan.recipe, time.monotonic() - fitted.began
-    last = lr_share(
-        epoch * pace.steps - 1, total_steps=recipe.epochs * pace.steps, warmup=recipe.warmup
-    )
-    return EpochRow(
-        epoch=epoch,
-        train_loss=fitted.loss,
-        val_loss=float(flat[0] / max(1.0, flat[1])),
-        val_war=found.war,
-        val_uar=found.uar,
-        wall_s=wall_s,
-        clips_per_s=fitted.clips_per_s,
-        val_confusion=found.confusion,
-        lr=recipe.lr * last,
-        cpu_s=float(flat[2]),
-        gpu_s=gpu_s(wall_s, ray.train.torch.get_device()),
-    )
+    loss_sum, num_clips = _sum(np.array([totals.loss_sum, totals.num_clips], np.float64))
+    return trained_epoch(loss_sum, num_clips, wall_s=time.monotonic() - began)
 
 
 def gpu_s(wall_s: float, device: torch.device) -> float | None:
-    """The ranks' time on their GPUs, one each; None without."""
+    """Return the seconds of all ranks on their GPUs, one GPU each; None without a GPU."""
     if device.type != "cuda":
         return None
     return wall_s * (dist.get_world_size() if dist.is_initialized() else 1)
 
 
 def _report(state: RunState, learner: Learner, *, first: bool) -> None:
-    """Hand a checkpoint to Ray Train; a collective, rank 0 brings the files."""
+    """Report to Ray Train; every rank must call this, rank 0 adds the checkpoint."""
     row = state.history[-1]
     metrics = {"epoch": row.epoch, "val_uar": row.val_uar, "val_loss": row.val_loss}
     if not first:

@@ -1,1 +1,1 @@
-"""A search over recipes on Ray Tune."""
+"""Search for a recipe on Ray Tune; every trial is a run of jobs.train."""

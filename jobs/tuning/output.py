@@ -1,4 +1,4 @@
-"""What a search leaves: its table, its plot, its page, the best trial's package."""
+"""Results of a search: table, plot, page, and the best trial's package."""
 
 from __future__ import annotations
 
@@ -16,41 +16,50 @@ from emotion.report.tuning import tuning_report
 from emotion.train.search_trial import Trial, ranked
 from jobs.training.input import TrainInput
 from jobs.tuning.space import Space
-from jobs.tuning.trial import Job, copy_package
+from jobs.tuning.trial import SharedSetup, copy_package
 
 
 def write_search(
-    job: Job, space: Space, trials: Sequence[Trial], data: TrainInput, *, seen: dict[str, Any]
+    setup: SharedSetup,
+    space: Space,
+    trials: Sequence[Trial],
+    data: TrainInput,
+    *,
+    search_flags: dict[str, Any],
 ) -> Trial:
-    """Write everything but the trials' own folders; ``trials.json`` last.
+    """Write the results of a search, ``trials.json`` last; return the best trial.
 
     Args:
-        job: what all trials have in common.
-        space: what was varied.
-        trials: those that ended.
-        data: what they were trained on.
-        seen: flags of the search, for the page.
+        setup: setup that all trials share.
+        space: the varied dimensions.
+        trials: the trials that ended.
+        data: their dataset.
+        search_flags: flags of the search, for the page.
 
     Raises:
-        InputError: if no trial has a model.
+        InputError: if no trial finished an epoch.
     """
     order = ranked(trials)
     if not order:
         first = next((trial.error for trial in trials if trial.error), "there is none")
-        raise InputError(f"no trial of {job.out} finished an epoch; the first said: {first}")
+        raise InputError(f"no trial of {setup.out} finished an epoch; the first error: {first}")
     best = order[0]
-    copy_package(job.config(best).out, storage.join(job.out, "best"))
+    copy_package(setup.config(best).out, storage.join(setup.out, "best"))
     plot = parallel_plot(order, space)
-    storage.write_bytes(storage.join(job.out, "parallel.png"), plot.png)
-    storage.write_bytes(storage.join(job.out, "parallel.svg"), plot.svg)
+    storage.write_bytes(storage.join(setup.out, "parallel.png"), plot.png)
+    storage.write_bytes(storage.join(setup.out, "parallel.svg"), plot.svg)
     page = tuning_report(
-        trials, space=space, parallel_png=plot.png, title=name_of(job.out), data=seen | _facts(data)
+        trials,
+        space=space,
+        parallel_png=plot.png,
+        title=name_of(setup.out),
+        data=search_flags | _facts(data),
     )
-    storage.write_bytes(storage.join(job.out, "report.html"), page.encode())
-    storage.write_table(storage.join(job.out, "trials.parquet"), trials_table(trials, space))
+    storage.write_bytes(storage.join(setup.out, "report.html"), page.encode())
+    storage.write_table(storage.join(setup.out, "trials.parquet"), trials_table(trials, space))
     facts = {"best": best.number, "model_id": best.model_id, "val_uar": best.val_uar}
     rows = [dataclasses.asdict(trial) for trial in trials]
-    storage.write_json(storage.join(job.out, "trials.json"), facts | {"trials": rows})
+    storage.write_json(storage.join(setup.out, "trials.json"), facts | {"trials": rows})
     return best
 
 
@@ -63,7 +72,7 @@ def _facts(data: TrainInput) -> dict[str, Any]:
 
 
 def trials_table(trials: Sequence[Trial], space: Space) -> pa.Table:
-    """One row per trial; a column per dimension, null where it does not apply."""
+    """Return one row per trial and a column per dimension; null where it has no effect."""
     rows = []
     for trial in trials:
         facts = dataclasses.asdict(trial)
@@ -92,4 +101,4 @@ COLUMNS = pa.schema(
         ("command", pa.string()),
     ]
 )
-"""Of trials.parquet; the dimensions follow."""
+"""First columns of trials.parquet; the dimensions follow."""

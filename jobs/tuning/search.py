@@ -1,13 +1,13 @@
-"""Which values a search tries next, and when a trial is not worth going on with.
+"""Choice of the next values of a search, and early end of trials.
 
-Both begin with what OUT/trials says of an earlier run of the same search, so that nothing of Ray
-Tune's or Optuna's own has to be kept.
+Both start from the trials of an earlier run of the same search, which OUT/trials holds. No state of
+Ray Tune or Optuna is stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -22,24 +22,23 @@ from ray.tune.search.optuna import OptunaSearch
 
 from emotion.train.search_space import Dimension
 from emotion.train.search_trial import Parameters, Trial
+from jobs.tuning.options import SchedulerKind, SearchKind
 from jobs.tuning.space import Space, ends
 
-Search = Literal["optuna", "random"]
-Scheduler = Literal["asha", "none"]
 METRIC, EPOCH = "best_val_uar", "epoch"
-"""What a trial reports: val UAR of its best epoch so far, and epochs done."""
+"""Keys of a trial's reports: val UAR of its best epoch so far, and number of finished epochs."""
 REDUCTION = 3
-"""Of the trials that reach a rung of ASHA, one in so many goes on."""
+"""ASHA continues one in so many of the trials that reach a rung."""
 
 
 class NumberedSearch(OptunaSearch):
-    """Optuna's choices, each with the number of its trial; trials that were begun come first.
+    """Optuna's choices with a number for each trial; it first repeats trials that were begun.
 
     Args:
-        space: by name.
-        sampler: draws.
-        known: trials of earlier runs; those that have ended teach the sampler.
-        note: is told of every trial before it begins.
+        space: distributions by name.
+        sampler: sampler of Optuna.
+        earlier: trials of earlier runs; the sampler uses the results of those that ended.
+        on_trial_begin: called with every trial before it begins.
     """
 
     def __init__(
@@ -47,10 +46,10 @@ class NumberedSearch(OptunaSearch):
         space: Mapping[str, BaseDistribution],
         *,
         sampler: optuna.samplers.BaseSampler,
-        known: Sequence[Trial],
-        note: Callable[[Trial], object],
+        earlier: Sequence[Trial],
+        on_trial_begin: Callable[[Trial], object],
     ) -> None:
-        begun = [trial for trial in known if trial.status == "begun"]
+        begun = [trial for trial in earlier if trial.status == "begun"]
         super().__init__(
             dict(space),
             metric=METRIC,
@@ -58,19 +57,19 @@ class NumberedSearch(OptunaSearch):
             points_to_evaluate=[dict(trial.parameters) for trial in begun],
             sampler=sampler,
         )
-        for trial in known:
+        for trial in earlier:
             if trial.status != "begun":
                 self.add_evaluated_point(dict(trial.parameters), trial.score)
         self._begun = [trial.number for trial in begun]
-        self._free = max((trial.number + 1 for trial in known), default=0)
-        self._note = note
+        self._next_number = max((trial.number + 1 for trial in earlier), default=0)
+        self._on_trial_begin = on_trial_begin
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
-        """The number and the parameters of the next trial."""
+        """Return the number and the parameters of the next trial."""
         parameters: dict[str, Any] = super().suggest(trial_id) or {}
-        number = self._begun.pop(0) if self._begun else self._free
-        self._free = max(self._free, number + 1)
-        self._note(Trial(number, parameters))
+        number = self._begun.pop(0) if self._begun else self._next_number
+        self._next_number = max(self._next_number, number + 1)
+        self._on_trial_begin(Trial(number, parameters))
         return {"number": number, "parameters": parameters}
 
 
@@ -78,25 +77,30 @@ def make_search(
     space: Space,
     models: Sequence[str],
     *,
-    kind: Search,
+    kind: SearchKind,
     seed: int,
-    known: Sequence[Trial],
-    note: Callable[[Trial], object],
+    earlier: Sequence[Trial],
+    on_trial_begin: Callable[[Trial], object],
 ) -> NumberedSearch:
-    """Optuna's tree of Parzen estimators, or chance; draws on are not the draws before."""
+    """Make a search by Optuna's tree of Parzen estimators, or by random draws.
+
+    The seed grows with the number of ``earlier`` trials, so that a resumed search draws new values.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    draws = seed + len(known)
+    sampler_seed = seed + len(earlier)
     sampler = (
-        optuna.samplers.TPESampler(seed=draws)
+        optuna.samplers.TPESampler(seed=sampler_seed)
         if kind == "optuna"
-        else optuna.samplers.RandomSampler(seed=draws)
+        else optuna.samplers.RandomSampler(seed=sampler_seed)
     )
-    found = {dimension.name: distribution(dimension, models) for dimension in space}
-    return NumberedSearch(found, sampler=sampler, known=known, note=note)
+    distributions = {dimension.name: distribution(dimension, models) for dimension in space}
+    return NumberedSearch(
+        distributions, sampler=sampler, earlier=earlier, on_trial_begin=on_trial_begin
+    )
 
 
 def distribution(dimension: Dimension, models: Sequence[str]) -> BaseDistribution:
-    """A dimension as Optuna has it."""
+    """Return a dimension as a distribution of Optuna."""
     if dimension.kind == "choice":
         return CategoricalDistribution(ends(dimension, models))
     if dimension.kind == "int":
@@ -105,12 +109,12 @@ def distribution(dimension: Dimension, models: Sequence[str]) -> BaseDistributio
 
 
 def make_scheduler(
-    kind: Scheduler, *, grace_epochs: int, max_epochs: int, known: Sequence[Trial]
+    kind: SchedulerKind, *, grace_epochs: int, max_epochs: int, earlier: Sequence[Trial]
 ) -> TrialScheduler:
-    """ASHA (Li et al. 2020), which has seen the trials that ended; or none.
+    """Make an ASHA scheduler (Li et al. 2020) with the ``earlier`` trials that ended, or none.
 
-    A trial is measured after ``grace_epochs``, three times as many, and so on, and stopped where
-    it is not in the best third of those that were measured there before it.
+    A trial is compared after ``grace_epochs``, after three times as many, and so on. It is stopped
+    if it is not in the best third of the trials that were compared there before.
     """
     if kind == "none":
         return FIFOScheduler()  # type: ignore[no-untyped-call]
@@ -122,32 +126,24 @@ def make_scheduler(
         grace_period=grace_epochs,
         reduction_factor=REDUCTION,
     )
-    for trial in known:
+    for trial in earlier:
         if trial.status != "begun":
             replay(scheduler, trial)
     return scheduler
 
 
 def replay(scheduler: ASHAScheduler, trial: Trial) -> None:
-    """Let a scheduler see a trial that ended in an earlier run."""
-    nobody: Any = None  # ASHA asks nothing of the controller
-    stub, best = TuneTrial("known", stub=True), 0.0
-    scheduler.on_trial_add(nobody, stub)
-    for epoch, uar in enumerate(trial.curve, 1):
-        best = max(best, uar)
-        scheduler.on_trial_result(nobody, stub, {EPOCH: epoch, METRIC: best})
-    scheduler.on_trial_remove(nobody, stub)
-
-
-def max_epochs(space: Space, default: int) -> int:
-    """The most epochs that a trial may have."""
-    return next(
-        (int(d.high or max(map(int, d.choices))) for d in space if d.name == "epochs"), default
-    )
+    """Report a trial that ended in an earlier run to a scheduler."""
+    controller: Any = None  # ASHA does not use it
+    stub = TuneTrial("earlier", stub=True)
+    scheduler.on_trial_add(controller, stub)
+    for epoch, best_uar in enumerate(trial.best_curve, 1):
+        scheduler.on_trial_result(controller, stub, {EPOCH: epoch, METRIC: best_uar})
+    scheduler.on_trial_remove(controller, stub)
 
 
 def parameters_text(parameters: Parameters) -> str:
-    """For a line of progress.
+    """Return parameters as text for a line of progress.
 
     >>> parameters_text({"lr": 0.00123456, "model": "r3d_lite"})
     'lr=0.00123 model=r3d_lite'
@@ -156,7 +152,7 @@ def parameters_text(parameters: Parameters) -> str:
 
 
 def short(value: object) -> str:
-    """Three digits of a real number; anything else as it is.
+    """Return a real number with three digits, and any other value as text.
 
     >>> short(0.00012345), short(16), short("cnn_gru")
     ('0.000123', '16', 'cnn_gru')

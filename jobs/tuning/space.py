@@ -1,4 +1,4 @@
-"""What a search may vary in jobs.train, and the training that one choice of values means."""
+"""Search space of flags of jobs.train: its checks, and the flags of one point of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ import torch
 from emotion import storage
 from emotion.errors import InputError
 from emotion.models.registry import build_model, default_args, model_args
-from emotion.train.augment import Augment
+from emotion.train.recipe import Augment
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Parameters, Value
 from jobs.common.command import parse
-from jobs.training import run as training
+from jobs.common.flags import field_names, flag_words, parse_bool, split_flags
 from jobs.training.input import TrainInput
+from jobs.training.options import MLFLOW, Config
+from jobs.training.run import plan_worker
 
+OWN = ("dataset", "out", "address")
+"""Flags that each trial sets itself."""
 FIXED = (
-    "dataset",
-    "out",
-    "address",
+    *OWN,
+    *MLFLOW,
     "labels",
     "augment",
     "model_args",
@@ -31,26 +34,34 @@ FIXED = (
     "workers",
     "cache_gb",
 )
-"""Flags that are the same in all trials."""
+"""Flags that a space may not name: they are equal in all trials."""
 Space = tuple[Dimension, ...]
 Type = type[int] | type[float] | type[str] | type[bool]
-BOOLS = {"true": True, "false": False}
 
 
 def tunable() -> dict[str, Type]:
-    """The flags that a space may name, by the type of their values."""
-    found: dict[str, Type] = {}
-    for name, hint in get_type_hints(training.Config).items():
+    """Return the flags that a space may name, by the type of their values."""
+    types: dict[str, Type] = {}
+    for name, hint in get_type_hints(Config).items():
         if name not in FIXED:
-            found[name] = str if get_origin(hint) is Literal else hint
-    return found
+            types[name] = _value_type(hint)
+    return types
+
+
+def _value_type(hint: Any) -> Type:
+    """Return the type of a flag's values: str for a choice of texts, T for an optional T."""
+    if get_origin(hint) is Literal:
+        return str
+    options = [one for one in get_args(hint) if one is not type(None)]
+    kind: Type = options[0] if options else hint
+    return kind
 
 
 def read_space(given: Sequence[str]) -> Space:
-    """Texts as ``parse_space`` takes them, or one JSON file that maps names to forms.
+    """Read texts of the form NAME=FORM, or one JSON file that maps names to forms.
 
     Raises:
-        InputError: if there is no such file, or a text is not understood.
+        InputError: if the file does not exist, or a text cannot be read.
     """
     if len(given) != 1 or not given[0].endswith(".json"):
         return parse_space(given)
@@ -64,53 +75,36 @@ def read_space(given: Sequence[str]) -> Space:
     return parse_space([f"{name}={form}" for name, form in forms.items()])
 
 
-def base_config(flags: str, *, dataset: str) -> training.Config:
-    """The training that every trial varies.
+def base_config(flags: str, *, dataset: str) -> Config:
+    """Return the flags of jobs.train that the trials share; their ``out`` is empty.
 
     Raises:
-        InputError: if the flags cannot be read, or name what each trial has of its own.
-        SystemExit: 2 if jobs.train has no such flag.
+        InputError: if the flags cannot be read, or hold --dataset, --out or --address.
+        SystemExit: 2 if jobs.train does not have a flag.
     """
-    words = _words(flags)
-    own = {"--dataset", "--out", "--address"} & set(_named(words))
-    if own:
-        raise InputError(f"--train may not hold {', '.join(sorted(own))}: each trial has its own")
-    return parse(
-        training.Config, ["--dataset", dataset, "--out", "", *words], verb="jobs.train", doc=None
-    )
-
-
-def _words(flags: str) -> list[str]:
-    try:
-        return shlex.split(flags)
-    except ValueError as err:
-        raise InputError(f"--train {flags!r} cannot be read as flags: {err}") from err
-
-
-def _named(words: Sequence[str]) -> list[str]:
-    heads = [word.split("=")[0] for word in words if word.startswith("--")]
-    return [head.replace("_", "-") for head in heads]
+    words = split_flags(flags, reserved=OWN, owner="trial")
+    return parse(Config, ["--dataset", dataset, "--out", "", *words], verb="jobs.train", doc=None)
 
 
 def type_of(dimension: Dimension, models: Sequence[str]) -> Type:
-    """The type of a dimension's values.
+    """Return the type of a dimension's values.
 
     Raises:
-        InputError: if a search cannot vary what it names.
+        InputError: if a search cannot vary its name.
     """
     name = dimension.name
     group, dot, key = name.partition(".")
     if group == "augment" and dot:
-        known = sorted(f.name for f in fields(Augment))
-        if key not in known:
-            raise InputError(f"--space {name}: augment knows {', '.join(known)}")
+        names = sorted(f.name for f in fields(Augment))
+        if key not in names:
+            raise InputError(f"--space {name}: augment knows {', '.join(names)}")
         return float
     if group == "model_args" and dot:
-        having = [args[key] for args in map(default_args, models) if key in args]
-        if not having:
-            known = sorted({arg for model in models for arg in default_args(model)})
-            raise InputError(f"--space {name}: {', '.join(models)} takes {', '.join(known)}")
-        return type(having[0])
+        defaults = [args[key] for args in map(default_args, models) if key in args]
+        if not defaults:
+            names = sorted({arg for model in models for arg in default_args(model)})
+            raise InputError(f"--space {name}: {', '.join(models)} takes {', '.join(names)}")
+        return type(defaults[0])
     flags = tunable()
     if name not in flags:
         raise InputError(
@@ -120,30 +114,30 @@ def type_of(dimension: Dimension, models: Sequence[str]) -> Type:
     return flags[name]
 
 
-def models_of(space: Space, base: training.Config) -> tuple[str, ...]:
-    """The models that trials may have."""
+def models_of(space: Space, base: Config) -> tuple[str, ...]:
+    """Return the models that trials may have."""
     return next((d.choices for d in space if d.name == "model"), (base.model,))
 
 
-def literals(name: str) -> tuple[str, ...]:
-    """The values that a flag may have; empty where any text will do."""
-    hint = get_type_hints(training.Config).get(name)
+def allowed_texts(name: str) -> tuple[str, ...]:
+    """Return the texts that a flag takes; empty if it takes any text or a number."""
+    hint = get_type_hints(Config).get(name)
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def check_kind(dimension: Dimension, kind: Type) -> None:
-    """Whether values of a dimension are of the type that its name wants.
+    """Check that the values of a dimension have the type ``kind``.
 
     Raises:
-        InputError: if not.
+        InputError: if one does not.
     """
     if dimension.kind == "choice":
-        known = literals(dimension.name)
+        allowed = allowed_texts(dimension.name)
         for text in dimension.choices:
             value_of(dimension.name, text, kind)
-            if known and text not in known:
+            if allowed and text not in allowed:
                 raise InputError(
-                    f"--space {dimension.name}: choice {text!r} must be one of {', '.join(known)}"
+                    f"--space {dimension.name}: choice {text!r} must be one of {', '.join(allowed)}"
                 )
         return
     if kind in (str, bool):
@@ -155,7 +149,7 @@ def check_kind(dimension: Dimension, kind: Type) -> None:
 
 
 def value_of(name: str, text: str, kind: Type) -> Value:
-    """One value of a choice.
+    """Read one value of a choice.
 
     Raises:
         InputError: if it is of another type.
@@ -164,40 +158,40 @@ def value_of(name: str, text: str, kind: Type) -> Value:
     (True, 8)
     """
     try:
-        return BOOLS[text.lower()] if kind is bool else kind(text)
-    except (ValueError, KeyError):
-        wanted = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise InputError(f"--space {name}: choice {text!r} must be {wanted}") from None
+        return parse_bool(name, text) if kind is bool else kind(text)
+    except (ValueError, InputError):
+        needed = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+        raise InputError(f"--space {name}: choice {text!r} must be {needed}") from None
 
 
-def check_space(space: Space, base: training.Config, data: TrainInput, *, flags: str = "") -> None:
-    """Whether every dimension is one, and jobs.train takes its ends and choices.
+def check_space(space: Space, base: Config, data: TrainInput, *, flags: str = "") -> None:
+    """Check that jobs.train takes the ends and choices of every dimension.
 
     Args:
-        space: to be checked.
-        base: what the trials vary.
-        data: what they train on.
-        flags: ``--train``, which may not name what the space varies.
+        space: the dimensions.
+        base: flags that the trials share.
+        data: their dataset.
+        flags: value of ``--train``, which must not name a dimension of the space.
 
     Raises:
-        InputError: naming the dimension.
+        InputError: for the first wrong dimension; it names the dimension.
     """
     models = models_of(space, base)
     for model in models:
-        _check(base, {"model": model}, data, what=f"model={model}")
-    fixed = {head[2:].replace("-", "_") for head in _named(_words(flags))}
+        _check_point(base, {"model": model}, data, name=f"model={model}")
+    fixed = field_names(split_flags(flags, owner="trial"))
     for dimension in space:
         check_kind(dimension, type_of(dimension, models))
         if dimension.name in fixed:
             raise InputError(f"{dimension.name} is in --space and in --train; leave one out")
         for model in models if "." in dimension.name else models[:1]:
             for value in ends(dimension, models):
-                chosen: dict[str, Value] = {"model": model, dimension.name: value}
-                _check(base, chosen, data, what=f"{dimension.name}={value}")
+                point: dict[str, Value] = {"model": model, dimension.name: value}
+                _check_point(base, point, data, name=f"{dimension.name}={value}")
 
 
 def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
-    """All choices, or the least and the greatest value."""
+    """Return all choices, or the smallest and the largest value."""
     kind = type_of(dimension, models)
     if dimension.kind == "choice":
         return tuple(value_of(dimension.name, text, kind) for text in dimension.choices)
@@ -206,26 +200,24 @@ def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
     return dimension.low, dimension.high
 
 
-def _check(base: training.Config, chosen: Parameters, data: TrainInput, *, what: str) -> None:
+def _check_point(base: Config, point: Parameters, data: TrainInput, *, name: str) -> None:
     try:
-        plan = training.plan_worker(trial_config(base, chosen), data)
+        plan = plan_worker(trial_config(base, point), data)
         with torch.device("meta"):  # shapes without memory
             build_model(plan.model, len(data.labels), plan.args)
     except InputError as err:
-        raise InputError(f"--space {what}: {err}") from err
+        raise InputError(f"--space {name}: {err}") from err
 
 
-def unused(base: training.Config, parameters: Parameters) -> tuple[str, ...]:
-    """The ``model_args`` that the chosen model does not take."""
+def unused(base: Config, parameters: Parameters) -> tuple[str, ...]:
+    """Return the ``model_args`` that the chosen model does not have."""
     has = model_args(str(parameters.get("model", base.model)), {})
     heads = [name for name in parameters if name.startswith("model_args.")]
     return tuple(name for name in heads if name.partition(".")[2] not in has)
 
 
-def trial_config(
-    base: training.Config, parameters: Parameters, *, out: str = ""
-) -> training.Config:
-    """The training that some values mean.
+def trial_config(base: Config, parameters: Parameters, *, out: str = "") -> Config:
+    """Return the flags of jobs.train for the ``parameters`` of a trial.
 
     Raises:
         InputError: if jobs.train refuses them.
@@ -233,7 +225,7 @@ def trial_config(
     skipped = unused(base, parameters)
     changed: dict[str, Any] = {}
     more: dict[str, list[str]] = {"augment": [*base.augment], "model_args": [*base.model_args]}
-    for name, value in sorted(parameters.items()):  # the same flags in whatever order they came
+    for name, value in sorted(parameters.items()):  # sorted, so that equal values give equal flags
         group, dot, key = name.partition(".")
         if not dot:
             changed[name] = value
@@ -243,13 +235,11 @@ def trial_config(
     return replace(base, **changed, out=out)
 
 
-def command_of(config: training.Config) -> str:
-    """The flags of jobs.train that differ from its defaults, without --dataset and --out."""
-    words: list[str] = []
-    for item in fields(training.Config):
-        value = getattr(config, item.name)
-        if item.name in ("dataset", "out", "address") or value == item.default:
-            continue
-        words += [f"--{item.name.replace('_', '-')}"]
-        words += map(str, value) if isinstance(value, tuple) else [str(value)]
-    return shlex.join(words)
+def command_of(config: Config) -> str:
+    """Return the flags of jobs.train that differ from its defaults, without those of ``OWN``."""
+    values = {
+        item.name: getattr(config, item.name)
+        for item in fields(Config)
+        if item.name not in OWN and getattr(config, item.name) != item.default
+    }
+    return shlex.join(flag_words(Config, values))

@@ -1,4 +1,4 @@
-"""One trial: jobs.train in a process of its own, its reports to Ray Tune, and what it leaves."""
+"""One trial: a run of jobs.train in a process of Ray Tune, its reports and its stored result."""
 
 from __future__ import annotations
 
@@ -18,123 +18,132 @@ from safetensors import SafetensorError
 
 from emotion import storage
 from emotion.errors import EmotionError
-from emotion.train.checkpoint import FACTS, TENSORS, EpochRow, RunState, read_state
-from emotion.train.search_trial import Parameters, Status, Trial
+from emotion.train.checkpoint import STATE_FILE, TENSORS_FILE, RunState, read_state
+from emotion.train.history import EpochRow
+from emotion.train.search_trial import Parameters, Status, Trial, best_so_far
 from jobs.training import run as training
-from jobs.training.fit import OnEpoch
+from jobs.training.fit import OnEpochEnd
+from jobs.training.options import Config as TrainConfig
 from jobs.training.output import make_package, write_outputs
 from jobs.tuning.search import EPOCH, METRIC
 from jobs.tuning.space import command_of, trial_config, unused
 
 FAILED, DONE = "failed", "done"
 Report = dict[str, Any]
-"""What Ray Tune is told: by METRIC, EPOCH, and FAILED and DONE at the end."""
+"""Report of an epoch to Ray Tune, by METRIC and EPOCH; the last one also has FAILED and DONE."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What all trials have in common.
+class SharedSetup:
+    """Setup that all trials share.
 
     Attributes:
-        base: the training that they vary.
+        base: flags of jobs.train, of which the trials change some.
         out: folder of the search.
-        concurrent: trials at a time.
+        concurrent: number of trials at a time.
     """
 
-    base: training.Config
+    base: TrainConfig
     out: str
     concurrent: int
 
     def home(self, trial: Trial) -> str:
-        """A trial's folder."""
+        """Return a trial's folder."""
         return storage.join(self.out, "trials", trial.name)
 
-    def config(self, trial: Trial) -> training.Config:
-        """A trial's training."""
+    def config(self, trial: Trial) -> TrainConfig:
+        """Return a trial's flags of jobs.train."""
         run = storage.join(self.home(trial), "run")
         return trial_config(self.base, trial.parameters, out=run)
 
 
 class TrialRun(ray.tune.Trainable):
-    """Ray Tune's side of a trial: the training runs in a thread, each step is an epoch.
+    """Ray Tune's process of a trial: the training runs in a thread, each step is an epoch.
 
-    A trial that Ray Tune stops is halted and waited for. Were its process killed, the reservation
-    of its workers would outlive it: Ray Train leaves that to an actor which asks the dashboard.
+    When Ray Tune stops a trial, the trial is halted and ends its epoch. If its process were killed,
+    the reservation of its workers would stay: Ray Train frees it by an actor that needs Ray's
+    dashboard.
     """
 
-    def setup(  # type: ignore[override]  # tune.with_parameters gives the job
-        self, config: dict[str, Any], job: Job
+    def setup(  # type: ignore[override]  # tune.with_parameters passes the shared setup
+        self, config: dict[str, Any], setup: SharedSetup
     ) -> None:
-        """Begin, or go on."""
-        self._rows: queue.Queue[Report | None] = queue.Queue()
+        """Begin or resume the trial."""
+        self._reports: queue.Queue[Report | None] = queue.Queue()
         self._halt = Queue(actor_options={"num_cpus": 0})
         trial = Trial(config["number"], config["parameters"])
         self._pool = ThreadPoolExecutor(1)
-        work = partial(train_trial, job, trial, halt=self._halt, report=self._rows.put)
-        self._ended = self._pool.submit(work)
-        self._ended.add_done_callback(lambda _: self._rows.put(None))
+        work = partial(train_trial, setup, trial, halt=self._halt, on_report=self._reports.put)
+        self._last_report = self._pool.submit(work)
+        self._last_report.add_done_callback(lambda _: self._reports.put(None))
 
     def step(self) -> Report:
-        """What the next epoch came to."""
-        report = self._rows.get()
-        return self._ended.result() if report is None else report
+        """Return the report of the next epoch."""
+        report = self._reports.get()
+        return self._last_report.result() if report is None else report
 
     def cleanup(self) -> None:
-        """End after the epoch that is under way."""
+        """Halt the training and wait for the end of its epoch."""
         self._halt.put(True)
         self._pool.shutdown()
         self._halt.shutdown()
 
 
-def train_trial(job: Job, trial: Trial, *, halt: Queue, report: Callable[[Report], None]) -> Report:
-    """Train, or go on; ``report`` is told of each epoch but the last, which is returned.
+def train_trial(
+    setup: SharedSetup, trial: Trial, *, halt: Queue, on_report: Callable[[Report], None]
+) -> Report:
+    """Train or resume; call ``on_report`` for each epoch but the last, and return the last report.
 
-    Training that cannot go on is a bad choice of values and no error of the search. Epochs before
-    an interruption are reported again: the scheduler is a new one.
+    An error of the training means bad values and is no error of the search. After an interruption
+    the earlier epochs are reported again, because the scheduler is new.
     """
-    config = job.config(trial)
-    best: list[float] = []
+    config = setup.config(trial)
+    uars: list[float] = []
 
-    def heard(row: EpochRow, best_epoch: int, fresh: bool) -> None:
-        if row.epoch == len(best) + 1 < config.epochs:
-            best.append(max([*best[-1:], row.val_uar]))
-            report({EPOCH: row.epoch, METRIC: best[-1]})
+    def report_epoch(row: EpochRow, best_epoch: int, is_new: bool) -> None:
+        if row.epoch == len(uars) + 1 < config.epochs:
+            uars.append(row.val_uar)
+            on_report({EPOCH: row.epoch, METRIC: best_so_far(uars)[-1]})
 
     try:
-        fault = _train(config, job.concurrent, halt=halt, heard=heard)
+        fault = _train(config, setup.concurrent, halt=halt, on_epoch_end=report_epoch)
     except EmotionError as err:
         return {METRIC: 0.0, FAILED: str(err), DONE: True}
     state = last_state(config.out)
-    found = {EPOCH: len(state.history), METRIC: state.best_row.val_uar}
-    return found | {FAILED: fault, DONE: True}
+    figures = {EPOCH: len(state.history), METRIC: state.best_row.val_uar}
+    return figures | {FAILED: fault, DONE: True}
 
 
-def _train(config: training.Config, concurrent: int, *, halt: Queue, heard: OnEpoch) -> str | None:
-    """Train to the end; the line that it stopped with before, if any."""
+def _train(
+    config: TrainConfig, concurrent: int, *, halt: Queue, on_epoch_end: OnEpochEnd
+) -> str | None:
+    """Train to the end; return the message of the error that stopped it, if any."""
     data = training.read_dataset(config)
     plan = replace(training.plan_worker(config, data), halt=halt)
     training.claim(config, data)
     if is_finished(config.out):
         return None
-    loaded = training.starting_weights(plan)
-    return training.train(config, data, plan, loaded, runs=concurrent, heard=heard).fault
+    pretrained = training.starting_weights(plan)
+    result = training.train(
+        config, data, plan, pretrained, runs=concurrent, on_epoch_end=on_epoch_end
+    )
+    return result.fault
 
 
 def is_finished(run: str) -> bool:
-    """Whether a run of jobs.train came to its end."""
+    """Return True if a run of jobs.train is finished."""
     return storage.exists(storage.join(run, "metrics.json"))
 
 
 def last_state(run: str) -> RunState:
-    """Where a run is; without weights where it is finished.
+    """Read the state of a run: of its newest complete checkpoint, or of its metrics.json.
 
-    A run that is killed may leave a checkpoint that is not whole: the newest that is, counts. Where
-    there is none the history is empty.
+    A finished run has no weights in its state. Without a complete checkpoint the history is empty.
     """
     if is_finished(run):
         metrics = storage.read_json(storage.join(run, "metrics.json"))
         return RunState([EpochRow(**row) for row in metrics["history"]], metrics["best_epoch"])
-    files = storage.list_files(storage.join(run, "checkpoints"), suffixes=(f"/{FACTS}",))
+    files = storage.list_files(storage.join(run, "checkpoints"), suffixes=(f"/{STATE_FILE}",))
     for facts in sorted((file.uri for file in files), reverse=True):
         state = _read(facts.rpartition("/")[0])
         if state is not None:
@@ -143,66 +152,69 @@ def last_state(run: str) -> RunState:
 
 
 def _read(folder: str) -> RunState | None:
-    with TemporaryDirectory() as here:
+    with TemporaryDirectory() as local:
         try:
-            for name in (FACTS, TENSORS):
-                (Path(here) / name).write_bytes(storage.read_bytes(storage.join(folder, name)))
-            return read_state(Path(here))[0]
+            for name in (STATE_FILE, TENSORS_FILE):
+                (Path(local) / name).write_bytes(storage.read_bytes(storage.join(folder, name)))
+            return read_state(Path(local))[0]
         except (FileNotFoundError, ValueError, KeyError, SafetensorError):
             return None
 
 
-def write_trial(job: Job, trial: Trial) -> Trial:
-    """Keep what is known of a trial; returned with its command and what it does not use."""
-    config = job.config(trial)
-    full = replace(trial, unused=unused(job.base, trial.parameters), command=command_of(config))
-    storage.write_json(storage.join(job.home(trial), "trial.json"), dataclasses.asdict(full))
+def write_trial(setup: SharedSetup, trial: Trial) -> Trial:
+    """Write OUT/trials/NUMBER/trial.json; return the trial with its command and unused names."""
+    config = setup.config(trial)
+    full = replace(trial, unused=unused(setup.base, trial.parameters), command=command_of(config))
+    storage.write_json(storage.join(setup.home(trial), "trial.json"), dataclasses.asdict(full))
     return full
 
 
 def read_trials(out: str) -> list[Trial]:
-    """The trials of a search, by number."""
+    """Read the trials of a search, in order of their numbers."""
     files = storage.list_files(storage.join(out, "trials"), suffixes=("/trial.json",))
     rows = [storage.read_json(file.uri) for file in files]
     tuples = ("unused", "curve")
-    found = [Trial(**row | {name: tuple(row[name]) for name in tuples}) for row in rows]
-    return sorted(found, key=lambda trial: trial.number)
+    trials = [Trial(**row | {name: tuple(row[name]) for name in tuples}) for row in rows]
+    return sorted(trials, key=lambda trial: trial.number)
 
 
-def end_trial(job: Job, number: int, parameters: Parameters, *, error: str | None) -> Trial:
-    """Note how a trial ended; one that was stopped early leaves its best package too.
+def end_trial(
+    setup: SharedSetup, number: int, parameters: Parameters, *, error: str | None
+) -> Trial:
+    """Store the end of a trial; write the best package of one that was stopped early.
 
     Args:
-        job: what all trials have in common.
-        number: of the trial.
-        parameters: of the trial.
-        error: what its training could not go on with.
+        setup: setup that all trials share.
+        number: number of the trial.
+        parameters: parameters of the trial.
+        error: message of the error that ended its training, or None.
     """
     trial = Trial(number, parameters)
-    config = job.config(trial)
+    config = setup.config(trial)
     state = last_state(config.out)
     status: Status = "failed" if error else "finished" if is_finished(config.out) else "stopped"
     ended = replace(trial, status=status, error=error)
     if state.history:
         ended = _with_figures(ended, state, model_id=_package_id(config, state))
-    return write_trial(job, ended)
+    return write_trial(setup, ended)
 
 
-def settle(job: Job) -> None:
-    """Note the end of trials that came to it before they heard that they should stop."""
-    for trial in read_trials(job.out):
-        if trial.status == "stopped" and is_finished(job.config(trial).out):
-            end_trial(job, trial.number, trial.parameters, error=None)
+def correct_statuses(setup: SharedSetup) -> None:
+    """Store trials as finished that finished while the scheduler was stopping them."""
+    for trial in read_trials(setup.out):
+        if trial.status == "stopped" and is_finished(setup.config(trial).out):
+            end_trial(setup, trial.number, trial.parameters, error=None)
 
 
-def _package_id(config: training.Config, state: RunState) -> str:
-    """Of the package that a finished run left, or that one is left here of what there is."""
+def _package_id(config: TrainConfig, state: RunState) -> str:
+    """Return the model_id of a finished run; write the package of an unfinished run first."""
     if is_finished(config.out):
         return str(storage.read_json(storage.join(config.out, "metrics.json"))["model_id"])
     data = training.read_dataset(config)
     plan = training.plan_worker(config, data)
-    loaded = training.starting_weights(plan)
-    package = make_package(state, data, plan, workers=config.workers or "auto", loaded=loaded)
+    pretrained = training.starting_weights(plan)
+    workers = config.workers or "auto"
+    package = make_package(state, data, plan, workers=workers, pretrained=pretrained)
     write_outputs(config.out, state, package, fault="stopped by the search")
     return package.model_id
 
@@ -222,7 +234,7 @@ def _with_figures(trial: Trial, state: RunState, *, model_id: str) -> Trial:
 
 
 def copy_package(run: str, target: str) -> None:
-    """A trial's package, also as ``target``."""
+    """Copy the package of a run to ``target``."""
     source = storage.join(run, "package")
     for file in storage.list_files(source):
         name = storage.relative_to(file.uri, source)

@@ -1,4 +1,4 @@
-"""Gradients in bfloat16 on this CPU are those in float32, to bfloat16's precision."""
+"""Gradients in bfloat16 on this CPU: equal to float32 within bfloat16's precision."""
 
 import itertools
 from typing import Any
@@ -15,14 +15,14 @@ from emotion.train.recipe import Recipe
 
 
 def poison() -> None:
-    """Leave NaN where the next tensors are made: what is read before it is written shows."""
+    """Fill freed memory with NaN, so that reading it before a write shows in a result."""
     sizes = (1_000, 4_000, 16_000, 64_000, 256_000)
     for dtype in (torch.float32, torch.bfloat16):
         _ = [torch.full((size,), float("nan"), dtype=dtype) for size in sizes for _ in range(8)]
 
 
 def gradients(model: nn.Module, x: torch.Tensor, *, bf16: bool) -> dict[str, torch.Tensor]:
-    """Of the sum of squares of the outputs."""
+    """Return the gradients of the sum of squares of the outputs, by name of the weight."""
     model.zero_grad()
     poison()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
@@ -34,9 +34,9 @@ def gradients(model: nn.Module, x: torch.Tensor, *, bf16: bool) -> dict[str, tor
 
 
 def furthest(model: nn.Module, x: torch.Tensor) -> float:
-    """The largest relative difference of a weight's gradient between bf16 and fp32."""
-    wanted, found = gradients(model, x, bf16=False), gradients(model, x, bf16=True)
-    worst = torch.stack([(found[n] - wanted[n]).norm() / wanted[n].norm() for n in wanted])
+    """Return the largest relative difference of a weight's gradient between bf16 and fp32."""
+    expected, actual = gradients(model, x, bf16=False), gradients(model, x, bf16=True)
+    worst = torch.stack([(actual[n] - expected[n]).norm() / expected[n].norm() for n in expected])
     return float(worst.nan_to_num(nan=float("inf")).max())
 
 
@@ -54,11 +54,11 @@ def test_convolutions_of_every_small_map(stride: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("frames", [4, 8, 16])
 @pytest.mark.parametrize("px", [8, 16, 24, 48])
 def test_the_whole_network(frames: int, px: int) -> None:
-    """Deep in a network small errors add up; garbage would be a hundred times as large."""
+    """Errors add up over the layers; the fault's errors are about a hundred times as large."""
     torch.manual_seed(1)
     model = build_model("r3d_lite", 3, {"input_px": px, "width": 4})
     learner = make_learner(model, "r3d_lite", Recipe(epochs=1, lr=1e-3, precision="bf16"))
-    learner.model.eval()  # batch statistics of so few numbers would be the larger noise
+    learner.model.eval()  # batch statistics of few numbers would add more noise
     x = torch.randn(4, 3, frames, 64, 64)
     assert furthest(learner.model, x) < 0.5
 

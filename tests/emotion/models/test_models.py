@@ -1,4 +1,4 @@
-"""Models by name: shapes, what is refused, and weights from elsewhere."""
+"""Models by name: shapes, refused arguments, and pretrained weights."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from torch.nn import functional
 
 from emotion.errors import InputError
 from emotion.models.frame_cnn import BACKBONES
-from emotion.models.registry import MODELS, ModelArg, build_model, default_args, look
+from emotion.models.registry import MODELS, ModelArg, build_model, default_args
 from emotion.train.pretrained import load_pretrained
 
-FIXED_SIZE = ("s3d", "mvit_v2_s")  # 16 frames of 224 px inside, whatever comes
+FIXED_SIZE = ("s3d", "mvit_v2_s")  # they work on 16 frames of 224 px inside
 
 
 def forward_and_backward(name: str, args: dict[str, ModelArg], x_BCTHW: torch.Tensor) -> None:
-    """One logit per label, and from their loss a finite gradient for every weight."""
+    """Check one logit per label, and a finite gradient of their loss for every weight."""
     torch.manual_seed(0)
     model = build_model(name, 3, default_args(name) | args)
     logits_BK = model(x_BCTHW)
@@ -54,14 +54,14 @@ def test_r3d_lite_takes_any_clip(side: int, frames: int) -> None:
     model = build_model("r3d_lite", 2, {}).eval()
     clips = torch.randn(1, 3, frames, side, side)
     with torch.inference_mode():
-        seen = look(model, clips)
-        assert seen.shape == (1, 1, (frames + 1) // 2, 48, 48)
-        assert torch.equal(model(seen), model(clips))
+        face = MODELS["r3d_lite"].look(model, clips)
+        assert face.shape == (1, 1, (frames + 1) // 2, 48, 48)
+        assert torch.equal(model(face), model(clips))
 
 
 def test_look_of_other_models_is_the_clip() -> None:
     clips = torch.zeros(1, 3, 4, 32, 32)
-    assert look(build_model("mc3_18", 2, {}), clips) is clips
+    assert MODELS["mc3_18"].look(build_model("mc3_18", 2, {}), clips) is clips
 
 
 VIDEO_NETWORKS = ("r3d_18", "mc3_18", "r2plus1d_18", "swin3d_t")
@@ -73,16 +73,16 @@ def test_view_motion_has_logits_and_gradients(name: str) -> None:
     forward_and_backward(name, args, torch.randn(2, 3, 8, 64, 64))
 
 
-@pytest.mark.parametrize("input_px, seen_px", [(0, 44), (32, 32), (56, 44)], ids=str)
-def test_view_motion_is_the_grey_inner_face(input_px: int, seen_px: int) -> None:
-    """Of 64 px, 0.68 are 44 px: from row 17 to 60 and column 10 to 53; larger is made inside."""
+@pytest.mark.parametrize("input_px, view_px", [(0, 44), (32, 32), (56, 44)], ids=str)
+def test_view_motion_is_the_grey_inner_face(input_px: int, view_px: int) -> None:
+    """0.68 of 64 px are 44 px: rows 17 to 60, columns 10 to 53; the model enlarges inside."""
     args: dict[str, ModelArg] = {"view": "motion", "input_px": input_px, "frame_step": 2}
     model = build_model("r3d_18", 2, args).eval()
     clips = torch.randn(2, 3, 8, 64, 64)
     with torch.inference_mode():
-        seen, logits = look(model, clips), model(clips)
-        assert seen.shape == (2, 1, 4, seen_px, seen_px)
-        assert torch.equal(model(seen), logits)
+        view, logits = MODELS["r3d_18"].look(model, clips), model(clips)
+        assert view.shape == (2, 1, 4, view_px, view_px)
+        assert torch.equal(model(view), logits)
         framed = clips.clone()
         framed[..., :17, :] = framed[..., 61:, :] = 9.0
         framed[..., :10] = framed[..., 54:] = 9.0

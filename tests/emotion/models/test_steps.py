@@ -1,4 +1,4 @@
-"""What a model says of the parts of a clip: its own logits stay, and order and place are right."""
+"""Logits of the steps of a clip: they leave the clip's logits unchanged and are in order."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def test_the_mean_of_the_steps_is_the_clip_where_the_head_is_linear() -> None:
 
 
 def test_a_change_shows_in_the_steps_where_it_is() -> None:
-    """Two still pictures, the second in the last quarter: of 8 steps the last two are others."""
+    """Two still pictures, the second in the last quarter: the last two of 8 steps differ."""
     args, _ = SMALL["cnn_mean"]
     model = build_model("cnn_mean", 3, args).eval()
     generator = torch.Generator().manual_seed(2)

@@ -1,4 +1,4 @@
-"""Crops to input and augmentation, by values that can be worked out by hand."""
+"""Conversion of crops into the input of a model, compared with values computed by hand."""
 
 import cv2
 import numpy as np
@@ -48,9 +48,9 @@ def test_input_is_normalised_and_channels_come_first() -> None:
     clips[0, 1, 2, 3] = torch.tensor([255, 0, 51])
     x = to_input(clips)
     assert x.shape == (1, 3, 2, 3, 4)
-    found = x[0, :, 1, 2, 3]
-    wanted = (torch.tensor([1.0, 0.0, 0.2]) - torch.tensor(MEAN)) / torch.tensor(STD)
-    assert torch.allclose(found, wanted, atol=1e-6)
+    pixel = x[0, :, 1, 2, 3]
+    expected = (torch.tensor([1.0, 0.0, 0.2]) - torch.tensor(MEAN)) / torch.tensor(STD)
+    assert torch.allclose(pixel, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

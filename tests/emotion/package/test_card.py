@@ -1,4 +1,4 @@
-"""The model card: filled from facts, and a test's figures added to it."""
+"""Model card: written from facts, and extended by the figures of a test."""
 
 from __future__ import annotations
 
@@ -62,23 +62,23 @@ TARGETS = np.array([0, 0, 1])
 
 
 def figures(*names: str) -> dict[str, Any]:
-    """Of three clips: anna's calm ones right and wrong, bert's tense one right."""
-    found = clip_outcomes(LOGITS, TARGETS, names, KNOWN, labels=LABELS, temperature=2.0)
-    return val_figures(found, labels=LABELS, columns=("light", "face_px"))
+    """Return figures of three clips: anna's two calm ones, right and wrong, and bert's, right."""
+    outcomes = clip_outcomes(LOGITS, TARGETS, names, KNOWN, labels=LABELS, temperature=2.0)
+    return val_figures(outcomes, labels=LABELS, columns=("light", "face_px"))
 
 
 def test_figures_of_val_are_worked_out_by_hand() -> None:
-    found = figures("c0", "c1", "c2")
-    assert found["war"] == pytest.approx(2 / 3)
-    assert found["uar"] == pytest.approx((1 / 2 + 1) / 2)
-    # Draws of two people: anna twice 1/2, bert twice 1, both 2/3.
-    assert found["war_interval"] == (0.5, 1.0)
-    assert (found["n_clips"], found["n_subjects"]) == (3, 2)
+    val = figures("c0", "c1", "c2")
+    assert val["war"] == pytest.approx(2 / 3)
+    assert val["uar"] == pytest.approx((1 / 2 + 1) / 2)
+    # WAR of draws of two people: anna twice 1/2, bert twice 1, both 2/3.
+    assert val["war_interval"] == (0.5, 1.0)
+    assert (val["n_clips"], val["n_subjects"]) == (3, 2)
     e = np.e
-    assert found["ece"] == pytest.approx(ece([e / (e + 2)] * 3, [1, 0, 1]))
-    assert found["ece_uncalibrated"] == pytest.approx(ece([e**2 / (e**2 + 2)] * 3, [1, 0, 1]))
-    assert list(found["slices"]) == ["light"]
-    bright, dark = found["slices"]["light"]["groups"]
+    assert val["ece"] == pytest.approx(ece([e / (e + 2)] * 3, [1, 0, 1]))
+    assert val["ece_uncalibrated"] == pytest.approx(ece([e**2 / (e**2 + 2)] * 3, [1, 0, 1]))
+    assert list(val["slices"]) == ["light"]
+    bright, dark = val["slices"]["light"]["groups"]
     assert (bright["name"], bright["n_videos"], bright["figures"]["war"]) == ("bright", 2, 0.5)
     assert (dark["name"], dark["n_subjects"], dark["figures"]["war"]) == ("dark", 1, 1.0)
 
@@ -108,7 +108,7 @@ def facts(**changes: object) -> dict[str, Any]:
         f"- git commit: {'f' * 40}",
         "| WAR (share that is right) | 0.667 | 0.500 to 1.000 |",
         "| bright | 2 | 2 | 0.500 (0.000 to 1.000) | 0.500 (0.000 to 1.000) |",
-        "- It has seen 41 people in training, and was chosen on 2.",
+        "- It was trained on 41 people, and chosen on 2.",
         "- The rarest label in training is calm, with 30 clips.",
         "- The train split had no clip of: other.",
         "- The val split had no clip of: other.",
@@ -135,18 +135,18 @@ def test_a_card_has_the_words(words: str) -> None:
 
 
 def test_a_card_of_no_facts_is_a_card() -> None:
-    """As of a package that an earlier release made."""
+    """Card of a package that an earlier release wrote."""
     card = model_card(facts(training={}, metrics={}, versions={}))
     assert "- dataset: not recorded" in card and "Nothing was recorded." in card
     assert "workplace" in card
 
 
 def a_test(model_id: str) -> dict[str, Any]:
-    found = [
+    outcomes = [
         Outcome("a", "s1", "calm", "calm"),
         Outcome("b", "s2", "tense", None, "no_face"),
     ]
-    return evaluate(found, labels=LABELS).to_json() | {"model_id": model_id}
+    return evaluate(outcomes, labels=LABELS).to_json() | {"model_id": model_id}
 
 
 def saved(tmp_path: Path) -> tuple[str, ModelPackage]:

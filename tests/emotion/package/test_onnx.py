@@ -1,4 +1,4 @@
-"""Models as ONNX: equal answers; a model.onnx that is not its package's is refused."""
+"""Models as ONNX: equal results; a model.onnx of another package is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from emotion import storage
 from emotion.errors import InputError, PackageError
-from emotion.models.registry import MODELS, ModelArg, build_model
+from emotion.models.registry import MODELS, Model, ModelArg, build_model
 from emotion.models.transforms import to_input
 from emotion.package.model_package import (
     ModelPackage,
@@ -40,7 +40,7 @@ from jobs.export_onnx import main
 from tests.emotion.package.test_package import LABELS, SPEC, a_package
 
 SMALL: dict[str, dict[str, ModelArg]] = {
-    "r3d_lite": {},  # of a black clip its first means were 1e-4 off
+    "r3d_lite": {},  # its first means of a black clip were off by 1e-4
     "r3d_18": {},
     "mc3_18": {},
     "r2plus1d_18": {},
@@ -58,10 +58,10 @@ LARGE: list[tuple[str, dict[str, ModelArg]]] = [
 
 
 def packaged(name: str, args: dict[str, ModelArg]) -> ModelPackage:
-    """With random weights, and norms of the clips that it will see.
+    """Return a package with random weights, and with norms computed from the test clips.
 
-    Without these a deep one answers all clips alike; with norms of other clips float32 itself is
-    too coarse for it (efficientnet_b0 in torch was 0.1 away from float64).
+    Without norms a deep network gives all clips equal logits. With norms of other clips float32 is
+    too coarse: efficientnet_b0 in torch differed by 0.1 from float64.
     """
     torch.manual_seed(0)
     model = build_model(name, 3, args).train()
@@ -94,10 +94,10 @@ def test_both_engines_give_the_same(name: str, args: dict[str, ModelArg]) -> Non
     assert exported.max_difference <= TOLERANCE
     assert exported.model_id == package.model_id
     torch_probs = Predictor(package, device="cpu").probs(some_clips(3))
-    found = Predictor(package, onnx=exported).probs(some_clips(3))
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, torch_probs, atol=1e-4)
-    assert np.ptp(found[:, 0]) > 1e-3  # the model does look at the clips
+    onnx_probs = Predictor(package, onnx=exported).probs(some_clips(3))
+    assert onnx_probs.dtype == np.float32
+    np.testing.assert_allclose(onnx_probs, torch_probs, atol=1e-4)
+    assert np.ptp(onnx_probs[:, 0]) > 1e-3  # the result depends on the clips
 
 
 def test_every_architecture_is_compared() -> None:
@@ -106,7 +106,7 @@ def test_every_architecture_is_compared() -> None:
 
 @pytest.mark.parametrize("clip_len, px", [(1, 32), (10, 33), (5, 50)], ids=str)
 def test_sizes_that_do_not_divide(clip_len: int, px: int) -> None:
-    """Adaptive pooling in the shortcuts of r3d_lite is of areas that overlap."""
+    """Adaptive pooling in the shortcuts of r3d_lite averages areas that overlap."""
     model = build_model("r3d_lite", 3, {"width": 4, "input_px": 22, "frame_step": 1}).eval()
     shape = (clip_len, px, px)
     assert max_difference(model, to_onnx(model, shape, name="r3d_lite"), shape) <= TOLERANCE
@@ -120,7 +120,7 @@ def test_any_number_of_clips_and_none(tmp_path: Path) -> None:
 
 
 def test_the_file_is_plain_onnx() -> None:
-    """What another program sees: names, types, an open batch size; logits, not probabilities."""
+    """Names, types and an open batch size for other programs; logits, not probabilities."""
     exported = export_onnx(a_package())
     graph = onnx.load_from_string(exported.model)
     assert graph.opset_import[0].version == exported.opset == OPSET
@@ -134,7 +134,7 @@ def test_the_file_is_plain_onnx() -> None:
 
 
 class Branches(nn.Module):
-    """A trace follows one branch: on clips that are not zero it is wrong by 1."""
+    """Model with a branch, of which a trace keeps one: it is wrong by 1 on clips that are not 0."""
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         mean_BC = x_BCTHW.mean(dim=(2, 3, 4))
@@ -142,7 +142,7 @@ class Branches(nn.Module):
 
 
 class NoOperator(nn.Module):
-    """ONNX has no eigenvalues."""
+    """Model with an operator that ONNX does not have: eigenvalues."""
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         values_B2: Tensor = torch.linalg.eigvalsh(x_BCTHW[:, 0, 0, :2, :2])
@@ -150,21 +150,23 @@ class NoOperator(nn.Module):
 
 
 def test_a_model_that_comes_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MODELS, "r3d_lite", lambda num_classes: Branches())
+    monkeypatch.setitem(MODELS, "r3d_lite", Model(lambda num_classes: Branches(), ()))
     package = ModelPackage("r3d_lite", {}, LABELS, SPEC, weights_bytes({}), {}, {}, {})
     with pytest.raises(InputError, match=r"r3d_lite as ONNX differs from torch by 1 in a logit"):
         export_onnx(package)
 
 
 def test_a_model_that_torch_cannot_export_is_one_line() -> None:
-    with pytest.raises(InputError, match="model m cannot be exported to ONNX: .*eigvalsh") as told:
+    with pytest.raises(
+        InputError, match="model m cannot be exported to ONNX: .*eigvalsh"
+    ) as caught:
         to_onnx(NoOperator(), (4, 8, 8), name="m")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package with its ONNX model, as the verb leaves it."""
+    """Make a package with its ONNX model by jobs.export_onnx."""
     folder = tmp_path_factory.mktemp("exported") / "package"
     save_package(str(folder), replace(a_package(), temperature=1.7))
     assert main(["--package", str(folder)]) == 0
@@ -197,7 +199,7 @@ def test_the_verb_adds_two_files_and_changes_none(
 
 
 def test_copies_and_archives_carry_it(exported: Path, store: str, tmp_path: Path) -> None:
-    """A folder or bucket, a .tar.gz that was packed, and one that the verb wrote from that one."""
+    """A folder or bucket, a packed .tar.gz, and one that jobs.export_onnx wrote from it."""
     copy, packed = storage.join(store, "copy"), storage.join(store, "model.tar.gz")
     bare, again = tmp_path / "bare", storage.join(store, "again.tar.gz")
     save_package(str(bare), load_package(str(exported)))
@@ -207,8 +209,8 @@ def test_copies_and_archives_carry_it(exported: Path, store: str, tmp_path: Path
     assert main(["--package", packed, "--out", again]) == 0
     expected = Predictor.load(str(exported), device="cpu").probs(some_clips(2))
     for uri in (copy, packed, again):
-        found = Predictor.load(uri, engine="onnx").probs(some_clips(2))
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        probs = Predictor.load(uri, engine="onnx").probs(some_clips(2))
+        np.testing.assert_allclose(probs, expected, atol=1e-4)
     assert storage.read_bytes(packed) == storage.read_bytes(again)
 
 
@@ -270,7 +272,7 @@ def test_the_verb_again_puts_it_right(exported: Path, tmp_path: Path) -> None:
 def test_what_does_not_belong_is_refused(
     damage: Callable[[Path], None], says: str, exported: Path, tmp_path: Path
 ) -> None:
-    """By the engine that wants it and by the archive that would carry it; torch runs on."""
+    """Engine onnx and the archive refuse it; engine torch still runs."""
     for path in exported.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     damage(tmp_path)
@@ -278,9 +280,9 @@ def test_what_does_not_belong_is_refused(
         lambda uri: Predictor.load(uri, engine="onnx"),
         lambda uri: pack_tar(uri, str(tmp_path / "model.tar.gz")),
     ):
-        with pytest.raises(PackageError, match=says) as told:
+        with pytest.raises(PackageError, match=says) as caught:
             read(str(tmp_path))
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
     assert Predictor.load(str(tmp_path), device="cpu").probs(some_clips(1)).shape == (1, 3)
 
 

@@ -1,4 +1,4 @@
-"""Packages: what is written comes back, and a byte that was changed is refused."""
+"""Packages: reading returns what was written; a changed byte is refused."""
 
 import dataclasses
 import hashlib
@@ -19,8 +19,8 @@ from emotion.package.model_package import (
     ModelPackage,
     load_package,
     pack_tar,
+    package_versions,
     save_package,
-    versions,
     weights_bytes,
 )
 
@@ -47,7 +47,7 @@ def a_package(labels: tuple[str, ...] = LABELS) -> ModelPackage:
         weights=weights_bytes(model.state_dict()),
         training={"epochs": 2, "seed": 0},
         metrics={"uar": 0.5},
-        versions=versions(),
+        versions=package_versions(),
     )
 
 
@@ -199,22 +199,22 @@ def test_refuses_an_archive_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_package_of_format_1_has_no_temperature(tmp_path: Path) -> None:
-    """As the first release wrote it; its model_id stays what it was."""
+    """Package of the first release: its model_id stays the same."""
     save_package(str(tmp_path), replace(a_package(), format=1))
     facts = json.loads((tmp_path / "model.json").read_text())
     assert facts["format"] == 1
     assert "temperature" not in facts
-    found = load_package(str(tmp_path))
-    assert found.temperature == 1.0
-    assert found.model_id == facts["model_id"]
+    loaded = load_package(str(tmp_path))
+    assert loaded.temperature == 1.0
+    assert loaded.model_id == facts["model_id"]
 
 
 def test_temperature_is_kept_and_is_a_fact(tmp_path: Path) -> None:
     package = replace(a_package(), temperature=1.7)
     save_package(str(tmp_path), package)
-    found = load_package(str(tmp_path))
-    assert found.temperature == 1.7
-    assert found.model_id == package.model_id != a_package().model_id
+    loaded = load_package(str(tmp_path))
+    assert loaded.temperature == 1.7
+    assert loaded.model_id == package.model_id != a_package().model_id
 
 
 def test_a_temperature_must_be_positive(tmp_path: Path) -> None:

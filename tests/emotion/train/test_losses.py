@@ -1,4 +1,4 @@
-"""Losses, mixing and sampling against numbers worked out by hand."""
+"""Losses, mixing and sampling, compared with numbers computed by hand."""
 
 import math
 
@@ -35,8 +35,8 @@ def recipe(**values: object) -> Recipe:
 def test_loss(
     target: list[float], weights: list[float], values: dict[str, object], expected: float
 ) -> None:
-    found = loss_sum(LOGITS, torch.tensor([target]), torch.tensor(weights), recipe(**values))
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    loss = loss_sum(LOGITS, torch.tensor([target]), torch.tensor(weights), recipe(**values))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def clips_and_targets() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("values", [{"mixup": 0.4}, {"cutmix": 1.0}], ids=str)
 def test_targets_are_mixed_as_pixels_are(values: dict[str, float]) -> None:
-    """A clip's mean says which share of it is whose, and so does its target."""
+    """The mean of a mixed clip shows the share of each source, and equals its target."""
     x, target = clips_and_targets()
     for seed in range(8):
         mixed, soft = mix(x, target, recipe(**values), rng=np.random.default_rng(seed))

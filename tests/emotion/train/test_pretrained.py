@@ -1,4 +1,4 @@
-"""Weights from elsewhere: files, S3, packages, torchvision's names, and when they cannot be had."""
+"""Pretrained weights: files, S3, packages, names of torchvision, and failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emotion.errors import InputError
 from emotion.models.registry import build_model
 from emotion.package.model_package import load_package, pack_tar, save_package, weights_bytes
 from emotion.train import pretrained
-from emotion.train.pretrained import Loaded, load_pretrained
+from emotion.train.pretrained import PretrainedWeights, load_pretrained
 from tests.emotion.package.test_package import a_package
 from tests.helpers.drawn_dataset import run, write_dataset
 
@@ -27,7 +27,7 @@ R3D_URL = "https://download.pytorch.org/models/r3d_18-b3b3357e.pth"
 
 @pytest.fixture(scope="module")
 def kinetics(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """torchvision's r3d_18 for 400 actions, with random weights."""
+    """Write torchvision's r3d_18 for 400 actions, with random weights."""
     torch.manual_seed(1)
     path = tmp_path_factory.mktemp("weights") / "r3d_18.pth"
     torch.save(video.r3d_18(weights=None, num_classes=400).state_dict(), path)
@@ -36,15 +36,15 @@ def kinetics(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_video_network_with_another_head(kinetics: Path) -> None:
     model = build_model("r3d_18", 7, {})
-    found = load_pretrained(model, "r3d_18", str(kinetics))
+    loaded = load_pretrained(model, "r3d_18", str(kinetics))
     state, given = model.state_dict(), torch.load(kinetics, weights_only=True)
-    assert found.num_tensors == len(state) - 2 == len(found.taken)
-    assert found.new == ("fc.weight", "fc.bias")
-    assert found.left == ("fc.weight (400, 512)", "fc.bias (400,)")
+    assert loaded.num_tensors == len(state) - 2 == len(loaded.taken)
+    assert loaded.new == ("fc.weight", "fc.bias")
+    assert loaded.left == ("fc.weight (400, 512)", "fc.bias (400,)")
     assert all(torch.equal(state[k], given[k]) for k in state if not k.startswith("fc."))
     assert state["fc.weight"].shape == (7, 512)
-    assert str(found) == (
-        f"pretrained {kinetics}: {found.num_tensors} tensors taken, new: fc.weight, fc.bias; "
+    assert str(loaded) == (
+        f"pretrained {kinetics}: {loaded.num_tensors} tensors taken, new: fc.weight, fc.bias; "
         "left there: fc.weight (400, 512), fc.bias (400,)"
     )
 
@@ -54,18 +54,20 @@ def test_an_image_network_for_the_frames(tmp_path: Path, nested: bool) -> None:
     donor = vision.resnet18(weights=None).state_dict()
     torch.save({"epoch": 3, "state_dict": donor} if nested else donor, tmp_path / "resnet18.pth")
     model = build_model("cnn_gru", 3, {"backbone": "resnet18"})
-    found = load_pretrained(model, "cnn_gru", str(tmp_path / "resnet18.pth"), backbone="resnet18")
+    loaded = load_pretrained(model, "cnn_gru", str(tmp_path / "resnet18.pth"), backbone="resnet18")
     assert torch.equal(model.state_dict()["backbone.conv1.weight"], donor["conv1.weight"])
-    assert found.num_tensors == len(donor) - 2
-    assert all(name.startswith(("head.", "temporal.")) for name in found.new)
-    assert found.left == ("fc.weight (1000, 512)", "fc.bias (1000,)")
+    assert loaded.num_tensors == len(donor) - 2
+    assert all(name.startswith(("head.", "temporal.")) for name in loaded.new)
+    assert loaded.left == ("fc.weight (1000, 512)", "fc.bias (1000,)")
 
 
 def test_reads_s3(kinetics: Path, s3: str) -> None:
     uri = f"{s3}/weights/r3d_18.pth"
     storage.write_bytes(uri, kinetics.read_bytes())
-    found = load_pretrained(build_model("r3d_18", 2, {}), "r3d_18", uri)
-    assert found == Loaded(uri, found.num_tensors, ("fc.weight", "fc.bias"), found.left)
+    loaded = load_pretrained(build_model("r3d_18", 2, {}), "r3d_18", uri)
+    assert loaded == PretrainedWeights(
+        uri, loaded.num_tensors, ("fc.weight", "fc.bias"), loaded.left
+    )
     with pytest.raises(InputError, match=f"{s3}/gone.pth' must be none, a name of torchvision"):
         load_pretrained(build_model("r3d_18", 2, {}), "r3d_18", f"{s3}/gone.pth")
     storage.write_bytes(f"{s3}/text.pth", b"text")
@@ -80,8 +82,8 @@ def test_reads_a_package_and_its_archive(tmp_path: Path) -> None:
     args = {"width": 4, "input_px": 16}
     for source in (folder, archive):
         model = build_model("r3d_lite", 2, args)
-        found = load_pretrained(model, "r3d_lite", source)
-        assert found.new == ("head.weight", "head.bias")
+        loaded = load_pretrained(model, "r3d_lite", source)
+        assert loaded.new == ("head.weight", "head.bias")
         stem = a_package().build().state_dict()["stem.weight"]
         assert torch.equal(model.state_dict()["stem.weight"], stem)
 
@@ -101,8 +103,8 @@ def test_mismatches_are_listed_by_name_and_counted(tmp_path: Path) -> None:
 
 def test_of_nothing_all_is_new() -> None:
     model = build_model("r3d_lite", 2, {})
-    found = load_pretrained(model, "r3d_lite", "none")
-    assert found == Loaded("none", 0, tuple(k for k, _ in model.named_parameters()))
+    loaded = load_pretrained(model, "r3d_lite", "none")
+    assert loaded == PretrainedWeights("none", 0, tuple(k for k, _ in model.named_parameters()))
 
 
 @pytest.mark.parametrize(
@@ -117,15 +119,15 @@ def test_refuses_a_name(name: str, source: str, says: str) -> None:
         load_pretrained(build_model(name, 2, {}), name, source)
 
 
-def test_a_name_is_found_in_torchs_cache(
+def test_a_name_is_read_from_torchs_cache(
     kinetics: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     cache = tmp_path / "hub/checkpoints"
     cache.mkdir(parents=True)
     (cache / "r3d_18-b3b3357e.pth").write_bytes(kinetics.read_bytes())
-    found = load_pretrained(build_model("r3d_18", 7, {}), "r3d_18", "kinetics400")
-    assert found.source == "kinetics400" and found.new == ("fc.weight", "fc.bias")
+    loaded = load_pretrained(build_model("r3d_18", 7, {}), "r3d_18", "kinetics400")
+    assert loaded.source == "kinetics400" and loaded.new == ("fc.weight", "fc.bias")
     (cache / "r3d_18-b3b3357e.pth").write_bytes(b"text")
     with pytest.raises(InputError, match="r3d_18 are damaged, in torch's cache"):
         load_pretrained(build_model("r3d_18", 7, {}), "r3d_18", "kinetics400")
@@ -135,12 +137,14 @@ def test_a_name_is_found_in_torchs_cache(
 def test_a_download_that_cannot_be_had_is_one_line_and_soon(
     proxy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy at whose port nobody is, and one that takes the call and never says a word."""
+    """One proxy refuses the connection, one accepts it and never sends a byte."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setattr(pretrained, "NO_ANSWER_S", 1.0)
-    monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies of its first use
+    monkeypatch.setattr(
+        urllib.request, "_opener", None
+    )  # urllib keeps the proxies of its first use
     closed, silent = socket.socket(), socket.create_server(("127.0.0.1", 0))
     closed.bind(("127.0.0.1", 0))
     began = time.monotonic()
@@ -166,7 +170,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_job_starts_from_a_package_of_other_labels(
     dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """With a learning rate of almost 0 the backbone stays what it was: the workers had it."""
+    """With a learning rate near 0 the backbone stays: the workers received it."""
     torch.manual_seed(7)
     state = build_model("r3d_lite", 5, {"width": 4, "input_px": 16}).state_dict()
     donor = replace(a_package(tuple("abcde")), weights=weights_bytes(state))
@@ -176,12 +180,12 @@ def test_a_job_starts_from_a_package_of_other_labels(
     assert run(dataset, tmp_path / "run", *flags) == 0
     out = capfd.readouterr().out
     assert f"pretrained {tmp_path}/donor: " in out and "new: head.weight, head.bias" in out
-    found = load_package(str(tmp_path / "run/package"))
-    assert found.labels == ("upper", "lower", "both")
-    given, kept = donor.build().state_dict(), found.build().state_dict()
+    loaded = load_package(str(tmp_path / "run/package"))
+    assert loaded.labels == ("upper", "lower", "both")
+    given, kept = donor.build().state_dict(), loaded.build().state_dict()
     assert torch.allclose(kept["stem.weight"], given["stem.weight"], atol=1e-6)
     assert kept["head.weight"].shape[0] == 3 and given["head.weight"].shape[0] == 5
-    report = found.training["pretrained_report"]
+    report = loaded.training["pretrained_report"]
     assert isinstance(report, dict)
     assert report["new"] == ["head.weight", "head.bias"] and report["num_tensors"] > 10
 
@@ -189,7 +193,7 @@ def test_a_job_starts_from_a_package_of_other_labels(
 def test_a_job_says_it_before_anything_starts(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """And leaves no folder, so that the command can be given again with what was meant."""
+    """It leaves no folder, so that the corrected command can use the same --out."""
     assert run(dataset, tmp_path / "run", "--pretrained", "KINETICS400_V1") == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("error: --pretrained KINETICS400_V1: r3d_lite has no weights")

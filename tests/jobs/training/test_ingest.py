@@ -1,4 +1,4 @@
-"""What a rank gets of a split: every clip, decoded, kept or streamed, and no padding."""
+"""A rank's share of a split: every clip decoded, in memory or streamed, without padding."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_every_clip_once_and_no_padding(dataset: str, local_ray: None, keep: boo
 
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "streamed"])
 def test_full_batches_of_the_stored_pixels(dataset: str, local_ray: None, keep: bool) -> None:
-    """Seven batches of a share of five: a streamed one begins again."""
+    """Seven batches from a share of five: a streamed share is read again."""
     train = share(dataset, "train", keep=keep)
     batches = list(train.shuffled(num_batches=7, seed=1, balance="weights"))
     assert [len(batch.targets) for batch in batches] == [4] * 7
     assert len(set(names_of(batches[:5]))) == 20
-    rng = np.random.default_rng(0)  # draws as write_dataset does
+    rng = np.random.default_rng(0)  # the same draws as in write_dataset
     rows = [clip_row("train", n, label, rng) for n in range(7) for label in LABELS]
     stored = {str(row["clip_id"]): row["crops"] for row in rows}
     for name, clip in zip(batches[0].clip_ids, batches[0].clips, strict=True):

@@ -1,4 +1,4 @@
-"""MLflow beside a training: a real store in a file, a server that is away, and one that dies."""
+"""MLflow during training: a store in a file, an unreachable server, and one that fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from emotion.train.checkpoint import EpochRow
+from emotion.train.history import EpochRow
 from jobs import evaluate
 from jobs.common.command import masked
 from jobs.training.mlflow_client import connect
@@ -33,7 +33,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store in a file, with the experiment ``faces``, whose artefacts lie beside it."""
+    """Make a store in a file with the experiment ``faces``, and its artifacts beside it."""
     root = tmp_path_factory.mktemp("mlflow")
     uri = f"sqlite:///{root}/mlflow.db"
     connect(uri).create_experiment("faces", artifact_location=str(root / "artefacts"))
@@ -44,7 +44,7 @@ def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 def trained(
     dataset: Path, mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory, local_ray: None
 ) -> Path:
-    """Out of time after one epoch, then begun again as if it had been killed there."""
+    """Train for one epoch, then resume as if the run had been killed there."""
     out = tmp_path_factory.mktemp("run") / "one"
     assert run(dataset, out, *flags(mlflow_uri), "--max-minutes", "0.0001") == 0
     shutil.rmtree(out / "package")
@@ -74,13 +74,13 @@ def read(path: Path) -> Any:
 def test_a_run_that_went_on_is_one_run(trained: Path, mlflow_uri: str) -> None:
     client = connect(mlflow_uri)
     (experiment,) = (e for e in client.search_experiments() if e.name == "faces")
-    (found,) = client.search_runs([experiment.experiment_id])
+    (stored,) = client.search_runs([experiment.experiment_id])
     history = read(trained / "metrics.json")["history"]
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    assert found.info.run_id == run_id_of(trained)
-    assert found.info.status == "FINISHED"
+    assert stored.info.run_id == run_id_of(trained)
+    assert stored.info.status == "FINISHED"
     for name in ("train_loss", "val_loss", "val_uar", "val_war", "lr"):
-        steps = steps_of(client, found.info.run_id, name)
+        steps = steps_of(client, stored.info.run_id, name)
         assert steps == [(row["epoch"], row[name]) for row in history]
 
 
@@ -107,14 +107,14 @@ def test_params_tags_and_artefacts(trained: Path, mlflow_uri: str) -> None:
 
 
 def versions_of(client: MlflowClient, model: str) -> list[tuple[int, str]]:
-    found = client.search_model_versions(f"name = '{model}'")
-    return sorted((int(v.version), v.tags["model_id"]) for v in found)
+    versions = client.search_model_versions(f"name = '{model}'")
+    return sorted((int(v.version), v.tags["model_id"]) for v in versions)
 
 
 def test_a_finished_run_adds_nothing(
     trained: Path, dataset: Path, mlflow_uri: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Two packages came of it, as it was stopped by its time: two versions, and no third."""
+    """The run wrote two packages, before and after the stop: two versions, and no third."""
     client = connect(mlflow_uri)
     before = versions_of(client, "drawn"), steps_of(client, run_id_of(trained), "best_val_uar")
     assert run(dataset, trained, *flags(mlflow_uri)) == 0
@@ -126,7 +126,7 @@ def test_a_finished_run_adds_nothing(
 
 
 def test_another_server_is_no_other_recipe(trained: Path, dataset: Path, tmp_path: Path) -> None:
-    """A finished run is sent whole to a server that has never heard of it."""
+    """A finished run is sent completely to a server that does not have it."""
     out, uri = tmp_path / "copy", f"sqlite:///{tmp_path}/other.db"
     shutil.copytree(trained, out)
     location = str(tmp_path / "artefacts")
@@ -146,7 +146,7 @@ def test_another_server_is_no_other_recipe(trained: Path, dataset: Path, tmp_pat
         ("sqlite:////no/such/folder/mlflow.db", "unable to open database file"),
         ("ftp://127.0.0.1/", "does not answer as MLflow does"),
     ],
-    ids=["nobody there", "silent", "no folder", "unknown scheme"],
+    ids=["refused", "silent", "no folder", "unknown scheme"],
 )
 def test_a_server_that_does_not_answer_is_one_line(
     dataset: Path,
@@ -156,7 +156,7 @@ def test_a_server_that_does_not_answer_is_one_line(
     uri: str,
     says: str,
 ) -> None:
-    """Before anything is trained; with MLflow's own settings it would take minutes."""
+    """The error comes before training; with MLflow's own settings it would take minutes."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     closed, silent = socket.socket(), socket.create_server(("127.0.0.1", 0))
@@ -186,8 +186,8 @@ except InputError as err:
     assert "pip install video-emotion[mlflow]" in run_without({"mlflow"}, code)
 
 
-class Moody:
-    """A client whose server can be away."""
+class UnreliableClient:
+    """Client whose server can be unreachable."""
 
     def __init__(self, client: MlflowClient) -> None:
         self._client, self.away = client, False
@@ -219,7 +219,7 @@ def test_what_a_server_missed_is_told_and_sent_later(
     (tmp_path / "run/mlflow.json").unlink()
     target = Target(mlflow_uri, "faces", f"moody-{comes_back}")
     run_id = open_tracker(target, str(tmp_path / "run"), params={}, tags={}).run_id
-    client = Moody(connect(mlflow_uri))
+    client = UnreliableClient(connect(mlflow_uri))
     tracker = Tracker(client, run_id, target, sent=())
     tracker.add(row(1))
     client.away = True
@@ -246,7 +246,7 @@ def test_what_a_server_missed_is_told_and_sent_later(
 def test_an_evaluation_joins_the_run_of_its_model(
     trained: Path, mlflow_uri: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The score set's model_id is m1, which a run is given here."""
+    """The score set has model_id m1, which this test gives to a run."""
     labels = write_labels(str(tmp_path / "labels.csv"), *LINES)
     scores = write_scores(str(tmp_path / "scores"))
     argv = ["--scores", scores, "--labels", labels, "--out", str(tmp_path / "eval")]

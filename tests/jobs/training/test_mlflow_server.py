@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback that dies while a model is trained, and comes back."""
+"""MLflow server on loopback that is killed during training and started again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.helpers.ports import free_port, wait_for_server
 
 @contextmanager
 def server(root: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """``mlflow server`` with its store below ``root``; ended with its children."""
+    """Run ``mlflow server`` with its store below ``root``; kill it with its children at the end."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{root}/mlflow.db"]

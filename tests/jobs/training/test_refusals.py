@@ -1,4 +1,4 @@
-"""What jobs.train refuses, and what it says."""
+"""Datasets and flags that jobs.train refuses, and its messages."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The curves as TensorBoard reads them: its record format and its protocol buffers."""
+"""Curves in the format of TensorBoard: its records and its protocol buffers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
-from emotion.train.checkpoint import EpochRow
+from emotion.train.history import EpochRow
 from jobs.training.tensorboard import FILE, SCALARS, Curves
 
 
 def crc32c(data: bytes) -> int:
-    """Castagnoli's, bit by bit (RFC 3720, appendix B.4)."""
+    """Compute Castagnoli's checksum bit by bit (RFC 3720, appendix B.4)."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -25,14 +25,14 @@ def crc32c(data: bytes) -> int:
 
 
 def masked_crc(data: bytes) -> int:
-    """As TFRecord masks it."""
+    """Return the checksum with the mask of TFRecord."""
     crc = crc32c(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read_events(data: bytes) -> list[Event]:
-    """Records of length, its checksum, payload and its checksum."""
-    found, at = [], 0
+    """Read records of length, its checksum, payload and its checksum."""
+    events, at = [], 0
     while at < len(data):
         head = data[at : at + 8]
         (length,) = struct.unpack("<Q", head)
@@ -40,9 +40,9 @@ def read_events(data: bytes) -> list[Event]:
         checks = struct.unpack("<I", data[at + 8 : at + 12])
         checks += struct.unpack("<I", data[at + 12 + length : at + 16 + length])
         assert checks == (masked_crc(head), masked_crc(body))
-        found.append(Event.FromString(body))
+        events.append(Event.FromString(body))
         at += 16 + length
-    return found
+    return events
 
 
 def row(epoch: int) -> EpochRow:
@@ -60,7 +60,7 @@ def test_tensorboard_reads_scalars_and_pictures(epochs: tuple[int, ...], store: 
     with Curves(store) as curves:
         for epoch in epochs:
             curves.add(row(epoch))
-            assert storage.exists(f"{store}/{FILE}")  # to be seen while the run goes on
+            assert storage.exists(f"{store}/{FILE}")  # visible during the run
     if not epochs:
         assert not storage.exists(f"{store}/{FILE}")
         return

@@ -1,4 +1,4 @@
-"""jobs.train on a drawn dataset: one and several workers, going on, faults."""
+"""jobs.train on a drawn dataset: one and several workers, resuming, faults."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from emotion import storage
 from emotion.models.transforms import decode_crops
 from emotion.package.model_package import load_package
 from emotion.train.batches import Batch
-from emotion.train.loop import evaluate
+from emotion.train.loop import evaluate_epoch
 from tests.helpers.drawn_dataset import LABELS, SPEC, run, write_dataset
 
 
@@ -69,13 +69,13 @@ def test_leaves_a_package_with_its_facts(trained: Path) -> None:
 
 
 def alone(dataset: Path, out: Path) -> tuple[float, list[list[int]]]:
-    """Val loss and confusion of a run's package, evaluated by one process without Ray."""
+    """Return val loss and confusion of a run's package, computed in one process without Ray."""
     rows = pq.read_table(dataset / "clips").to_pylist()
     val = [row for row in rows if row["split"] == "val"]
     clips = torch.from_numpy(np.stack([decode_crops(row["crops"]) for row in val]))
     targets = torch.tensor([LABELS.index(row["label"]) for row in val])
     package = load_package(str(out / "package"))
-    totals = evaluate(package.build(), [Batch(clips, targets)], num_classes=len(LABELS))
+    totals = evaluate_epoch(package.build(), [Batch(clips, targets)], num_classes=len(LABELS))
     return totals.loss, totals.confusion.tolist()
 
 
@@ -117,7 +117,7 @@ def test_another_recipe_needs_another_out(
 def test_goes_on_from_the_last_checkpoint(
     trained: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A run that was out of time after each epoch ends with the weights of one that was not."""
+    """A run that ran out of time after an epoch ends with the weights of an undisturbed run."""
     out = tmp_path / "stopped"
     assert run(dataset, out, "--max-minutes", "0.0001") == 0
     first = metrics_of(out)["history"]
@@ -168,7 +168,7 @@ def test_reads_and_writes_s3(dataset: Path, s3: str, local_ray: None) -> None:
 def test_a_worker_that_dies_is_started_again(
     trained: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The curve and the weights are those of a run that nothing disturbed."""
+    """The curve and the weights equal those of an undisturbed run."""
     out = tmp_path / "killed"
     killed: list[int] = []
     thread = threading.Thread(target=kill_the_worker, args=(out, killed))

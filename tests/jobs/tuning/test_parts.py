@@ -1,4 +1,4 @@
-"""The parts of a search: what is tried next, what is stopped, what is kept, plot and page."""
+"""Parts of a search: choice of values, early stop, stored trials, plot and page."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from emotion.models.registry import build_model
 from emotion.package.model_package import load_package
 from emotion.report.parallel_plot import UNUSED_AT, heights, parallel_plot, position
 from emotion.report.tuning import tuning_report
-from emotion.train.checkpoint import EpochRow, RunState, save_state
+from emotion.train.checkpoint import RunState, save_state
+from emotion.train.history import EpochRow
 from emotion.train.learner import make_learner
 from emotion.train.recipe import Recipe
-from emotion.train.search_space import Dimension, parse_space
+from emotion.train.search_space import Dimension, largest_int, parse_space
 from emotion.train.search_trial import Trial, Value, ranked
 from jobs.common import cluster
-from jobs.training.fit import Workers, scaling
+from jobs.training.fit import WorkerCount, scaling
 from jobs.training.input import read_input
 from jobs.tuning.output import trials_table, write_search
-from jobs.tuning.search import EPOCH, METRIC, make_scheduler, make_search, max_epochs
+from jobs.tuning.search import EPOCH, METRIC, make_scheduler, make_search
 from jobs.tuning.space import base_config
-from jobs.tuning.trial import Job, end_trial, last_state, read_trials, write_trial
+from jobs.tuning.trial import SharedSetup, end_trial, last_state, read_trials, write_trial
 from tests.helpers.drawn_dataset import write_dataset
 
 SPACE = parse_space(["lr=log:1e-4:1e-2", "model=choice:r3d_lite,cnn_gru", "epochs=int:4:12"])
@@ -35,7 +36,7 @@ MODELS = ("r3d_lite", "cnn_gru")
 CHOSEN: dict[str, Value] = {"lr": 0.001, "model": "r3d_lite", "epochs": 4}
 
 
-SEEN: dict[str, Any] = {"search": "optuna", "scheduler": "asha", "seed": 0}
+SEARCH_FLAGS: dict[str, Any] = {"search": "optuna", "scheduler": "asha", "seed": 0}
 
 
 def ended(number: int, uar: float | None, **more: object) -> Trial:
@@ -44,7 +45,7 @@ def ended(number: int, uar: float | None, **more: object) -> Trial:
 
 
 def test_trials_are_ranked() -> None:
-    """By UAR, then loss, then number; one without UAR is left out."""
+    """Trials are ranked by UAR, then loss, then number; one without UAR is left out."""
     trials = [
         ended(0, 0.5, val_loss=2.0),
         ended(1, None, status="failed"),
@@ -58,7 +59,7 @@ def test_trials_are_ranked() -> None:
 
 @pytest.mark.parametrize("kind", ["optuna", "random"])
 def test_a_search_numbers_its_trials(kind: str) -> None:
-    """What was begun comes first, with its own values; new ones are noted and counted on."""
+    """A begun trial comes first with its values; new trials are stored and numbered."""
     begun = Trial(1, CHOSEN | {"lr": 0.005})
     known = [ended(0, 0.5), begun, ended(2, None, status="failed")]
     noted: list[Trial] = []
@@ -67,15 +68,15 @@ def test_a_search_numbers_its_trials(kind: str) -> None:
         MODELS,
         kind=kind,  # type: ignore[arg-type]
         seed=0,
-        known=known,
-        note=noted.append,
+        earlier=known,
+        on_trial_begin=noted.append,
     )
     first, second, third = (search.suggest(name) for name in "abc")
     assert first == {"number": 1, "parameters": begun.parameters}
     assert (second["number"], third["number"]) == (3, 4)
     assert [trial.number for trial in noted] == [1, 3, 4]
-    for asked in (second, third):
-        values = asked["parameters"]
+    for suggested in (second, third):
+        values = suggested["parameters"]
         assert 1e-4 <= values["lr"] <= 1e-2 and 4 <= values["epochs"] <= 12
         assert values["model"] in MODELS
     assert second["parameters"] != third["parameters"]
@@ -88,21 +89,21 @@ def test_a_search_numbers_its_trials(kind: str) -> None:
     [(["lr=log:1:2"], 7), (["epochs=int:4:12"], 12), (["epochs=choice:5,20,8"], 20)],
 )
 def test_the_most_epochs(texts: list[str], expected: int) -> None:
-    assert max_epochs(parse_space(texts), 7) == expected
+    assert largest_int(parse_space(texts), "epochs", 7) == expected
 
 
 def test_asha_has_seen_the_trials_before() -> None:
     """Rungs at 2 and 6: the cutoff at 2 is the 67th percentile of 0.5 and 0.6, 0.567."""
     known = [ended(0, 0.5, curve=(0.2, 0.5, 0.4)), ended(1, 0.6, curve=(0.6, 0.1))]
-    scheduler = make_scheduler("asha", grace_epochs=2, max_epochs=12, known=known)
-    nobody: Any = None
+    scheduler = make_scheduler("asha", grace_epochs=2, max_epochs=12, earlier=known)
+    controller: Any = None
     for uar, says in ((0.56, "STOP"), (0.61, "CONTINUE")):
         trial = TuneTrial("new", stub=True)
-        scheduler.on_trial_add(nobody, trial)
-        assert scheduler.on_trial_result(nobody, trial, {EPOCH: 1, METRIC: 0.0}) == "CONTINUE"
-        assert scheduler.on_trial_result(nobody, trial, {EPOCH: 2, METRIC: uar}) == says
-    none = make_scheduler("none", grace_epochs=2, max_epochs=12, known=known)
-    assert none.on_trial_result(nobody, trial, {EPOCH: 2, METRIC: 0.0}) == "CONTINUE"
+        scheduler.on_trial_add(controller, trial)
+        assert scheduler.on_trial_result(controller, trial, {EPOCH: 1, METRIC: 0.0}) == "CONTINUE"
+        assert scheduler.on_trial_result(controller, trial, {EPOCH: 2, METRIC: uar}) == says
+    none = make_scheduler("none", grace_epochs=2, max_epochs=12, earlier=known)
+    assert none.on_trial_result(controller, trial, {EPOCH: 2, METRIC: 0.0}) == "CONTINUE"
 
 
 def row(epoch: int, uar: float) -> EpochRow:
@@ -156,8 +157,8 @@ def test_runs_share_the_machine(
     expected: tuple[int, dict[str, float]],
 ) -> None:
     monkeypatch.setattr(cluster, "cluster_resources", lambda: {"CPU": cpus, "GPU": gpus})
-    found = scaling(Workers.parse(None, runs=runs))
-    assert (found.num_workers, found.resources_per_worker) == expected
+    config = scaling(WorkerCount.parse(None, runs=runs))
+    assert (config.num_workers, config.resources_per_worker) == expected
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_the_plot_and_the_page() -> None:
     plot = parallel_plot(ranked(trials), SPACE)
     assert plot.png.startswith(b"\x89PNG") and b"<svg" in plot.svg
     assert parallel_plot(ranked(trials), SPACE) == plot
-    data = SEEN | {"train_clips": 21, "val_clips": 9, "val_subjects": 3}
+    data = SEARCH_FLAGS | {"train_clips": 21, "val_clips": 9, "val_subjects": 3}
     page = tuning_report(trials, space=SPACE, parallel_png=plot.png, title="a <b>", data=data)
     assert "a &lt;b&gt;" in page and "the loss is &lt;nan&gt;" in page
     assert "is optimistic" in page and "0.0001 to 0.01, evenly in the logarithm" in page
@@ -211,29 +212,33 @@ def test_the_table_has_a_column_per_dimension() -> None:
 
 def test_a_failed_trial_is_kept_with_its_message(tmp_path: Path) -> None:
     data = read_input(str(write_dataset(tmp_path / "d")), labels=None)
-    job = Job(base_config("--epochs 3", dataset=data.uri), str(tmp_path / "o"), concurrent=1)
-    write_trial(job, Trial(0, CHOSEN))
-    assert [trial.status for trial in read_trials(job.out)] == ["begun"]
-    failed = end_trial(job, 0, CHOSEN, error="the loss is nan")
+    setup = SharedSetup(
+        base_config("--epochs 3", dataset=data.uri), str(tmp_path / "o"), concurrent=1
+    )
+    write_trial(setup, Trial(0, CHOSEN))
+    assert [trial.status for trial in read_trials(setup.out)] == ["begun"]
+    failed = end_trial(setup, 0, CHOSEN, error="the loss is nan")
     assert (failed.status, failed.val_uar, failed.score) == ("failed", None, 0.0)
-    (kept,) = read_trials(job.out)
+    (kept,) = read_trials(setup.out)
     assert kept.command == "--epochs 4 --lr 0.001"
     assert kept == failed
-    with pytest.raises(InputError, match="finished an epoch; the first said: the loss is nan"):
-        write_search(job, SPACE, [kept], data, seen={})
+    with pytest.raises(InputError, match="finished an epoch; the first error: the loss is nan"):
+        write_search(setup, SPACE, [kept], data, search_flags={})
 
 
 def test_a_stopped_trial_leaves_its_best_package(tmp_path: Path) -> None:
     data = read_input(str(write_dataset(tmp_path / "d")), labels=None)
     base = base_config("--model-args width=4", dataset=data.uri)
-    job, chosen = Job(base, str(tmp_path / "o"), concurrent=1), {"lr": 0.01}
-    run = Path(job.config(Trial(5, chosen)).out)
+    setup, chosen = SharedSetup(base, str(tmp_path / "o"), 1), {"lr": 0.01}
+    run = Path(setup.config(Trial(5, chosen)).out)
     checkpoint(run / "checkpoints/checkpoint_a", 2, num_classes=3)
-    stopped = end_trial(job, 5, chosen, error=None)
+    stopped = end_trial(setup, 5, chosen, error=None)
     assert (stopped.status, stopped.curve, stopped.best_epoch) == ("stopped", (0.1, 0.2), 2)
     package = load_package(str(run / "package"))
     assert (package.model_id, package.training["lr"]) == (stopped.model_id, 0.01)
     assert not (run / "metrics.json").exists()
-    best = write_search(job, parse_space(["lr=log:0.001:0.1"]), [stopped], data, seen=SEEN)
+    best = write_search(
+        setup, parse_space(["lr=log:0.001:0.1"]), [stopped], data, search_flags=SEARCH_FLAGS
+    )
     assert best == stopped
     assert load_package(str(tmp_path / "o/best")).model_id == stopped.model_id

@@ -1,4 +1,4 @@
-"""A search space: how it is read, what it may name, and the training that its values mean."""
+"""Search space: its texts, its allowed names, and the flags of its points."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from emotion.errors import InputError
 from emotion.train.search_space import Dimension, parse_space
 from emotion.train.search_trial import Value
-from jobs.training import run as training
 from jobs.training.input import TrainInput
+from jobs.training.options import Config
 from jobs.tuning.space import (
     FIXED,
     base_config,
@@ -79,7 +79,7 @@ def test_every_flag_can_be_varied_or_is_fixed() -> None:
     assert tunable()["batch_size"] is int
     assert (tunable()["loss"], tunable()["compile"]) == (str, bool)
     assert not set(FIXED) & set(tunable())
-    assert set(FIXED) | set(tunable()) == set(training.Config.__dataclass_fields__)
+    assert set(FIXED) | set(tunable()) == set(Config.__dataclass_fields__)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""jobs.tune on a drawn dataset whose test split cannot be decoded: two trials at once, going on."""
+"""jobs.tune on a drawn dataset whose test split cannot be decoded: two trials, resuming."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def trial_json(out: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "trials" / name / "trial.json").read_text())
-    return found
+    trial: dict[str, Any] = json.loads((out / "trials" / name / "trial.json").read_text())
+    return trial
 
 
 @pytest.mark.slow
@@ -51,8 +51,8 @@ def test_two_trials_at_once(
     assert tune.main(flags(dataset, out, "--trials", "2")) == 0
     printed = capfd.readouterr().out
     assert len(re.findall(r"^trial 00[01]  finished  after   2 epochs", printed, re.M)) == 2
-    said = [line for line in printed.splitlines() if "(raylet)" not in line]
-    assert len(said) == 6, printed  # and four about the best
+    lines = [line for line in printed.splitlines() if "(raylet)" not in line]
+    assert len(lines) == 6, printed  # and four about the best
     trials = json.loads((out / "trials.json").read_text())
     uars = [trial["val_uar"] for trial in trials["trials"]]
     assert trials["val_uar"] == max(uars)
@@ -75,7 +75,7 @@ def test_two_trials_at_once(
     assert "was made with seed 0, now 1; name a new --out" in capfd.readouterr().err
 
     assert tune.main(flags(dataset, out, "--trials", "3")) == 0
-    assert "going on: 2 of 3 trials are done" in capfd.readouterr().out
+    assert "resuming: 2 of 3 trials are done" in capfd.readouterr().out
     for name, files in before.items():
         assert files_of(out / "trials" / name) == files
     more = json.loads((out / "trials.json").read_text())["trials"]
@@ -86,7 +86,7 @@ def test_two_trials_at_once(
 
 @pytest.mark.slow
 def test_a_killed_search_goes_on(dataset: Path, tmp_path: Path) -> None:
-    """Killed after its first trial: that one's files stay, the one under way keeps its epochs."""
+    """A search killed after its first trial keeps its files, and the epochs of the second."""
     out = tmp_path / "search"
     more = ("--scheduler", "none", "--concurrent", "1")
     command = [sys.executable, "-m", "jobs.tune", *flags(dataset, out, *more, epochs=4)]
@@ -103,31 +103,31 @@ def test_a_killed_search_goes_on(dataset: Path, tmp_path: Path) -> None:
     assert done
     first = files_of(out / "trials" / done[0])
     asked = {p.parent.name: json.loads(p.read_text())["parameters"] for p in paths}
-    command += ["--trials", "2"]  # what is begun counts
+    command += ["--trials", "2"]  # the begun trial counts
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert ended.returncode == 0, ended.stderr
-    assert "going on: 1 of 2 trials are done" in ended.stdout
+    assert "resuming: 1 of 2 trials are done" in ended.stdout
     assert files_of(out / "trials" / done[0]) == first
     for name, parameters in asked.items():
         assert trial_json(out, name)["parameters"] == parameters
-    found = [trial_json(out, name) for name in ("000", "001")]
-    assert [(trial["status"], len(trial["curve"])) for trial in found] == [("finished", 4)] * 2
+    trials = [trial_json(out, name) for name in ("000", "001")]
+    assert [(trial["status"], len(trial["curve"])) for trial in trials] == [("finished", 4)] * 2
 
 
 @pytest.mark.slow
 def test_a_trial_that_is_behind_is_stopped(
     dataset: Path, tmp_path: Path, local_ray: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A rate of learning of next to nothing after a good one; nothing stays reserved."""
+    """A trial with a learning rate near 0 is stopped after a good one; no CPU stays reserved."""
     out = tmp_path / "search"
     more = ("--trials", "2", "--concurrent", "1", "--search", "random", "--seed", "0")
     arguments = flags(dataset, out, *more, epochs=60)
     arguments[arguments.index(SPACE[1])] = "lr=choice:1e-9,0.015"
     assert tune.main(arguments) == 0
-    found = [trial_json(out, name) for name in ("000", "001")]
-    assert [trial["parameters"]["lr"] for trial in found] == [0.015, 1e-9]
-    assert [trial["status"] for trial in found] == ["finished", "stopped"]
-    stopped = found[1:]
+    trials = [trial_json(out, name) for name in ("000", "001")]
+    assert [trial["parameters"]["lr"] for trial in trials] == [0.015, 1e-9]
+    assert [trial["status"] for trial in trials] == ["finished", "stopped"]
+    stopped = trials[1:]
     for trial in stopped:
         assert 1 <= len(trial["curve"]) < 60
         run = out / "trials" / f"{trial['number']:03d}" / "run"
@@ -139,7 +139,7 @@ def test_a_trial_that_is_behind_is_stopped(
 
 
 def eventually_free() -> float:
-    """CPUs that nobody has reserved, once they are as many as there are or time is up."""
+    """Wait until all CPUs are free, at most 60 s; return the number of free CPUs."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         free: float = ray.available_resources().get("CPU", 0.0)  # type: ignore[no-untyped-call]
@@ -152,8 +152,8 @@ def eventually_free() -> float:
 @pytest.mark.parametrize(
     "more, says",
     [
-        (["--trials", "0"], "--trials is 0; it must be 1 or more"),
-        (["--concurrent", "0"], "--concurrent is 0; it must be 1 or more"),
+        (["--trials", "0"], "--trials must be at least 1, got 0"),
+        (["--concurrent", "0"], "--concurrent must be at least 1, got 0"),
         (["--grace-epochs", "3"], "--grace-epochs is 3, trials have 2; lower it or take"),
         (["--train=--out x"], "--train may not hold --out"),
         (["--space", "lr=choice:0.1,0.2"], "--space has 2 points and --trials is 20; lower it"),
@@ -165,8 +165,8 @@ def test_refuses(
 ) -> None:
     out = tmp_path / "search"
     base = ["--dataset", str(dataset), "--out", str(out)]
-    rest = {"--train": "--train=--epochs 2", "--space": "--space=lr=log:1e-4:1e-2"}
-    given = [text for name, text in rest.items() if not more[0].startswith(name)]
+    others = {"--train": "--train=--epochs 2", "--space": "--space=lr=log:1e-4:1e-2"}
+    given = [text for name, text in others.items() if not more[0].startswith(name)]
     assert tune.main([*base, *given, *more]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line

@@ -1,0 +1,148 @@
+"""History of a run: one row per epoch, with figures over all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion.evaluate.metrics import Confusion, scores
+from emotion.train.recipe import RecipeFlags
+from emotion.train.schedule import Pace, lr_share
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of the history; scores are clip-level and equal on every rank.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        train_loss: mean loss of a train clip.
+        val_loss: mean loss of a val clip.
+        val_war: share of val clips that are right.
+        val_uar: mean recall over the labels on val.
+        wall_s: duration, seconds.
+        clips_per_s: train clips of all ranks per second of training.
+        val_confusion: (K, K) counts, the truth in rows.
+        lr: learning rate of the epoch's last step.
+        cpu_s: CPU seconds of all ranks' processes, threads included.
+        gpu_s: seconds for which GPUs were held, added over the GPUs; None without a GPU.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_war: float
+    val_uar: float
+    wall_s: float
+    clips_per_s: float
+    val_confusion: list[list[int]]
+    lr: float = 0.0
+    cpu_s: float = 0.0
+    gpu_s: float | None = None
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Key of the choice of weights: the largest val UAR, then the smallest val loss."""
+        return self.val_uar, -self.val_loss
+
+
+@dataclass(frozen=True)
+class TrainedEpoch:
+    """Figures of one epoch's training over all ranks.
+
+    Attributes:
+        loss: mean loss of a clip.
+        clips_per_s: clips of all ranks per second.
+    """
+
+    loss: float
+    clips_per_s: float
+
+
+def trained_epoch(loss_sum: float, num_clips: float, *, wall_s: float) -> TrainedEpoch:
+    """Divide an epoch's sums over all ranks; a duration of 0 counts as 1 ns."""
+    return TrainedEpoch(float(loss_sum / num_clips), float(num_clips / max(wall_s, 1e-9)))
+
+
+def val_sums(loss_sum: float, num_clips: int, cpu_s: float, confusion: Confusion) -> NDArray[Any]:
+    """Return one rank's sums as a float64 vector; ranks add these vectors."""
+    head = [loss_sum, float(num_clips), cpu_s]
+    return np.concatenate([head, confusion.ravel().astype(np.float64)])
+
+
+def epoch_row(
+    epoch: int,
+    trained: TrainedEpoch,
+    sums: NDArray[np.float64],
+    *,
+    labels: Sequence[str],
+    recipe: RecipeFlags,
+    pace: Pace,
+    wall_s: float,
+    gpu_s: float | None,
+) -> EpochRow:
+    """Return the row of an epoch.
+
+    Args:
+        epoch: its number, from 1.
+        trained: figures of its training.
+        sums: ``val_sums`` added over all ranks.
+        labels: K labels in class_index order.
+        recipe: of the run.
+        pace: of the run.
+        wall_s: its duration, seconds.
+        gpu_s: seconds for which its GPUs were held, or None.
+    """
+    num_classes = len(labels)
+    confusion = sums[3:].astype(np.int64).reshape(num_classes, num_classes)
+    val = scores(confusion, labels)
+    last_share = lr_share(
+        epoch * pace.steps - 1, total_steps=recipe.epochs * pace.steps, warmup=recipe.warmup
+    )
+    return EpochRow(
+        epoch=epoch,
+        train_loss=trained.loss,
+        val_loss=float(sums[0] / max(1.0, sums[1])),
+        val_war=val.war,
+        val_uar=val.uar,
+        wall_s=wall_s,
+        clips_per_s=trained.clips_per_s,
+        val_confusion=val.confusion,
+        lr=recipe.lr * last_share,
+        cpu_s=float(sums[2]),
+        gpu_s=gpu_s,
+    )
+
+
+def run_cost(rows: Sequence[EpochRow]) -> dict[str, float | None]:
+    """Return seconds over all epochs and the median clips per second; there must be a row."""
+    gpu_s = [row.gpu_s for row in rows if row.gpu_s is not None]
+    return {
+        "wall_s": round(sum(row.wall_s for row in rows), 1),
+        "cpu_s": round(sum(row.cpu_s for row in rows), 1),
+        "gpu_s": round(sum(gpu_s), 1) if gpu_s else None,
+        "clips_per_s": round(float(np.median([row.clips_per_s for row in rows])), 2),
+    }
+
+
+CELL_PX = 24
+"""Side of one cell of the picture of a confusion matrix."""
+
+
+def confusion_picture(counts_KK: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Draw a confusion matrix: shares of each true label (rows) as grey squares, white for 0.
+
+    Returns:
+        (24 K, 24 K) uint8.
+
+    >>> confusion_picture(np.array([[3, 1], [0, 0]]))[::24, ::24]
+    array([[ 63, 191],
+           [255, 255]], dtype=uint8)
+    """
+    shares = counts_KK / np.maximum(1, counts_KK.sum(axis=1, keepdims=True))
+    grey = (255 * (1 - shares)).astype(np.uint8)
+    return np.kron(grey, np.ones((CELL_PX, CELL_PX), np.uint8))
