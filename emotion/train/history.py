@@ -129,6 +129,16 @@ def run_cost(rows: Sequence[EpochRow]) -> dict[str, float | None]:
     }
 
 
+def predicted_counts(probs_NK: NDArray[np.floating[Any]], labels: Sequence[str]) -> dict[str, int]:
+    """Return the number of clips for which each label is the most probable one.
+
+    >>> predicted_counts(np.array([[0.2, 0.8], [0.4, 0.6]], np.float32), ("calm", "tense"))
+    {'calm': 0, 'tense': 2}
+    """
+    counts = np.bincount(probs_NK.argmax(axis=1), minlength=len(labels))
+    return dict(zip(labels, counts.tolist(), strict=True))
+
+
 CELL_PX = 24
 """Side of one cell of the picture of a confusion matrix."""
 

@@ -40,6 +40,11 @@ def epoch_order(
     return rng.permutation(np.concatenate(drawn))
 
 
+def epoch_seed(seed: int, *, epoch: int, rank: int) -> int:
+    """Return the seed of one epoch on one rank, from the seed of the run."""
+    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0])
+
+
 def _shuffled_rounds(
     indices: NDArray[np.int64], num: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from emotion.package.model_package import (
 from emotion.predict.drift import label_profile, measured_profile
 from emotion.predict.profiles import face_profiles, profiles_to_json
 from emotion.train.checkpoint import RunState
-from emotion.train.history import run_cost
+from emotion.train.history import predicted_counts, run_cost
 from emotion.train.pretrained import PretrainedWeights
 from jobs.training.input import TrainInput
 from jobs.training.val_clips import SLICED, read_clips, read_corpora, split_videos
@@ -73,10 +73,8 @@ def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str,
 def _baseline(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
     """Return the baseline of jobs.drift: predictions on val, faces of the training videos."""
     probs_NK = softmax(state.logits, temperature=temperature)
-    counts = np.bincount(probs_NK.argmax(axis=1), minlength=len(data.labels))
-    label_counts = dict(zip(data.labels, counts.tolist(), strict=True))
     answers = {
-        "label": label_profile(label_counts, data.labels),
+        "label": label_profile(predicted_counts(probs_NK, data.labels), data.labels),
         "confidence": measured_profile("confidence", probs_NK.max(axis=1)),
     }
     return profiles_to_json(

@@ -29,6 +29,7 @@ from emotion.train.learner import Learner, make_learner
 from emotion.train.loop import Totals, evaluate_epoch, train_epoch
 from emotion.train.losses import loss_weights
 from emotion.train.recipe import Recipe
+from emotion.train.sampling import epoch_seed
 from emotion.train.schedule import Pace
 from jobs.training.ingest import Share
 
@@ -210,8 +211,7 @@ def _train_epoch(
     epoch: int, plan: WorkerPlan, pace: Pace, learner: Learner, wrapped: nn.Module, train: Share
 ) -> TrainedEpoch:
     began = time.monotonic()
-    rank = ray.train.get_context().get_world_rank()
-    seed = int(np.random.SeedSequence([plan.seed, epoch, rank]).generate_state(1)[0])
+    seed = epoch_seed(plan.seed, epoch=epoch, rank=ray.train.get_context().get_world_rank())
     totals = train_epoch(
         learner,
         train.shuffled(num_batches=pace.batches, seed=seed, balance=plan.recipe.balance),
