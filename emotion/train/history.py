@@ -51,8 +51,8 @@ class EpochRow:
 
 
 @dataclass(frozen=True)
-class TrainedEpoch:
-    """Figures of one epoch's training over all ranks.
+class TrainFigures:
+    """Figures of an epoch's training pass over all ranks.
 
     Attributes:
         loss: mean loss of a clip.
@@ -63,9 +63,9 @@ class TrainedEpoch:
     clips_per_s: float
 
 
-def trained_epoch(loss_sum: float, num_clips: float, *, wall_s: float) -> TrainedEpoch:
+def train_figures(loss_sum: float, num_clips: float, *, wall_s: float) -> TrainFigures:
     """Divide an epoch's sums over all ranks; a duration of 0 counts as 1 ns."""
-    return TrainedEpoch(float(loss_sum / num_clips), float(num_clips / max(wall_s, 1e-9)))
+    return TrainFigures(float(loss_sum / num_clips), float(num_clips / max(wall_s, 1e-9)))
 
 
 def val_sums(loss_sum: float, num_clips: int, cpu_s: float, confusion: Confusion) -> NDArray[Any]:
@@ -76,7 +76,7 @@ def val_sums(loss_sum: float, num_clips: int, cpu_s: float, confusion: Confusion
 
 def epoch_row(
     epoch: int,
-    trained: TrainedEpoch,
+    trained: TrainFigures,
     sums: NDArray[np.float64],
     *,
     labels: Sequence[str],
@@ -89,7 +89,7 @@ def epoch_row(
 
     Args:
         epoch: its number, from 1.
-        trained: figures of its training.
+        trained: figures of its training pass.
         sums: ``val_sums`` added over all ranks.
         labels: K labels in class_index order.
         recipe: of the run.

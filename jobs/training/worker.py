@@ -24,7 +24,7 @@ from torch import nn
 from emotion.errors import EmotionError
 from emotion.models.registry import ModelArg, build_model
 from emotion.train.checkpoint import RunState, ValClips, read_state, save_state
-from emotion.train.history import EpochRow, TrainedEpoch, epoch_row, trained_epoch, val_sums
+from emotion.train.history import EpochRow, TrainFigures, epoch_row, train_figures, val_sums
 from emotion.train.learner import Learner, make_learner
 from emotion.train.loop import Totals, evaluate_epoch, train_epoch
 from emotion.train.losses import loss_weights
@@ -117,24 +117,9 @@ def _train(plan: WorkerPlan) -> None:
             break
         if learner.begin_epoch(epoch) or wrapped is None:  # other weights learn than before
             wrapped = ray.train.torch.prepare_model(learner.model)
-        began, cpu_began = time.monotonic(), time.process_time()
-        trained = _train_epoch(epoch, plan, pace, learner, wrapped, train)
-        model = _with_shared_buffers(learner.eval_model)
-        val_totals = evaluate_epoch(model, val.batches(), num_classes=len(plan.labels))
-        cpu_s = time.process_time() - cpu_began
-        sums = val_sums(val_totals.loss_sum, val_totals.num_clips, cpu_s, val_totals.confusion)
-        sums, wall_s = _sum(sums), time.monotonic() - began
-        row = epoch_row(
-            epoch,
-            trained,
-            sums,
-            labels=plan.labels,
-            recipe=plan.recipe,
-            pace=pace,
-            wall_s=wall_s,
-            gpu_s=gpu_s(wall_s, ray.train.torch.get_device()),
-        )
-        state.add(row, model, _gathered(val_totals) if state.is_better(row) else None)
+        row, totals = _run_epoch(epoch, plan, pace, learner, wrapped, train, val)
+        val_clips = _gathered(totals) if state.is_better(row) else None
+        state.add(row, learner.eval_model, val_clips)
         _report(state, learner, first=first)
         if first:  # after its checkpoint, because a receiver of the row may stop the run
             _send_rows(plan, state, [row], is_new=True)
@@ -207,9 +192,39 @@ def _gathered(totals: Totals) -> ValClips:
     return np.concatenate(logits), np.concatenate(targets), sum(names, ())
 
 
-def _train_epoch(
+def _run_epoch(
+    epoch: int,
+    plan: WorkerPlan,
+    pace: Pace,
+    learner: Learner,
+    wrapped: nn.Module,
+    train: Share,
+    val: Share,
+) -> tuple[EpochRow, Totals]:
+    """Train and evaluate; return the row over all ranks and this rank's val totals."""
+    began, cpu_began = time.monotonic(), time.process_time()
+    figures = _train_share(epoch, plan, pace, learner, wrapped, train)
+    model = _with_shared_buffers(learner.eval_model)
+    totals = evaluate_epoch(model, val.batches(), num_classes=len(plan.labels))
+    cpu_s = time.process_time() - cpu_began
+    sums = _sum(val_sums(totals.loss_sum, totals.num_clips, cpu_s, totals.confusion))
+    wall_s = time.monotonic() - began
+    row = epoch_row(
+        epoch,
+        figures,
+        sums,
+        labels=plan.labels,
+        recipe=plan.recipe,
+        pace=pace,
+        wall_s=wall_s,
+        gpu_s=gpu_s(wall_s, ray.train.torch.get_device()),
+    )
+    return row, totals
+
+
+def _train_share(
     epoch: int, plan: WorkerPlan, pace: Pace, learner: Learner, wrapped: nn.Module, train: Share
-) -> TrainedEpoch:
+) -> TrainFigures:
     began = time.monotonic()
     seed = epoch_seed(plan.seed, epoch=epoch, rank=ray.train.get_context().get_world_rank())
     totals = train_epoch(
@@ -223,7 +238,7 @@ def _train_epoch(
         wrapped=wrapped,
     )
     loss_sum, num_clips = _sum(np.array([totals.loss_sum, totals.num_clips], np.float64))
-    return trained_epoch(loss_sum, num_clips, wall_s=time.monotonic() - began)
+    return train_figures(loss_sum, num_clips, wall_s=time.monotonic() - began)
 
 
 def gpu_s(wall_s: float, device: torch.device) -> float | None:
