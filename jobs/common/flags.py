@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from emotion.errors import InputError
 
@@ -89,8 +89,8 @@ def flag_words(config: type[Any], values: Mapping[str, object]) -> list[str]:
         elif _is_optional_bool(hint):
             words += [flag, "None" if str(value) == "None" else str(parse_bool(name, value))]
         elif get_origin(hint) is tuple:
-            texts = shlex.split(value) if isinstance(value, str) else value
-            words += [flag, *map(str, texts)]  # type: ignore[call-overload]
+            items = shlex.split(value) if isinstance(value, str) else cast(Sequence[object], value)
+            words += [flag, *map(str, items)]
         else:
             words += [flag, str(value)]
     return words
