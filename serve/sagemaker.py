@@ -22,10 +22,10 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotion.errors import EmotionError, InputError
+from emotion.predict.engine import Engine
 from emotion.video.decode import Limits
 from schemas.api import ExecutionParameters, RecordAnswer
 from serve.errors import RequestError, add_handlers
-from serve.options import Engine
 from serve.records import answer_record, failed, json_lines, split_lines
 from serve.scoring import VideoScorer, Worker, load_scorer
 from serve.uploads import read_small, received_bytes

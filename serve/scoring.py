@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import av
 
 from emotion.errors import VideoError
+from emotion.predict.engine import Engine
 from emotion.video.decode import Limits, open_video
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
-from serve.options import Engine
 
 if TYPE_CHECKING:
     from emotion.predict.answer import VideoPrediction

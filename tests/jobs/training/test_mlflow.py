@@ -18,9 +18,9 @@ from jobs import evaluate
 from jobs.common.command import masked
 from jobs.training.mlflow_client import connect
 from jobs.training.mlflow_run import Target, Tracker, open_tracker
+from tests.helpers.blocked import run_without
 from tests.helpers.drawn_dataset import run, write_dataset
 from tests.jobs.test_evaluate import LINES, write_labels, write_scores
-from tests.repository.test_imports import run_without
 
 # MLflow's own tables use a loader that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
