@@ -26,10 +26,14 @@ MOTO_ENV = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that writes to S3 with ``s3``."""
+    """Mark tests that write to S3 with ``s3``, and tests without large programs with ``quick``."""
     for item in items:
-        if "s3_server" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "s3_server" in fixtures:
             item.add_marker("s3")
+        large = any(item.get_closest_marker(name) for name in ("s3", "slow", "process"))
+        if not large and fixtures.isdisjoint({"local_ray", "browser"}):
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +86,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("s3"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def local_ray(s3_server: str) -> Iterator[None]:
-    """Start a local Ray for the tests of one module; its workers reach ``s3_server``."""
+    """Start one local Ray for all tests; its workers reach ``s3_server``."""
     from jobs.common import cluster
 
     with cluster.session("local"):
@@ -93,9 +97,12 @@ def local_ray(s3_server: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Return the folder of shared data; skip the test where there is none."""
+    """Return the folder of shared data; where there is none, skip, or fail if REQUIRE_SHARED=1."""
     if not SHARED.is_dir():
-        pytest.skip(f"no shared data at {SHARED}")
+        missing = f"no shared data at {SHARED}"
+        if os.environ.get("REQUIRE_SHARED") == "1":
+            pytest.fail(f"REQUIRE_SHARED=1, but there is {missing}")
+        pytest.skip(missing)
     return SHARED
 
 
@@ -151,25 +158,29 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module")
-def archive(corpus: Path) -> Path:
-    """Return the archive of ``scores``; a module may have its own."""
-    return corpus
+@pytest.fixture(scope="session")
+def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
+    """Build a dataset of the corpus; tests must not change it."""
+    from tests.helpers.building import build
 
-
-@pytest.fixture(scope="module")
-def scores(
-    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
-    """Score the archive with the package."""
-    from tests.jobs.scoring.test_score import score
-
-    out = tmp_path_factory.mktemp("scored") / "scores"
-    assert score(archive, package, out) == 0
+    out = tmp_path_factory.mktemp("built") / "dataset"
+    assert build(corpus, out) == 0
     return out
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def scores(
+    corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
+) -> Path:
+    """Score the corpus with the package; tests must not change the score set."""
+    from tests.helpers.scoring import score
+
+    out = tmp_path_factory.mktemp("scored") / "scores"
+    assert score(corpus, package, out) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Start a headless Chromium driven by Selenium, which keeps its console's messages.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from emotion.corpora import acted, generic, meld, wild
 from emotion.corpora.archive import Archive, files_summary
@@ -17,7 +17,6 @@ from emotion.labels import LABELS
 Corpus = Literal[
     "crema-d", "ravdess", "savee", "meld", "afew", "dfew", "ferv39k", "mafw", "csv", "folders"
 ]
-CORPORA: tuple[str, ...] = get_args(Corpus)
 
 NUM_FOLDS = {"crema-d": 5, "ravdess": 6, "savee": 4, "dfew": 5, "mafw": 5}
 """Number of folds of the corpora that are evaluated in folds."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from emotion.storage import Group, read_group, read_groups
+from emotion.storage import Group, read_group
 
 CLIP_COLUMNS = ("clip_id", "video_id", "subject_id", "label", "quality")
 """Columns from which the clips to show are chosen."""
@@ -127,19 +127,6 @@ def _worst_first(place: Place) -> tuple[float, str]:
 
 def _scattered(name: str) -> str:
     return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
-
-
-def read_crops(clips_uri: str, *, per_label: int) -> list[Crop]:
-    """Return the middle crops of a few clips of each label; only their row groups are read.
-
-    Args:
-        clips_uri: folder of the parts.
-        per_label: at most this many of each label.
-    """
-    candidates = Candidates(per_label=per_label, num_worst=0)
-    for group in read_groups(clips_uri, CLIP_COLUMNS):
-        candidates.add(group)
-    return load_crops(candidates.shown())
 
 
 def load_crops(places: Sequence[Place]) -> list[Crop]:

@@ -21,6 +21,7 @@ JOBS = {
     "train": "train a model package on a dataset",
     "tune": "search for a better training recipe, judged on val",
     "export-onnx": "convert a package's model for onnxruntime and compare both",
+    "pack": "pack a model package into one model.tar.gz, as SageMaker takes it",
     "score": "score an archive of videos, per clip and per video",
     "export": "write scores as tables, subtitles, annotations, videos and pages",
     "drift": "compare a score set with the training data of its model",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 
 from emotion import storage
 from emotion.corpora.archive import open_archive
-from emotion.corpora.importer import CORPORA, Corpus, import_corpus
+from emotion.corpora.importer import Corpus, import_corpus
 from emotion.label_table import LabelRow, read_label_table
 from emotion.video.decode import Limits, VideoFacts, sample_frames
 from jobs.import_corpus import Config, main, options
@@ -112,7 +112,7 @@ def lay_out(root: str, corpus: str) -> list[str]:
     return [*flags, "--table", f"{root}/mine.csv"] if corpus == "csv" else flags
 
 
-@pytest.mark.parametrize("corpus", CORPORA)
+@pytest.mark.parametrize("corpus", get_args(Corpus))
 def test_a_build_accepts_the_table(corpus: str, store: str) -> None:
     """Import twice, in a folder and in a bucket: the bytes are equal."""
     root, out = f"{store}/videos", f"{store}/labels.csv"
@@ -127,7 +127,7 @@ def test_a_build_accepts_the_table(corpus: str, store: str) -> None:
     assert storage.read_bytes(out) == written
 
 
-@pytest.mark.parametrize("corpus", CORPORA)
+@pytest.mark.parametrize("corpus", get_args(Corpus))
 def test_every_file_is_a_row_or_counted(corpus: str, tmp_path: Path) -> None:
     lay_out(str(tmp_path), corpus)
     for name in ("x/other.mp4", "x/notes.txt", "sound.wav"):

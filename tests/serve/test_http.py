@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ import pytest
 
 pytest.importorskip("ray.serve")
 
-import ray
 from ray import serve
 
 from serve.app import application
@@ -93,9 +91,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(archive: Path) -> Iterator[str]:
+def url(archive: Path, local_ray: None) -> Iterator[str]:
     port = free_port()
-    ray.init("local", num_cpus=2, include_dashboard=False, logging_level=logging.ERROR)
     options = Options(
         package="none",
         max_mb=MAX_BYTES / 1e6,
@@ -108,7 +105,6 @@ def url(archive: Path) -> Iterator[str]:
     serve.run(application(options, load=make_loader()), name="video-emotion")
     yield f"http://127.0.0.1:{port}"
     serve.shutdown()  # type: ignore[no-untyped-call]
-    ray.shutdown()
 
 
 def temporary_folders() -> set[str]:

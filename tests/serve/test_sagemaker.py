@@ -23,10 +23,10 @@ from schemas.api import ClipAnswer, VideoAnswer
 from serve import sagemaker
 from serve.records import in_window, parse_record
 from serve.scoring import video_answer
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import ROOT, SHARED
 from tests.helpers.ports import free_port, wait_for_server
 
-FACE_VIDEO = ROOT.parent / "shared" / "data" / "real" / "single_face.mp4"
+REAL = SHARED / "data" / "real"
 
 
 def save_random_package(folder: Path) -> None:
@@ -62,7 +62,7 @@ def url(tree: Path) -> Iterator[str]:
     environ = os.environ | {
         "SM_ROOT": str(tree),
         "OMP_NUM_THREADS": "1",
-        "VIDEO_EMOTION_ALLOW_URI": f"s3://,{FACE_VIDEO.parent}",
+        "VIDEO_EMOTION_ALLOW_URI": f"s3://,{REAL}",
     }
     command = [sys.executable, "-m", "serve.sagemaker", "serve", "--host", "127.0.0.1"]
     server = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, env=environ)
@@ -95,14 +95,14 @@ def test_execution_parameters_are_within_the_service_bounds(url: str) -> None:
     assert answer == expected
 
 
-@pytest.mark.skipif(not FACE_VIDEO.is_file(), reason="the shared video single_face.mp4 is absent")
 def test_bytes_and_records_are_scored_as_the_predictor_does(
-    url: str, predictor: VideoPredictor
+    url: str, predictor: VideoPredictor, shared: Path
 ) -> None:
-    expected = video_answer(predictor.predict(FACE_VIDEO), uri="upload")
+    face_video = REAL / "single_face.mp4"
+    expected = video_answer(predictor.predict(face_video), uri="upload")
     assert len(expected.clips) > 0
-    sent = invoke(url, FACE_VIDEO.read_bytes(), "video/mp4").json()
-    record = json.dumps({"record_id": "r1", "video_uri": str(FACE_VIDEO)}).encode()
+    sent = invoke(url, face_video.read_bytes(), "video/mp4").json()
+    record = json.dumps({"record_id": "r1", "video_uri": str(face_video)}).encode()
     named = invoke(url, record, "application/json").json()
     assert (sent["status"], named["status"], named["record_id"]) == ("ok", "ok", "r1")
     for answer in (sent["prediction"], named["prediction"]):
@@ -114,7 +114,7 @@ def test_bytes_and_records_are_scored_as_the_predictor_does(
 
 def test_every_line_has_its_own_status(url: str, tmp_path: Path) -> None:
     lines = [
-        {"record_id": "gone", "video_uri": str(FACE_VIDEO.parent / "none.mp4")},
+        {"record_id": "gone", "video_uri": str(REAL / "none.mp4")},
         {"record_id": "outside", "video_uri": "/etc/passwd"},
         {"record_id": "../up", "video_uri": "s3://bucket/a.mp4"},
         {"record_id": "window", "video_uri": "s3://bucket/a.mp4", "start_s": 4, "end_s": 4},

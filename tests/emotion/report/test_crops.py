@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emotion.report.crops import CLIP_COLUMNS, Candidates, Crop, Place, load_crops, read_crops
+from emotion.report.crops import CLIP_COLUMNS, Candidates, Crop, Place, load_crops
 from emotion.report.dataset import contact_sheet
 from emotion.storage import Group, read_groups
 from schemas.tables import CLIPS, rows_table
@@ -27,6 +27,14 @@ def clips_table(*rows: tuple[str, str, float], label: str = "happy") -> pa.Table
         for name, subject, quality in rows
     ]
     return rows_table(made, CLIPS)
+
+
+def read_crops(clips_uri: str, *, per_label: int) -> list[Crop]:
+    """Return the middle crops of at most ``per_label`` clips of each label."""
+    candidates = Candidates(per_label=per_label, num_worst=0)
+    for group in read_groups(clips_uri, CLIP_COLUMNS):
+        candidates.add(group)
+    return load_crops(candidates.shown())
 
 
 def test_crops_are_the_middle_ones_of_the_chosen_clips(store: str) -> None:

@@ -21,9 +21,7 @@ from emotion.synth.corpus import write_corpus
 from emotion.synth.face import Head
 from emotion.synth.identity import make_identity
 from jobs import make_corpus
-from tests.helpers.paths import SHARED
 
-YUNET = SHARED / "models/face_detection_yunet_2023mar.onnx"
 SEED = 3
 Picture = NDArray[np.uint8]
 
@@ -189,10 +187,9 @@ def test_dlib_finds_the_face(pictures: list[Picture]) -> None:
     assert np.mean([n > 1 for n in counts]) <= 0.02
 
 
-def test_yunet_finds_the_face(pictures: list[Picture]) -> None:
-    if not YUNET.is_file():
-        pytest.skip(f"no {YUNET.name} beside the repository")
-    detector = cv2.FaceDetectorYN.create(str(YUNET), "", (320, 320), 0.7)
+def test_yunet_finds_the_face(pictures: list[Picture], shared: Path) -> None:
+    weights = shared / "models/face_detection_yunet_2023mar.onnx"
+    detector = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), 0.7)
     counts = []
     for picture in pictures:
         small = scaled(picture, 320)

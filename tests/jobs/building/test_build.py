@@ -18,13 +18,6 @@ from tests.helpers.building import build, copied, rows, without_identity
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
-@pytest.fixture(scope="module")
-def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
-    out = tmp_path_factory.mktemp("built") / "dataset"
-    assert build(corpus, out) == 0
-    return out
-
-
 def test_layout(dataset: Path) -> None:
     assert {p.name for p in dataset.iterdir()} == {
         *DATASETS, "_SUCCESS", "_ledger", "config.json", "report.html", "spec.json", "validation",

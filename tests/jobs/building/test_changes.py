@@ -12,13 +12,6 @@ from tests.helpers.building import build, by_uri, copied, cut_off, rows
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
-@pytest.fixture(scope="module")
-def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
-    out = tmp_path_factory.mktemp("built") / "dataset"
-    assert build(corpus, out) == 0
-    return out
-
-
 def test_only_changed_videos_are_rebuilt(
     dataset: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

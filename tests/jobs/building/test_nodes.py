@@ -21,7 +21,7 @@ from tests.helpers.faults import (
     wait_for,
     write_archive,
 )
-from tests.jobs.scoring.test_score import assert_same, rows
+from tests.helpers.scoring import assert_same, rows
 
 ENV = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from emotion import storage
 from jobs import export
-from tests.jobs.scoring.test_score import rows, score
+from tests.helpers.scoring import rows, score
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 

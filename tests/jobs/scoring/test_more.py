@@ -19,7 +19,7 @@ from jobs import build_dataset, drift, train
 from jobs.common import cluster
 from jobs.score import main
 from schemas.scores import score_tables
-from tests.jobs.scoring.test_score import assert_same, rows, score
+from tests.helpers.scoring import assert_same, rows, score
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 

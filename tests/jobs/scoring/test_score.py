@@ -12,32 +12,10 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import LABELS
 from emotion.predict.video import VideoPredictor, load_video_predictor
-from jobs.score import main
 from schemas.scores import score_tables
-
-CLOSE = ("confidence", "margin", "entropy")
+from tests.helpers.scoring import assert_same, rows, score
 
 pytestmark = pytest.mark.usefixtures("local_ray")
-
-
-def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:
-    table: list[dict[str, Any]] = storage.read_tables(storage.join(str(scores), name)).to_pylist()
-    return table
-
-
-def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
-    """Check that rows are equal; probabilities to 1e-6, as their last bits depend on batches."""
-    assert len(actual) == len(expected)
-    for row, other in zip(actual, expected, strict=True):
-        assert row.keys() == other.keys()
-        for name, value in row.items():
-            close = name in CLOSE or name.startswith(("prob_", "share_"))
-            assert value == (pytest.approx(other[name], abs=1e-6) if close else other[name]), name
-
-
-def score(videos: Path | str, package: Path | str, out: Path | str, *options: str) -> int:
-    given = ["--videos", str(videos), "--package", str(package), "--out", str(out)]
-    return main([*given, "--shard-minutes", "0.1", *options])
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +29,16 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     (root / "notes.txt").write_text("not listed")
     return root
+
+
+@pytest.fixture(scope="module")
+def scores(
+    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
+) -> Path:
+    """Score the archive with the package."""
+    out = tmp_path_factory.mktemp("scored") / "scores"
+    assert score(archive, package, out) == 0
+    return out
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,62 @@
+"""Pack a model package into one .tar.gz, as SageMaker takes it.
+
+    python -m jobs.pack --package URI --out URI/model.tar.gz
+
+The archive holds the package's files, with its card and its ONNX model if it has one. Each URI is a
+local path or s3://.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emotion import storage
+from emotion.errors import InputError
+from emotion.package.files import TAR_ENDINGS
+from jobs.common.command import Address, one_line_errors, parse
+
+
+@dataclass(frozen=True)
+class Config:
+    """Flags of jobs.pack.
+
+    Attributes:
+        package: Model package: a folder or an s3:// prefix.
+        out: New file that ends in .tar.gz or .tgz.
+    """
+
+    package: Address
+    out: Address
+
+    def __post_init__(self) -> None:
+        if not self.out.endswith(TAR_ENDINGS):
+            raise InputError(f"--out must end in {' or '.join(TAR_ENDINGS)}, got {self.out}")
+
+
+def run(config: Config) -> int:
+    """Write the archive; an archive of the same model is replaced.
+
+    Raises:
+        InputError: if ``out`` holds another model.
+        PackageError: if the package is broken.
+    """
+    # torch takes seconds to import; help does not need it
+    from emotion.package.model_package import load_package, pack_tar
+
+    model_id = load_package(config.package).model_id
+    if storage.exists(config.out) and load_package(config.out).model_id != model_id:
+        raise InputError(f"--out {config.out} is another model's package; name a new --out")
+    pack_tar(config.package, config.out)
+    print(f"packed model {model_id}: {config.out}")
+    return 0
+
+
+@one_line_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; return 0 when the archive is written."""
+    return run(parse(Config, argv, verb="jobs.pack", doc=__doc__))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

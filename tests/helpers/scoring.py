@@ -1,0 +1,36 @@
+"""Functions that run the score job and read its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotion import storage
+from jobs.score import main
+
+CLOSE = ("confidence", "margin", "entropy")
+"""Columns that depend in their last bits on the batch, beside probabilities."""
+
+
+def score(videos: Path | str, package: Path | str, out: Path | str, *options: str) -> int:
+    """Run jobs.score with small shards; return its exit code."""
+    given = ["--videos", str(videos), "--package", str(package), "--out", str(out)]
+    return main([*given, "--shard-minutes", "0.1", *options])
+
+
+def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:
+    """Read the rows of one table."""
+    table: list[dict[str, Any]] = storage.read_tables(storage.join(str(scores), name)).to_pylist()
+    return table
+
+
+def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """Check that rows are equal; probabilities to 1e-6, as their last bits depend on batches."""
+    assert len(actual) == len(expected)
+    for row, other in zip(actual, expected, strict=True):
+        assert row.keys() == other.keys()
+        for name, value in row.items():
+            close = name in CLOSE or name.startswith(("prob_", "share_"))
+            assert value == (pytest.approx(other[name], abs=1e-6) if close else other[name]), name
