@@ -1,11 +1,71 @@
-"""The pure core: plain functions on arrays and files, from a video to the emotions its faces show.
+"""The core: plain functions on arrays and files, from a video to the expressions its faces show.
 
-Rooms, in the order the data walks through them:
+Rooms, each in its folder:
 
-* ``extract`` turns one video into faces, tracks and clips;
-* ``learn`` turns clips into a model package;
+* ``storage`` reads and writes local files and objects on S3;
+* ``video`` turns a file into frames with their times;
+* ``extract`` turns frames into faces, tracks and clips;
+* ``corpora`` and ``synth`` make label tables and the drawn demo corpus;
+* ``validate`` holds the rules that a dataset must keep;
+* ``models``, ``package`` and ``train`` turn clips into a model package;
 * ``predict`` turns a video and a package into an answer;
-* ``synth`` renders the project's own labelled demo corpus.
+* ``evaluate`` compares answers with labels;
+* ``report`` and ``export`` write pages, subtitles, annotations and videos.
 
-Nothing here imports Ray, an AWS SDK or a web framework.
+Nothing here imports Ray, an AWS SDK or a web framework. The names in ``__all__`` are the Python API
+(docs/python.md). Each is imported at its first use, so ``import emotion`` loads no large package.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emotion.errors import InputError as InputError
+    from emotion.errors import VideoError as VideoError
+    from emotion.evaluate.evaluation import evaluate as evaluate_outcomes
+    from emotion.evaluate.score_set import join_labels as join_labels
+    from emotion.evaluate.score_set import read_scores as read_scores
+    from emotion.export.subtitles import subtitles as subtitles
+    from emotion.extract.extractor import Extractor as Extractor
+    from emotion.extract.walk import VideoSummary as VideoSummary
+    from emotion.label_table import read_label_table as read_label_table
+    from emotion.package.model_package import load_package as load_package
+    from emotion.predict.predictor import Predictor as Predictor
+    from emotion.predict.spans import spans_of as spans_of
+    from emotion.predict.video import VideoPredictor as VideoPredictor
+    from emotion.predict.video import load_video_predictor as load_video_predictor
+    from emotion.storage import read_tables as read_tables
+
+_SOURCES = {
+    "Extractor": "emotion.extract.extractor:Extractor",
+    "InputError": "emotion.errors:InputError",
+    "Predictor": "emotion.predict.predictor:Predictor",
+    "VideoError": "emotion.errors:VideoError",
+    "VideoPredictor": "emotion.predict.video:VideoPredictor",
+    "VideoSummary": "emotion.extract.walk:VideoSummary",
+    "evaluate_outcomes": "emotion.evaluate.evaluation:evaluate",
+    "join_labels": "emotion.evaluate.score_set:join_labels",
+    "load_package": "emotion.package.model_package:load_package",
+    "load_video_predictor": "emotion.predict.video:load_video_predictor",
+    "read_label_table": "emotion.label_table:read_label_table",
+    "read_scores": "emotion.evaluate.score_set:read_scores",
+    "read_tables": "emotion.storage:read_tables",
+    "spans_of": "emotion.predict.spans:spans_of",
+    "subtitles": "emotion.export.subtitles:subtitles",
+}
+
+__all__ = sorted(_SOURCES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name at its first use.
+
+    Raises:
+        AttributeError: if it is not one of ``__all__``.
+    """
+    if name not in _SOURCES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _SOURCES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,1 +1,33 @@
-"""Online scoring: the Ray Serve app, its web page, and SageMaker's HTTP contract."""
+"""Online scoring: the Ray Serve app, its web page, and SageMaker's HTTP contract.
+
+The names in ``__all__`` are the Python API (docs/python.md). Each is imported at its first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from serve.app import application as application
+    from serve.options import Options as Options
+    from serve.web import create_web as create_web
+
+_MODULES = {
+    "Options": "serve.options",
+    "application": "serve.app",
+    "create_web": "serve.web",
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name at its first use.
+
+    Raises:
+        AttributeError: if it is not one of ``__all__``.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
