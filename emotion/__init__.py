@@ -22,21 +22,36 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emotion.errors import InputError as InputError
-    from emotion.errors import VideoError as VideoError
+    from emotion.errors import InputError, VideoError
     from emotion.evaluate.evaluation import evaluate as evaluate_outcomes
-    from emotion.evaluate.score_set import join_labels as join_labels
-    from emotion.evaluate.score_set import read_scores as read_scores
-    from emotion.export.subtitles import subtitles as subtitles
-    from emotion.extract.extractor import Extractor as Extractor
-    from emotion.extract.walk import VideoSummary as VideoSummary
-    from emotion.label_table import read_label_table as read_label_table
-    from emotion.package.model_package import load_package as load_package
-    from emotion.predict.predictor import Predictor as Predictor
-    from emotion.predict.spans import spans_of as spans_of
-    from emotion.predict.video import VideoPredictor as VideoPredictor
-    from emotion.predict.video import load_video_predictor as load_video_predictor
-    from emotion.storage import read_tables as read_tables
+    from emotion.evaluate.score_set import join_labels, read_scores
+    from emotion.export.subtitles import subtitles
+    from emotion.extract.extractor import Extractor
+    from emotion.extract.walk import VideoSummary
+    from emotion.label_table import read_label_table
+    from emotion.package.model_package import load_package
+    from emotion.predict.predictor import Predictor
+    from emotion.predict.spans import spans_of
+    from emotion.predict.video import VideoPredictor, load_video_predictor
+    from emotion.storage import read_tables
+
+__all__ = [
+    "Extractor",
+    "InputError",
+    "Predictor",
+    "VideoError",
+    "VideoPredictor",
+    "VideoSummary",
+    "evaluate_outcomes",
+    "join_labels",
+    "load_package",
+    "load_video_predictor",
+    "read_label_table",
+    "read_scores",
+    "read_tables",
+    "spans_of",
+    "subtitles",
+]
 
 _SOURCES = {
     "Extractor": "emotion.extract.extractor:Extractor",
@@ -55,8 +70,6 @@ _SOURCES = {
     "spans_of": "emotion.predict.spans:spans_of",
     "subtitles": "emotion.export.subtitles:subtitles",
 }
-
-__all__ = sorted(_SOURCES)
 
 
 def __getattr__(name: str) -> object:

@@ -9,17 +9,21 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from serve.app import application as application
-    from serve.options import Options as Options
-    from serve.web import create_web as create_web
+    from serve.app import application
+    from serve.options import Options
+    from serve.web import create_web
+
+__all__ = [
+    "Options",
+    "application",
+    "create_web",
+]
 
 _MODULES = {
     "Options": "serve.options",
     "application": "serve.app",
     "create_web": "serve.web",
 }
-
-__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> object:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
 import re
-import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -104,7 +102,7 @@ def test_documents_name_every_column() -> None:
         section = datasets.split(f"\n## {table}: ")[1].split("\n## ")[0]
         assert _missing(schema.names, section) == [], table
     assert _missing(REASONS, datasets) == []
-    outputs = (ROOT / "docs" / "outputs.md").read_text()
+    scoring = (ROOT / "docs" / "scoring.md").read_text()
     columns = [
         name
         for table, schema in score_tables(LABELS).items()
@@ -112,7 +110,7 @@ def test_documents_name_every_column() -> None:
         if table != "rejects"  # as in datasets
     ]
     probs = {name(label) for label in LABELS for name in (prob_column, share_column)}
-    assert _missing([name for name in columns if name not in probs], outputs) == []
+    assert _missing([name for name in columns if name not in probs], scoring) == []
 
 
 def _missing(names: list[str] | tuple[str, ...], text: str) -> list[str]:
@@ -123,44 +121,3 @@ def test_readme_shows_every_top_level_folder() -> None:
     tree = (ROOT / "README.md").read_text().split("## The tree")[1].split("## ")[0]
     folders = {p.relative_to(ROOT).parts[0] for p in tracked() if p.parent != ROOT}
     assert {f for f in folders if not f.startswith(".") and f"{f}/" not in tree} == set()
-
-
-def test_links_between_documents_lead_somewhere() -> None:
-    for page in [p for p in tracked() if p.suffix == ".md"]:
-        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-        assert [link for link in links if not (page.parent / link).exists()] == [], page
-
-
-COMMAND = re.compile(r"python -m (jobs\.\w+|serve)\b(.*)")
-
-
-def commands() -> list[tuple[str, str]]:
-    """Return module and arguments of every ``python -m`` in the README."""
-    text = (ROOT / "README.md").read_text()
-    return sorted({(m[1], m[2].split("`")[0]) for m in COMMAND.finditer(text)})
-
-
-def test_readme_has_the_commands() -> None:
-    assert {module for module, _ in commands()} >= {
-        "jobs.build_dataset",
-        "jobs.evaluate",
-        "jobs.sagemaker",
-        "jobs.score",
-        "jobs.train",
-        "serve",
-    }
-
-
-@pytest.mark.parametrize("module, arguments", commands())
-def test_readme_commands_have_these_flags(
-    module: str, arguments: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = shlex.split(arguments)
-    verbs = [] if not words or words[0].startswith("-") else words[:1]
-    main = importlib.import_module("serve.__main__" if module == "serve" else module).main
-    with pytest.raises(SystemExit) as end:
-        main([*verbs, "--help"])
-    assert end.value.code == 0
-    shown = capsys.readouterr().out
-    flags = [word for word in words if word.startswith("--")]
-    assert [flag for flag in flags if not re.search(rf"{flag}(?![\w-])", shown)] == []
