@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.paths import ROOT
+from tests.repository.test_imports import ORDER
 
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
@@ -74,6 +75,14 @@ def test_the_answer_key_names_files() -> None:
     assert len(rows) >= 30
     assert [row for row, named in zip(rows, paths, strict=True) if not named] == []
     assert [path for named in paths for path in named if not (ROOT / path).is_file()] == []
+
+
+@pytest.mark.parametrize("top", ORDER)
+def test_the_order_of_rooms_is_the_one_that_is_checked(top: str) -> None:
+    text = (DOCS / "design.md").read_text().split(f"\n    {top}/ ")[1].split("\n\n")[0]
+    layers = [line.split()[1:] for line in text.splitlines()]
+    rooms = [sorted(names) for names in layers if names[:2] != ["the", "verbs,"]]
+    assert rooms == [sorted(names) for names in ORDER[top]]
 
 
 def test_named_files_and_rooms_exist() -> None:
