@@ -20,7 +20,7 @@ from tests.repository.test_imports import ORDER
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-COMMAND = re.compile(r"python -m ((?:jobs|benchmarks)\.\w+|serve(?:\.\w+)?)(?!\w)(.*)")
+COMMAND = re.compile(r"python -m ((?:jobs|benchmarks)\.[a-z]\w*|serve(?:\.\w+)?)(?!\w)(.*)")
 
 
 def anchors(page: Path) -> set[str]:
