@@ -148,6 +148,7 @@ def test_the_picture_is_drawn_from_its_source(tmp_path: Path) -> None:
         for name in names:
             (tmp_path / folder / name).write_text((ROOT / folder / name).read_text())
     script = tmp_path / "scripts/draw_architecture.py"
+    subprocess.run([sys.executable, "-m", "doctest", str(script)], check=True, timeout=60)
     subprocess.run([sys.executable, str(script)], check=True, timeout=60)
     drawn = (tmp_path / "docs/architecture.svg").read_text()
     assert drawn == (DOCS / "architecture.svg").read_text()
