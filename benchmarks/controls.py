@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.evaluation import Evaluation, evaluate_outcomes
 from emotion.predict.predictor import Predictor
 from jobs import train
 from jobs.common import cluster
@@ -128,7 +128,7 @@ def run_one(config: Config, control: Control) -> Evaluation:
         raise InputError(f"training on {view} failed, see above")
     predictor = Predictor.load(storage.join(out, "package"))
     outcomes = predict_fold(view, held_out_videos(config.dataset), predictor)
-    return evaluate(outcomes, labels=predictor.package.labels)
+    return evaluate_outcomes(outcomes, labels=predictor.package.labels)
 
 
 @one_line_errors

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from emotion.errors import InputError, VideoError
-    from emotion.evaluate.evaluation import evaluate as evaluate_outcomes
+    from emotion.evaluate.evaluation import evaluate_outcomes
     from emotion.evaluate.score_set import join_labels, read_scores
     from emotion.export.subtitles import subtitles
     from emotion.extract.extractor import Extractor
@@ -53,22 +53,22 @@ __all__ = [
     "subtitles",
 ]
 
-_SOURCES = {
-    "Extractor": "emotion.extract.extractor:Extractor",
-    "InputError": "emotion.errors:InputError",
-    "Predictor": "emotion.predict.predictor:Predictor",
-    "VideoError": "emotion.errors:VideoError",
-    "VideoPredictor": "emotion.predict.video:VideoPredictor",
-    "VideoSummary": "emotion.extract.walk:VideoSummary",
-    "evaluate_outcomes": "emotion.evaluate.evaluation:evaluate",
-    "join_labels": "emotion.evaluate.score_set:join_labels",
-    "load_package": "emotion.package.model_package:load_package",
-    "load_video_predictor": "emotion.predict.video:load_video_predictor",
-    "read_label_table": "emotion.label_table:read_label_table",
-    "read_scores": "emotion.evaluate.score_set:read_scores",
-    "read_tables": "emotion.storage:read_tables",
-    "spans_of": "emotion.predict.spans:spans_of",
-    "subtitles": "emotion.export.subtitles:subtitles",
+_MODULE_OF = {
+    "Extractor": "emotion.extract.extractor",
+    "InputError": "emotion.errors",
+    "Predictor": "emotion.predict.predictor",
+    "VideoError": "emotion.errors",
+    "VideoPredictor": "emotion.predict.video",
+    "VideoSummary": "emotion.extract.walk",
+    "evaluate_outcomes": "emotion.evaluate.evaluation",
+    "join_labels": "emotion.evaluate.score_set",
+    "load_package": "emotion.package.model_package",
+    "load_video_predictor": "emotion.predict.video",
+    "read_label_table": "emotion.label_table",
+    "read_scores": "emotion.evaluate.score_set",
+    "read_tables": "emotion.storage",
+    "spans_of": "emotion.predict.spans",
+    "subtitles": "emotion.export.subtitles",
 }
 
 
@@ -78,7 +78,6 @@ def __getattr__(name: str) -> object:
     Raises:
         AttributeError: if it is not one of ``__all__``.
     """
-    if name not in _SOURCES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _SOURCES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from emotion.evaluate.evaluation import Evaluation, evaluate, figure_keys
+from emotion.evaluate.evaluation import Evaluation, evaluate_outcomes, figure_keys
 from emotion.evaluate.outcome import Outcome
 
 CELL_FIGURES = ("war", "uar", "macro_f1", "ece", "coverage")
@@ -112,7 +112,7 @@ def evaluate_cell(
     shared = tuple(label for label in labels if label in train_labels and label in test_labels)
     of_shared = with_shared_labels(outcomes, labels=labels, shared=shared)
     enough = len(shared) > 1 and bool(of_shared)
-    evaluation = evaluate(of_shared, labels=shared, seed=seed) if enough else None
+    evaluation = evaluate_outcomes(of_shared, labels=shared, seed=seed) if enough else None
     return MatrixCell(shared, len(outcomes) - len(of_shared), evaluation)
 
 

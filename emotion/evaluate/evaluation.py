@@ -130,7 +130,7 @@ def figure_keys(figures: dict[str, Figure]) -> dict[str, Any]:
     return keys
 
 
-def evaluate(
+def evaluate_outcomes(
     outcomes: Sequence[Outcome], *, labels: Sequence[str], seed: int = 0, num_resamples: int = 1000
 ) -> Evaluation:
     """Compute the figures of outcomes.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion.evaluate.calibration import softmax
-from emotion.evaluate.evaluation import evaluate, figure_keys
+from emotion.evaluate.evaluation import evaluate_outcomes, figure_keys
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.slices import slice_by
 
@@ -78,7 +78,7 @@ def val_figures(
     """
     if not outcomes:
         return {}
-    whole = evaluate(outcomes, labels=labels)
+    whole = evaluate_outcomes(outcomes, labels=labels)
     present = [c for c in columns if any(o.facts.get(c) for o in outcomes)]
     return figure_keys({name: whole.figures[name] for name in VAL_FIGURES}) | {
         "n_clips": whole.n_videos,

@@ -10,7 +10,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.curves import LabelCurves
 from emotion.evaluate.dataset_facts import check_dataset, dataset_facts
-from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate
+from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.score_set import (
     ScoreSet,
@@ -90,7 +90,7 @@ def _evaluate(
     training: Mapping[str, Any],
 ) -> EvaluationResult:
     labels = scores.labels
-    evaluation = evaluate(outcomes, labels=labels, seed=config.seed)
+    evaluation = evaluate_outcomes(outcomes, labels=labels, seed=config.seed)
     slices = tuple(slice_by(outcomes, c, labels=labels, seed=config.seed) for c in config.columns)
     mistakes = surest_mistakes(outcomes, limit=config.mistakes)
     if config.dataset:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from emotion import storage
-from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.evaluation import Evaluation, evaluate_outcomes
 from emotion.evaluate.fold_figures import fold_metrics
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.score_set import predictions_table
@@ -77,7 +77,7 @@ def run_fold(
     )
     outcomes = predict_fold(config.dataset, videos, predictor)
     labels = predictor.package.labels
-    evaluation = evaluate(outcomes, labels=labels, seed=config.seed)
+    evaluation = evaluate_outcomes(outcomes, labels=labels, seed=config.seed)
     facts = {"fold": name, "val_fold": val, "model_id": predictor.package.model_id}
     storage.write_json(storage.join(home, "metrics.json"), evaluation.to_json() | facts)
     return FoldResult(evaluation, outcomes, labels)
@@ -93,7 +93,7 @@ def _write(config: Config, results: Mapping[str, FoldResult]) -> dict[str, Any]:
     """Write the figures over all folds, in which every video was tested once."""
     outcomes = [o for result in results.values() for o in result.outcomes]
     labels = next(iter(results.values())).labels
-    whole = evaluate(outcomes, labels=labels, seed=config.seed)
+    whole = evaluate_outcomes(outcomes, labels=labels, seed=config.seed)
     by_fold = {name: result.evaluation for name, result in results.items()}
     metrics = fold_metrics(whole, by_fold, by=config.by)
     table = predictions_table(outcomes, labels)

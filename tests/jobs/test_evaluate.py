@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support, recall_sc
 from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.bootstrap import SubjectSums, bootstrap
-from emotion.evaluate.evaluation import Evaluation, evaluate
+from emotion.evaluate.evaluation import Evaluation, evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
 from emotion.splits import assign_split
 from jobs.evaluate import main
@@ -33,7 +33,7 @@ def value(evaluation: Evaluation, name: str) -> float | None:
 
 def test_figures_worked_out_by_hand() -> None:
     """Label up: 2 of 4 right, one without a prediction; down: 1 of 1; odd does not occur."""
-    found = evaluate(
+    found = evaluate_outcomes(
         outcomes(("up", "up"), ("up", "up"), ("up", "down"), ("up", None), ("down", "down")),
         labels=LABELS,
     )
@@ -57,7 +57,7 @@ def test_figures_worked_out_by_hand() -> None:
 
 
 def test_no_video_has_a_prediction() -> None:
-    found = evaluate(outcomes(("up", None), ("down", None)), labels=LABELS)
+    found = evaluate_outcomes(outcomes(("up", None), ("down", None)), labels=LABELS)
     names = ("war", "uar", "macro_f1", "coverage")
     assert [value(found, name) for name in names] == [0.0, 0.0, 0.0, 0.0]
     assert value(found, "war_covered") is None and value(found, "uar_covered") is None
@@ -65,7 +65,7 @@ def test_no_video_has_a_prediction() -> None:
 
 def test_nothing_to_evaluate_is_an_error() -> None:
     with pytest.raises(InputError, match="no labelled video"):
-        evaluate([], labels=LABELS)
+        evaluate_outcomes([], labels=LABELS)
 
 
 def test_figures_are_scikit_learns() -> None:
@@ -73,7 +73,7 @@ def test_figures_are_scikit_learns() -> None:
     true = [LABELS[n] for n in rng.integers(0, 3, 200)]
     said = [(*LABELS, "none")[n] for n in rng.integers(0, 4, 200)]
     pairs = [(t, None if p == "none" else p) for t, p in zip(true, said, strict=True)]
-    found = evaluate(outcomes(*pairs), labels=LABELS)
+    found = evaluate_outcomes(outcomes(*pairs), labels=LABELS)
     names = list(LABELS)
     precision, recall, f1, support = precision_recall_fscore_support(true, said, labels=names)
     for n, name in enumerate(LABELS):
@@ -125,7 +125,7 @@ def test_subjects_are_drawn_whole() -> None:
     """Ten right videos of one person and ten wrong ones of another: the interval is 0 to 1."""
     some = outcomes(*[("up", "up")] * 10, subject_id="a")
     others = outcomes(*[("up", "down")] * 10, subject_id="b")
-    assert evaluate(some + others, labels=LABELS).figures["war"].interval == (0.0, 1.0)
+    assert evaluate_outcomes(some + others, labels=LABELS).figures["war"].interval == (0.0, 1.0)
 
 
 def test_uar_and_war_have_their_own_intervals() -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from emotion.evaluate.calibration import ReliabilityBin
 from emotion.evaluate.corpus_matrix import CELL_KEYS
-from emotion.evaluate.evaluation import FIGURES, evaluate
+from emotion.evaluate.evaluation import FIGURES, evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.slices import SliceGroup, Slices
 from tests.helpers.paths import ROOT
@@ -53,7 +53,7 @@ def test_an_evaluation_has_these_keys() -> None:
         Outcome("a", "s", "up", "up", probs=(0.9, 0.1)),
         Outcome("b", "t", "down", None, "no_face"),
     ]
-    keys = evaluate(rows, labels=("up", "down"), num_resamples=5).to_json().keys()
+    keys = evaluate_outcomes(rows, labels=("up", "down"), num_resamples=5).to_json().keys()
     assert keys == EVALUATION_KEYS
     assert set(FIGURES) == WITH_INTERVAL | {"coverage"}
 

@@ -16,7 +16,7 @@ from emotion.evaluate.corpus_matrix import (
     own_and_others,
     with_shared_labels,
 )
-from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.fold_figures import fold_metrics
 from emotion.evaluate.outcome import Outcome
 from emotion.report.crossval import crossval_report, matrix_report
@@ -80,7 +80,7 @@ def test_own_and_others() -> None:
 
     def cell(*said: str) -> MatrixCell:
         rows = [Outcome(f"{n}", f"{n}", ALL[n], text) for n, text in enumerate(said)]
-        return MatrixCell(ALL[:2], 0, evaluate(rows, labels=ALL[:2], num_resamples=5))
+        return MatrixCell(ALL[:2], 0, evaluate_outcomes(rows, labels=ALL[:2], num_resamples=5))
 
     cells = {
         "a": {"a": cell("up", "down"), "b": cell("down", "up")},
@@ -151,7 +151,7 @@ def test_a_corpus_may_have_a_test_video_without_clips(tmp_path: Path) -> None:
 
 def test_pages(tmp_path: Path) -> None:
     rows = [Outcome(f"{n}", f"s{n}", ALL[n % 2], ALL[0], probs=(0.6, 0.4)) for n in range(4)]
-    whole = evaluate(rows, labels=ALL[:2])
+    whole = evaluate_outcomes(rows, labels=ALL[:2])
     metrics = fold_metrics(whole, {"f<1>": whole, "f2": whole}, by="fold")
     page = parsed(crossval_report(metrics, confusion_png=b"png", title="three"))
     assert "f<1> 50.0% (0.0% to 100.0%)" in page.text and "2 folds by fold" in page.text

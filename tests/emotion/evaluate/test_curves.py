@@ -17,7 +17,7 @@ from emotion.evaluate.curves import (
     precision_recall,
     roc,
 )
-from emotion.evaluate.evaluation import evaluate, test_set_digest
+from emotion.evaluate.evaluation import evaluate_outcomes, test_set_digest
 from emotion.evaluate.outcome import Outcome
 
 LABELS = ("up", "down", "odd")
@@ -116,7 +116,7 @@ def test_labels_that_none_or_all_have_get_no_curve() -> None:
 
 def test_an_evaluation_with_probabilities_is_scikit_learns() -> None:
     truth, probs = drawn(200)
-    found = evaluate(judged(truth, probs), labels=LABELS, num_resamples=50)
+    found = evaluate_outcomes(judged(truth, probs), labels=LABELS, num_resamples=50)
     values = {name: figure.value for name, figure in found.figures.items()}
     guess = probs.argmax(axis=1)
     assert values["weighted_f1"] == pytest.approx(sk.f1_score(truth, guess, average="weighted"))
@@ -145,8 +145,8 @@ def test_a_resample_is_the_figures_of_its_videos() -> None:
         ]
         for name, part in (("a", slice(0, 30)), ("b", slice(30, 60)))
     ]
-    both = evaluate([*halves[0], *halves[1]], labels=LABELS, num_resamples=400)
-    alone = [evaluate(half, labels=LABELS) for half in halves]
+    both = evaluate_outcomes([*halves[0], *halves[1]], labels=LABELS, num_resamples=400)
+    alone = [evaluate_outcomes(half, labels=LABELS) for half in halves]
     some = ("war", "uar", "macro_f1", "weighted_f1", "top2", "ece", "war_covered", "uar_covered")
     for name in (*some, "auc", "average_precision"):
         ends = sorted(one.figures[name].value or 0.0 for one in (*alone, both))
@@ -166,7 +166,7 @@ def test_videos_without_a_face_count_for_top2_and_not_for_calibration() -> None:
         Outcome("b", "s", "odd", "up", probs=(0.8, 0.1, 0.1), uncalibrated=(0.4, 0.3, 0.3)),
         Outcome("c", "t", "up", None, "no_face"),
     ]
-    found = evaluate(some, labels=LABELS, num_resamples=10)
+    found = evaluate_outcomes(some, labels=LABELS, num_resamples=10)
     values = {name: figure.value for name, figure in found.figures.items()}
     assert values["ece"] == pytest.approx(0.3)
     assert values["ece_uncalibrated"] == pytest.approx(0.4)
@@ -175,7 +175,7 @@ def test_videos_without_a_face_count_for_top2_and_not_for_calibration() -> None:
 
 
 def test_without_probabilities_there_are_no_such_figures() -> None:
-    found = evaluate([Outcome("a", "s", "up", "up")], labels=LABELS)
+    found = evaluate_outcomes([Outcome("a", "s", "up", "up")], labels=LABELS)
     names = ("top2", "ece", "ece_uncalibrated", "auc")
     assert [found.figures[name].value for name in names] == [None] * 4
     assert found.reliability == () and found.per_class_auc == {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotion.errors import InputError
-from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.slices import MAX_GROUPS, group_names, slice_by
 
@@ -88,7 +88,7 @@ def test_one_part_is_the_evaluation() -> None:
         ]
     )
     found = slice_by(rows, "tone", labels=LABELS, num_resamples=200)
-    whole = evaluate(rows, labels=LABELS, num_resamples=200)
+    whole = evaluate_outcomes(rows, labels=LABELS, num_resamples=200)
     (one,) = found.groups
     assert one.figures["uar"] == pytest.approx(whole.figures["uar"].value)
     assert one.figures["weighted_f1"] == pytest.approx(whole.figures["weighted_f1"].value)

@@ -13,7 +13,7 @@ import pytest
 from emotion import storage
 from emotion.errors import PackageError
 from emotion.evaluate.calibration import ece
-from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
 from emotion.evaluate.val_figures import ClipColumns, clip_outcomes, val_figures
 from emotion.package.card import model_card, with_test
@@ -146,7 +146,7 @@ def a_test(model_id: str) -> dict[str, Any]:
         Outcome("a", "s1", "calm", "calm"),
         Outcome("b", "s2", "tense", None, "no_face"),
     ]
-    return evaluate(outcomes, labels=LABELS).to_json() | {"model_id": model_id}
+    return evaluate_outcomes(outcomes, labels=LABELS).to_json() | {"model_id": model_id}
 
 
 def saved(tmp_path: Path) -> tuple[str, ModelPackage]:

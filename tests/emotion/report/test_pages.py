@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from emotion import storage
-from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
 from emotion.predict.drift import Profile, compare
 from emotion.report.charts import histogram
@@ -119,7 +119,7 @@ def test_an_evaluation_page() -> None:
         Outcome("b", "s2", "happy", "neutral"),
         Outcome("c", "s3", "neutral", None, "no_face"),
     ]
-    found = evaluate(outcomes, labels=LABELS)
+    found = evaluate_outcomes(outcomes, labels=LABELS)
     metrics = found.to_json() | {
         "split": "test",
         "other_splits": 7,

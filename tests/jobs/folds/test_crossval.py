@@ -12,7 +12,7 @@ import pytest
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.evaluate.evaluation import evaluate
+from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.fold_figures import over_folds
 from emotion.evaluate.outcome import Outcome
 from jobs.crossval import main
@@ -104,7 +104,7 @@ def test_mean_and_deviation_over_folds() -> None:
     """Check WAR of 1, 1/2 and 0: the mean is 1/2, the sample deviation 1/2."""
     said = {"1": ("up", "up"), "2": ("up", "down"), "3": ("down", "down")}
     folds = {
-        name: evaluate(
+        name: evaluate_outcomes(
             [Outcome(f"{n}", f"{n}", "up", label) for n, label in enumerate(pair)],
             labels=("up", "down"),
         )
