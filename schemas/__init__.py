@@ -1,1 +1,1 @@
-"""What is stored and sent: Arrow schemas, API models and Great Expectations suites."""
+"""Schemas of stored tables and sent messages: Arrow schemas, and models of the HTTP API."""

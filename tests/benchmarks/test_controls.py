@@ -1,4 +1,4 @@
-"""What the controls of training are trained on: labels dealt anew, or frames out of order."""
+"""Datasets of the control experiments: labels shuffled, or frames out of order."""
 
 from collections import Counter
 from pathlib import Path

@@ -72,6 +72,29 @@ def test_modules_have_a_docstring() -> None:
     assert silent == []
 
 
+HEADLESS = ("What", "Whether", "Where", "Who", "That", "How", "When")
+
+
+def docstrings(tree: ast.Module) -> list[str]:
+    """Return the docstrings of a module, its classes and functions, and of its names."""
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, owners)]
+    alone = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    texts += [c.value for c in alone if isinstance(c, ast.Constant) and isinstance(c.value, str)]
+    return [text.strip() for text in texts if text]
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
+    """The first word says what a thing does or is: no question word without its question."""
+    headless = [
+        f"{p.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for p in modules()
+        for text in docstrings(ast.parse(p.read_text()))
+        if text.split()[:1] and text.split()[0] in HEADLESS
+    ]
+    assert headless == []
+
+
 @functools.cache
 def dependencies() -> tuple[Requirement, ...]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
