@@ -1,6 +1,6 @@
 """The core: plain functions on arrays and files, from a video to the expressions its faces show.
 
-Rooms, each in its folder:
+Folders:
 
 * ``storage`` reads and writes local files and objects on S3;
 * ``video`` turns a file into frames with their times;
@@ -76,7 +76,7 @@ def __getattr__(name: str) -> object:
     """Import a public name at its first use.
 
     Raises:
-        AttributeError: if it is not one of ``__all__``.
+        AttributeError: if ``name`` is not in ``__all__``.
     """
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

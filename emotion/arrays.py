@@ -1,4 +1,4 @@
-"""Checks of arrays in values, and texts of such values that print shapes instead of numbers.
+"""Checks of the arrays in a dataclass, and a ``__repr__`` that prints their shapes.
 
 ::
 
@@ -48,7 +48,9 @@ def check_array(
 
 
 def repr_with_shapes(value: Any) -> str:
-    """Return the text of a dataclass with the shape and dtype of each array; for ``__repr__``.
+    """Return the text of a dataclass for ``__repr__``: arrays as shape and dtype, without values.
+
+    Fields with ``repr=False`` are left out.
 
     >>> from dataclasses import make_dataclass
     >>> Faces = make_dataclass("Faces", ["boxes", "kind"])

@@ -20,14 +20,20 @@ LABEL_COLOURS = {
     "disgust": GREEN,
 }
 SPARE_COLOURS = (YELLOW, "#332288", "#882255", "#44aa99", "#117733", "#aa4499")
-"""Colours of other labels, by their place in the label set."""
+"""Colours of labels that ``LABEL_COLOURS`` lacks, by position in the label set, repeated."""
 LINE_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE, "#000000", "#7f7f7f")
 """Colours of the lines of a plot, in order."""
 DARK_INK, LIGHT_INK = "#111", "#fff"
 
 
 def colour(label: str, labels: Sequence[str]) -> str:
-    """Return the colour of a label: its own, or one by its place in the set.
+    """Return the colour of a label, as "#rrggbb".
+
+    A label in ``LABEL_COLOURS`` always has the same colour. Any other label gets one of
+    ``SPARE_COLOURS`` by its position in ``labels``.
+
+    Raises:
+        ValueError: if ``label`` is not in ``labels``.
 
     >>> colour("happy", ["happy"]), colour("tense", ["calm", "tense"])
     ('#e69f00', '#332288')
@@ -37,7 +43,7 @@ def colour(label: str, labels: Sequence[str]) -> str:
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """Return ``#rrggbb`` as three numbers, 0 to 255.
+    """Convert "#rrggbb" to red, green and blue, each 0 to 255.
 
     >>> rgb("#e69f00")
     (230, 159, 0)
@@ -46,9 +52,9 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def ink(colour: str) -> str:
-    """Return the colour for text on a background: dark or light, whichever has more contrast.
+    """Return the text colour with more contrast on a background: ``DARK_INK`` or ``LIGHT_INK``.
 
-    The contrast is that of WCAG 2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
+    Contrast is defined as in WCAG 2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
 
     >>> ink("#e69f00"), ink("#0072b2")
     ('#111', '#fff')

@@ -1,11 +1,13 @@
-"""Every error a user can meet.
+"""Exceptions that the project raises on purpose.
 
 ::
 
     EmotionError
-    ├── InputError          an argument, file or folder is wrong: one line, exit code 2
-    │   └── PackageError    a model package is broken or does not fit
-    └── VideoError          one video cannot be used: a row in ``rejects``, and the job goes on
+    ├── InputError          an argument, file or folder is wrong: the command prints one line
+    │   │                   and exits with code 2
+    │   └── PackageError    a model package is broken or does not fit the task
+    └── VideoError          one video cannot be used: the job adds a row to ``rejects`` and
+                            continues
 
 Any other exception is a bug. It stops the job, with the video's uri in its notes.
 """
@@ -24,25 +26,25 @@ Reason = Literal[
     "too_large",  # more bytes, pixels or seconds than the limits allow
     "not_a_video",  # a container format that this project does not read
     "no_video_stream",  # it holds only sound or data
-    "undecodable",  # a container of which no frame can be decoded
+    "undecodable",  # the container opens, but no frame can be decoded
     "truncated",  # decoding stopped well before the end that the header names
     "corrupt",  # the decoder reports damage between good frames
     "timeout",  # reading it took longer than the limit allows
-    "crashed",  # the process that read it ended
+    "crashed",  # the process that read it crashed
     "changed",  # its bytes changed after the plan was made
-    "storage_error",  # the storage did not give its bytes
+    "storage_error",  # its bytes could not be read from the storage
 ]
-"""The closed list of reasons in ``rejects``."""
+"""All reasons in the table ``rejects``; "it" is the video."""
 
 REASONS: tuple[str, ...] = get_args(Reason)
 
 
 class EmotionError(Exception):
-    """Base class of the errors that this project raises on purpose."""
+    """Base class of the exceptions that this project raises on purpose."""
 
 
 class InputError(EmotionError):
-    """A wrong value from outside; the message says what it must be and what to do."""
+    """Invalid input from the user; the message names the value, its limits and the remedy."""
 
 
 class PackageError(InputError):
@@ -54,9 +56,9 @@ class VideoError(EmotionError):
 
     Attributes:
         reason: one of ``REASONS``.
-        detail: description for a person.
-        offset_s: presentation time of the break in seconds from the first frame; None: unknown.
-        offset_bytes: position in the file of the last good packet; None: unknown.
+        detail: description for the user.
+        offset_s: presentation time of the damage, seconds from the first frame; None if unknown.
+        offset_bytes: start of the last good packet in the file, bytes; None if unknown.
     """
 
     def __init__(

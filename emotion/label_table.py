@@ -21,13 +21,13 @@ class LabelRow:
     """One row of the label table.
 
     Attributes:
-        uri: address relative to the archive's root when it lies below it, else absolute.
-        subject_id: the person.
-        label: as written; not checked against a label set.
+        uri: path of the video relative to ``videos_root`` if it is below it, else its address.
+        subject_id: name of the person; never empty.
+        label: as written, or empty; not checked against a label set.
         split: train, val or test; None if empty.
-        fold: as written, or None.
-        corpus: as written, or None.
-        extra: the other columns, in order, as text.
+        fold: as written; None if empty.
+        corpus: as written; None if empty.
+        extra: text of each additional column, in order.
     """
 
     uri: str
@@ -41,7 +41,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Rows of a label table, and the names of its further columns."""
+    """Rows of a label table, and the names of its additional columns."""
 
     rows: tuple[LabelRow, ...]
     extra_columns: tuple[str, ...]
@@ -51,7 +51,7 @@ def read_label_table(uri: str, *, videos_root: str) -> LabelTable:
     """Read a whole label table; see ``open_label_table``.
 
     Raises:
-        InputError: also if it has no rows.
+        InputError: as ``open_label_table``, and if the table has no rows.
     """
     with open_label_table(uri, videos_root=videos_root) as (columns, rows):
         table = LabelTable(tuple(rows), columns)
@@ -67,16 +67,17 @@ def open_label_table(
     """Open a label table and read it row by row, so that memory does not grow with its length.
 
     Args:
-        uri: a CSV with a header: uri, subject_id, label, optional split, fold, corpus, and any
-            further columns.
-        videos_root: addresses below it are made relative to it.
+        uri: address of a CSV with a header. Columns: uri, subject_id, label, optionally split,
+            fold and corpus, and any additional ones.
+        videos_root: folder of the videos; uris of rows are relative to it.
 
     Yields:
-        The names of the further columns, and the rows.
+        The names of the additional columns, and an iterator over the rows.
 
     Raises:
-        InputError: if the file is missing, not UTF-8 CSV, lacks a column, or a row lacks a uri or a
-            subject or names an unknown split.
+        InputError: if the file does not exist, is not UTF-8 text, or lacks a required column or
+            names a column twice; while the rows are read, if a row has no uri, no subject_id or
+            an unknown split.
     """
     try:
         file = storage.open_input(uri)

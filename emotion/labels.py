@@ -1,4 +1,4 @@
-"""Label set, in the order of every stored row, model and answer."""
+"""Label sets: names of expressions, in the order of every stored row, model and answer."""
 
 from __future__ import annotations
 

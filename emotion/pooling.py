@@ -1,4 +1,4 @@
-"""The mean of a video's clips, weighted by the faces that each clip shows."""
+"""Pooling of clips to videos: mean probabilities, weighted by each clip's number of faces."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def pool_clips(probs: ArrayLike, num_faces: Sequence[int]) -> NDArray[np.float32]:
-    """Return the probabilities of one video: the mean over its clips, weighted by their faces.
+    """Return the probabilities of one video: the weighted mean over its clips.
 
     Args:
-        probs: (N, K), or N vectors of K values; N at least 1. They are read as float32.
-        num_faces: N weights, with a sum above 0.
+        probs: (N, K), or N vectors of K values; N at least 1. They are converted to float32.
+        num_faces: weight of each clip: its number of faces; the sum must be above 0.
+
+    Returns:
+        (K,) float32.
 
     >>> pool_clips([[1.0, 0.0], [0.0, 1.0]], [3, 1])
     array([0.75, 0.25], dtype=float32)
@@ -29,10 +32,10 @@ def pool_videos(
     """Return the probabilities of several videos, each the weighted mean over its clips.
 
     Args:
-        probs: (N, K), a row per clip.
-        num_faces: (N,) weights.
-        video: (N,) number of each clip's video, 0 to ``num_videos`` - 1.
-        num_videos: V; every video has a clip and a sum of weights above 0.
+        probs: (N, K), one row per clip.
+        num_faces: (N,) weights of the clips.
+        video: (N,) index of each clip's video, 0 to ``num_videos`` - 1.
+        num_videos: V; every video must have a clip and a sum of weights above 0.
 
     Returns:
         (V, K) float64.

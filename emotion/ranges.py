@@ -1,4 +1,4 @@
-"""Ranges of numeric options, and one check with one wording for every flag."""
+"""Ranges of numeric options, and a check with the same error message for every flag."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from emotion.errors import InputError
 
 @dataclass(frozen=True)
 class Range:
-    """An interval of numbers; its text is the second half of "must be ...".
+    """An interval of numbers.
+
+    ``str`` returns its description for "must be ...", such as "at least 1".
 
     Attributes:
-        low: lower bound.
-        high: upper bound.
-        low_open: True if ``low`` itself lies outside.
-        high_open: True if ``high`` itself lies outside.
+        low: lower bound; by default none.
+        high: upper bound; by default none.
+        low_open: True excludes ``low`` itself.
+        high_open: True excludes ``high`` itself.
     """
 
     low: float = -math.inf
@@ -36,20 +38,24 @@ class Range:
 
 
 def at_least(low: float) -> Range:
-    """Return the numbers from ``low`` on."""
+    """Return the range of ``low`` and all greater numbers."""
     return Range(low=low)
 
 
 def above(low: float) -> Range:
-    """Return the numbers greater than ``low``."""
+    """Return the range of all numbers greater than ``low``."""
     return Range(low=low, low_open=True)
 
 
 def check_ranges(options: object, /, **ranges: Range) -> None:
-    """Check attributes of ``options``; an attribute that is None is not checked.
+    """Check that attributes of ``options`` are in their ranges.
+
+    Args:
+        options: an object with the attributes, such as a Config.
+        **ranges: range of each attribute, by name. An attribute that is None is not checked.
 
     Raises:
-        InputError: for the first one outside its range; it names the flag.
+        InputError: for the first attribute outside its range; the message names its flag.
 
     >>> from types import SimpleNamespace
     >>> check_ranges(SimpleNamespace(batch_size=0), batch_size=at_least(1))

@@ -1,4 +1,4 @@
-"""The three splits, and the split of a subject: a stable hash of its name."""
+"""The three splits, and the assignment of subjects to them by a stable hash of the name."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Literal, get_args
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-"""train fits the weights, val chooses among them, only evaluation reads test."""
+"""train is used to fit weights, val to choose among them, test only to evaluate."""
 
 
 def assign_split(
     subject_id: str, *, seed: int = 0, train: float = 0.70, val: float = 0.15
 ) -> Split:
-    """Return the split of one subject, which no other subject and no machine changes.
+    """Return the split of one subject.
 
-    A small dataset may leave a split empty.
+    It depends only on the arguments: it is the same on every machine and with any other subjects.
+    The shares are expected values. In a small dataset a split may be empty.
 
     Args:
         subject_id: any non-empty name.
         seed: another seed gives another, equally stable assignment.
-        train: share of subjects in train, 0 to 1.
-        val: share of subjects in val; test takes the others.
+        train: expected share of subjects in train, 0 to 1.
+        val: expected share of subjects in val, 0 to 1; test gets the others.
 
     Raises:
         ValueError: if the name is empty, a share is negative, or they sum to more than 1.

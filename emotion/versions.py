@@ -1,4 +1,4 @@
-"""Versions of the software that makes a package, a dataset or a score set."""
+"""Versions of the software that made a package, a dataset or a score set."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from schemas.tables import SCHEMA_VERSION
 
 
 def versions(*names: str) -> dict[str, str]:
-    """Return Python's version and those of the named packages; ``source`` if not installed.
+    """Return the versions of Python and of the named packages, by name.
 
-    A job that was submitted with ``--working-dir`` runs this project from its source tree.
+    A package that is not installed has the version ``source``: a job that was submitted with
+    ``--working-dir`` runs this project from its source tree.
 
     >>> versions("no-such-package")["no-such-package"]
     'source'
@@ -31,7 +32,7 @@ def versions(*names: str) -> dict[str, str]:
 
 
 def installed(*names: str) -> dict[str, str]:
-    """Return the versions of those of the named packages that are installed.
+    """Return the versions of the named packages, by name, without packages that are not installed.
 
     >>> installed("no-such-package")
     {}
@@ -44,7 +45,7 @@ def installed(*names: str) -> dict[str, str]:
 
 
 def pipeline_versions() -> dict[str, str]:
-    """Return the versions of the packages that decide the rows of a dataset or a score set."""
+    """Return the versions of the packages that can change the rows of a dataset or score set."""
     names = (
         "video-emotion",
         "ray",
@@ -60,16 +61,16 @@ def pipeline_versions() -> dict[str, str]:
 def check_schema_version(
     config: Mapping[str, object], uri: str, *, flag: str, remedy: str = "build it again"
 ) -> None:
-    """Refuse an output whose tables have the columns of another version.
+    """Check that the tables of an output have the columns of this version.
 
     Args:
-        config: its config.json; one without ``schema_version`` is of version 1.
-        uri: its address.
+        config: content of the output's config.json; without ``schema_version`` it is version 1.
+        uri: address of the output.
         flag: name of the option that gave the address, such as "dataset".
-        remedy: what the user can do, the end of the message.
+        remedy: end of the message: the action that the user can take.
 
     Raises:
-        InputError: if it was made with another ``SCHEMA_VERSION``.
+        InputError: if the output was made with another ``SCHEMA_VERSION``.
     """
     stored = config.get("schema_version", 1)
     if stored != SCHEMA_VERSION:
@@ -81,17 +82,17 @@ def check_schema_version(
 
 
 def git_commit() -> str | None:
-    """Return the commit of the checkout of this code, with ``-dirty`` if files differ from it.
+    """Return the git commit of this code: 40 hex digits, and ``-dirty`` if tracked files changed.
 
-    None if the code is not in a git checkout.
+    None if the code is not in a git checkout, or git fails or is missing.
     """
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty"]
-    command.append("--exclude=*")  # never by a tag's name
+    command.append("--exclude=*")  # the commit, never the name of a tag
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):  # git is missing, or refuses the owner
+    except (OSError, subprocess.SubprocessError):  # git is missing, or refuses the folder
         return None
     return done.stdout.strip()

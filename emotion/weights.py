@@ -20,13 +20,13 @@ DOWNLOAD_TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file that has the same bytes on every machine.
+    """A model file and the checksum that its bytes must have.
 
     Attributes:
-        title: its name in messages.
+        title: name of the model in messages.
         name: file name.
-        sha256: of its bytes.
-        url: address of the download; empty if it is never downloaded.
+        sha256: hex SHA-256 of the bytes.
+        url: address of the download; empty if the file is never downloaded.
     """
 
     title: str
@@ -75,13 +75,17 @@ def cache_folder() -> Path:
 
 
 def load_yunet(address: str | None = None) -> bytes:
-    """Return the bytes of YuNet: from ``address``, else the cache, else a checked download.
+    """Return the bytes of YuNet's model file, after a check of their SHA-256.
+
+    They are read from the first of these that is given or exists: ``address``, the environment
+    variable ``VIDEO_EMOTION_YUNET``, the file in ``cache_folder()``, the download. A download is
+    kept in the cache.
 
     Args:
-        address: a path or s3:// URI; None takes ``VIDEO_EMOTION_YUNET`` from the environment.
+        address: a path or s3:// URI; None or empty takes the next source.
 
     Raises:
-        InputError: if it cannot be read or downloaded, or its SHA-256 is wrong.
+        InputError: if the file cannot be read or downloaded, or its SHA-256 is wrong.
     """
     address = address or os.environ.get("VIDEO_EMOTION_YUNET")
     if address:
@@ -97,14 +101,15 @@ def load_yunet(address: str | None = None) -> bytes:
 def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
     """Return the bytes of dlib's face recognition network as ONNX.
 
-    They come from ``VIDEO_EMOTION_DLIB_EMBEDDER`` (a path or s3:// URI), else the cache, else a
-    conversion of the installed package's file, which is then kept in the cache.
+    They are read from the first of these that is given or exists: the address in the environment
+    variable ``VIDEO_EMOTION_DLIB_EMBEDDER`` (a path or s3:// URI), the file in ``cache_folder()``.
+    Otherwise the file of the installed package is converted, and the result is kept in the cache.
 
     Args:
-        convert: makes the ONNX file of dlib's file.
+        convert: function from the bytes of dlib's file to the bytes of an ONNX file.
 
     Raises:
-        InputError: if the package is missing, or a file has another SHA-256.
+        InputError: if a file cannot be read or has another SHA-256, or the package is missing.
     """
     address = os.environ.get("VIDEO_EMOTION_DLIB_EMBEDDER")
     if address:
@@ -118,7 +123,7 @@ def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
             f"converting {DLIB_EMBEDDER.name} did not give the known {DLIB_EMBEDDER_ONNX.name}; "
             "install the versions of onnx and numpy that constraints.txt names"
         )
-    with contextlib.suppress(OSError, InputError):  # a read-only home: convert again, 0.2 s
+    with contextlib.suppress(OSError, InputError):  # read-only: the next call converts again, 0.2 s
         storage.write_bytes(str(cached), data)
     return data
 
@@ -170,9 +175,9 @@ def find_dlib_embedder() -> Path:
 
 
 def _packaged(file: WeightsFile) -> Path:
-    """Return the path of a file of face_recognition_models.
+    """Return the path of a file in the package face_recognition_models.
 
-    The package is not imported: its ``__init__`` needs pkg_resources.
+    The package is not imported, because its ``__init__`` needs pkg_resources.
     """
     package = importlib.util.find_spec("face_recognition_models")
     if package is None or package.origin is None:
