@@ -1,7 +1,7 @@
 """Files and folders by address: a local path, ``file://`` or ``s3://`` (any fsspec scheme).
 
-Writes are atomic per object: a reader sees the old bytes or the new ones. Listings are not cached,
-so that a run sees the files of the run before.
+Writes are atomic per object: a reader sees either the old bytes or the new bytes. Listings are not
+cached, so that a run sees the files that the previous run wrote.
 """
 
 from emotion.storage.addresses import absolute, is_local, join, relative_to

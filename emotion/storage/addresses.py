@@ -1,4 +1,4 @@
-"""Addresses: local paths, or scheme://bucket/key."""
+"""Addresses of files and folders: a local path, or scheme://bucket/key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ def is_local(uri: str) -> bool:
 
 
 def absolute(uri: str) -> str:
-    """Return ``uri`` without a trailing slash; a local path becomes absolute for all workers.
+    """Return ``uri`` without a trailing slash, a local path as an absolute path.
+
+    ``file://`` is removed, and ``~`` is replaced by the home folder. So all workers, which may
+    have other current folders, get the same path.
 
     >>> absolute("s3://bucket/videos/")
     's3://bucket/videos'
@@ -26,7 +29,9 @@ def absolute(uri: str) -> str:
 
 
 def join(uri: str, *parts: str) -> str:
-    """Return the address of ``parts`` below ``uri``; an absolute part replaces all before it.
+    """Return the address of ``parts`` below ``uri``.
+
+    An absolute part (``/...`` or ``scheme://...``) replaces everything before it.
 
     >>> join("s3://bucket/a/", "b", "c.parquet"), join("/data", "s3://other/x.mp4")
     ('s3://bucket/a/b/c.parquet', 's3://other/x.mp4')

@@ -1,4 +1,4 @@
-"""Contents of objects: JSON, and the SHA-256 of any bytes."""
+"""Reading and writing of JSON, and the SHA-256 of an object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emotion.storage.objects import open_input, read_bytes, write_bytes
 
 
 def write_json(uri: str, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys.
+    """Write ``value`` as indented JSON with sorted keys, in one step.
 
     Raises:
         ValueError: if it holds NaN or infinity.
@@ -20,7 +20,10 @@ def write_json(uri: str, value: object) -> None:
 
 
 def json_bytes(value: object) -> bytes:
-    """Return the text that ``write_json`` writes.
+    """Return ``value`` as indented JSON with sorted keys and a newline at the end.
+
+    Raises:
+        ValueError: if it holds NaN or infinity.
 
     >>> json_bytes({"b": 1, "a": 2})
     b'{\\n "a": 2,\\n "b": 1\\n}\\n'
@@ -29,10 +32,10 @@ def json_bytes(value: object) -> bytes:
 
 
 def read_json(uri: str) -> Any:
-    """Read a JSON object.
+    """Read a JSON file and return its value.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if the file does not exist.
         InputError: if it is not JSON.
     """
     try:
@@ -42,7 +45,7 @@ def read_json(uri: str) -> Any:
 
 
 def sha256(uri: str) -> str:
-    """Return the hex SHA-256 of an object's bytes, read block by block.
+    """Return the hex SHA-256 of an object's bytes, read in blocks of 1 MiB.
 
     Raises:
         FileNotFoundError: if there is no such object.

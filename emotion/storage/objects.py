@@ -1,4 +1,7 @@
-"""Objects on a disk or in a bucket: list, read, and write each in one step."""
+"""Objects on a disk or in a bucket: listing, reading, and writing in one step.
+
+"In one step" means that no reader ever sees an incomplete object.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ S3_CONFIG: dict[str, Any] = {
     "connect_timeout": 10,
     "read_timeout": 60,
 }
-"""botocore settings of every S3 client of the project: it retries for about 45 s."""
+"""botocore settings of every S3 client of the project; a client retries for about 45 s."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class FileInfo:
 
     Attributes:
         uri: full address.
-        size_bytes: size.
-        version: ETag, or the modification time in nanoseconds if there is no ETag.
+        size_bytes: size of the object, bytes.
+        version: ETag, or the modification time (local files: in nanoseconds) if there is no ETag.
     """
 
     uri: str
@@ -58,9 +61,9 @@ def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
     """Open an object for reading; the file is seekable.
 
     Args:
-        uri: of the object.
-        block_bytes: read-ahead on remote storage; None takes the default of the storage's client
-            (s3fs: 50 MB), 0 fetches no more than is read.
+        uri: address of the object.
+        block_bytes: read-ahead on remote storage, bytes. None takes the default of the storage's
+            client (s3fs: 50 MB). 0 fetches exactly the bytes that are read.
 
     Raises:
         FileNotFoundError: if there is no such object.
@@ -73,14 +76,14 @@ def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
 
 
 def exists(uri: str) -> bool:
-    """Return True if ``uri`` is an object, or a folder (on S3: one with objects below it)."""
+    """Return True if ``uri`` is an object or a folder (on S3: a prefix with objects below it)."""
     fs, path = _filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.exists(path))
 
 
 def is_folder(uri: str) -> bool:
-    """Return True if ``uri`` is a folder, or a prefix with objects below it."""
+    """Return True if ``uri`` is a folder (on S3: a prefix with objects below it)."""
     fs, path = _filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.isdir(path))
@@ -97,7 +100,7 @@ def stat(uri: str) -> FileInfo:
     """Return the size and version of one object.
 
     Raises:
-        FileNotFoundError: if it does not exist.
+        FileNotFoundError: if it does not exist or is a folder.
     """
     fs, path = _filesystem(uri)
     info = fs.info(path)
@@ -107,11 +110,14 @@ def stat(uri: str) -> FileInfo:
 
 
 def list_files(uri: str, *, suffixes: tuple[str, ...] = ()) -> list[FileInfo]:
-    """Return every file below the folder ``uri``, sorted by uri; without hidden ones (``.x``).
+    """Return every file at any depth below the folder ``uri``, sorted by uri.
+
+    Hidden files (``.x``) and files in hidden folders are left out.
 
     Args:
         uri: a folder; the result is empty if it does not exist.
-        suffixes: lower-case endings to keep, such as ``(".mp4",)``; empty keeps all.
+        suffixes: lower-case endings of the files to return, such as ``(".mp4",)``; the case of a
+            file's name does not matter. Empty returns all files.
     """
     fs, path = _filesystem(uri)
     fs.invalidate_cache()
@@ -128,7 +134,9 @@ def list_files(uri: str, *, suffixes: tuple[str, ...] = ()) -> list[FileInfo]:
 
 @contextlib.contextmanager
 def local_copy(uri: str) -> Iterator[Path]:
-    """Yield the file as a local path: its own if it is local, else that of a temporary copy.
+    """Yield a local path of the file: its own path if it is local, else a temporary copy.
+
+    The copy is removed at the end of the ``with`` block.
 
     Raises:
         FileNotFoundError: if there is no such object.
@@ -147,7 +155,7 @@ def local_copy(uri: str) -> Iterator[Path]:
 
 
 def put_file(path: Path, uri: str) -> None:
-    """Move a finished local file to ``uri`` in one step (rename, or one S3 object)."""
+    """Move a complete local file to ``uri`` in one step: by rename, or as one S3 object."""
     fs, target = _filesystem(uri)
     if not is_local(uri):
         fs.put_file(str(path), target)
@@ -155,7 +163,7 @@ def put_file(path: Path, uri: str) -> None:
         return
     final = Path(target)
     partial = _partial(final)
-    partial.write_bytes(b"")  # in the same folder: the rename below stays on one device
+    partial.write_bytes(b"")  # shows the target's device; a rename works on one device only
     if path.stat().st_dev == partial.stat().st_dev:
         partial.unlink()
         path.replace(final)
@@ -166,7 +174,7 @@ def put_file(path: Path, uri: str) -> None:
 
 
 def _partial(final: Path) -> Path:
-    """Return a hidden name beside ``final`` for an incomplete file; makes the folder."""
+    """Return a hidden path beside ``final`` for an incomplete file, and make the folder."""
     _make_folder(final.parent)
     return final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
 
@@ -179,10 +187,10 @@ def _make_folder(path: Path) -> None:
 
 
 def check_writable(uri: str) -> None:
-    """Check that files can be written below ``uri``: write a small one and remove it.
+    """Check that files can be written below ``uri``: write an empty file and remove it.
 
     Raises:
-        InputError: with the address and the error of the storage.
+        InputError: if not; the message has the address and the error of the storage.
     """
     probe = join(uri, ".write-check")
     try:
@@ -193,7 +201,7 @@ def check_writable(uri: str) -> None:
 
 
 def write_bytes(uri: str, data: bytes) -> None:
-    """Write one object in one step."""
+    """Write one object in one step; replace an existing one, and make missing local folders."""
     fs, target = _filesystem(uri)
     if not is_local(uri):
         fs.pipe_file(target, data)
@@ -222,9 +230,12 @@ def read_bytes(uri: str) -> bytes:
 
 
 def create_bytes(uri: str, data: bytes) -> bool:
-    """Write one object in one step if it does not exist; returns False if it exists.
+    """Write one object in one step, but only if it does not exist yet.
 
     On S3 this is a conditional write (``If-None-Match: *``).
+
+    Returns:
+        True if it was written, False if it existed before.
     """
     fs, target = _filesystem(uri)
     if not is_local(uri):
@@ -239,7 +250,7 @@ def create_bytes(uri: str, data: bytes) -> bool:
     partial = _partial(final)
     partial.write_bytes(data)
     try:
-        os.link(partial, final)  # fails if it exists; readers see the complete file only
+        os.link(partial, final)  # fails if ``final`` exists; readers see only the complete file
     except FileExistsError:
         return False
     finally:
@@ -248,7 +259,9 @@ def create_bytes(uri: str, data: bytes) -> bool:
 
 
 def read_many(uris: Sequence[str]) -> list[bytes]:
-    """Read the bytes of several objects of one storage together, in order.
+    """Read several objects of the same storage and return the bytes of each, in order.
+
+    Remote objects are fetched in one call.
 
     Raises:
         FileNotFoundError: if an object does not exist.

@@ -1,7 +1,8 @@
-"""Parquet over storage: the columns that a caller asks for, one row group at a time.
+"""Parquet files in a storage: reading of chosen columns, one row group at a time, and writing.
 
-Only the byte ranges of these columns are fetched, so the text columns of a table cost little where
-another column holds pictures. Memory does not grow with the number of row groups.
+Only the byte ranges of the requested columns are fetched. So text columns are cheap to read even
+if another column of the table holds pictures. The functions that yield do not need more memory for
+more row groups.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from emotion.storage.objects import list_files, open_input, write_bytes
 
 @dataclass(frozen=True)
 class Group:
-    """Some columns of one row group.
+    """One row group, with the requested columns.
 
     Attributes:
         part: uri of the Parquet file.
         number: index of the row group in the file, from 0.
-        rows: the columns, in the order in which they were asked for.
+        rows: the columns, in the requested order.
     """
 
     part: str
@@ -44,7 +45,7 @@ def write_table(uri: str, table: pa.Table) -> None:
 def open_parquet(uri: str) -> Iterator[pq.ParquetFile]:
     """Open one Parquet file for its metadata and its row groups.
 
-    A row group of an object in S3 costs one request for each run of adjacent columns.
+    Reading a row group from S3 takes one request for each run of adjacent columns.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -60,10 +61,10 @@ def open_parquet(uri: str) -> Iterator[pq.ParquetFile]:
 
 
 def list_parts(table_uri: str) -> list[str]:
-    """Return the addresses of a table's parts, in order of file name.
+    """Return the addresses of a table's parts (its Parquet files), in order of file name.
 
     Raises:
-        InputError: if there is no part.
+        InputError: if the folder has no part or does not exist.
     """
     parts = [file.uri for file in list_files(table_uri, suffixes=(".parquet",))]
     if not parts:
@@ -109,9 +110,10 @@ def read_part(
     """Read one file as a table.
 
     Args:
-        uri: of the file.
-        columns: names; None reads all columns.
-        keep: condition on these columns, checked one row group at a time; None keeps every row.
+        uri: address of the file.
+        columns: names of the columns to read; None reads all.
+        keep: condition on these columns for the rows to return, applied to one row group at a
+            time; None returns every row.
 
     Raises:
         InputError: if the file is not Parquet or lacks a column.
@@ -138,7 +140,7 @@ def read_batches(
 ) -> Iterator[pa.Table]:
     """Yield the rows of one file in tables of ``num_rows`` rows; the last one may be shorter.
 
-    The row groups of the file do not change where a batch ends.
+    The batches do not depend on the row groups of the file. A file without rows yields nothing.
 
     Raises:
         InputError: if the file is not Parquet or lacks a column.
@@ -154,7 +156,12 @@ def read_batches(
 
 
 def count_rows(uri: str) -> int:
-    """Return the number of rows of one file; only its footer is fetched."""
+    """Return the number of rows of one file; fetch only its footer.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        InputError: if it is not Parquet.
+    """
     with open_parquet(uri) as parquet:
         return int(parquet.metadata.num_rows)
 
@@ -170,7 +177,7 @@ def _group(
 
 
 def _empty(uri: str, parquet: pq.ParquetFile, columns: Sequence[str] | None) -> pa.Table:
-    """Return a table without rows: the result where the file has no row group."""
+    """Return a table without rows, with the types of the columns."""
     empty = parquet.schema_arrow.empty_table()
     if columns is None:
         return empty
