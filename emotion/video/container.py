@@ -23,15 +23,15 @@ Source = Path | BinaryIO
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one video's size and time.
+    """Upper bounds on one video's size and time.
 
     Attributes:
         max_bytes: size of the file.
         max_pixels: width times height of a frame.
         max_duration_s: presentation time from the first frame to the end of the last.
         max_streams: number of streams of every kind in the container.
-        max_wall_s: from opening the file to its last frame, with the work between the frames;
-            checked at each packet.
+        max_wall_s: wall-clock time from opening the file to its last frame, including the caller's
+            work between the frames; checked at each packet.
     """
 
     max_bytes: int = 16 * 2**30
@@ -43,16 +43,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Probe:
-    """Facts from a video's header; they may be wrong, as nothing is decoded.
+    """Facts from a video's header. They may be wrong, because no frame is decoded.
 
     Attributes:
-        duration_s: length; None if the header does not have it.
-        width: as coded, before a rotation, pixels.
-        height: as coded, before a rotation, pixels.
+        duration_s: length, seconds; None if the header does not have it.
+        width: width of the coded frame, before any rotation, pixels.
+        height: height of the coded frame, before any rotation, pixels.
         codec: FFmpeg's name of the video codec.
-        container: FFmpeg's names of the format, with commas.
-        num_frames: None if the header does not have it.
-        seekable: see ``can_seek``.
+        container: FFmpeg's names of the format, separated by commas.
+        num_frames: number of frames; None if the header does not have it.
+        seekable: True if reading can start in the middle; see ``can_seek``.
     """
 
     duration_s: float | None
@@ -65,14 +65,14 @@ class Probe:
 
 
 def probe(source: Source, limits: Limits) -> Probe:
-    """Read the header; this takes milliseconds and reads a small part of the file.
+    """Read a video's header. This takes milliseconds and reads a small part of the file.
 
     Args:
         source: a local file, or a seekable binary file object.
-        limits: bounds on the video; the duration checked is the header's.
+        limits: bounds on the video. The duration in the header is checked, too.
 
     Raises:
-        VideoError: see ``open_video``; also too_large for the header's duration.
+        VideoError: see ``open_video``; also too_large if the duration in the header is.
     """
     with open_video(source, limits) as (container, stream):
         duration = header_stop(container, stream)
@@ -98,17 +98,17 @@ def probe(source: Source, limits: Limits) -> Probe:
 def can_seek(container: InputContainer) -> bool:
     """Return True if reading can start in the middle of the video.
 
-    Other containers (avi, mpeg, mpegts, flv) have no exact index of presentation times. A part of a
-    video in them is exact too, but everything before it is read as well.
+    Other containers (avi, mpeg, mpegts, flv) have no exact index of presentation times. A part of
+    such a video has the same frames, but everything before the part must be read first.
     """
     return not SEEKABLE.isdisjoint(container.format.name.split(","))
 
 
 def counts_frames(container: InputContainer) -> bool:
-    """Return True if the header's number of frames is the number that was written.
+    """Return True if the header has the number of frames that the recorder wrote.
 
-    This holds for AVI, also if its end and its index are missing. In an mp4 the number includes the
-    frames that an edit list hides.
+    This holds for AVI, even if the end and the index of the file are missing. In an mp4 the number
+    also counts frames that an edit list hides.
     """
     return container.format.name == "avi"
 
@@ -125,7 +125,8 @@ def open_video(source: Source, limits: Limits) -> Iterator[tuple[InputContainer,
         limits: bounds on the video.
 
     Raises:
-        VideoError: empty_file, too_large, not_a_video, truncated, no_video_stream, undecodable.
+        VideoError: with the reason empty_file, too_large, not_a_video, truncated, no_video_stream
+            or undecodable.
     """
     size = _size(source)
     if size == 0:
@@ -162,10 +163,10 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
     if context is None:
         raise VideoError("undecodable", "FFmpeg has no decoder for the video stream")
     stream.thread_type = "NONE"  # parallelism is one video per worker, not threads per video
-    context.thread_count = 1  # by default dav1d takes one per processor
+    context.thread_count = 1  # by default dav1d starts one thread per processor
     check_pixels(stream.width, stream.height, limits)
-    # A stream may change its size later: the decoder refuses before it allocates memory. It counts
-    # whole blocks of pixels, so its limit is twice as high.
+    # A stream may change its frame size later. The decoder refuses a frame above its own limit
+    # before it allocates memory. That limit is twice as high, because it counts whole blocks.
     context.options = {"max_pixels": str(2 * limits.max_pixels)}
     return stream
 
@@ -179,7 +180,11 @@ def _size(source: Source) -> int:
 
 
 def _raise_unopened(source: Source, err: Exception, limits: Limits) -> NoReturn:
-    """Raise truncated for an mp4 without its index, which is written last, else not_a_video."""
+    """Raise the VideoError for a file that FFmpeg cannot open.
+
+    Its reason is too_large if memory or streams exceed a limit, truncated for an mp4 without its
+    index, which is written last, else not_a_video.
+    """
     if isinstance(err, av.FFmpegError) and err.errno == errno.ENOMEM:
         detail = f"FFmpeg ran out of memory, or more than {limits.max_streams} streams"
         raise VideoError("too_large", detail) from err
@@ -199,17 +204,17 @@ def _head(source: Source) -> bytes:
 
 
 def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """Refuse a frame of more than ``max_pixels``.
+    """Check the size of a frame.
 
     Raises:
-        VideoError: too_large.
+        VideoError: too_large if it has more than ``max_pixels``.
     """
     if width * height > limits.max_pixels:
         raise VideoError("too_large", f"{width}x{height}, the limit is {limits.max_pixels} pixels")
 
 
 def header_stop(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Return the end of the video stream from the header, seconds of its clock, or None."""
+    """Return the presentation time of the video's end by the header, seconds; None if unknown."""
     if stream.duration is not None and stream.time_base is not None:
         return _start(stream) + stream.duration * stream.time_base
     if container.duration is not None and len(container.streams) == 1:

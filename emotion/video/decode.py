@@ -39,9 +39,12 @@ __all__ = [
 END_TOLERANCE_SHARE = 0.1
 """Share of the duration that may be missing at the end before a file counts as truncated."""
 END_TOLERANCE_S = (0.2, 2.0)
-"""Bounds on that missing time, seconds: lowest and highest. Headers round up a little."""
+"""Least and greatest value of that tolerance, seconds; headers round the duration up a little."""
 _SEEK_BACK_S = (0, 1, 4, 16, 64)
-"""Seconds to seek further back: containers index by decoding time, so a keyframe may be late."""
+"""Seconds before the target to seek to, tried in order.
+
+Containers index by decoding time, so the keyframe that is found may be shown after the target.
+"""
 
 
 def sample_frames(
@@ -55,28 +58,29 @@ def sample_frames(
 ) -> Iterator[Frame]:
     """Yield the frame shown at ``first_pts + k / sample_fps`` for k = ``start``, ``start`` + 1, ...
 
-    A frame is shown from its own presentation time until the next frame's, the last one for its
-    duration. It is yielded once, under the first k that falls on it::
+    A frame is shown from its presentation time until that of the next frame; the last frame is
+    shown for its duration. A frame is yielded once, with the first k at which it is shown::
 
         frames    |0     |1     |2           |3     |     (variable frame rate)
         samples   k0        k1        k2        k3
         yields    0,k0      1,k1      2,k2      3,k3
 
-    A part of a video (``start``, ``stop``) yields the same frames as the whole video does for
-    these k, equal to the pixel. The first damage ends the video: the frames before it are yielded,
-    then the error is raised. Damage before the first keyframe is dropped: a recording that was cut
-    out of a broadcast begins so.
+    For a part of a video (``start``, ``stop``), the frames are those of the whole video with these
+    k, with equal pixels. Reading ends at the first damage: the frames before it are yielded, then
+    the error is raised. Damage before the first keyframe is ignored, because recordings of
+    broadcasts begin with it.
 
     Args:
         path: a local file, or a seekable binary file object.
         sample_fps: samples per second of presentation time.
         limits: bounds on the video.
-        facts: filled in while the frames are read; ``join_facts`` joins those of parts.
-        start: first sample.
-        stop: sample after the last; None reads to the end and checks it.
+        facts: object that is filled in while the frames are read; ``join_facts`` joins parts.
+        start: first sample k.
+        stop: sample after the last; None reads to the end and checks that nothing is missing.
 
     Raises:
-        VideoError: see ``open_video``; also undecodable, truncated, corrupt, too_large, timeout.
+        VideoError: see ``open_video``; also with the reason undecodable, truncated, corrupt,
+            too_large or timeout.
     """
     part = _Part(Fraction(sample_fps).limit_denominator(1001), start, stop)
     check = _wall_clock(limits)
@@ -119,7 +123,7 @@ class _Video:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A frame and its time [start, stop) in ticks; None for a frame that was not needed."""
+    """A frame and its time [start, stop) in ticks; ``picture`` is None if it was not decoded."""
 
     picture: VideoFrame | None
     start: int
@@ -137,7 +141,7 @@ def _wall_clock(limits: Limits) -> Callable[[], None]:
 
 
 def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
-    """Yield the frames of one pass; ``exact`` decodes every frame from the beginning."""
+    """Yield the sampled frames; ``exact`` decodes every frame from the beginning of the file."""
     time_base = video.time_base
     video.facts.codec = video.stream.codec_context.name
     reader = Reader(video.container, video.stream, check=video.check, may_skip=not exact)
@@ -180,7 +184,7 @@ def _reader_at(video: _Video, part: _Part, first: int) -> Reader:
 
 
 def _seek(video: _Video, ticks: int, *, peek: bool = True) -> Packet[VideoStream] | None:
-    """Seek to a keyframe at or before ``ticks``; with ``peek`` read the packet there, too."""
+    """Seek to a keyframe at or before ``ticks``; with ``peek`` also return the packet there."""
     try:
         video.container.seek(ticks, stream=video.stream, backward=True)
         return next(video.container.demux(video.stream), None) if peek else None
@@ -189,7 +193,7 @@ def _seek(video: _Video, ticks: int, *, peek: bool = True) -> Packet[VideoStream
 
 
 def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown]:
-    """Yield the frames in presentation order to the part's end; count those of the part."""
+    """Yield all frames in presentation order, to the end of the part; count those of the part."""
     previous: Moment | None = None
     gap = _nominal_gap(video)
     for moment in reader.moments():
@@ -222,7 +226,10 @@ def _close(video: _Video, clock: Clock, moment: Moment, stop: int) -> _Shown:
 
 
 def _last_stop(reader: Reader, last: Moment, gap: int) -> int:
-    """Return the end of the last frame: by its duration or the gap before it, before any damage."""
+    """Return the end of the last frame, ticks, but at most the time of any damage.
+
+    The frame is shown for its own duration or, if that is unknown, for the gap before it.
+    """
     stop = last.pts + ((last.frame.duration if last.frame else 0) or gap)
     broke = reader.broke.pts if reader.broke else None
     return min(stop, broke) if broke is not None and broke > last.pts else stop
@@ -256,7 +263,7 @@ def _note_size(frame: VideoFrame | None, video: _Video) -> None:
 
 
 def _check_end(video: _Video, part: _Part, reader: Reader) -> None:
-    """Raise an error if the video is damaged or ends well before the header's end."""
+    """Raise VideoError if the video is damaged or ends too long before the header's end."""
     facts, broke = video.facts, reader.broke
     at = f"at {facts.duration_s:.3f} s"
     if broke is not None:

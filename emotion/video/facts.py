@@ -1,4 +1,4 @@
-"""Facts about a video that reading it gives."""
+"""Facts about a video that are known after its frames were read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 @dataclass
 class VideoFacts:
-    """Size, codec, frames and duration of a video; complete after its last frame was read.
+    """Size, codec, frames and duration of a video or a part; complete after its last frame.
 
     Attributes:
-        width: of the upright frame, pixels.
-        height: of the upright frame, pixels.
+        width: width of the upright frame, pixels.
+        height: height of the upright frame, pixels.
         codec: FFmpeg's name of the video codec.
-        num_decoded: number of frames; of a part those whose presentation begins in it. It includes
-            frames that no sample needs, also if they were not decoded.
-        duration_s: end of the last of these frames minus start of the video's first frame.
+        num_decoded: number of frames; for a part, of the frames whose presentation time is in it.
+            It also counts frames that no sample needs, even if they were not decoded.
+        duration_s: seconds from the start of the video's first frame to the end of the last frame
+            that was read.
     """
 
     width: int = 0
@@ -32,7 +33,9 @@ class VideoFacts:
 
 
 def join_facts(parts: Sequence[VideoFacts]) -> VideoFacts:
-    """Join the facts of consecutive parts, in order, to those of the whole video.
+    """Return the facts of a whole video from those of its consecutive parts, in order.
+
+    No parts give the default ``VideoFacts()``.
 
     >>> join_facts([VideoFacts(64, 48, "h264", 50, 2.0), VideoFacts(64, 48, "h264", 30, 3.2)])
     VideoFacts(width=64, height=48, codec='h264', num_decoded=80, duration_s=3.2)

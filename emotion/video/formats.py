@@ -1,6 +1,6 @@
 """Video formats that may be opened, and the file names that count as videos."""
 
-# No playlists (HLS, DASH, concat), which FFmpeg also opens: they name other files and addresses.
+# FFmpeg also opens playlists (HLS, DASH, concat). They are left out: they name other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv"
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".3gp",

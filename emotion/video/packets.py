@@ -1,16 +1,16 @@
 """Decoding of packets to frames in presentation order, without frames that no sample needs.
 
-The presentation times of the packets are read some packets ahead. So for most frames the time of
-the next frame is known before decoding. A frame that is shown at no sample time is not needed; if
-no other frame refers to it (the decoder knows), it is not decoded::
+Packets are read ahead of the decoder (``LOOK_AHEAD``). So for most frames the presentation time of
+the next frame is known before decoding. A frame is not needed if it is shown at no sample time. It
+is not decoded if, in addition, no other frame refers to it (the decoder knows this)::
 
     order of decoding   I0   P4   B2   b1   b3   P8   B6   b5   b7
     needed at 5 of 25   yes            no   no             yes  no
     decoded             yes  yes  yes  -    -    yes  yes  yes  -
 
-An undecoded frame keeps its time as a moment without a picture. If the decoder's times differ from
-those of the packets, ``Inexact`` is raised and the caller reads the video again and decodes every
-frame. So results never depend on the skipped frames.
+For a frame that is not decoded, a ``Moment`` without a picture is yielded. If the decoder's times
+differ from those of the packets, ``Inexact`` is raised. Then the caller reads the video again and
+decodes every frame. So skipping never changes the results.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from emotion.video.clock import Clock
 from emotion.video.container import counts_frames
 
 LOOK_AHEAD = 32
-"""Packets that are read before they are decoded; more than any codec reorders."""
+"""Number of packets read ahead of the decoder; more than any codec reorders."""
 _REMEMBERED = 3 * LOOK_AHEAD
 
 
 class Inexact(Exception):
-    """Error: a skipped frame was needed; decode everything from the beginning."""
+    """A skipped frame was needed, or a seek failed: decode every frame from the beginning."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A frame and its presentation time in ticks; None for a frame that was not needed."""
+    """A frame and its presentation time in ticks; ``frame`` is None if it was not decoded."""
 
     pts: int
     frame: VideoFrame | None
@@ -55,8 +55,8 @@ class Break:
     Attributes:
         reason: truncated if no packet follows, corrupt if more follow.
         detail: FFmpeg's message.
-        pts: time of the damaged frame, ticks, or None if unknown.
-        offset_bytes: start of the last good packet, or None if unknown.
+        pts: presentation time of the damaged frame, ticks; None if unknown.
+        offset_bytes: start of the last good packet in the file, bytes; None if unknown.
     """
 
     reason: Literal["truncated", "corrupt"]
@@ -66,11 +66,11 @@ class Break:
 
 
 class Reader:
-    """Reader of the packets of a stream, once, from the container's present position.
+    """Reader of one stream: decodes it once, from the container's current position.
 
     Attributes:
         clock: clock of the samples; while it is None, every frame is decoded.
-        broke: set if damage ends the moments before the packets end.
+        broke: the damage at which ``moments`` ended; None if it reached the end of the stream.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Reader:
         Args:
             container: an open container.
             stream: its video stream.
-            check: called for every packet; may raise.
+            check: called for every packet; may raise an exception to stop.
             clock: clock of the samples, if known.
             may_skip: False decodes every frame.
             from_key: True if the container is at a keyframe after a seek; frames that are shown
@@ -102,7 +102,8 @@ class Reader:
         self._ahead: deque[Packet[VideoStream]] = deque()
         self._times: list[int] = []  # sorted times of the latest packets
         self._sent: deque[tuple[int | None, int | None]] = deque(maxlen=_REMEMBERED)  # pts, pos
-        # AVI numbers frames in coding order; with B-frames only the decoder knows the shown order.
+        # AVI numbers frames in decoding order; with B-frames only the decoder knows the order in
+        # which they are shown.
         counted = self._stream.codec_context.has_b_frames and counts_frames(container)
         self._order: list[int] | None = None  # heap of the packets' times
         if counted and stream.codec_context.name in ("h264", "hevc"):
@@ -113,7 +114,7 @@ class Reader:
         self._unread = ""  # message if the container could not be read to its end
 
     def moments(self) -> Iterator[Moment]:
-        """Yield the moments in presentation order; a broken clock may repeat or reverse times."""
+        """Yield the moments in presentation order; bad timestamps may repeat or go backwards."""
         for packet in self._packets():
             self._check()
             for frame in self._decode(packet):
@@ -135,7 +136,7 @@ class Reader:
             yield from self._due(self.broke.pts)
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
-        """Yield packets, with ``LOOK_AHEAD`` more already read; then None, to empty the decoder."""
+        """Yield packets, with ``LOOK_AHEAD`` more already read; at the end None (flush)."""
         packets = self._container.demux(self._stream)
         more = True
         while more or self._ahead:
@@ -145,7 +146,7 @@ class Reader:
                 except av.FFmpegError as err:
                     self._unread = err.strerror or "it cannot be read any further"
                     packet = None
-                except IndexError:  # PyAV at the end, if a stream appeared after the header
+                except IndexError:  # from PyAV at the end, if a stream began after the header
                     packet = None
                 more = packet is not None
                 if packet is not None and packet.size:
@@ -181,7 +182,7 @@ class Reader:
             return self._fail(packet, err)
 
     def _can_skip(self, packet: Packet[VideoStream]) -> bool:
-        """Return True if no sample needs the frame of a packet; note its time then."""
+        """Return True, and store the frame's time, if no sample needs the frame of a packet."""
         self._sent.append((packet.pts, packet.pos))
         if self._order is not None and packet.dts is not None:
             heapq.heappush(self._order, packet.dts)
@@ -199,14 +200,14 @@ class Reader:
         return True
 
     def _due(self, pts: int | None) -> Iterator[Moment]:
-        """Yield the moments of skipped frames that are shown before ``pts``."""
+        """Yield the moments of skipped frames that are shown before ``pts``; None: of all."""
         while self._skipped and (pts is None or self._skipped[0] <= pts):
             due = heapq.heappop(self._skipped)
             if due != pts and not self._is_dropped(due):
                 yield Moment(due, None)
 
     def _time_of(self, frame: VideoFrame) -> int | None:
-        """Return the presentation time of a frame, ticks; its decoding time if that is missing."""
+        """Return the presentation time of a frame, ticks, or its decoding time if it has none."""
         if self._order is None:
             return frame.pts if frame.pts is not None else frame.dts
         return heapq.heappop(self._order) if self._order else None
@@ -224,7 +225,7 @@ class Reader:
         return self._from_key and self._key_pts is not None and pts < self._key_pts
 
     def _is_damaged(self, frame: VideoFrame, pts: int) -> bool:
-        """Note the break and return True if a frame is damaged."""
+        """Return True, and set ``broke``, if a frame is damaged; ignore damage at the start."""
         if not frame.is_corrupt:
             return False
         if not self._armed or (self._key_pts is not None and pts < self._key_pts):
@@ -234,7 +235,7 @@ class Reader:
         return True
 
     def _fail(self, packet: Packet[VideoStream] | None, err: av.FFmpegError) -> list[VideoFrame]:
-        """Note the break; return the frames before it that are still in the decoder."""
+        """Set ``broke``; return the frames before the damage that are still in the decoder."""
         self._stream.codec_context.skip_frame = "DEFAULT"
         if not self._armed:
             return []
@@ -252,7 +253,7 @@ class Reader:
             self.broke = Break(reason, detail, pts, self.last_pos(pts))
 
     def last_pos(self, pts: int | None = None) -> int | None:
-        """Return the start in the file of the packet before ``pts``, or of the last packet."""
+        """Return the start, in bytes, of the packet before that of ``pts``; None: of the last."""
         last: int | None = None
         for sent, pos in self._sent:
             if pts is not None and sent == pts:

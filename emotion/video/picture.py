@@ -15,10 +15,10 @@ BOTTOM_FIRST = frozenset({3, 5})  # AV_FIELD_BB and AV_FIELD_BT of FFmpeg's AVFi
 
 @dataclass(frozen=True)
 class Converter:
-    """Converter for the frames of one stream; keeps the scalers, which are costly to make.
+    """Converter for the frames of one stream; keeps the scalers, which are slow to make.
 
     Attributes:
-        field_order: FFmpeg's AVFieldOrder of the stream; 0, unknown, means upper field first.
+        field_order: FFmpeg's AVFieldOrder of the stream; 0 (unknown) counts as upper field first.
     """
 
     field_order: int = 0
@@ -28,8 +28,9 @@ class Converter:
     def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Return the frame at full size, (H, W, 3) uint8 RGB, upright.
 
-        An interlaced frame becomes the field that is shown first, doubled to the full height. So
-        motion shows no comb and no other frame is needed, but half of the lines is lost.
+        Of an interlaced frame, only the field that is shown first is used, scaled to the full
+        height. So motion has no comb artefacts and no other frame is needed, but half of the lines
+        are lost.
         """
         source = self._progressive(frame)
         done = self._full.reformat(
@@ -40,7 +41,8 @@ class Converter:
     def thumbnail(self, frame: VideoFrame, *, side_px: int) -> NDArray[np.uint8]:
         """Return the frame with at most ``side_px`` on its longer side: (h, w, 3) uint8 RGB.
 
-        Upright. Scaled by area before the colours are converted; never enlarged.
+        The frame is upright. It is scaled by area averaging, before its colours are converted. It
+        is never enlarged.
         """
         scale = side_px / max(frame.width, frame.height)
         if scale >= 1:
@@ -62,18 +64,26 @@ class Converter:
 
 
 def upright_hw(frame: VideoFrame) -> tuple[int, int]:
-    """Return height and width of a frame as it is displayed, pixels."""
+    """Return the height and width of a frame as it is displayed, pixels."""
     turned = quarter_turns(frame) % 2
     return (frame.width, frame.height) if turned else (frame.height, frame.width)
 
 
 def quarter_turns(frame: VideoFrame) -> int:
-    """Return the counter-clockwise quarter turns to display a frame; 0 if the angle is invalid."""
+    """Return the counter-clockwise quarter turns that make a frame upright, 0 to 3.
+
+    The result is 0 if the angle that the file gives is invalid (more than 360 degrees).
+    """
     return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
 
 
 def take_field(frame: VideoFrame, *, first_line: int) -> VideoFrame:
-    """Return every second line of each plane, from line 0 or 1, as a frame of half the height."""
+    """Return one field of a frame: every second line, as a frame of half the height.
+
+    Args:
+        frame: the interlaced frame.
+        first_line: 0 for the upper field, 1 for the lower one.
+    """
     half = VideoFrame(frame.width, (frame.height + 1 - first_line) // 2, frame.format.name)
     half.colorspace, half.color_range = frame.colorspace, frame.color_range
     for number, target in enumerate(half.planes):
@@ -100,10 +110,11 @@ class Frame:
     """One sampled frame; its pixels are computed at the first access.
 
     Attributes:
-        index: k of the sample; skips a number if a frame is shown at two sample times.
-        pts_s: its presentation time, seconds from the first frame.
+        index: number k of the sample. A frame that is shown at several samples has the first k;
+            the other numbers do not occur.
+        pts_s: the frame's presentation time, seconds from the first frame.
         picture: the decoded frame.
-        converter: converts it to pixels.
+        converter: converts the frame to pixels.
     """
 
     index: int
@@ -118,9 +129,9 @@ class Frame:
 
     @property
     def hw(self) -> tuple[int, int]:
-        """Height and width of ``image``."""
+        """Height and width of ``image``, pixels."""
         return upright_hw(self.picture)
 
     def thumbnail(self, side_px: int) -> NDArray[np.uint8]:
-        """Return the frame at most ``side_px`` long; see ``Converter.thumbnail``."""
+        """Return the frame, at most ``side_px`` on its longer side; see ``Converter.thumbnail``."""
         return self.converter.thumbnail(self.picture, side_px=side_px)
