@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from emotion.extract.spec import DetectorName
 
-# Places of the landmarks in the crop, as shares of its side. Wider than ArcFace's template: brows
-# and chin stay inside. Only eyes and nose count: mouth corners move with the expression, and an
-# alignment on them would remove a part of it.
+# Positions (x, y) of the landmarks in the crop, as shares of its side. The crop is wider than with
+# ArcFace's template, so that brows and chin are inside. Only eyes and nose are used: the mouth
+# corners move with the expression, and an alignment on them would remove a part of it.
 _TEMPLATES: dict[DetectorName, NDArray[np.float64]] = {
     "yunet": np.array([[0.31, 0.35], [0.69, 0.35], [0.50, 0.565]]),
     "dlib": np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]]),
@@ -18,14 +18,15 @@ _TEMPLATES: dict[DetectorName, NDArray[np.float64]] = {
 
 
 def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the least-squares rotation, scale and shift of ``source`` to ``target``.
+    """Return the rotation, scale and shift that map ``source`` to ``target``, by least squares.
 
     Args:
-        source: (N, 2) points, N >= 2, not all equal.
+        source: (N, 2) points, N >= 2.
         target: (N, 2) points.
 
     Returns:
-        (2, 3) float64 matrix for cv2.warpAffine (Umeyama 1991). Points in one place give scale 1.
+        (2, 3) float64 matrix for cv2.warpAffine (Umeyama 1991). If all points of ``source`` are
+        equal, there is no rotation and the scale is 1.
 
     >>> similarity(np.array([[0., 0.], [1., 0.]]), np.array([[2., 3.], [2., 5.]])).round(6)
     array([[ 0., -2.,  2.],
@@ -57,7 +58,7 @@ def crop_face(
         crop_px: side of the crop.
 
     Returns:
-        (crop_px, crop_px, 3) uint8 RGB. Outside the frame, its edge is repeated.
+        (crop_px, crop_px, 3) uint8 RGB. Pixels outside the frame repeat the frame's edge.
     """
     template = _TEMPLATES[detector]
     points = landmarks[: len(template)].astype(np.float64)
@@ -71,7 +72,10 @@ def crop_face(
 def eyes_and_nose(
     landmarks: NDArray[np.float32], detector: DetectorName
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return image-left eye centre, image-right eye centre and nose; each (2,) pixels."""
+    """Return three points in pixels, (2,) each: eye centres and nose.
+
+    The first eye is the one on the left side of the image.
+    """
     points = landmarks.astype(np.float64)
     if detector == "yunet":
         return points[0], points[1], points[2]
@@ -79,10 +83,11 @@ def eyes_and_nose(
 
 
 def head_angles(landmarks: NDArray[np.float32], detector: DetectorName) -> tuple[float, float]:
-    """Estimate yaw and roll in degrees from eyes and nose.
+    """Return an estimate of (yaw, roll) in degrees, from eyes and nose.
 
-    Roll is the slope of the line through the eyes, positive clockwise in the image. Yaw assumes
-    that the nose stands out by 0.6 eye distances; positive if it points to the image's right.
+    Roll is the slope of the line through the eyes, positive clockwise in the image. Yaw is positive
+    if the nose points to the image's right; the estimate assumes that the nose is 0.6 eye distances
+    in front of the eyes. Both are 0 if the eyes are at one point.
     """
     left, right, nose = eyes_and_nose(landmarks, detector)
     axis = right - left

@@ -51,12 +51,12 @@ class Detector(Protocol):
     def __call__(
         self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
     ) -> Faces:
-        """Detect in a frame.
+        """Detect the faces of a frame.
 
         Args:
-            image: (H, W, 3) uint8 RGB: the frame, or a smaller picture of the whole frame. A
-                longest side of ``detect_side_px`` avoids another resize.
-            frame_hw: height and width of the frame, if ``image`` is smaller.
+            image: (H, W, 3) uint8 RGB: the frame, or a smaller picture of the whole frame. With
+                a longest side of ``detect_side_px`` it is not resized again.
+            frame_hw: height and width of the frame; None: those of ``image``.
 
         Returns:
             Faces in pixels of the frame.
@@ -70,7 +70,7 @@ def _faces(
     landmarks: NDArray[np.float32],
     frame_hw: tuple[int, int],
 ) -> Faces:
-    """Cut boxes at the frame, drop those outside it, and order by score."""
+    """Clip boxes to the frame, drop those narrower or lower than 2 pixels, sort by score."""
     height, width = frame_hw
     limit = np.array([width, height, width, height], np.float32)
     boxes = np.clip(boxes, 0, limit)
@@ -81,7 +81,7 @@ def _faces(
 
 
 def _resized(image: NDArray[np.uint8], side_px: int, *, enlarge: bool) -> NDArray[np.uint8]:
-    """Resize the longest side to ``side_px``; a smaller picture only if ``enlarge``."""
+    """Resize the longest side to ``side_px``; enlarge a smaller picture only if ``enlarge``."""
     longest = max(image.shape[:2])
     if longest == side_px or (longest < side_px and not enlarge):
         return image
@@ -92,7 +92,7 @@ def _resized(image: NDArray[np.uint8], side_px: int, *, enlarge: bool) -> NDArra
 
 
 class YuNetDetector:
-    """YuNet (Wu et al. 2023); never enlarges a frame."""
+    """Detector with YuNet (Wu et al. 2023); never enlarges a frame."""
 
     def __init__(self, model: bytes, *, side_px: int, min_score: float) -> None:
         self._side_px = side_px
@@ -113,7 +113,10 @@ class YuNetDetector:
 
 
 class DlibDetector:
-    """dlib's HOG detector and 5-point landmarks; enlarges small frames, since HOG needs 80 px."""
+    """Detector with dlib's HOG and 5-point landmarks.
+
+    It enlarges small frames, because HOG finds only faces of at least 80 pixels.
+    """
 
     def __init__(self, *, side_px: int, min_score: float) -> None:
         self._side_px, self._min_score = side_px, min_score
@@ -147,7 +150,15 @@ def _hw(image: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
-    """Return the default extraction spec with a detector's own size and score threshold."""
+    """Return the default extraction spec for a detector, with its picture size and threshold.
+
+    Args:
+        detector: name of the detector.
+        **overrides: fields of the spec with other values.
+
+    Raises:
+        InputError: if a value is out of range.
+    """
     own: dict[str, Any]
     if detector == "yunet":
         own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": 320, "min_score": 0.7}
@@ -165,7 +176,7 @@ def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
         yunet_model: bytes of the YuNet file; needed if the spec names yunet.
 
     Raises:
-        InputError: if the spec names other weights than this release has.
+        InputError: if the spec names other weights than this release has, or weights are missing.
     """
     cv2.setNumThreads(1)
     file = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS

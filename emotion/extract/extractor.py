@@ -1,4 +1,4 @@
-"""Extractor: one video to its rows; the only path from pixels to clips."""
+"""Extractor: turns one video into its rows; no other code makes clips from pixels."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ class Extractor:
         """Load the detector.
 
         Args:
-            spec: the choices that decide the clips.
+            spec: choices of the extraction.
             yunet_model: bytes of the YuNet file; needed if the spec names yunet.
             limits: bounds on one video's size and time.
-            keep_partial: True ends a damaged video at the damage and notes the error in its
-                summary; False raises the error.
+            keep_partial: True ends a damaged video at the damage and stores the error in
+                ``summary.broken``; False raises the error.
+
+        Raises:
+            InputError: if the detector cannot be loaded, see ``load_detector``.
         """
         self.spec = spec
         self.limits = limits or Limits()
@@ -49,8 +52,8 @@ class Extractor:
 
         Args:
             source: a local file, or a seekable binary file object.
-            facts: filled in while the frames are read.
-            start: first sample.
+            facts: object that is filled in while the frames are read.
+            start: first sample k.
             stop: sample after the last; None reads to the end.
 
         Raises:
@@ -74,14 +77,15 @@ class Extractor:
 
         Args:
             path: a local file.
-            video_id: goes into every row and id.
-            summary: filled in meanwhile.
+            video_id: part of every row and id.
+            summary: object that is filled in while the rows are read.
 
         Yields:
             (table, row), see ``emotion.extract.walk.walk``.
 
         Raises:
-            VideoError: if the video cannot be used; drop the rows before it.
+            VideoError: if the video cannot be used; the caller must drop the rows yielded before.
+            InputError: if this machine does not have the embedder that the spec names.
         """
         observations = self.observations(path, facts=summary.facts)
         if self._keep_partial:
@@ -111,7 +115,7 @@ def load_embedder(spec: ExtractionSpec) -> Embedder | None:
     """Return the embedder that a spec names; None if it names none.
 
     Raises:
-        InputError: if the spec names other weights than this release has, or they are missing.
+        InputError: if the spec names other weights than this release has, or weights are missing.
     """
     if not spec.embedder_sha256:
         return None
@@ -127,10 +131,10 @@ def load_embedder(spec: ExtractionSpec) -> Embedder | None:
 def until_broken(
     observations: Iterator[Observation], summary: VideoSummary
 ) -> Iterator[Observation]:
-    """Yield the observations before a damage, and note the error in ``summary.broken``.
+    """Yield the observations before the first damage; store its error in ``summary.broken``.
 
     Raises:
-        VideoError: if the damage comes before the first observation.
+        VideoError: if there is no observation before the damage.
     """
     count = 0
     try:

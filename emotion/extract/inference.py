@@ -12,7 +12,7 @@ def open_session(model: bytes, *, threads: int = 1) -> Any:
 
     Args:
         model: bytes of a .onnx file.
-        threads: number per operator; 1 uses the caller's thread only, as a worker has one core.
+        threads: threads per operator. 1 uses only the caller's thread: a worker has one core.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,4 +1,7 @@
-"""Observation of one sampled frame; no later step reads the frame's pixels."""
+"""Observation of one sampled frame: its measurements and face crops.
+
+No later step reads the frame's pixels.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,13 @@ class DetectedFace:
 
     Attributes:
         box: xyxy pixels of the upright frame.
-        score: of the detection.
-        landmarks: ten floats x0 y0 ... x4 y4, pixels.
-        yaw_deg: rough estimate.
-        roll_deg: rough estimate.
-        blur: variance of the crop's Laplacian.
+        score: score of the detection; see ``Faces.scores``.
+        landmarks: ten floats x0 y0 ... x4 y4, pixels of the upright frame.
+        yaw_deg: rough estimate, degrees; see ``head_angles``.
+        roll_deg: rough estimate, degrees; see ``head_angles``.
+        blur: variance of the crop's Laplacian; small if the crop is blurred.
         brightness: mean luma of the crop, 0 to 255.
-        jpeg: the aligned crop.
+        jpeg: the aligned crop as a JPEG file.
     """
 
     box: tuple[float, float, float, float]
@@ -42,7 +45,7 @@ class DetectedFace:
 
     @property
     def size_px(self) -> float:
-        """Square root of the box area."""
+        """Square root of the area of the box, pixels."""
         x0, y0, x1, y1 = self.box
         return float(np.sqrt((x1 - x0) * (y1 - y0)))
 
@@ -52,12 +55,13 @@ class Observation:
     """One sampled frame without its pixels.
 
     Attributes:
-        frame_index: k of the sample.
+        frame_index: number k of the sample.
         pts_s: the frame's presentation time, seconds from the first frame.
         brightness: mean luma of the frame, 0 to 255.
-        blur: variance of the Laplacian at no more than 320 pixels.
-        signature: colours and their places, for the detection of cuts.
-        faces: best score first; may be none.
+        blur: variance of the Laplacian of the frame, shrunk to at most 320 pixels on its longer
+            side; small if the frame is blurred.
+        signature: colours and their positions, for the detection of cuts.
+        faces: best score first; may be empty.
     """
 
     frame_index: int
@@ -71,8 +75,8 @@ class Observation:
 def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observation:
     """Detect, measure and crop the faces of one frame.
 
-    Everything but the crops uses a small picture, so a frame without a face is never converted at
-    full size.
+    Only the crops are cut from the frame at full size. Everything else uses a small picture, so a
+    frame without a face is never converted to pixels at full size.
     """
     picture = frame.thumbnail(spec.detect_side_px)
     faces = detector(picture, frame_hw=frame.hw)
@@ -109,7 +113,7 @@ def _face(
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode an (H, W, 3) uint8 RGB picture as JPEG."""
+    """Encode an (H, W, 3) uint8 RGB picture as JPEG; ``quality`` is 1 to 100."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     is_encoded, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     if not is_encoded:

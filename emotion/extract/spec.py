@@ -12,7 +12,7 @@ from emotion.weights import DLIB_EMBEDDER
 
 DetectorName = Literal["yunet", "dlib"]
 EXTRACTION_VERSION = 2
-"""Number that a release raises if it makes other pixels from the same spec."""
+"""Version of the extraction: a release that makes other pixels from the same spec increases it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +22,22 @@ class ExtractionSpec:
     Attributes:
         detector: name of the face detector.
         detector_sha256: hex SHA-256 of its weights file.
-        sample_fps: samples per second of presentation time.
-        detect_side_px: longest side of the picture that the detector gets, pixels.
-        min_score: lowest score of a detection that is used.
-        crop_px: side of the square aligned crop.
-        clip_len: crops per clip (T).
-        clip_stride: samples from the start of one clip to the next; equal to ``clip_len`` stores
-            every crop once.
-        min_clip_faces: detected faces that a window needs to become a clip.
-        jpeg_quality: 1 to 100, of the stored crops.
-        embedder_sha256: hex SHA-256 of the weights file of the network that embeds faces; empty
-            makes every track an identity of its own.
+        sample_fps: samples per second of presentation time; above 0, at most 240.
+        detect_side_px: longest side of the picture that the detector gets, pixels; 64 to 4096.
+        min_score: lowest score of a detection that is used; -10 to 10, see ``Faces.scores``.
+        crop_px: side of the square aligned crop, pixels; 16 to 1024.
+        clip_len: crops per clip (T); 1 to 1024.
+        clip_stride: samples from the start of one clip to that of the next; 1 to ``clip_len``.
+            With ``clip_len``, clips do not overlap and every crop is stored once.
+        min_clip_faces: least number of samples with a detected face that make a window a clip;
+            1 to ``clip_len``.
+        jpeg_quality: JPEG quality of the stored crops, 1 to 100.
+        embedder_sha256: hex SHA-256 of the weights file of the network that embeds faces; if
+            empty, every track gets a new identity.
         version: ``EXTRACTION_VERSION`` of the release.
+
+    Raises:
+        InputError: if a value is out of its range.
     """
 
     detector: DetectorName
@@ -76,10 +80,11 @@ class ExtractionSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ExtractionSpec:
-        """Return the spec of fields that ``to_json`` made.
+        """Return the spec from the value that ``to_json`` made.
 
         Raises:
-            InputError: on an unknown or missing field, or a digest that does not match the fields.
+            InputError: if a field is unknown, missing or out of range, or the digest does not
+                match the fields.
         """
         fields = {k: v for k, v in value.items() if k != "digest"}
         try:
@@ -94,6 +99,9 @@ class ExtractionSpec:
         return spec
 
     def difference(self, other: ExtractionSpec) -> str:
-        """Return the fields in which two specs differ, for an error message; empty when equal."""
+        """Return text with the fields in which two specs differ; empty if they are equal.
+
+        For an error message, such as "crop_px 112 and 96".
+        """
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return ", ".join(f"{k} {mine[k]} and {theirs[k]}" for k in mine if mine[k] != theirs[k])

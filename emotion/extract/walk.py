@@ -1,7 +1,7 @@
-"""The walk: observations of one video, in order of time, to its rows of every table.
+"""The walk: turns the observations of one video, in order of time, into its rows of all tables.
 
-The walk does not need a frame's pixels. So different workers can observe the chunks of a long
-video, and one worker walks all of them; the rows are equal to those of a single worker.
+The walk does not need the pixels of frames. So several workers can observe the chunks of a long
+video, and one worker walks all of them. The rows are equal to those of a single worker.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Table = Literal["frames", "faces", "tracks", "clips"]
 
 @dataclass
 class VideoSummary:
-    """Counts of one video; complete once its rows are exhausted.
+    """Counts of one video; complete after all of its rows were read.
 
     Attributes:
         facts: size, codec and duration, from the container and the decoding.
@@ -50,7 +50,7 @@ class VideoSummary:
         num_identities: persons.
         num_clips: clips.
         covered: one byte per sample: 1 if it has a tracked face.
-        broken: the error that ended decoding early, if the rows before it are kept; else None.
+        broken: error that ended decoding early, if the rows before it are kept; else None.
     """
 
     facts: VideoFacts = field(default_factory=VideoFacts)
@@ -64,12 +64,12 @@ class VideoSummary:
 
     @property
     def coverage(self) -> float:
-        """Share of sampled frames with a tracked face, 0 to 1."""
+        """Share of sampled frames with a tracked face, 0 to 1; 0 if there is no frame."""
         return sum(self.covered) / self.num_frames if self.num_frames else 0.0
 
     @property
     def reason(self) -> str | None:
-        """The reject reason if there is no clip, else None."""
+        """``no_face`` or ``short_tracks`` if the video has no clip, else None."""
         reason = "short_tracks" if self.num_faces else "no_face"
         return None if self.num_clips else reason
 
@@ -89,15 +89,15 @@ def walk(
 ) -> Iterator[tuple[Table, Row]]:
     """Yield the rows of one video while its observations arrive.
 
-    Memory does not grow with the video's length: at most one window of crops and six seconds of
-    waiting faces per open track, and one vector per person.
+    Memory is small even for a long video: at most one window of crops and six seconds of waiting
+    faces per open track, and one vector per person.
 
     Args:
-        observations: in order of time; none gives no rows.
-        spec: how clips are cut.
-        video_id: goes into every row and id.
-        summary: filled in on the way.
-        embed: embeds crops. None: only boxes decide, and every track is a person.
+        observations: in order of time; no observations give no rows.
+        spec: choices of the extraction, such as the length of a clip.
+        video_id: part of every row and id.
+        summary: object that is filled in while the rows are read.
+        embed: function that embeds crops. None: boxes alone decide, and every track is a person.
 
     Yields:
         (table, row) with the columns of ``schemas.tables``; track and clip rows lack the columns
@@ -120,7 +120,7 @@ class _Walk:
         self._open: dict[int, OpenTrack] = {}
         self._embed_crop = CropEmbedder(embed) if embed is not None else None
         self._people = Identities()
-        self._paused: list[OpenTrack] = []  # without a face now; may continue
+        self._paused: list[OpenTrack] = []  # have no face now; may continue
 
     def step(self, observation: Observation) -> Iterator[tuple[Table, Row]]:
         """Yield the rows of one sampled frame, and the rows that this frame completes."""
@@ -191,7 +191,7 @@ class _Walk:
         return track.ids | clip_row(self._video_id, self._summary.num_clips - 1, clip)
 
     def _confirm(self, keys: list[int], pts_s: float) -> None:
-        """Number the tracks that have enough faces, and assign their persons."""
+        """Give the tracks that have enough faces a track_id and a person."""
         new = [k for k in keys if self._open[k].track_id is None]
         new = [k for k in new if len(self._open[k].waiting) >= CONFIRM_HITS]
         embed_crop = self._embed_crop
@@ -224,7 +224,7 @@ class _Walk:
         }
 
     def _begin(self, key: int, identity: int) -> OpenTrack:
-        """Number a new track, or continue the last track of the same person, and return it."""
+        """Number a new track, or continue the last track of the same person; return that track."""
         track = self._open[key]
         since_s = track.waiting[0].item.pts_s
         for old in (*self._open.values(), *self._paused):
@@ -277,13 +277,13 @@ class _Walk:
     def _strangers(
         self, numbers: list[int], tracks: dict[int, OpenTrack], of_face: FrameEmbeddings
     ) -> dict[int, bool]:
-        """Return, by number of face, True if it is not the person of its track."""
+        """Return, by number of the face, True if the face is not the person of its track."""
         vectors = {n: vector for n in numbers if (vector := of_face(n)) is not None}
         claims = [(tracks[n].identity_id or 0, tracks[n].embedding, v) for n, v in vectors.items()]
         return dict(zip(vectors, self._people.strangers(claims), strict=True))
 
     def _split(self, keys: list[int]) -> None:
-        """Split doubted tracks at the earliest change of person among them."""
+        """Split doubted tracks at the earliest time at which one of them changed its person."""
         embed_crop = self._embed_crop
         since_s = [changed_s(self._open[key], embed_crop) for key in keys if embed_crop is not None]
         for key in keys:

@@ -18,22 +18,22 @@ _OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for str
 
 
 class YuNet:
-    """YuNet (Wu et al. 2023) under onnxruntime; takes a third of OpenCV's time."""
+    """YuNet (Wu et al. 2023) in onnxruntime; it takes a third of the time of OpenCV's."""
 
     def __init__(self, model: bytes, *, min_score: float) -> None:
         self._session = open_session(any_size(model))
         self._min_score = min_score
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Detect faces in a picture at its own size.
+        """Detect the faces of a picture, without resizing it.
 
         Args:
             image: (H, W, 3) uint8 RGB.
 
         Returns:
             (N, 15) float32, best score first: x, y, width, height, five landmarks x y (right eye,
-            left eye, nose tip, right and left mouth corner), score 0 to 1; all in pixels of the
-            picture, not cut at its edge.
+            left eye, nose tip, right and left mouth corner), score 0 to 1. Boxes and landmarks are
+            in pixels of the picture and may reach beyond its edge.
         """
         blob = to_blob(image)
         outputs = self._session.run(_OUTPUTS, {"input": blob})
@@ -41,11 +41,14 @@ class YuNet:
 
 
 def any_size(model: bytes) -> bytes:
-    """Change the official file, which takes 640 x 640 only, to take any multiple of 32."""
+    """Return the model for pictures of any size in multiples of 32.
+
+    The official file takes only 640 x 640 pixels.
+    """
     proto = onnx.load_model_from_string(model)
     shape = proto.graph.input[0].type.tensor_type.shape
     shape.dim[2].dim_param, shape.dim[3].dim_param = "height", "width"
-    # The stored shapes of inner values are those of 640 x 640.
+    # Remove the stored shapes of inner values: they are those for 640 x 640.
     del proto.graph.value_info[:]
     for output in proto.graph.output:
         output.type.tensor_type.shape.dim[1].dim_param = f"anchors of {output.name}"
@@ -66,12 +69,15 @@ def to_blob(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def decode(
     outputs: Sequence[NDArray[np.float32]], width: int, min_score: float
 ) -> NDArray[np.float32]:
-    """Return rows as ``YuNet`` does, of every anchor that scores at least ``min_score``.
+    """Return a row for every anchor with a score of at least ``min_score``; boxes overlap.
 
     Args:
         outputs: cls, obj, bbox, kps, each at every stride: (1, anchors, 1 | 1 | 4 | 10).
-        width: of the input, pixels.
+        width: width of the network's input, pixels.
         min_score: anchors below it are not decoded, so a frame without a face costs little.
+
+    Returns:
+        (N, 15) float32 with the columns of ``YuNet.__call__``, not sorted by score.
     """
     parts = []
     for number, stride in enumerate(STRIDES):
@@ -91,7 +97,7 @@ def decode(
 def suppress(rows: NDArray[np.float32], min_score: float) -> NDArray[np.float32]:
     """Keep the best of each group of overlapping rows, best score first.
 
-    The boxes are cut to whole pixels, as OpenCV does, for equal results.
+    The boxes are truncated to whole pixels, as in OpenCV, so that the results are equal.
     """
     if len(rows) < 2:
         return rows
