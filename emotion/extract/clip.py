@@ -14,11 +14,11 @@ class CropItem:
     """One face of a track, cropped.
 
     Attributes:
-        frame_index: k of its sample.
-        pts_s: its frame's presentation time.
+        frame_index: number k of the sample.
+        pts_s: presentation time of the sample's frame, seconds from the first frame.
         box: xyxy pixels.
-        score: of the detection.
-        jpeg: the aligned crop.
+        score: score of the detection.
+        jpeg: the aligned crop as a JPEG file.
     """
 
     frame_index: int
@@ -30,16 +30,18 @@ class CropItem:
 
 @dataclass(frozen=True)
 class Clip:
-    """Window of T crops of one track.
+    """Window of T samples of one track, with one crop per sample.
+
+    A sample without a detected face repeats the crop of another sample; see ``ClipBuilder``.
 
     Attributes:
-        start_s: time of the sample of the first own face.
-        stop_s: end of the sample of the last own face; half-open.
-        pts_s: T presentation times of the frames shown.
-        box: mean xyxy of the own faces.
-        num_faces: crops that are a face of their own sample, 1 to T.
-        quality: 0 to 1; share of own faces times mean detection score (squashed to 1).
-        crops: T JPEGs.
+        start_s: time of the first sample with a detected face, seconds.
+        stop_s: end of the last sample with a detected face, seconds: the clip is [start_s, stop_s).
+        pts_s: presentation times of the T crops' frames, seconds from the first frame.
+        box: mean box of the detected faces, xyxy pixels.
+        num_faces: number of samples with a detected face, 1 to T.
+        quality: 0 to 1: ``num_faces`` / T times the mean detection score (each clipped to 0 to 1).
+        crops: T JPEG files.
     """
 
     start_s: float
@@ -55,9 +57,11 @@ class Clip:
 class ClipBuilder:
     """Builder of the clips of one track; holds at most one window of crops.
 
-    The first window of T samples starts at the track's first face, each later one a stride after
-    the one before. A sample without a face repeats the face before it (a first sample takes the
-    next face), so that a clip always has T crops. ``pts_s`` is the time of each crop's frame.
+    The first window of T samples starts at the track's first face. Each later window starts
+    ``spec.clip_stride`` samples after the previous one or, after a long gap, at the next face. A
+    sample without a face repeats the previous crop of the window, or takes the next one if there
+    is none before. So a clip always has T crops. A window with fewer than ``spec.min_clip_faces``
+    faces makes no clip.
     """
 
     spec: ExtractionSpec
@@ -95,7 +99,7 @@ class ClipBuilder:
 
 
 def _clip(items: list[CropItem], start: int, spec: ExtractionSpec) -> Clip:
-    """Return the clip of the T samples from ``start``; ``items`` is not empty."""
+    """Return the clip of the T samples from ``start``; ``items`` are its faces, at least one."""
     shown, position = [], 0
     for k in range(start, start + spec.clip_len):
         while position + 1 < len(items) and items[position + 1].frame_index <= k:

@@ -14,11 +14,12 @@ _BINS = 6
 
 @dataclass(frozen=True)
 class Signature:
-    """Colours of a frame and their places: 2 KB that replace its pixels for cut detection.
+    """Colours of a frame and their positions: 2 KB that replace its pixels for cut detection.
 
     Attributes:
-        small: 18 x 32 x 3 bytes, the frame at that size.
-        counts: 216 uint16, little-endian: pixels in each of 6 x 6 x 6 colour bins at 128 x 72.
+        small: the frame, resized to 32 x 18 pixels: bytes of an (18, 32, 3) uint8 RGB array.
+        counts: 216 little-endian uint16: number of pixels in each of 6 x 6 x 6 colour bins, of the
+            frame resized to 128 x 72 pixels.
     """
 
     small: bytes
@@ -44,10 +45,12 @@ def signature(image: NDArray[np.uint8]) -> Signature:
 
 
 class CutDetector:
-    """Cut detector by colour: a cut changes both the colours and their places, motion does not.
+    """Cut detector by colour: a cut changes both the colours and their positions; motion does not.
 
-    The thresholds come from real clips at 8 samples per second. The frames at a cut share at most
-    0.57 of their colours and differ by at least 43 grey levels; fast pans share 0.71.
+    There is a cut if two consecutive frames share less than ``max_similarity`` (0 to 1) of their
+    colours, and the small frames differ by more than ``min_difference`` (0 to 255) on average. The
+    defaults come from real clips at 8 samples per second: the frames at a cut share at most 0.57
+    of their colours and differ by at least 43 grey levels; frames of fast pans share 0.71.
     """
 
     def __init__(self, *, max_similarity: float = 0.65, min_difference: float = 30.0) -> None:
@@ -55,7 +58,7 @@ class CutDetector:
         self._before: Signature | None = None
 
     def __call__(self, now: Signature) -> bool:
-        """Return True if the frame begins a new scene."""
+        """Return True if the next frame begins a new scene; False for the first frame."""
         before, self._before = self._before, now
         if before is None or before == now:
             return False

@@ -1,12 +1,12 @@
 """Conversion of dlib's face recognition network to ONNX, without dlib.
 
-Only the one-time conversion imports this module. The same input gives the same bytes: measured with
-onnx 1.17 and 1.23, numpy 1.26 and 2.4, protobuf 6.33 and 7.36, with and without AVX.
+Only the one-time conversion imports this module. The same input gives the same bytes. This was
+checked with onnx 1.17 and 1.23, numpy 1.26 and 2.4, protobuf 6.33 and 7.36, with and without AVX.
 
 dlib writes the layers of a network from the output to the input. Its file has these values:
 
-- integer: one byte, then its value with the low byte first. The low half of the first byte is the
-  number of bytes that follow, its top bit is the sign.
+- integer: one byte, then the value with the low byte first. The low half of the first byte is the
+  number of bytes that follow. Its top bit is the sign.
 - string: its length as an integer, then its characters.
 - float: two integers, the mantissa and the exponent to the base 2.
 - tensor: a version, four sizes, then float32 values.
@@ -151,7 +151,7 @@ def _projection(reader: ByteReader) -> Weights:
 
 
 class ByteReader:
-    """A position in the bytes of dlib's file, and one method for each kind of value."""
+    """Reader of dlib's file: a position in its bytes, and one method for each kind of value."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self._data, self.at = data, at
@@ -176,17 +176,17 @@ class ByteReader:
         return self._take(self.integer()).decode("ascii")
 
     def next_string(self) -> str:
-        """Return the next string and stay before it."""
+        """Return the next string without a change of the position."""
         return ByteReader(self._data, self.at).string()
 
     def expect(self, name: str) -> None:
-        """Read the string ``name``; raise ValueError if another one stands there."""
+        """Read the string ``name``; raise ValueError if the next string is another one."""
         actual = self.string()
         if actual != name:
             raise ValueError(f"layer {name!r} was expected at byte {self.at}, {actual!r} is there")
 
     def tensor(self) -> Weights:
-        """Read a tensor as (size,) float32."""
+        """Read a tensor as a flat array, (size,) float32."""
         self.integer()  # version
         size = prod(self.integers(4))
         return np.frombuffer(self._take(4 * size), "<f4").astype(np.float32)
@@ -237,7 +237,7 @@ class _Graph:
 
 
 def build_model(network: FaceNetwork) -> onnx.ModelProto:
-    """Build the graph: "chips", (N, 3, 150, 150) float32 RGB 0 to 255, to "rows", (N, 128)."""
+    """Build the graph from "chips", (N, 3, 150, 150) float32 RGB 0 to 255, to "rows", (N, 128)."""
     graph = _Graph()
     maps = _Maps("chips", 3, _CHIP_PX)
     maps = _relu(graph, _conv(graph, maps, _on_pixels(network.stem, network.mean_rgb)))
@@ -263,9 +263,9 @@ def _on_pixels(stem: Conv, mean_rgb: tuple[float, float, float]) -> Conv:
 
 
 def _residual(graph: _Graph, before: _Maps, first: Conv, second: Conv) -> _Maps:
-    """Add two convolutions and their shortcut, which pools where the side is halved.
+    """Add two convolutions and their shortcut; the shortcut has pooling if the side is halved.
 
-    dlib adds maps of different channels or side by filling the smaller one with zeros.
+    To add maps with different channels or sides, dlib pads the smaller one with zeros.
     """
     inner = _conv(graph, _relu(graph, _conv(graph, before, first)), second)
     shortcut = _step_two(graph, "AveragePool", before, 2) if first.stride == 2 else before

@@ -16,25 +16,26 @@ from schemas.tables import EMBEDDING_LENGTH
 CHIP_PX = 150
 """Side of the square picture that the network takes."""
 SAME_PERSON_DISTANCE = 0.36
-"""Two tracks whose mean embeddings, at unit length, lie closer than this are one person.
+"""Two tracks are one person if their mean embeddings, at unit length, are closer than this.
 
-Euclidean distance; the same as a cosine above 0.935. Measured on crops stored as JPEG of quality
-92, with means of three faces at least 0.4 s apart:
+It is a Euclidean distance, equal to a cosine above 0.935. Error rates were measured on crops stored
+as JPEG of quality 92, with means of three faces at least 0.4 s apart:
 
-- 13 people in real clips: 7.8 % of the pairs of one person lie farther apart, 1.3 % of the pairs of
-  two people lie closer; for single faces 18.5 % and 0.5 %.
+- 13 people in real clips: 7.8 % of the pairs of one person are farther apart, and 1.3 % of the
+  pairs of two people are closer. For single faces it is 18.5 % and 0.5 %.
 - 42 rendered heads, which the network finds similar: 0.4 % and 41 %.
 
-So where the candidates are known, take the nearest person, and use this value only as the limit.
+So if the candidates are known, take the nearest person, and use this value only as the limit.
 """
 
-# One batch reads the weights from memory once: 6.0 ms a face; a face alone takes 7.8 ms.
+# A batch reads the weights from memory once. It takes 6.0 ms per face; a single face takes 7.8 ms.
 _BATCH = 8
 
-# Eye corners and nose base, in the order of dlib's five landmarks. In a crop: the template of
-# ``align``. In dlib's chip: its mean face, with a share of the face's size free on every side.
-# dlib leaves 0.25 free. Then the chip reaches beyond the crop, and the repeated edge there raises
-# the error rate on real faces: 1.6 % with 0.25, 0.8 % with 0.18.
+# Positions of eye corners and nose base, in the order of dlib's five landmarks, as shares of the
+# side. _IN_CROP is the template of ``align``. _IN_CHIP is dlib's mean face with padding: a free
+# margin on every side, as a share of the face's size. dlib's own padding is 0.25. With it the chip
+# reaches beyond the crop, and the repeated edge pixels there raise the error rate on real faces:
+# 1.6 % with 0.25, 0.8 % with 0.18.
 _PADDING = 0.18
 _IN_CROP = np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]])
 _MEAN_FACE = np.array(
@@ -51,10 +52,10 @@ _CROP_TO_CHIP = similarity(_IN_CROP, _IN_CHIP)
 
 
 class Embedder:
-    """dlib's face recognition ResNet (King 2017) under onnxruntime; one per worker.
+    """dlib's face recognition ResNet (King 2017) in onnxruntime; make one per worker.
 
     Raises:
-        InputError: see ``load_embedder_model``.
+        InputError: if the model file cannot be loaded; see ``weights.load_dlib_embedder``.
     """
 
     def __init__(self) -> None:
@@ -64,7 +65,7 @@ class Embedder:
         """Embed aligned faces.
 
         Args:
-            crops: N pictures, (side, side, 3) uint8 RGB, as ``align.crop_face`` cuts them.
+            crops: N pictures, (side, side, 3) uint8 RGB, from ``align.crop_face``; may be empty.
 
         Returns:
             (N, 128) float32 of unit length. Compare the Euclidean distance of two of them, 0 to 2,
@@ -96,13 +97,13 @@ def _convert(data: bytes) -> bytes:
 
 
 def chip(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Warp an aligned crop to the layout that dlib's network was trained on.
+    """Warp an aligned crop to a chip: the size and face position that dlib's network expects.
 
     Args:
         crop: (side, side, 3) uint8 RGB.
 
     Returns:
-        (150, 150, 3) uint8 RGB. Outside the crop, its edge is repeated.
+        (150, 150, 3) uint8 RGB. Pixels outside the crop repeat the crop's edge.
     """
     matrix = _CROP_TO_CHIP * CHIP_PX
     matrix[:, :2] /= crop.shape[0]

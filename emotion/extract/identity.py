@@ -1,7 +1,7 @@
-"""Identities: the persons of one video, told apart by embeddings of their faces.
+"""Identities: the persons of one video, distinguished by embeddings of their faces.
 
-An embedding is a vector of unit length. Embeddings of one person lie close together. The means here
-contain good faces only. An identity never changes after it is assigned.
+An embedding is a vector of unit length. Embeddings of one person are close together. An identity
+never changes after it is assigned to a track.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from emotion.extract.track import match
 
 Vector = NDArray[np.float32]
 Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
-"""Embeds N crops, (P, P, 3) uint8 RGB each: (N, 128) float32 of unit length."""
+"""Function from N crops, each (P, P, 3) uint8 RGB, to embeddings, (N, 128) float32, unit length."""
 
 UNSURE_MARGIN = 0.06
 """If two distances, or a distance and its limit, differ by less, more faces are embedded."""
 STRANGER_DISTANCE = 0.5
-"""A good face farther than this from its track's mean shows another person."""
+"""A good face (``is_good``) farther than this from its track's mean shows another person."""
 _CLEAR_MARGIN = 0.1
 _MAX_YAW_DEG = 40.0
 _MIN_SIZE_PX = 24.0
@@ -48,7 +48,7 @@ class MeanEmbedding:
 
     @property
     def mean(self) -> Vector | None:
-        """The mean direction, of unit length; None before the first embedding."""
+        """The mean of the embeddings, scaled to unit length; None before the first embedding."""
         length = float(np.linalg.norm(self._total)) if self.count else 0.0
         return np.asarray(self._total / length, np.float32) if length > 0 else None
 
@@ -71,7 +71,7 @@ class Identities:
         return len(self._persons)
 
     def distances(self, vectors: Sequence[Vector | None]) -> NDArray[np.float32]:
-        """Return the distances from each person's mean, (N, persons) float32; 2 for None."""
+        """Return the distances to each person's mean, (N, persons) float32, 0 to 2; 2 for None."""
         shape = (len(vectors), len(self._persons))
         values = [
             2.0 if vector is None else person.distance(vector)
@@ -81,7 +81,10 @@ class Identities:
         return np.array(values, np.float32).reshape(shape)
 
     def is_clear(self, vector: Vector, *, taken: set[int]) -> bool:
-        """Return True if no more faces are needed to decide which person a vector belongs to."""
+        """Return True if no more faces are needed to decide which person a vector shows.
+
+        Persons in ``taken`` are not considered.
+        """
         free = [k for k in range(len(self)) if k not in taken]
         near = np.sort(self.distances([vector])[0, free])
         if not len(near):
@@ -93,15 +96,17 @@ class Identities:
         )
 
     def assign(self, vectors: Sequence[Vector | None], *, taken: Sequence[set[int]]) -> list[int]:
-        """Assign a person to each track. The tracks are of one time, so of different people.
+        """Assign a person to each of several tracks, which are visible at the same time.
+
+        So they show different people. The nearest pairs are assigned first, each person once. A
+        track that is near no person gets a new person.
 
         Args:
-            vectors: an embedding per track; None makes a new person.
-            taken: per track, the persons in the same frames, which it cannot be.
+            vectors: one embedding per track; None makes a new person.
+            taken: per track, the persons of other tracks in the same frames; they are excluded.
 
         Returns:
-            An identity per track: nearest pairs first, each person once. A track that is near no
-            person gets a new one.
+            One identity per track.
         """
         distance = self.distances(vectors)
         for row, others in enumerate(taken):
@@ -148,7 +153,7 @@ class Identities:
     def add(self, identity: int, vector: Vector) -> None:
         """Add one embedding to a person's mean, unless it is too far from that mean.
 
-        Otherwise the mean would drift towards other people and start to match them.
+        An embedding that is far away would move the mean towards other people.
         """
         person = self._persons[identity]
         if not person.count or person.distance(vector) <= SAME_PERSON_DISTANCE - UNSURE_MARGIN:
@@ -162,7 +167,7 @@ class CropEmbedder:
         self._embed = embed
 
     def __call__(self, jpeg: bytes) -> Vector | None:
-        """Return the embedding of one crop; None if the bytes are no picture."""
+        """Return the embedding of one crop; None if the bytes are not a picture."""
         data = np.frombuffer(jpeg, np.uint8)
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
         if pixels is None:
@@ -193,7 +198,7 @@ class FrameEmbeddings:
         self._vectors: dict[int, Vector | None] = {}
 
     def __call__(self, number: int) -> Vector | None:
-        """Return the embedding of the frame's face ``number``; None if its crop is no picture."""
+        """Return the embedding of the frame's face ``number``; None if its crop is unreadable."""
         if number not in self._vectors:
             self._vectors[number] = self._embed_crop(self._observation.faces[number].jpeg)
         return self._vectors[number]
@@ -202,10 +207,16 @@ class FrameEmbeddings:
 def embed_best(
     embed_crop: CropEmbedder, faces: Sequence[DetectedFace], people: Identities, *, taken: set[int]
 ) -> Vector | None:
-    """Embed the clearest of some faces of one person, or all if it does not decide the person.
+    """Embed the clearest of some faces of one person; embed all if that one does not decide.
+
+    Args:
+        embed_crop: embeds a crop.
+        faces: at least one face.
+        people: known persons; the embedding decides if ``people.is_clear``.
+        taken: persons that are excluded.
 
     Returns:
-        An embedding of unit length, or None if no face could be embedded.
+        An embedding of unit length, or the mean of several; None if no face could be embedded.
     """
     best = max(faces, key=clarity)
     vector = embed_crop(best.jpeg)

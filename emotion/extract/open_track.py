@@ -14,7 +14,7 @@ from emotion.extract.rows import Row
 
 @dataclass(frozen=True)
 class WaitingFace:
-    """A face whose row is not written yet."""
+    """A face that waits in its track: its row has no track_id and identity_id yet."""
 
     row: Row
     item: CropItem
@@ -23,7 +23,10 @@ class WaitingFace:
 
 @dataclass(eq=False)
 class OpenTrack:
-    """A track that may still get faces. Faces wait in it until their person is decided.
+    """A track that may still get faces.
+
+    New faces wait in it until their person is decided. Then they are released: their rows are
+    yielded with the ids of the track.
 
     Attributes:
         builder: makes the track's clips.
@@ -32,12 +35,13 @@ class OpenTrack:
         identity_id: None until it is confirmed.
         first_index: sample of the first released face.
         last_index: sample of the last released face; -1 before the first one.
-        released_s: presentation time of the last released face.
+        released_s: presentation time of the last released face; -inf before the first one.
         num_faces: number of released faces.
-        sum_size_px: sum of their sizes.
+        sum_size_px: sum of their sizes, pixels.
         embedding: mean of the embeddings so far.
-        checked_s: time of the last check.
-        doubted_s: time of the check that saw another person; None if the last check did not.
+        checked_s: presentation time of the last check of the person; -inf before the first one.
+        doubted_s: presentation time of the check that found another person; None if the last
+            check did not.
         stranger: embedding of that other person.
     """
 
@@ -64,7 +68,7 @@ class OpenTrack:
 
     @property
     def first_waiting(self) -> int:
-        """Sample of the first waiting face; at least one must wait."""
+        """Sample of the first waiting face; there must be one."""
         return self.waiting[0].item.frame_index
 
     @property
@@ -82,7 +86,7 @@ class OpenTrack:
         self.waiting.append(face)
 
     def count(self, face: WaitingFace) -> None:
-        """Count a face that is released."""
+        """Add a released face to the counts."""
         if not self.num_faces:
             self.first_index = face.item.frame_index
         self.last_index, self.released_s = face.item.frame_index, face.item.pts_s
@@ -90,14 +94,14 @@ class OpenTrack:
         self.sum_size_px += face.face.size_px
 
     def append(self, later: OpenTrack) -> None:
-        """Take over the waiting faces of a later track that shows the same person."""
+        """Add the waiting faces of a later track, which shows the same person, to this track."""
         self.waiting += later.waiting
         self.doubted_s = None
 
     def split(self, pts_s: float) -> OpenTrack:
-        """Move the waiting faces from ``pts_s`` on to a new track and return that track.
+        """Move the waiting faces at or after ``pts_s`` to a new track and return it.
 
-        A track without a released face keeps its first waiting one, so that its row has a face.
+        If no face was released, this track keeps its first waiting face, so that its row has one.
         """
         first = 0 if self.num_faces else 1
         early = sum(f.item.pts_s < pts_s for f in self.waiting)
@@ -108,7 +112,10 @@ class OpenTrack:
         return later
 
     def row(self, video_id: str, sample_fps: float) -> Row:
-        """Return the row of the table ``tracks``, without the columns of the label table."""
+        """Return the row of the table ``tracks``, without the columns of the label table.
+
+        At least one face must have been released.
+        """
         mean = self.embedding.mean
         return self.ids | {
             "video_id": video_id,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def brightness_and_blur(image: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return the mean luma (0 to 255) and the variance of the Laplacian (small is blurred).
+    """Return the mean luma (0 to 255) and the variance of the Laplacian (small if blurred).
 
     The sharpness measure is Pech-Pacheco et al., "Diatom autofocusing in brightfield
     microscopy", 2000.
@@ -25,7 +25,10 @@ def brightness_and_blur(image: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 def thumbnail(image: NDArray[np.uint8], side_px: int = 320) -> NDArray[np.uint8]:
-    """Shrink a frame to at most ``side_px`` on its longest side, so that 4K costs no more."""
+    """Shrink a frame to at most ``side_px`` on its longer side; never enlarge it.
+
+    So a measurement takes the same time for a frame of any size.
+    """
     scale = side_px / max(image.shape[:2])
     if scale >= 1:
         return image

@@ -14,7 +14,7 @@ from emotion.extract.detect import Faces
 MAX_GAP_S = 0.75
 """Seconds without a face after which a track ends."""
 CONFIRM_HITS = 3
-"""Detections that confirm a track; the faces of a shorter one keep track_id null."""
+"""Number of detections that confirm a track; faces of a shorter track keep track_id null."""
 _MIN_IOU = 0.15
 _MAX_SIZE_RATIO = 1.8
 _TOUCH_IOU = 0.02
@@ -26,11 +26,11 @@ _WATCH_S = 1.5
 _CHECK_EVERY_S = (0.25, 1.0)
 """Seconds between two checks of a track with rivals: the first four, and all later ones."""
 _MANY_CHECKS = 4
-"""Number of quick checks; also the most checks of one track in any second."""
+"""Number of checks at the short interval; also the limit of checks of one track in a second."""
 _EMBEDDING_WEIGHT = 4.0
-"""Weight of distance against overlap: a difference of 0.2 outweighs an IoU of 0.8."""
+"""Weight of embedding distance against IoU: a difference of 0.2 counts as much as an IoU of 0.8."""
 _MAX_DISTANCE = 0.42
-"""Embeddings farther apart than this are of different people; a larger distance counts equally."""
+"""Embeddings farther apart than this are of different people and add nothing to an affinity."""
 _CLEAR_MARGIN = 0.06
 """A check decides between two people if their distances differ by this much."""
 _CLOSE_CALL = 0.6
@@ -62,7 +62,7 @@ class _Track:
         default_factory=dict
     )  # key of the rival: time of the last overlap
     checked_s: list[float] = field(default_factory=list)  # times of the last four checks
-    num_checks: int = 0  # since it last was without rivals for _WATCH_S
+    num_checks: int = 0  # set to 0 after _WATCH_S without rivals and checks
     num_near: int = 0  # faces near it in the previous frame
 
     def expected(self, pts_s: float) -> NDArray[np.float32]:
@@ -120,7 +120,7 @@ def _affinity(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDAr
 
 
 def match(affinity: NDArray[np.float32], threshold: float) -> list[tuple[int, int]]:
-    """Pair rows with columns, best affinity first, each used once.
+    """Pair rows with columns, best affinity first; use each once, and none below ``threshold``.
 
     >>> match(np.array([[0.9, 0.8], [0.85, 0.1]], np.float32), 0.3)
     [(0, 0)]
@@ -138,12 +138,12 @@ def match(affinity: NDArray[np.float32], threshold: float) -> list[tuple[int, in
 class Tracker:
     """Greedy overlap tracker that expects constant velocity; make one per video.
 
-    Overlap alone does not decide where tracks touch, or where a second face fits a track nearly as
-    well. There the tracker compares embeddings, if it has them, and their distance outweighs the
-    overlap. It does so when a face appears or disappears nearby, else four times a second at first
-    and once a second later. Rivals stay rivals until a check distinguishes them.
+    Most matches are decided by overlap alone. If tracks touch, or a second face fits a track nearly
+    as well, the tracker also compares embeddings (if given); they outweigh the overlap. It checks
+    when a face appears or disappears nearby, else four times a second at first and once a second
+    later. Tracks that touched are rivals until a check distinguishes them, or for ``_WATCH_S``.
 
-    A key is the tracker's running number of a track, from 0, confirmed or not.
+    A key is the tracker's number of a track, from 0, confirmed or not. It is never used again.
     """
 
     def __init__(self) -> None:
@@ -156,10 +156,10 @@ class Tracker:
         """Assign the faces of the next sampled frame to tracks.
 
         Args:
-            faces: its detections; may be none.
-            pts_s: its time, later than that of the previous frame.
-            cut: True if a new scene begins with it; then every track ends.
-            embeddings: tell people apart; None: only boxes decide.
+            faces: detections of the frame; may be empty.
+            pts_s: presentation time of the frame, seconds; later than that of the previous frame.
+            cut: True if a new scene begins with this frame; then every track ends before it.
+            embeddings: embeddings of faces and tracks; None: boxes alone decide.
 
         Returns:
             One key per face, and the keys of tracks that ended before this frame.
@@ -184,11 +184,11 @@ class Tracker:
         return any(t.rivals for t in self._tracks if t.key == key)
 
     def drop(self, key: int) -> None:
-        """Remove a track; the next face there starts a new one. An unknown key has no effect."""
+        """Remove a track, so that its next face starts a new one; ignore an unknown key."""
         self._tracks = [t for t in self._tracks if t.key != key]
 
     def finish(self) -> list[int]:
-        """End the video; return the keys of the tracks that are still open."""
+        """End all tracks; return the keys of those that were still open."""
         keys = [t.key for t in self._tracks]
         self._tracks = []
         return keys
@@ -226,7 +226,7 @@ class Tracker:
 
 
 def _note_rivals(alive: list[_Track], expected: NDArray[np.float32], pts_s: float) -> None:
-    """Update the rivals: add tracks that touch, remove ended tracks and those long apart."""
+    """Update the rivals: add tracks that touch; remove ended ones and those apart too long."""
     overlap = iou(expected, expected)
     keys = {t.key for t in alive}
     for row, track in enumerate(alive):
@@ -266,7 +266,7 @@ def _near(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[
 def _distances(
     keys: list[int], columns: NDArray[np.int64], embeddings: Embeddings
 ) -> NDArray[np.float32]:
-    """Return the (tracks, faces) distances of embeddings; 2, the largest, where one is None."""
+    """Return the (tracks, faces) distances of embeddings; 2, the maximum, if one is None."""
     means = [embeddings.track(key) for key in keys]
     vectors = [embeddings.face(int(column)) for column in columns]
     rows = [
@@ -284,7 +284,7 @@ def _settle(
     pairs: list[tuple[int, int]],
     boxes: NDArray[np.float32],
 ) -> None:
-    """End the rivalry of tracks that are apart and closer to their own person than to the other."""
+    """Remove rivals from each other if they are apart and the embeddings confirm the matches."""
     number = {int(column): k for k, column in enumerate(columns)}
     matched = {row: column for row, column in pairs if row in rows and column in number}
     apart = iou(boxes, boxes) <= _TOUCH_IOU

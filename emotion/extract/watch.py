@@ -11,14 +11,17 @@ from emotion.extract.observe import Observation
 from emotion.extract.open_track import OpenTrack
 
 REJOIN_GAP_S = 3.0
-"""A track continues if its person comes back within this time and no cut lies between."""
+"""Seconds within which a track continues if its person comes back, without a cut in between."""
 CHECK_NEAR_S = 1.0
 """Seconds between two checks of a track with another face near it."""
 CHECK_ALONE_S = 5.0
 """Seconds between two checks of any other track; at 8 samples/s, 0.3 MB of faces wait."""
 _CHECK_AGAIN_S = 0.25
+"""Seconds between two checks of a track whose last check found another person."""
 _DOUBT_S = 1.0
+"""Seconds for which the faces of such a track wait after that check."""
 _NEAR_SIZES = 3.0
+"""Distance between the centres of two faces that are near each other, in sizes of the face."""
 _ROUNDING_S = 1e-6
 
 
@@ -48,8 +51,8 @@ def _period_s(observation: Observation, number: int) -> float:
 def must_wait(track: OpenTrack, observation: Observation, number: int) -> bool:
     """Return True if the faces of a confirmed track wait for its next check.
 
-    They wait until the check, or until it is overdue. If the check sees another person, they wait
-    one second more.
+    They wait until that check, or until its time has passed without one. If the check finds
+    another person, they wait one second more.
     """
     if track.doubted_s is not None:
         return observation.pts_s - track.doubted_s < _DOUBT_S
@@ -59,12 +62,12 @@ def must_wait(track: OpenTrack, observation: Observation, number: int) -> bool:
 
 
 def changed_s(track: OpenTrack, embed_crop: CropEmbedder) -> float:
-    """Find the time at which a doubted track changed to another person, among its waiting faces.
+    """Find the time at which a doubted track changed to another person.
 
-    Bisection: three embeddings for one second of faces, five for five seconds.
+    It bisects the waiting faces: three embeddings for one second of faces, five for five seconds.
 
     Returns:
-        Presentation time of the other person's first face.
+        Presentation time of the other person's first face, seconds.
     """
     own, stranger = track.embedding.mean, track.stranger
     before = [f for f in track.waiting if f.item.pts_s < (track.doubted_s or 0.0)]
