@@ -1,4 +1,4 @@
-"""Corpora of actors whose file names hold all labels: CREMA-D, RAVDESS and SAVEE.
+"""Corpora of actors with all labels in the file names: CREMA-D, RAVDESS and SAVEE.
 
 Sources of the names:
 
@@ -7,9 +7,9 @@ Sources of the names:
 - RAVDESS: Livingstone and Russo, PLoS ONE 13(5): e0196391, 2018, and Zenodo record 1188976.
 - SAVEE: Haq and Jackson, "Speaker-dependent audio-visual emotion recognition", AVSP 2009.
 
-None of them has official splits. The folds of CREMA-D (5) and RAVDESS (6) are those of the lists
-that MAE-DFER published (Sun et al., arXiv:2307.02227, repository sunlicai/MAE-DFER): blocks of
-actors in order of their number. SAVEE's four folds leave one speaker out each, as is usual.
+They have no official splits. The folds of CREMA-D (5) and RAVDESS (6) are those of the lists that
+MAE-DFER published (Sun et al., arXiv:2307.02227, repository sunlicai/MAE-DFER): blocks of actors in
+order of their number. Each of SAVEE's four folds leaves one speaker out, as is usual.
 """
 
 from __future__ import annotations
@@ -61,12 +61,13 @@ def _decode(codes: Mapping[str, str], code: str, *, kind: str, path: str) -> str
 def crema_d(archive: Archive, lists: Archive) -> CorpusClips:
     """Read CREMA-D: ``1001_DFA_ANG_XX.flv`` is actor, sentence, emotion, level.
 
-    ``VideoDemographics.csv`` (ActorID, Age, Sex, Race, Ethnicity), if it is in ``lists``, gives
-    age, sex, race and ethnicity. Actors 1001-1018 are fold 1, then 18 each; fold 5 has 19. Of two
-    files with one name, such as an .flv and its .mp4 version, the first by path counts.
+    If ``VideoDemographics.csv`` (ActorID, Age, Sex, Race, Ethnicity) is in ``lists``, the clips get
+    the columns age, sex, race and ethnicity. Actors 1001-1018 are fold 1, the next 18 are fold 2,
+    and so on; fold 5 has 19. If several files have the same name, such as an .flv and its .mp4
+    version, the first by path is used and the others are ``other_version``.
 
     Raises:
-        InputError: if a name of this form has an unknown code.
+        InputError: if a name of this form has an unknown code, or the CSV lacks a column.
     """
     people, notes = _demographics(lists)
     clips: list[Clip] = []
@@ -103,12 +104,12 @@ def _demographics(lists: Archive) -> tuple[dict[str, dict[str, str]], tuple[str,
 
 
 def ravdess(archive: Archive) -> CorpusClips:
-    """Read RAVDESS: ``02-01-06-01-02-01-12.mp4`` is seven codes, the last one is the actor.
+    """Read RAVDESS: the name ``02-01-06-01-02-01-12.mp4`` has seven codes.
 
-    They are modality, channel, emotion, intensity, statement, repetition and actor; odd actors are
-    male, even ones female. The owner publishes each recording with sound (01) and without (02),
-    with the same pictures. If both exist, the one with sound counts, and the other is
-    ``other_version``. Actors 1-4 are fold 1, then four each.
+    They are modality, channel, emotion, intensity, statement, repetition and actor. Actors with odd
+    numbers are male, those with even numbers female. The owner publishes each recording with sound
+    (01) and without (02), with the same pictures. If both exist, the one with sound is used, and
+    the other is ``other_version``. Actors 1-4 are fold 1, 5-8 are fold 2, and so on.
 
     Raises:
         InputError: if a name of this form has an unknown code.
@@ -157,7 +158,7 @@ def _ravdess_clip(path: str, parts: list[str]) -> Clip:
 def savee(archive: Archive) -> CorpusClips:
     """Read SAVEE: ``AudioVisualClip/DC/a01.avi`` or ``DC_a01.avi`` is speaker, emotion, sentence.
 
-    Its four speakers, DC, JE, JK and KL, are male; each is a fold, in this order.
+    Its four speakers, DC, JE, JK and KL, are male. They are folds 1 to 4, in this order.
 
     Raises:
         InputError: if a file of one of the speakers has an unknown emotion code.

@@ -24,8 +24,8 @@ class Archive:
     """The files below a folder.
 
     Attributes:
-        root: the folder, absolute.
-        paths: every file below it, relative, sorted.
+        root: address of the folder, absolute.
+        paths: path of every file below it, relative to ``root``, sorted.
     """
 
     root: str
@@ -33,7 +33,7 @@ class Archive:
 
     @cached_property
     def videos(self) -> tuple[str, ...]:
-        """The paths with the ending of a video file."""
+        """The paths that have the ending of a video file."""
         return tuple(p for p in self.paths if is_video(p))
 
     @cached_property
@@ -43,7 +43,7 @@ class Archive:
 
     @cached_property
     def by_stem(self) -> Mapping[str, tuple[str, ...]]:
-        """The videos by file name without its ending."""
+        """The paths of the videos, by file name without folder and ending."""
         by_stem: dict[str, list[str]] = {}
         for path in self.videos:
             by_stem.setdefault(PurePosixPath(path).stem, []).append(path)
@@ -75,9 +75,9 @@ def open_archive(root: str) -> Archive:
 
 
 def find_videos(archive: Archive, name: str) -> tuple[str, ...]:
-    """Return the videos whose path ends in ``name``, compared by whole folder names.
+    """Return the paths of the videos that end in ``name``, without regard to the file ending.
 
-    The file ending does not count.
+    Folder and file names are compared whole. The result is empty if there is none.
 
     >>> find_videos(Archive("/r", ("a/x/1.mp4", "b/x/1.avi", "b/y/1.mp4")), "x/1")
     ('a/x/1.mp4', 'b/x/1.avi')
@@ -92,7 +92,7 @@ def _without_ending(path: str) -> str:
 
 
 def non_videos(archive: Archive) -> list[Unused]:
-    """Return the files that are no videos: audio_only for sound, no_video for any other."""
+    """Return the files that are not videos, with the reason audio_only or else no_video."""
     others = (p for p in archive.paths if not is_video(p))
     return [
         Unused(p, "audio_only" if p.lower().endswith(AUDIO_SUFFIXES) else "no_video")
@@ -101,7 +101,7 @@ def non_videos(archive: Archive) -> list[Unused]:
 
 
 def files_summary(archive: Archive) -> str:
-    """Return counts and examples of the files, for an error message."""
+    """Return text with counts and examples of the files, for an error message."""
     endings = Counter(PurePosixPath(p).suffix.lower() or "no ending" for p in archive.paths)
     counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(SHOWN))
     some = (archive.videos or archive.paths)[:SHOWN]
@@ -112,7 +112,7 @@ def read_text(archive: Archive, path: str) -> str:
     """Read a list file as text.
 
     Raises:
-        InputError: if it is not UTF-8.
+        InputError: if it is not UTF-8 text.
     """
     uri = storage.join(archive.root, path)
     try:
@@ -122,10 +122,10 @@ def read_text(archive: Archive, path: str) -> str:
 
 
 def read_columns(archive: Archive, path: str, *columns: str) -> Iterator[tuple[str, ...]]:
-    """Yield the named columns of a CSV with a header, row by row, stripped.
+    """Yield the named columns of a CSV with a header, row by row, as stripped text.
 
     Raises:
-        InputError: if a column is missing.
+        InputError: if the file is not UTF-8 text or a column is missing.
     """
     reader = csv.DictReader(io.StringIO(read_text(archive, path), newline=""))
     names = [name.strip() for name in reader.fieldnames or ()]

@@ -1,4 +1,4 @@
-"""Any other corpus: a CSV or Parquet table with columns of any name, or a folder per label."""
+"""Readers for any other corpus: a table (CSV or Parquet) of videos, or a folder per label."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ RESERVED = (*KNOWN_COLUMNS, "source_label")
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns of a table; empty if the table does not have the column.
+    """Names of the columns of a table; an empty name if the table does not have the column.
 
     Attributes:
-        uri: path of the video below the root, with or without its ending, or an absolute address.
-        label: the label.
-        subject: the person; if empty, each video is its own subject.
-        split: train, val or test, or a word of ``SPLIT_WORDS``.
-        fold: kept as written.
+        uri: column of the video: its path below the root, with or without its ending, or an
+            absolute address.
+        label: column of the label.
+        subject: column of the person; if the name is empty, each video is its own subject.
+        split: column of the split: a word of ``SPLIT_WORDS``, such as train, val or test.
+        fold: column of the fold; its values are kept as written.
     """
 
     uri: str
@@ -47,13 +48,18 @@ class Columns:
 def table(archive: Archive, uri: str, *, columns: Columns) -> CorpusClips:
     """Read a CSV (UTF-8, with a header) or Parquet table with a row per video.
 
-    Columns that ``columns`` does not name are kept. If such a column has the name of a label
-    table's own column, it gets the prefix ``source_``. An absolute address outside the root stays
-    as it is.
+    Columns that ``columns`` does not name are kept. If the label table uses such a name itself
+    (``RESERVED``), the column gets the prefix ``source_``. An absolute address outside the root
+    is kept, and its existence is not checked.
+
+    Args:
+        archive: the videos.
+        uri: address of the table.
+        columns: names of its columns.
 
     Raises:
         InputError: if the table or a column does not exist, a row has no video or no subject, the
-            word for a split is unknown, or no video of the table is below the root.
+            word for a split is unknown, or no row has both a video and a label.
     """
     names, rows = _read(uri)
     used_names = [
@@ -90,7 +96,7 @@ def table(archive: Archive, uri: str, *, columns: Columns) -> CorpusClips:
 
 
 def _read(uri: str) -> tuple[list[str], Iterator[dict[str, str]]]:
-    """Return the column names, and the rows as stripped text; null becomes empty text."""
+    """Return the column names and the rows, each value as stripped text; null is empty text."""
     try:
         data = storage.read_bytes(uri)
     except (FileNotFoundError, IsADirectoryError) as err:
@@ -112,7 +118,7 @@ def _as_text(row: dict[str, object]) -> dict[str, str]:
 
 
 def _resolve(archive: Archive, uri: str) -> str | None:
-    """Return the video's path below the root, else its absolute address, else None."""
+    """Return the video's path below the root; an absolute address as it is; None if not found."""
     relative = storage.relative_to(uri, archive.root).removeprefix("./")
     if relative.startswith("/") or "://" in relative:
         return relative
@@ -138,16 +144,19 @@ def _table_clip(
 
 
 def folders(archive: Archive, *, subject_pattern: str) -> CorpusClips:
-    """Read a folder per label: ``happy/anna_01.mp4``; ``train/happy/...`` has the split, too.
+    """Read a folder per label, such as ``happy/anna_01.mp4``.
+
+    A folder above the label may be a word of ``SPLIT_WORDS``, as in ``train/happy/anna_01.mp4``. It
+    gives the split of the video.
 
     Args:
         archive: the videos.
-        subject_pattern: a regular expression that is searched in the path below the root. The
-            subject is its first group, or the whole match if it has no group. If empty, each video
-            is its own subject.
+        subject_pattern: regular expression that is searched in the path below the root. The
+            subject is its first group, or the whole match if it has no group. If the pattern is
+            empty, each video is its own subject.
 
     Raises:
-        InputError: if the pattern is no regular expression.
+        InputError: if the pattern is not a valid regular expression.
     """
     try:
         pattern = re.compile(subject_pattern)

@@ -1,4 +1,4 @@
-"""Import of one corpus by its name: clips, labels and splits to a label table."""
+"""Import of a corpus by its name: its clips, labels and splits become a label table."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ class Options:
     """Choices for the label table of a corpus.
 
     Attributes:
-        fold: the fold that is tested, from 1; None uses no fold's split.
+        fold: fold whose clips are test, from 1; None does not use folds. Only with split official.
         split: official takes the owner's split, or draws one by subject if there is none; subject
-            always draws; none leaves the column empty.
-        val_share: share of subjects in val if val is drawn or taken from the owner's train.
-        test_share: share of subjects in test if the split is drawn.
+            always draws one; none leaves the column empty.
+        val_share: share of subjects in val, 0 to 1, if val is drawn; if the owner's split has
+            no val, the share of train's subjects that move to val.
+        test_share: share of subjects in test, 0 to 1, if the split is drawn.
         seed: another seed draws other subjects.
-        mapping: source label to label, before any other rule.
+        mapping: pairs (source label, label) that are applied before any other rule.
         label_set: labels of the dataset.
-        drop_other: True drops clips whose label is not in the label set.
-        subset: for mafw: single or compound.
-        table: for csv: the table's address.
-        columns: for csv: its columns.
-        subject_pattern: for folders: regular expression of the subject in a path.
+        drop_other: True drops clips with a label outside the label set; False keeps them.
+        subset: for mafw only: single or compound.
+        table: for csv only: address of the table.
+        columns: for csv only: names of the table's columns.
+        subject_pattern: for folders only: regular expression for the subject in a path.
     """
 
     fold: int | None = None
@@ -63,8 +64,8 @@ class Imported:
     """A label table, and the files without a row.
 
     Attributes:
-        rows: each clip with its label and its split (empty for none), sorted by uri.
-        table: the same as a CSV.
+        rows: each clip with its label and its split (empty text if none), sorted by uri.
+        table: the same rows as a CSV file.
         unused: every file and list entry without a row.
         notes: one line for each fact that the user should know.
     """
@@ -76,7 +77,7 @@ class Imported:
 
 
 def import_corpus(corpus: Corpus, archive: Archive, lists: Archive, options: Options) -> Imported:
-    """Return the label table of a corpus.
+    """Make the label table of a corpus.
 
     Args:
         corpus: name of the corpus.
@@ -85,8 +86,8 @@ def import_corpus(corpus: Corpus, archive: Archive, lists: Archive, options: Opt
         options: choices for the table.
 
     Raises:
-        InputError: a wrong fold, a list or table that is missing or broken, no usable video, or a
-            subject that the owner's split puts into two splits.
+        InputError: if the fold is wrong, a list or table is missing or broken, there is no usable
+            video, or the owner's split has a subject in two splits.
     """
     _check_fold(corpus, options.fold, options.split)
     result = _once(_clips_of(corpus, archive, lists, options))
@@ -145,7 +146,7 @@ def _clips_of(corpus: Corpus, archive: Archive, lists: Archive, options: Options
 
 
 def _once(result: CorpusClips) -> CorpusClips:
-    """Keep the first of several rows of one video, or none of them if their labels differ."""
+    """Keep one clip per video: the first one, or none if their labels differ."""
     by_uri: dict[str, list[Clip]] = {}
     for clip in result.clips:
         by_uri.setdefault(clip.uri, []).append(clip)

@@ -33,17 +33,21 @@ Key = tuple[str, int, int]
 
 
 def meld(archive: Archive, lists: Archive, *, by_speaker: bool) -> CorpusClips:
-    """Read MELD: Dialogue_ID 0, Utterance_ID 3 of a split's list is its ``dia0_utt3.mp4``.
+    """Read MELD: a list's row with Dialogue_ID 0 and Utterance_ID 3 is ``dia0_utt3.mp4``.
 
-    The numbers start at 0 in each split. The test folder has some utterances twice; users report
-    that ``final_videos_testdia0_utt3.mp4`` is the one that agrees with the list, so it counts.
-    The same characters are in all official splits, so the official split is not by person: the
-    subject is the dialogue, or the speaker with ``by_speaker``. The speaker is a column; other
-    people may be in the picture.
+    The numbers start at 0 in each split. The test folder has some utterances twice. Users report
+    that ``final_videos_testdia0_utt3.mp4`` is the one that agrees with the list, so it is used. The
+    same characters are in all official splits, so these are not splits by person. The speaker is
+    stored in a column; other people may be in the picture.
+
+    Args:
+        archive: the videos.
+        lists: the folder of the lists.
+        by_speaker: True: the subject is the speaker; False: the subject is the dialogue.
 
     Raises:
         InputError: if none of the three lists exists, a list lacks a column, an emotion is unknown,
-            a number is invalid, or there is no video.
+            a number is invalid, or no listed utterance has a video.
     """
     videos, unused = _videos(archive)
     clips: list[Clip] = []
@@ -69,7 +73,7 @@ def meld(archive: Archive, lists: Archive, *, by_speaker: bool) -> CorpusClips:
 
 
 def _list_paths(lists: Archive) -> dict[str, str]:
-    """Return the path of the first list of each split, by file name."""
+    """Return the path of each list, by file name; the first one if there are several."""
     paths: dict[str, str] = {}
     for path in lists.paths:
         name = PurePosixPath(path).name
@@ -102,10 +106,10 @@ def _rows(lists: Archive) -> Iterator[tuple[Key, str, str]]:
 
 
 def _videos(archive: Archive) -> tuple[dict[Key, str], list[Unused]]:
-    """Return the video of each utterance, and the files that are none."""
+    """Return the video of each utterance, and the files that are not used."""
     videos: dict[Key, str] = {}
     unused = non_videos(archive)
-    # Names that begin with "final" come after those with "dia", so that they win.
+    # Names that begin with "final" come after those with "dia", so they replace them.
     for path in sorted(archive.videos, key=lambda p: (PurePosixPath(p).name, p)):
         pure = PurePosixPath(path)
         match = NAME.fullmatch(pure.stem)

@@ -1,4 +1,4 @@
-"""Splits by subject: drawn at random, or a val taken from the owner's train."""
+"""Splits by subject, drawn at random, of all subjects or of those in a corpus's train."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emotion.errors import InputError
 
 
 def ranked(subjects: Iterable[str], *, seed: int) -> list[str]:
-    """Return the subjects, each once, in an order that only their names and ``seed`` decide.
+    """Return each subject once, in a random order that depends only on the names and ``seed``.
 
     >>> ranked(["a", "b", "c", "a"], seed=0) == ranked(["c", "a", "b"], seed=0)
     True
@@ -21,10 +21,10 @@ def ranked(subjects: Iterable[str], *, seed: int) -> list[str]:
 def split_subjects(
     subjects: Iterable[str], *, seed: int, val_share: float, test_share: float
 ) -> dict[str, str]:
-    """Return a split per subject; the shares hold as closely as whole subjects allow.
+    """Return the split of each subject; the shares are rounded to whole subjects.
 
-    A share above 0 gets at least one subject if one is left for train. So a corpus of a few people
-    has no empty split, as it could have with a hash of each name alone.
+    A share above 0 gets at least one subject, test before val, as long as one is left for train.
+    So no split of a small corpus is empty by chance (``emotion.splits`` can leave one empty).
 
     >>> sorted(split_subjects("abcd", seed=0, val_share=0.1, test_share=0.1).values())
     ['test', 'train', 'train', 'val']
@@ -32,7 +32,7 @@ def split_subjects(
     {'a': 'train'}
 
     Raises:
-        InputError: if a share is negative or nothing is left for train.
+        InputError: if a share is negative or the two shares sum to 1 or more.
     """
     if min(val_share, test_share) < 0 or val_share + test_share >= 1:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Clips of a corpus and the files without a row, and their form as a label table."""
+"""Clips of a corpus, files that get no row, and the label table as a CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UnusedReason = Literal[
     "missing",  # a list names it, but the file does not exist
     "not_listed",  # a video that no list names
     "not_in_fold",  # a video that only the lists of other folds name
-    "no_label",  # a video of the corpus whose label the owner does not give
+    "no_label",  # a video of the corpus without a label
     "no_subject",  # --subject-pattern matches nothing in its path
     "other_name",  # a video that is not named as the corpus names its videos
     "other_version",  # a second file of a clip that already has a row
@@ -24,9 +24,9 @@ UnusedReason = Literal[
     "two_labels",  # named more than once, with different labels
     "listed_twice",  # named more than once, with one label; the first row counts
     "audio_only",  # sound without pictures
-    "no_video",  # no video file by its name: lists, texts, pictures
+    "no_video",  # by its name not a video file: lists, texts, pictures
 ]
-"""Reason for which a file, or an entry of a list, has no row."""
+"""All reasons for which a file, or an entry of a list, gets no row in the label table."""
 
 UNUSED_REASONS: tuple[str, ...] = get_args(UnusedReason)
 
@@ -39,7 +39,7 @@ WORDS = {
     "fear": ("fear", "fearful", "afraid", "fea"),
     "disgust": ("disgust", "disgusted", "dis"),
 }
-"""Words of the corpora for the seven expressions; no two expressions are joined into one."""
+"""Names that corpora use for each of the seven expressions; different expressions stay apart."""
 
 LABEL_OF_WORD = {word: label for label, words in WORDS.items() for word in words}
 
@@ -49,12 +49,12 @@ class Clip:
     """One labelled video.
 
     Attributes:
-        uri: its path below the root, or an absolute address.
-        subject_id: the person, or a stand-in for the person, such as a dialogue or a clip.
-        source_label: the owner's label, spelled out.
-        split: the owner's split: train, val or test; None if there is none.
-        fold: the owner's fold in which it is tested, from 1; None without folds.
-        extra: further columns.
+        uri: path of the video below the root, or its absolute address.
+        subject_id: the person; if the person is unknown, a dialogue or the clip itself.
+        source_label: the label that the corpus gives, as a whole word.
+        split: split that the corpus gives: train, val or test; None if it gives none.
+        fold: fold of the corpus in which the video is tested, from "1"; None if there is none.
+        extra: values of additional columns, by name.
     """
 
     uri: str
@@ -78,8 +78,8 @@ class CorpusClips:
     """Result of reading a corpus.
 
     Attributes:
-        clips: the labelled videos, one per file.
-        unused: every other file, and every listed clip without a file.
+        clips: the labelled videos, one for each file or row that can be used.
+        unused: every other file, and every clip in a list that has no file.
         notes: one line for each fact that the user should know.
     """
 
@@ -89,10 +89,10 @@ class CorpusClips:
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """Read ``joy=happy, 3=sad``; empty gives no mapping.
+    """Read a mapping of source labels to labels, such as ``joy=happy, 3=sad``; may be empty.
 
     Raises:
-        InputError: if a part is not NAME=LABEL, or a name comes twice.
+        InputError: if a part is not NAME=LABEL, or a name is given twice.
 
     >>> parse_map("joy=happy, 3=sad")
     {'joy': 'happy', '3': 'sad'}
@@ -107,7 +107,12 @@ def parse_map(text: str) -> dict[str, str]:
 
 
 def dataset_label(source: str, *, mapping: Mapping[str, str], label_set: Sequence[str]) -> str:
-    """Return the label of a row: mapped, else in the label set, else its usual word, else as is.
+    """Return the dataset's label for a source label, by the first rule that applies.
+
+    1. ``mapping`` has the source label: the mapped label.
+    2. The label set has it: the source label.
+    3. ``WORDS`` has it as a name of a label in the label set, in any case: that label.
+    4. Otherwise: the source label.
 
     >>> [dataset_label(w, mapping={}, label_set=["happy", "sad"]) for w in ("joy", "Sad", "calm")]
     ['happy', 'sad', 'calm']
@@ -124,8 +129,8 @@ def to_csv(rows: Iterable[tuple[Clip, str, str]], *, corpus: str) -> bytes:
     """Return a label table as UTF-8 CSV, in the order of the rows.
 
     Args:
-        rows: each clip with its label and its split (empty for none).
-        corpus: value of the column ``corpus``.
+        rows: each clip with its label and its split (empty text if it has none).
+        corpus: value of the column ``corpus`` in every row.
     """
     rows = list(rows)
     extra = list(dict.fromkeys(name for clip, _, _ in rows for name in clip.extra))

@@ -8,8 +8,8 @@ Sources of the names and lists:
   sunlicai/HiCMAE read them.
 - AFEW: Dhall et al., IEEE MultiMedia 19(3), 2012, as shipped for the EmotiW challenges.
 
-None of them names the people in its clips. Each clip counts as one subject, as in their papers. So
-a split by subject is a split by clip, and one actor may be in two splits.
+These corpora do not name the people in their clips. Each clip counts as one subject, as in the
+papers. So a split by subject is a split by clip, and one actor may be in two splits.
 """
 
 from __future__ import annotations
@@ -51,7 +51,14 @@ AFEW_SETS = {"train": "train", "val": "test"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a list: name and label of a clip, part (train or test) and fold of the list."""
+    """One line of a list.
+
+    Attributes:
+        name: name of the clip, as the list spells it (DFEW: with leading zeros).
+        label: label of the clip, as a word.
+        part: split of the list: train or test.
+        fold: fold of the list, from 1.
+    """
 
     name: str
     label: str
@@ -62,12 +69,18 @@ class Entry:
 def dfew(archive: Archive, lists: Archive, *, fold: int | None) -> CorpusClips:
     """Read DFEW: ``set_1.csv`` to ``set_5.csv`` below ``train(single-labeled)`` and ``test(...)``.
 
-    A list has the columns video_name (a number) and label (1 to 7). Clip 5 is ``00005.mp4``; the
-    video under ``Clip/original`` comes before any other video of this number. Lists with the names
-    ``single_trainset_1.csv`` or ``train/set_1.csv`` are read, too.
+    A list has the columns video_name (a number) and label (1 to 7). Clip 5 is ``00005.mp4``. If
+    there are several videos of this number, the one under ``Clip/original`` is used. Lists with the
+    names ``single_trainset_1.csv`` or ``train/set_1.csv`` are read, too.
+
+    Args:
+        archive: the clips.
+        lists: the folder of the lists.
+        fold: fold whose split is used, 1 to 5; None uses the clips of all folds, without a split.
 
     Raises:
-        InputError: if there is no list or no clip, a list lacks a column, or a label is not 1 to 7.
+        InputError: if there is no list or no clip, a list of the fold is missing, a list lacks a
+            column, or a label is not 1 to 7.
     """
     entries = []
     for path, match in _lists(
@@ -88,11 +101,12 @@ def mafw(archive: Archive, lists: Archive, *, fold: int | None, subset: str) -> 
     Args:
         archive: the clips.
         lists: the folder of the lists.
-        fold: the fold whose split is taken; None takes the clips of all folds.
+        fold: fold whose split is used, 1 to 5; None uses the clips of all folds, without a split.
         subset: ``single``, 11 expressions, or ``compound``, with labels such as ``anger_disgust``.
 
     Raises:
-        InputError: if there is no list or no clip, or a line has no label or an unknown one.
+        InputError: if there is no list or no clip, a list of the fold is missing, or a line has no
+            label or an unknown one.
     """
     entries = []
     example = f"Train & Test Set/{subset}/no_caption/set_1/train.txt"
@@ -107,11 +121,12 @@ def mafw(archive: Archive, lists: Archive, *, fold: int | None, subset: str) -> 
 def ferv39k(archive: Archive, lists: Archive) -> CorpusClips:
     """Read FERV39k: ``4_setups/All_scenes/train_All.csv``, lines ``Action/Happy/0267 Happy``.
 
-    The clip is a video of this path below any folder. The owners also publish faces as folders of
-    pictures (``2_ClipsforFaceCrop``), which are no videos.
+    The clip is the video with this path below any folder. The owners also publish faces as folders
+    of pictures (``2_ClipsforFaceCrop``); these are not videos and are not used.
 
     Raises:
-        InputError: if there is no list or no clip, or a line has no label or an unknown one.
+        InputError: if one of the two lists is missing, there is no clip, or a line has no label or
+            an unknown one.
     """
     entries = []
     for path, match in _lists(lists, FERV39K_LIST, "4_setups/All_scenes/train_All.csv"):
@@ -126,8 +141,8 @@ def afew(archive: Archive) -> CorpusClips:
     """Read AFEW: ``Train_AFEW/Angry/000046280.avi``; the name is the clip's time in its film.
 
     The time (hours, minutes, seconds, milliseconds) does not name the film, so each clip is a
-    subject. ``Val`` becomes test (see ``AFEW_SETS``); the column ``official_split`` has its name.
-    Clips of a folder ``Test`` have no label.
+    subject. ``Val`` becomes test (see ``AFEW_SETS``); the column ``official_split`` has the owners'
+    name of the split. Clips in a folder ``Test`` have no label and get the reason ``no_label``.
     """
     clips: list[Clip] = []
     unused = non_videos(archive)
@@ -161,7 +176,7 @@ def _lists(
 
 
 def _pairs(lists: Archive, path: str) -> Iterator[tuple[str, str]]:
-    """Yield name and label of each line; the label follows the last blank."""
+    """Yield the name and the label of each line; the label is the text after the last space."""
     for number, line in enumerate(read_text(lists, path).splitlines(), start=1):
         name, _, label = line.strip().rpartition(" ")
         if name:
@@ -187,7 +202,19 @@ def _listed(
     prefer: str = "",
     has_folds: bool = True,
 ) -> CorpusClips:
-    """Return the clips of the lists, each with its file."""
+    """Return the clips of the lists, each with its video file.
+
+    Args:
+        corpus: name of the corpus; part of every subject_id.
+        archive: the clips.
+        entries: lines of all lists.
+        fold: fold whose split is used; None uses all clips, without a split.
+        prefer: folder whose video is used if a clip has several; empty: the first by path.
+        has_folds: False if the lists have one split only.
+
+    Raises:
+        InputError: if a list of the fold is missing, or no clip has a video.
+    """
     if fold is not None and {e.part for e in entries if e.fold == fold} != {"train", "test"}:
         split = f"fold {fold}" if has_folds else "its split"
         raise InputError(f"{corpus}: {split} needs two lists, of train and of test")
