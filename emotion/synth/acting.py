@@ -10,7 +10,7 @@ from emotion.arrays import check_array, repr_with_shapes
 from emotion.synth.identity import Identity
 from emotion.synth.relief import ACTION_UNITS, Map
 
-# Prototypes of the basic expressions by Ekman and Friesen, FACS.
+# Strength of each action unit at the apex: Ekman and Friesen's prototypes (FACS).
 APEX: dict[str, dict[int, float]] = {
     "neutral": {},
     "happy": {6: 0.9, 12: 1.0, 25: 0.75},
@@ -28,12 +28,12 @@ class Take:
     """One acted expression.
 
     Attributes:
-        intensity: 0 for neutral, else within ``INTENSITY``.
-        onset_s: time at which the face leaves neutral; 0 for neutral.
-        offset_s: time at which it is neutral again; 0 for neutral.
-        units: (frames, 16) strengths of ``ACTION_UNITS``.
-        blink: (frames,) 0 open to 1 shut.
-        gaze: (frames, 2) shift of the irises in canvas units.
+        intensity: strength at the apex: 0 for neutral, else in the range ``INTENSITY``.
+        onset_s: time at which the face leaves neutral, seconds; 0 for neutral.
+        offset_s: time at which the face is neutral again, seconds; 0 for neutral.
+        units: (frames, 16) float32 strengths of ``ACTION_UNITS``.
+        blink: (frames,) float32, from 0 (eyes open) to 1 (shut).
+        gaze: (frames, 2) float32, shift of the irises to the right and down, canvas units.
     """
 
     intensity: float
@@ -54,7 +54,10 @@ class Take:
 
 
 def drift(rng: np.random.Generator, *, times: Map, period_s: float) -> Map:
-    """Return a smooth random curve of about -1 to 1 over ``times``, (frames,)."""
+    """Return a smooth random curve, about -1 to 1, at ``times`` (seconds): (frames,) float32.
+
+    One wave takes about ``period_s``.
+    """
     phases, speeds = rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.6, 1.4, 3)
     waves = [
         np.sin(2 * np.pi * speed * times / period_s + phase)
@@ -64,7 +67,7 @@ def drift(rng: np.random.Generator, *, times: Map, period_s: float) -> Map:
 
 
 def blinks(rng: np.random.Generator, *, times: Map) -> Map:
-    """Return blinks of about 0.2 s, every 2 to 4 seconds, (frames,), 1 for shut."""
+    """Return blinks of about 0.2 s, every 2 to 4 s: (frames,) float32, 0 open to 1 shut."""
     shut = np.zeros_like(times)
     at_s = rng.uniform(0.2, 2.4)
     while at_s < times[-1]:
@@ -76,7 +79,7 @@ def blinks(rng: np.random.Generator, *, times: Map) -> Map:
 def act(
     rng: np.random.Generator, who: Identity, *, label: str, num_frames: int, fps: float
 ) -> Take:
-    """Return one take of ``label`` by person ``who``; also a face at rest moves a little."""
+    """Return one take of ``label`` by person ``who``; a neutral face moves a little, too."""
     times = (np.arange(num_frames) / fps).astype(np.float32)
     length_s = num_frames / fps
     intensity = float(rng.uniform(*INTENSITY))

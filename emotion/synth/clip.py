@@ -20,7 +20,7 @@ from emotion.synth.identity import make_identity
 from emotion.synth.relief import Map
 from emotion.synth.scene import Scene, compose, make_scene
 
-# Most are as small as webcam thumbnails; the others test other sizes and rates.
+# Most videos have the size of webcam thumbnails; the others test other sizes and frame rates.
 _SIZES_HW = ((240, 320), (240, 320), (240, 320), (240, 320), (320, 240), (288, 352))
 _RATES = (25, 25, 30, 30, 15, 12)
 _LENGTH_S = (1.8, 3.0)
@@ -28,7 +28,20 @@ _LENGTH_S = (1.8, 3.0)
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """True facts of one video; ``onset_s`` and ``offset_s`` are 0 for neutral."""
+    """Ground truth of one video: a row of the corpus's label table.
+
+    Attributes:
+        subject_id: name of the person, see ``subject_name``.
+        label: the acted expression.
+        intensity: strength of the expression; 0 for neutral, see ``Take``.
+        skin_tone: key of ``identity.SKIN_TONES``.
+        fps: frames per second.
+        frames: number of frames.
+        width: width, pixels.
+        height: height, pixels.
+        onset_s: time at which the face leaves neutral, seconds; 0 for neutral.
+        offset_s: time at which the face is neutral again, seconds; 0 for neutral.
+    """
 
     subject_id: str
     label: str
@@ -62,7 +75,12 @@ class Plan:
 
 
 def plan_clip(*, seed: int, subject: int, label: str) -> Plan:
-    """Plan one clip from its three keys.
+    """Plan one clip; the same arguments give the same plan.
+
+    Args:
+        seed: seed of the corpus.
+        subject: number of the person, from 0.
+        label: the expression to act.
 
     Raises:
         InputError: if the label is not one of ``LABELS``.
@@ -105,12 +123,12 @@ def _sway(rng: np.random.Generator, home: Stance, times: Map) -> Iterator[Stance
 
 
 def render_frames(plan: Plan, head: Head) -> Iterator[NDArray[np.uint8]]:
-    """Yield the pictures of a plan in order."""
+    """Yield the pictures of a plan in order, (H, W, 3) uint8 RGB each."""
     return (render_frame(plan, head, index=k) for k in range(plan.facts.frames))
 
 
 def render_frame(plan: Plan, head: Head, *, index: int) -> NDArray[np.uint8]:
-    """Return one picture of a plan, RGB (H, W, 3) uint8."""
+    """Return picture ``index`` of a plan, (H, W, 3) uint8 RGB."""
     take, scene, stance = plan.take, plan.scene, plan.stances[index]
     gaze_x, gaze_y = take.gaze[index]
     gaze = Gaze(x=float(gaze_x), y=float(gaze_y), blink=float(take.blink[index]))
@@ -122,11 +140,19 @@ def render_frame(plan: Plan, head: Head, *, index: int) -> NDArray[np.uint8]:
 SAME_BYTES: dict[str, str | None] = (
     {"x264-params": "asm=AVX2"} if platform.machine() == "x86_64" else {}
 )
-"""Options for equal bytes: x264's AVX-512 code gave other bytes in 4 of 8 runs, AVX2 in 0 of 20."""
+"""Encoder options that make files with equal bytes.
+
+x264's AVX-512 code gave different bytes in 4 of 8 runs, its AVX2 code in 0 of 20 runs.
+"""
 
 
 def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, *, facts: ClipFacts) -> None:
-    """Write frames as H.264; the file gets its name after it is complete.
+    """Write frames as H.264 in mp4; the file gets its name after it is complete.
+
+    Args:
+        frames: (height, width, 3) uint8 RGB each.
+        path: file to write; an existing one is replaced.
+        facts: frame rate and size.
 
     Raises:
         OSError: if it cannot be written.
@@ -143,16 +169,18 @@ def encode_video(frames: Iterator[NDArray[np.uint8]], path: Path, *, facts: Clip
 
 
 def render_clip(path: Path, *, seed: int, subject: int, label: str) -> ClipFacts:
-    """Render and write one video; the same keys give the same frames.
+    """Render and write one video; the same arguments give the same frames.
 
     Args:
-        path: ends in ``.mp4``; its folder exists.
-        seed: of the corpus.
+        path: file to write; it must end in ``.mp4``, and its folder must exist.
+        seed: seed of the corpus.
         subject: number of the person, from 0.
         label: one of ``LABELS``.
 
     Raises:
-        InputError: if a key or the name does not have this form.
+        InputError: if the path does not end in ``.mp4``, the subject is negative, or the label is
+            unknown.
+        OSError: if the file cannot be written.
     """
     if path.suffix != ".mp4":
         raise InputError(f"clip path {path} must end in .mp4")

@@ -1,4 +1,4 @@
-"""Folder of labelled videos: every subject acts every expression once."""
+"""Drawn corpus: a folder of labelled videos in which every subject acts every expression once."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def write_corpus(
 ) -> Path:
     """Render one video per subject and label, then write their label table.
 
-    The table's uris are relative to ``out``. The same call resumes an interrupted run; a complete
-    corpus stays unchanged.
+    The table's uris are relative to ``out``. After an interrupted run, the same call renders all
+    videos again. A complete corpus is not changed.
 
     Args:
         out: a folder that is new, empty, or was made with the same arguments.
-        subjects: number of people.
-        seed: another seed gives other people.
-        workers: number of processes; None starts one per CPU.
+        subjects: number of people, at least 1.
+        seed: at least 0; another seed gives other people.
+        workers: number of processes, at least 1; None starts one per CPU.
         labels: the expressions to act, some of ``LABELS``.
 
     Returns:
@@ -80,7 +80,7 @@ def write_corpus(
 
 
 def render_subject(out: Path, seed: int, labels: tuple[str, ...], subject: int) -> list[Row]:
-    """Write one subject's videos below ``out``; return their uris and facts by ``labels``."""
+    """Write one subject's videos below ``out``; return (uri, facts) of each, as in ``labels``."""
     name = subject_name(subject)
     (out / "videos" / name).mkdir(parents=True, exist_ok=True)
     head = Head(make_identity(seed=seed, subject=subject))
@@ -109,7 +109,7 @@ def _check_at_least(name: str, value: int, least: int) -> None:
 
 
 def _claim(out: Path, config: str) -> None:
-    """Write the config file into an empty ``out``, or check that it is the same."""
+    """Write ``config.json`` into a new or empty folder, or check that the existing one is equal."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file, must be a folder")
     path = out / CONFIG
@@ -129,10 +129,10 @@ def _claim(out: Path, config: str) -> None:
 
 @contextlib.contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Give each process that starts in this block one BLAS thread; numpy reads it at import.
+    """Let each process that is started in this block use one BLAS thread.
 
-    With the default, two processes on two cores render 55 frames/s instead of 130, because waiting
-    threads spin.
+    numpy reads the environment variables at import. With the default, two processes on two cores
+    render 55 frames/s instead of 130, because waiting threads use the CPU.
     """
     before = {name: os.environ.get(name) for name in _BLAS_THREADS}
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
@@ -146,5 +146,5 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _one_thread() -> None:
-    """Use one OpenCV thread; the processes run in parallel."""
+    """Let OpenCV use one thread in this process, because the processes run in parallel."""
     cv2.setNumThreads(1)

@@ -32,7 +32,7 @@ _WRAP = (
     0.38,
     0.26,
     0.22,
-)  # red light travels further under the skin, so the edge of the light is reddish
+)  # red light travels further under the skin, so the border between light and shadow is reddish
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Light:
     """Light of a clip.
 
     Attributes:
-        direction: towards the key light, (3,) as right, down, towards the viewer; length 1.
-        key: colour and strength of the key light, (3,).
-        ambient: colour and strength of the light from everywhere, (3,).
+        direction: unit vector towards the key light, (3,) float32: right, down, to the viewer.
+        key: colour times strength of the key light, (3,) float32 RGB, about 0 to 1.
+        ambient: colour times strength of the ambient light, (3,) float32 RGB, about 0 to 1.
     """
 
     direction: Map
@@ -79,7 +79,7 @@ class Stance:
 
 
 class Head:
-    """One person's head, with the values that are equal in all frames computed once."""
+    """One person's head; values that are equal in all frames are computed once."""
 
     def __init__(self, who: Identity) -> None:
         self.who = who
@@ -95,13 +95,13 @@ class Head:
         self._rest = np.stack([columns, rows], axis=2)
 
     def canvas(self, units: Map, gaze: Gaze, light: Light, stance: Stance) -> NDArray[np.uint8]:
-        """Return the lit head from the front, (H, W, 4) uint8 with coverage last.
+        """Return the lit head, seen from the front, on the canvas: (H, W, 4) uint8, coverage last.
 
         Args:
             units: (16,) strengths of ``ACTION_UNITS``, about 0 to 1.
-            gaze: of both eyes.
-            light: of the clip.
-            stance: turns the head in the light.
+            gaze: direction of both eyes.
+            light: light of the clip.
+            stance: pose of the head; it decides from which side the light falls on the face.
         """
         shift = (units @ self._moves).reshape(self._moves_hw2)
         at = as_map(self._rest - cv2.resize(shift, CANVAS_HW[::-1]))
@@ -139,7 +139,7 @@ class Head:
     def placed(
         self, canvas: NDArray[np.uint8], stance: Stance, frame_hw: tuple[int, int]
     ) -> NDArray[np.uint8]:
-        """Rotate the canvas in space and draw it at its position, (*frame_hw, 4) uint8."""
+        """Return the canvas, rotated in space and at its position: (*frame_hw, 4) uint8."""
         return np.asarray(_sample(canvas, self._lookup(stance, frame_hw)), np.uint8)
 
     def _lookup(self, stance: Stance, frame_hw: tuple[int, int]) -> Map:

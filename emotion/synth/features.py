@@ -21,12 +21,12 @@ _OVERSAMPLE = 2
 
 @dataclass(frozen=True)
 class Gaze:
-    """Direction of the eyes, and degree to which they are shut.
+    """Direction of the eyes, and how far they are shut.
 
     Attributes:
-        x: iris to the right of the picture, in canvas units.
-        y: iris down, in canvas units.
-        blink: 0 open, 1 shut.
+        x: shift of the irises to the right of the picture, canvas units.
+        y: shift of the irises down, canvas units.
+        blink: 0 (open) to 1 (shut).
     """
 
     x: float = 0.0
@@ -35,7 +35,10 @@ class Gaze:
 
 
 class Patch:
-    """A part of the canvas enlarged for drawing; ``commit`` puts it back smaller and smooth."""
+    """An enlarged copy of a part of the canvas; ``commit`` shrinks it and writes it back.
+
+    Drawing at twice the size and shrinking by area makes smooth edges.
+    """
 
     def __init__(self, canvas: Canvas, cx: float, cy: float, half_w: float, half_h: float) -> None:
         left, top = round((cx - half_w - X0) * PX_PER_UNIT), round((cy - half_h - Y0) * PX_PER_UNIT)
@@ -47,25 +50,25 @@ class Patch:
         self.image = cv2.resize(self._target, size, interpolation=cv2.INTER_LINEAR)
 
     def pixels(self, points: Curve) -> NDArray[np.int32]:
-        """Convert canvas units to sixteenths of a patch pixel."""
+        """Convert (N, 2) points in canvas units to sixteenths of a patch pixel, int32."""
         at = (points - self._corner) * self.scale - 0.5
         return np.round(at * (1 << _SHIFT)).astype(np.int32)
 
     def mask(self, outline: Curve, *, soft: float = 0.0) -> NDArray[np.uint8]:
-        """Return the coverage of a polygon, blurred by ``soft`` canvas units."""
+        """Return the coverage of a polygon, 0 to 255, blurred by ``soft`` canvas units."""
         mask = np.zeros(self.image.shape[:2], np.uint8)
         cv2.fillPoly(mask, [self.pixels(outline)], (255,), cv2.LINE_AA, _SHIFT)
         return self._blurred(mask, soft)
 
     def line(self, curve: Curve, width: float, *, soft: float = 0.0) -> NDArray[np.uint8]:
-        """Return the coverage of a line ``width`` canvas units thick."""
+        """Return the coverage of a line, 0 to 255; ``width`` and ``soft`` are in canvas units."""
         mask = np.zeros(self.image.shape[:2], np.uint8)
         thick = max(1, round(width * self.scale))
         cv2.polylines(mask, [self.pixels(curve)], False, (255,), thick, cv2.LINE_AA, _SHIFT)
         return self._blurred(mask, soft)
 
     def lay(self, colour: Rgb, mask: NDArray[np.uint8], strength: float = 1.0) -> None:
-        """Blend ``colour`` in inside the mask."""
+        """Blend ``colour`` over the patch by ``mask`` times ``strength``."""
         left, top, width, height = cv2.boundingRect(mask)
         if not width:
             return
@@ -77,11 +80,11 @@ class Patch:
         part[:] = cv2.add(kept, added)
 
     def lay_inside(self, colour: Rgb, mask: Canvas, limit: Canvas, strength: float = 1.0) -> None:
-        """Blend ``colour`` in inside both masks."""
+        """Blend ``colour`` over the patch inside both masks."""
         self.lay(colour, np.asarray(cv2.min(mask, limit), np.uint8), strength)
 
     def commit(self) -> None:
-        """Write the drawing to the canvas."""
+        """Shrink the drawing and write it to the canvas."""
         height, width = self._target.shape[:2]
         self._target[:] = cv2.resize(self.image, (width, height), interpolation=cv2.INTER_AREA)
 
@@ -93,7 +96,7 @@ class Patch:
 
 
 def darker(colour: Rgb, factor: float) -> Rgb:
-    """Return the same hue at ``factor`` of the brightness.
+    """Return ``colour`` with each channel times ``factor``.
 
     >>> darker((200, 100, 50), 0.5)
     (100, 50, 25)
@@ -117,7 +120,7 @@ def draw_eye(canvas: Canvas, who: Identity, au: Mapping[int, float], gaze: Gaze,
     tilt = who.eye_tilt * -_T * side
     x = cx + 0.215 * size * _T
     skew = 1 + 0.18 * -_T * side  # the arch peaks towards the nose
-    sad = 0.022 * au[1] * au[15] * _T * side  # a sad upper lid hangs on the outside
+    sad = 0.022 * au[1] * au[15] * _T * side  # the upper lid hangs at the outer corner if sad
     upper = _curve(x, tilt + sad - open_up * skew * (1 - _T**2) ** 0.75)
     lower = _curve(x, tilt + open_low * (2 - skew) * (1 - _T**2) ** 0.85)
     eye = patch.mask(np.concatenate([upper, lower[::-1]]))
@@ -135,7 +138,7 @@ def draw_eye(canvas: Canvas, who: Identity, au: Mapping[int, float], gaze: Gaze,
 
 
 def _draw_eyeball(patch: Patch, who: Identity, at: tuple[float, float], eye: Canvas) -> None:
-    """Draw white, iris, pupil and the light's reflection inside the mask ``eye``."""
+    """Draw the white, the iris, the pupil and a reflection inside the mask ``eye``."""
     patch.lay((222, 216, 212), eye)
     ring = np.stack([np.cos(_T * np.pi), np.sin(_T * np.pi)], axis=1)
     for radius, colour, soft in (
@@ -160,14 +163,17 @@ class _Lips:
 
 
 def _lips(who: Identity, au: Mapping[int, float], lean: float) -> _Lips:
-    """Shape the lips; ``lean`` moves the corner on the right of the picture more when positive."""
+    """Return the curves of the lips.
+
+    With a positive ``lean`` the corner on the right of the picture moves more.
+    """
     half = who.mouth_width * (
         0.37 + 0.12 * au[12] + 0.11 * au[20] - 0.055 * au[23] - 0.05 * au[26] - 0.02 * au[17]
     )
     share = 1 + lean * _T
     corner = (-0.15 * au[12] + 0.13 * au[15] + 0.035 * au[20]) * share + 0.05 * au[26]
     arch = (1 - np.abs(_T) ** 2.2) ** (0.8 - 0.2 * min(au[26], 1))
-    square = (1 - _T**4) ** 0.7  # a stretched mouth opens as a slot
+    square = (1 - _T**4) ** 0.7  # the opening of a stretched mouth has parallel edges
     slot = au[20] / (0.4 + au[20])
     shape = arch * (1 - slot) + square * slot
     seam = MOUTH_Y * who.face_length + corner * np.abs(_T) ** 1.6 + 0.02 * au[12] - 0.03 * au[17]
@@ -213,7 +219,7 @@ def draw_mouth(canvas: Canvas, who: Identity, au: Mapping[int, float], lean: flo
 
 
 def _draw_inside(patch: Patch, lips: _Lips, au: Mapping[int, float]) -> None:
-    """Draw the open mouth: dark, tongue, upper teeth and, if bared, lower teeth."""
+    """Draw the inside of an open mouth: dark, tongue, upper teeth and, if visible, lower teeth."""
     gap = float((lips.lower - lips.upper)[:, 1].max())
     if gap < 0.012:
         return

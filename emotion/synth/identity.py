@@ -1,4 +1,4 @@
-"""Drawn persons: the proportions, colours and habits in all clips of a subject."""
+"""Drawn persons: proportions, colours and habits that are equal in all clips of a subject."""
 
 from __future__ import annotations
 
@@ -37,23 +37,27 @@ class Identity:
 
     Attributes:
         skin_tone: key of ``SKIN_TONES``.
+        skin: colour, RGB 0 to 255; so are ``hair``, ``iris`` and ``shirt``.
+        hair_style: shape of the hair.
         jaw_width: scale of the face's width at the jaw.
         face_length: scale of the face below the eyes.
         nose_width: scale.
         nose_length: scale.
-        eye_x: from the middle of the face to a pupil.
+        eye_x: distance from the middle of the face to a pupil, a length.
         eye_size: scale.
-        eye_tilt: height of the outer corner above the inner one, in lengths.
-        brow_y: height of the brows, negative is up from the eyes.
+        eye_tilt: height of the outer corner of the eye above the inner one, a length.
+        brow_y: position of the brows, a length; negative is above the eyes.
         brow_thick: scale.
         lip_full: scale.
         mouth_width: scale.
-        lip_red: 0 for lips in the colour of the skin, 1 for painted ones.
-        stubble: 0 for none, 1 for a day's growth of beard.
+        lip_red: 0 (lips in the colour of the skin) to 1 (painted lips).
+        stubble: 0 (none) to 1 (a day's growth of beard).
         freckles: 0 to 1.
-        age: 0 to 1, depth of the lines at rest.
-        expressive: scale of all movement.
-        lopsided: -0.2 to 0.2, share by which the person's right side moves more.
+        age: 0 to 1, depth of the wrinkles of a face at rest.
+        expressive: scale of the strength of all expressions.
+        lopsided: -0.2 to 0.2, share by which the mouth's corner on the right of the picture moves
+            more; negative: less.
+        texture_seed: seed of the random textures of skin, hair and brows.
     """
 
     skin_tone: str
@@ -89,7 +93,9 @@ def _tint(rng: np.random.Generator, colour: Rgb, spread: float) -> Rgb:
 
 
 def make_identity(*, seed: int, subject: int) -> Identity:
-    """Draw person ``subject`` of the corpus ``seed``; skin tones alternate, so that all occur.
+    """Choose the random features of person ``subject`` in the corpus ``seed``.
+
+    Skin tones alternate, so that six consecutive subjects have all six.
 
     >>> make_identity(seed=1, subject=0) == make_identity(seed=1, subject=0)
     True

@@ -39,14 +39,17 @@ def smooth(points: Points, *, per_point: int = 8) -> Points:
 
 
 def mirrored(points: list[tuple[float, float]]) -> Points:
-    """Close an outline given on the right side, top to bottom, by its mirror image."""
+    """Return a closed, symmetric outline from its right side, given from top to bottom."""
     right = np.array(points, float)
     left = right[::-1] * (-1, 1)
     return np.concatenate([right, left])
 
 
 def coverage(outline: Points, *, soft: float = 0.0) -> Map:
-    """Return the share of each canvas pixel that a polygon covers, with ``soft`` units of blur."""
+    """Return the share of each canvas pixel that a polygon covers, (H, W) float32, 0 to 1.
+
+    The edge is blurred by a sigma of ``soft`` canvas units.
+    """
     mask = np.zeros(CANVAS_HW, np.uint8)
     pixels = (outline - (X0, Y0)) * PX_PER_UNIT - 0.5
     ints = np.round(pixels * (1 << _SHIFT)).astype(np.int32)
@@ -117,7 +120,7 @@ def hair_cover(who: Identity) -> Map:
 
 
 def strands(who: Identity, *, contrast: float) -> Map:
-    """Return the brightness of the hair, 1 on average: streaks outwards from the crown."""
+    """Return the brightness of the hair, about 1: streaks that run outwards from the crown."""
     x, y = grid()
     rng = np.random.default_rng(who.texture_seed)
     noise = _noise(rng, (64, 512), 0.9, 9.0)
@@ -132,7 +135,7 @@ def strands(who: Identity, *, contrast: float) -> Map:
 
 
 def brows(who: Identity) -> Map:
-    """Return the coverage of both eyebrows, with single hairs."""
+    """Return the coverage of both eyebrows, with visible single hairs."""
     y0, half = who.brow_y, 0.042 * who.brow_thick
     upper = [(0.17, y0 + 0.01), (0.34, y0 - 0.045), (0.55, y0 - 0.06), (0.70, y0 + 0.0)]
     ys = np.array([half, half, half * 0.75, 0.2 * half])
@@ -153,7 +156,7 @@ def _noise(rng: np.random.Generator, hw: tuple[int, int], sigma_x: float, sigma_
 
 
 def mix(canvas: Map, colour: Rgb | Map, cover: Map) -> Map:
-    """Blend ``colour`` over (H, W, 3) ``canvas`` by ``cover``, 0 to 1."""
+    """Blend ``colour`` over the (H, W, 3) ``canvas`` by the (H, W) ``cover``, 0 to 1."""
     over = np.asarray(colour, np.float32)
     return np.asarray(canvas + (over - canvas) * cover[..., None], np.float32)
 

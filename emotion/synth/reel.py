@@ -17,12 +17,12 @@ from emotion.synth.scene import make_scene
 
 FPS = 12
 FRAME_HW = (240, 320)
-_REEL = 1_000  # number of its random stream; those of the labels are smaller
+_REEL = 1_000  # number of the reel's random stream; those of clips are 1 + the label's index
 
 
 @dataclass(frozen=True)
 class Act:
-    """A label and the time [start_s, stop_s) in which it is acted."""
+    """A label and the time [start_s, stop_s) in which it is acted, seconds from the start."""
 
     label: str
     start_s: float
@@ -35,11 +35,11 @@ def render_reel(
     """Render and write one video of ``subject``; the same arguments give the same frames.
 
     Args:
-        path: ends in ``.mp4``; its folder exists.
-        seed: of the corpus that the person is from.
+        path: file to write; it must end in ``.mp4``, and its folder must exist.
+        seed: seed of the corpus that has the person.
         subject: number of the person, from 0.
-        labels: the expressions, in order.
-        act_s: seconds per label.
+        labels: the expressions, in order; some of ``LABELS``.
+        act_s: seconds per label, rounded to whole frames.
 
     Returns:
         The acts, in order.
@@ -67,7 +67,7 @@ def _plan_reel(seed: int, subject: int, labels: Sequence[str], frames_per_act: i
 
 
 def _join(takes: Sequence[Take]) -> Take:
-    """Join takes, one after another, to one."""
+    """Join consecutive takes to one."""
     return Take(
         intensity=max(take.intensity for take in takes),
         onset_s=0.0,

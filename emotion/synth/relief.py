@@ -27,7 +27,8 @@ MOUTH_Y, CHIN_Y, NOSE_Y = 0.99, 1.56, 0.57
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 16, 17, 20, 23, 25, 26)
 
 Map = NDArray[np.float32]
-# (centre x on the right side, centre y, width x, width y, move x outward, move y down)
+# Movement of the skin by each action unit, as hills on both sides of the face, in canvas units:
+# (centre x on the right side, centre y, sigma x, sigma y, move x outward, move y down).
 _PUSHES: dict[int, tuple[tuple[float, float, float, float, float, float], ...]] = {
     1: ((0.20, -0.33, 0.15, 0.20, -0.01, -0.19),),
     2: ((0.62, -0.33, 0.21, 0.20, 0.00, -0.18),),
@@ -44,24 +45,24 @@ JAW_DROP = 0.30
 
 
 def grid() -> tuple[Map, Map]:
-    """Return x and y of every canvas pixel's centre, (H, W) each."""
+    """Return x and y of every canvas pixel's centre in canvas units, (H, W) float32 each."""
     height, width = CANVAS_HW
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return X0 + (x + 0.5) / PX_PER_UNIT, Y0 + (y + 0.5) / PX_PER_UNIT
 
 
 def as_map(values: ArrayLike) -> Map:
-    """Return the values as float32."""
+    """Return the values as a float32 array."""
     return np.asarray(values, np.float32)
 
 
 def bump(x: Map, y: Map, cx: float, cy: float, sx: float, sy: float) -> Map:
-    """Return a Gaussian hill of height 1."""
+    """Return a Gaussian hill of height 1 with its top at (cx, cy) and sigmas sx and sy."""
     return as_map(np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2)))
 
 
 def twin(x: Map, y: Map, cx: float, cy: float, sx: float, sy: float) -> Map:
-    """Return the same hill on both sides of the face."""
+    """Return the hill of ``bump`` on both sides of the face."""
     return bump(np.abs(x), y, cx, cy, sx, sy)
 
 

@@ -22,12 +22,12 @@ class Scene:
     """Parts of the picture that are equal in all frames of a clip.
 
     Attributes:
-        room: (H, W, 3) uint8 background.
-        body: (H, W, 4) uint8 neck, shoulders and hair behind the head, coverage last.
-        home: the stance (pose of the head) around which the head moves.
-        light: on the head.
-        noise: (4, H, W, 3) int16 camera noise, used in turn.
-        blur_px: sigma of the lens.
+        room: (H, W, 3) uint8 RGB background.
+        body: (H, W, 4) uint8: RGB of neck, shoulders and hair behind the head, then coverage.
+        home: mean stance (pose of the head); the head moves around it.
+        light: light on the head.
+        noise: (4, H, W, 3) int16 camera noise; frame k gets pattern k modulo 4.
+        blur_px: sigma of the blur of the lens, pixels.
     """
 
     room: Picture
@@ -47,7 +47,7 @@ class Scene:
 
 
 def make_light(rng: np.random.Generator) -> Light:
-    """Draw a key light from above one side, and a dimmer light from everywhere."""
+    """Choose random light: a key light from above, left or right, and a dimmer ambient light."""
     side, up = rng.uniform(-0.65, 0.65), rng.uniform(-0.75, -0.30)
     direction = np.array([side, up, 1.0])
     warmth = rng.uniform(-0.07, 0.07)
@@ -62,7 +62,7 @@ def make_light(rng: np.random.Generator) -> Light:
 
 
 def make_home(rng: np.random.Generator, frame_hw: tuple[int, int]) -> Stance:
-    """Draw the head's mean stance: near the middle, turned a little."""
+    """Choose a random mean stance of the head: near the middle, turned a little."""
     height, width = frame_hw
     unit_px = rng.uniform(0.195, 0.245) * min(height, width * 0.98)
     return Stance(
@@ -76,7 +76,7 @@ def make_home(rng: np.random.Generator, frame_hw: tuple[int, int]) -> Stance:
 
 
 def make_scene(rng: np.random.Generator, who: Identity, frame_hw: tuple[int, int]) -> Scene:
-    """Draw the surroundings of one clip."""
+    """Choose and draw random surroundings for one clip."""
     home, light = make_home(rng, frame_hw), make_light(rng)
     room = _room(rng, frame_hw)
     grain = rng.uniform(1.0, 3.0)
@@ -92,7 +92,17 @@ def make_scene(rng: np.random.Generator, who: Identity, frame_hw: tuple[int, int
 
 
 def compose(scene: Scene, head: Picture, stance: Stance, *, index: int) -> Picture:
-    """Combine room, body and head, with blur and camera noise, to one picture: (H, W, 3) uint8."""
+    """Combine room, body and head, with blur and camera noise, to one picture.
+
+    Args:
+        scene: the surroundings.
+        head: (H, W, 4) uint8, the head at its position, from ``Head.placed``.
+        stance: pose of the head; the body follows its position.
+        index: number of the frame; chooses the camera noise.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     height, width = scene.room.shape[:2]
     move = np.array(
         [
@@ -110,7 +120,7 @@ def compose(scene: Scene, head: Picture, stance: Stance, *, index: int) -> Pictu
 
 
 def over(below: Picture, layer: Picture) -> Picture:
-    """Blend (H, W, 4) over (H, W, 3) by its coverage.
+    """Blend a (H, W, 4) layer over a (H, W, 3) picture by the layer's coverage, 0 to 255.
 
     >>> over(np.full((1, 1, 3), 10, np.uint8), np.array([[[200, 100, 0, 255]]], np.uint8))
     array([[[200, 100,   0]]], dtype=uint8)
@@ -135,7 +145,7 @@ def _room(rng: np.random.Generator, frame_hw: tuple[int, int]) -> Picture:
 
 
 def _fill(layer: Map, points: Map, colour: Map, soft: float) -> None:
-    """Paint a smooth polygon in picture pixels over an (H, W, 4) layer, 0 to 255."""
+    """Paint a smooth polygon, given in picture pixels, over an (H, W, 4) layer, 0 to 255."""
     mask = np.zeros(layer.shape[:2], np.uint8)
     ints = np.round(smooth(points.astype(np.float64)) * 16).astype(np.int32)
     cv2.fillPoly(mask, [ints], (255,), cv2.LINE_AA, 4)
@@ -145,7 +155,7 @@ def _fill(layer: Map, points: Map, colour: Map, soft: float) -> None:
 
 
 def _body(who: Identity, home: Stance, light: Light, frame_hw: tuple[int, int]) -> Picture:
-    """Draw neck, shoulders and long hair behind them, with nearly the head's light."""
+    """Draw neck, shoulders and the long hair behind them, in light similar to the head's."""
     layer = np.zeros((*frame_hw, 4), np.float32)
 
     def at(points: list[tuple[float, float]]) -> Map:
