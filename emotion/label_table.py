@@ -1,4 +1,4 @@
-"""Label table: a CSV with a row per video."""
+"""The label table: a CSV file with one row per video."""
 
 from __future__ import annotations
 

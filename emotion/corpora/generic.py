@@ -48,9 +48,9 @@ class Columns:
 def table(archive: Archive, uri: str, *, columns: Columns) -> CorpusClips:
     """Read a CSV (UTF-8, with a header) or Parquet table with a row per video.
 
-    Columns that ``columns`` does not name are kept. If the label table uses such a name itself
-    (``RESERVED``), the column gets the prefix ``source_``. An absolute address outside the root
-    is kept, and its existence is not checked.
+    Columns that ``columns`` does not name are kept. A column whose name is in ``RESERVED``, the
+    names that the label table uses itself, gets the prefix ``source_``. An absolute address outside
+    the root is kept, and its existence is not checked.
 
     Args:
         archive: the videos.

@@ -34,7 +34,7 @@ _MIN_BLUR = 5.0
 
 @dataclass(eq=False)
 class MeanEmbedding:
-    """Running mean of the embeddings of one track or of one person."""
+    """Running mean of the embeddings of one track or one person; ``count`` is their number."""
 
     count: int = 0
     _total: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))

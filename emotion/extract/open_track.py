@@ -31,8 +31,8 @@ class OpenTrack:
     Attributes:
         builder: makes the track's clips.
         waiting: faces in order of time, at most about six seconds of them.
-        track_id: None until it is confirmed.
-        identity_id: None until it is confirmed.
+        track_id: number of the track in the video; None until the track is confirmed.
+        identity_id: number of its person; None until the track is confirmed.
         first_index: sample of the first released face.
         last_index: sample of the last released face; -1 before the first one.
         released_s: presentation time of the last released face; -inf before the first one.

@@ -44,8 +44,8 @@ class Embeddings:
     """Sources of embeddings of unit length, for matches that boxes leave in doubt.
 
     Attributes:
-        face: returns the embedding of a detection of this frame, by its number, or None; costly.
-        track: returns the mean embedding of a track, by its key, or None.
+        face: function from the number of a detection in this frame to its embedding or None; slow.
+        track: function from the key of a track to its mean embedding or None.
     """
 
     face: Callable[[int], Vector | None]
@@ -110,7 +110,7 @@ def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _affinity(expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the IoU of expected and detected boxes; 0 where the sizes differ too much."""
+    """Return the (N, M) IoU of expected and detected boxes; 0 if their sizes differ too much."""
     side = [
         np.sqrt(np.prod(np.clip(x[:, 2:] - x[:, :2], 1e-3, None), -1)) for x in (expected, boxes)
     ]
@@ -141,7 +141,7 @@ class Tracker:
     Most matches are decided by overlap alone. If tracks touch, or a second face fits a track nearly
     as well, the tracker also compares embeddings (if given); they outweigh the overlap. It checks
     when a face appears or disappears nearby, else four times a second at first and once a second
-    later. Tracks that touched are rivals until a check distinguishes them, or for ``_WATCH_S``.
+    later. Tracks that touch are rivals until a check distinguishes them, or for ``_WATCH_S`` after.
 
     A key is the tracker's number of a track, from 0, confirmed or not. It is never used again.
     """

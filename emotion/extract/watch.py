@@ -1,4 +1,4 @@
-"""Times at which a track is checked for a change of person, and the time of such a change."""
+"""Checks of a track for a change of person: when a check is due, and when the change was."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Clock:
     def is_needed(self, start: int, stop: int) -> bool:
         """Return True if the part needs a frame that is shown in [``start``, ``stop``), in ticks.
 
-        It does if the frame's first sample is in the part: a frame is used once, at that sample.
+        A frame is needed if a sample is in this time, and the first such sample is in the part.
         """
         k = self.sample_from(start)
         is_in_part = self.start <= k and (self.stop is None or k < self.stop)

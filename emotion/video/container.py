@@ -214,7 +214,10 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def header_stop(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Return the presentation time of the video's end by the header, seconds; None if unknown."""
+    """Return the end of the video stream that the header states, or None if it states none.
+
+    It is a presentation time of the stream in seconds, not a duration.
+    """
     if stream.duration is not None and stream.time_base is not None:
         return _start(stream) + stream.duration * stream.time_base
     if container.duration is not None and len(container.streams) == 1:

@@ -263,7 +263,7 @@ def _note_size(frame: VideoFrame | None, video: _Video) -> None:
 
 
 def _check_end(video: _Video, part: _Part, reader: Reader) -> None:
-    """Raise VideoError if the video is damaged or ends too long before the header's end."""
+    """Raise VideoError if the video is damaged or its end is missing; see END_TOLERANCE_SHARE."""
     facts, broke = video.facts, reader.broke
     at = f"at {facts.duration_s:.3f} s"
     if broke is not None:

@@ -70,7 +70,7 @@ class Reader:
 
     Attributes:
         clock: clock of the samples; while it is None, every frame is decoded.
-        broke: the damage at which ``moments`` ended; None if it reached the end of the stream.
+        broke: the damage that ended ``moments`` early; None if there was none.
     """
 
     def __init__(
@@ -225,7 +225,7 @@ class Reader:
         return self._from_key and self._key_pts is not None and pts < self._key_pts
 
     def _is_damaged(self, frame: VideoFrame, pts: int) -> bool:
-        """Return True, and set ``broke``, if a frame is damaged; ignore damage at the start."""
+        """Return True, and set ``broke``, if a frame from the first keyframe on is damaged."""
         if not frame.is_corrupt:
             return False
         if not self._armed or (self._key_pts is not None and pts < self._key_pts):
@@ -253,7 +253,10 @@ class Reader:
             self.broke = Break(reason, detail, pts, self.last_pos(pts))
 
     def last_pos(self, pts: int | None = None) -> int | None:
-        """Return the start, in bytes, of the packet before that of ``pts``; None: of the last."""
+        """Return the byte position of the packet before that of ``pts``, by default of the last.
+
+        None if it is unknown.
+        """
         last: int | None = None
         for sent, pos in self._sent:
             if pts is not None and sent == pts:
