@@ -8,6 +8,7 @@ import json
 from typing import Any, Literal
 
 from emotion.errors import InputError
+from emotion.ranges import Range
 from emotion.weights import DLIB_EMBEDDER
 
 DetectorName = Literal["yunet", "dlib"]
@@ -54,19 +55,20 @@ class ExtractionSpec:
     version: int = EXTRACTION_VERSION
 
     def __post_init__(self) -> None:
-        checks = {
-            "sample_fps": 0 < self.sample_fps <= 240,
-            "detect_side_px": 64 <= self.detect_side_px <= 4096,
-            "min_score": -10 <= self.min_score <= 10,
-            "crop_px": 16 <= self.crop_px <= 1024,
-            "clip_len": 1 <= self.clip_len <= 1024,
-            "clip_stride": 1 <= self.clip_stride <= self.clip_len,
-            "min_clip_faces": 1 <= self.min_clip_faces <= self.clip_len,
-            "jpeg_quality": 1 <= self.jpeg_quality <= 100,
+        ranges = {
+            "sample_fps": Range(0, 240, low_open=True),
+            "detect_side_px": Range(64, 4096),
+            "min_score": Range(-10, 10),
+            "crop_px": Range(16, 1024),
+            "clip_len": Range(1, 1024),
+            "clip_stride": Range(1, self.clip_len),
+            "min_clip_faces": Range(1, self.clip_len),
+            "jpeg_quality": Range(1, 100),
         }
-        for name, good in checks.items():
-            if not good:
-                raise InputError(f"extraction spec: {name} is {getattr(self, name)}, out of range")
+        for name, allowed in ranges.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise InputError(f"extraction spec: {name} must be {allowed}, got {value}")
 
     @property
     def digest(self) -> str:
