@@ -2,8 +2,8 @@
 
 python -m jobs.make_corpus --out corpus --subjects 12 --seed 1
 
-Writes OUT/videos/s000/s000_happy.mp4 and so on, and OUT/labels.csv last. After an interrupted run the
-same command renders every video again. Needs no cluster and no network.
+Writes OUT/videos/s000/s000_happy.mp4 and so on, and OUT/labels.csv last. After an interrupted run
+the same command renders every video again. Needs no cluster and no network.
 """
 
 from __future__ import annotations

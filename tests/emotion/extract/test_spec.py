@@ -46,7 +46,7 @@ def test_every_field_is_in_the_digest() -> None:
     [
         ({"sample_fps": 5.0}, "it was edited"),
         ({"surprise": 1}, "not one of this release"),
-        ({"clip_len": 0}, "clip_len is 0"),
+        ({"clip_len": 0}, "clip_len must be at least 1 and at most 1024, got 0"),
     ],
 )
 def test_a_stored_spec_that_was_changed(change: dict[str, object], message: str) -> None:
