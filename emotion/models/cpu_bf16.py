@@ -18,7 +18,10 @@ LEAST_SIDE = 3
 
 
 def avoid_small_maps(model: nn.Module) -> None:
-    """Make the 3D convolutions of a model use float32 for small maps; weights and names stay."""
+    """Make the 3D convolutions of a model compute small maps in float32, in place.
+
+    This has an effect only inside CPU autocast. The weights and their names do not change.
+    """
     for module in model.modules():
         if isinstance(module, nn.Conv3d):
             module.forward = types.MethodType(_convolve, module)  # type: ignore[method-assign]
@@ -32,6 +35,7 @@ def _convolve(self: nn.Conv3d, x_BCTHW: Tensor) -> Tensor:
 
 
 def _is_large(conv: nn.Conv3d, x_BCTHW: Tensor) -> bool:
+    """Return True if no side of the input or output map is below ``LEAST_SIDE``."""
     sides = [int(side) for side in x_BCTHW.shape[2:]]
     padding = conv.padding if not isinstance(conv.padding, str) else (0, 0, 0)
     out_sides = [

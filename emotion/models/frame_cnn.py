@@ -1,4 +1,4 @@
-"""``cnn_*``: 2D network on each frame, and a head that reads the frames' features in time."""
+"""Models ``cnn_*``: a 2D network reads each frame, a temporal head combines their features."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ from emotion.models.transforms import MEAN, STD, resize_frames
 
 Temporal = Literal["mean", "lstm", "gru", "attention"]
 IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and deviation of ImageNet, RGB in 0 to 1: torchvision's image models expect them."""
+"""Mean and standard deviation of ImageNet's RGB values, which are scaled to 0 to 1.
+
+torchvision's image models expect an input that is normalised with them.
+"""
 
 BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny")
+"""Values of the argument ``backbone``; all but ``lite`` are torchvision's image networks."""
+
 MAX_FRAMES = 512
+"""Largest number of frames that ``cnn_attention`` reads: the number of its learnt positions."""
 
 
 class LiteFrames(nn.Module):
-    """Small residual network on grey frames of the inner face and their change.
+    """Small 2D residual network on grey frames of the inner face.
 
-    Its input and widths are those of ``r3d_lite``, in two dimensions.
+    A frame has two channels: its grey values, and twice its difference from the clip's mean frame.
+    Input and widths are those of ``r3d_lite``.
     """
 
     def __init__(self, width: int) -> None:
@@ -60,7 +67,7 @@ class Block2d(nn.Module):
             )
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Return features of any (H, W); both sides shrink by the stride."""
+        """Return features of maps of any (H, W); both sides are divided by the stride."""
         y_NCHW = torch.relu(self.norm1(self.conv1(x_NCHW)))
         return torch.relu(self.norm2(self.conv2(y_NCHW)) + self.shortcut(x_NCHW))
 
@@ -89,10 +96,22 @@ class FrameCNN(nn.Module):
                                                              lstm, gru: both directions, mean
                                                              attention: positions, encoder, pooling
 
-    Arguments of the constructor: ``backbone`` is ``lite`` (small, on the grey inner face, for
-    training from random weights) or a torchvision image network; ``hidden`` is D; ``layers`` and
-    ``heads`` are those of the temporal head; ``input_px`` is the side of the frames, 0 keeps it;
-    every ``frame_step``-th frame is read; ``width`` is the width of ``lite``.
+    Args:
+        num_classes: K, the number of labels.
+        temporal: the temporal head.
+        backbone: ``lite`` (small, on the grey inner face, for training from random weights) or the
+            name of a torchvision image network.
+        hidden: D, the features per frame that the head reads; a multiple of 2 x ``heads``.
+        layers: layers of the heads lstm, gru and attention.
+        heads: attention heads of the head attention.
+        dropout: share of features that are set to 0 in training.
+        input_px: side of the frames that the backbone reads, pixels. 0: 48 for ``lite``, else the
+            side of the clip.
+        frame_step: 1 reads every frame, 2 every second one, and so on.
+        width: channels of the first layer of ``lite``.
+
+    Raises:
+        InputError: on an unknown backbone, or a ``hidden`` that is not such a multiple.
     """
 
     gain: Tensor
@@ -139,7 +158,11 @@ class FrameCNN(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_classes))
 
     def look(self, x_BCTHW: Tensor) -> Tensor:
-        """Return the grey inner face at the input size of ``lite``; whole clips for the others."""
+        """Return the part of normalised clips that the backbone reads; see ``Model.look``.
+
+        For ``lite`` it is the grey inner face of the read frames, (B, 1, T, input_px, input_px).
+        For other backbones it is the whole clip, unchanged.
+        """
         if not self.lite:
             return x_BCTHW
         return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
@@ -150,7 +173,10 @@ class FrameCNN(nn.Module):
         return logits_BK
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits of clips and steps (``emotion.models.steps``): 1 step per read frame."""
+        """Return the logits of clips and of steps (``emotion.models.steps``), one per read frame.
+
+        Shapes: (B, K) and (B, S, K), S the number of read frames.
+        """
         project, head = self.temporal
         assert isinstance(head, TemporalHead)
         out_BTD = head.outputs(project(self._features(x_BCTHW)))
@@ -177,7 +203,7 @@ def _column(values: object) -> Tensor:
 
 
 class TemporalHead(nn.Module):
-    """Base of the temporal heads: an output per frame, and their pooling into one vector."""
+    """Base class of the temporal heads: one output per frame, pooled into one vector per clip."""
 
     def forward(self, y_BTD: Tensor) -> Tensor:
         """Return one vector per clip, (B, D), from its frames' features, (B, T, D)."""
@@ -199,7 +225,7 @@ class Mean(TemporalHead):
         super().__init__()
 
     def outputs(self, y_BTD: Tensor) -> Tensor:
-        """Return (B, T, D), each from its own frame."""
+        """Return (B, T, D) outputs; each depends on its own frame only."""
         return torch.relu(y_BTD)
 
 
@@ -234,7 +260,7 @@ class Attention(TemporalHead):
         return out_BTD
 
     def pool(self, out_BTD: Tensor) -> Tensor:
-        """Return the mean over time by learnt weights that sum to 1, (B, D)."""
+        """Return the weighted mean over time, (B, D); the weights are learnt and sum to 1."""
         pooled_BD: Tensor = (out_BTD * self.score(out_BTD).softmax(dim=1)).sum(dim=1)
         return pooled_BD
 

@@ -9,12 +9,15 @@ from torch.nn import functional
 from emotion.models.transforms import average_to_size, resize_frames
 
 VIEW, VIEW_TOP = 0.68, 0.26
-"""Side and upper edge of the inner face, as shares of a crop's side."""
+"""Side of the inner face, and distance of its top edge from the crop's; as shares of the side."""
 
 
 def inner_face(x_BCTHW: Tensor) -> Tensor:
-    """Return the grey inner face of normalised clips: (B, 1, T, side, side), side VIEW x height."""
-    height = int(x_BCTHW.shape[-2])  # an int, also during a trace, where sizes are tensors
+    """Return the grey inner face of normalised clips, (B, 1, T, side, side).
+
+    ``side`` is VIEW times the height, rounded. Clips are square.
+    """
+    height = int(x_BCTHW.shape[-2])  # int(): during an ONNX trace, sizes are tensors
     side = round(VIEW * height)
     top, left = min(round(VIEW_TOP * height), height - side), (height - side) // 2
     return x_BCTHW[..., top : top + side, left : left + side].mean(dim=1, keepdim=True)
@@ -23,11 +26,12 @@ def inner_face(x_BCTHW: Tensor) -> Tensor:
 def still_and_moving(x_B1THW: Tensor) -> Tensor:
     """Return (B, 2, T, H, W): grey clips, and twice their difference from their mean frame.
 
-    Each clip is first brought to zero mean and unit spread.
+    Each clip is first shifted to mean 0 and divided by its standard deviation plus 0.1.
     """
     if torch.onnx.is_in_onnx_export():
         # onnxruntime sums sequentially, torch pairwise, so the mean of a clip of one colour was off
-        # by 1e-4 and a logit by 9e-4. Centre twice; mathematically a no-op.
+        # by 1e-4 and a logit by 9e-4. Subtracting the mean twice corrects this; mathematically the
+        # second subtraction changes nothing.
         x_B1THW = x_B1THW - x_B1THW.mean(dim=(1, 2, 3, 4), keepdim=True)
     spread = x_B1THW.std(dim=(1, 2, 3, 4), keepdim=True) + 0.1
     x_B1THW = (x_B1THW - x_B1THW.mean(dim=(1, 2, 3, 4), keepdim=True)) / spread
@@ -52,7 +56,7 @@ class Block(nn.Module):
             )
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Return features of any (T, H, W); time and space shrink by the stride."""
+        """Return features of maps of any (T, H, W); each side is divided by its stride."""
         y_BCTHW = functional.relu(self.norm1(self.conv1(x_BCTHW)))
         y_BCTHW = self.norm2(self.conv2(y_BCTHW))
         short_BCTHW = x_BCTHW
@@ -67,14 +71,15 @@ class R3DLite(nn.Module):
 
     ::
 
-        crop  +--------------+   view = 0.68 of the side, centred across, and from 0.26 down:
-              |   +------+   |   brows to chin. Hair and background are most of a crop's pixels
-              |   | look |   |   and none of its expression: a first version that used them, in
-              |   +------+   |   colour, stayed near chance after 20 epochs of 245 clips.
-              +--------------+
+        crop  +--------------+   The look is a square from brows to chin: its side is 0.68 of the
+              |   +------+   |   crop's, its top edge at 0.26, centred horizontally. Most pixels of
+              |   | look |   |   a crop are hair and background, which show no expression. A first
+              |   +------+   |   version used the whole crop in colour and stayed near chance after
+              +--------------+   20 epochs of 245 clips.
 
-    The difference removes the identity and keeps the movement. Features are pooled over time by
-    mean and by maximum, because an expression may fill only a part of the clip.
+    The difference removes the person's appearance and keeps the movement. The logits are computed
+    from the average of the mean and the maximum of the features over time, because an expression
+    may fill only a part of the clip.
     """
 
     def __init__(
@@ -102,7 +107,8 @@ class R3DLite(nn.Module):
     def look(self, x_BCTHW: Tensor) -> Tensor:
         """Return the grey inner face of normalised clips, (B, 1, T, input_px, input_px).
 
-        It holds no weight: training does this first and augments the smaller result.
+        This step has no weights. Training runs it first and augments its result, which is smaller
+        than the clip. T is the number of read frames: every ``frame_step``-th one.
         """
         return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
 
@@ -111,7 +117,10 @@ class R3DLite(nn.Module):
         return self._pooled(self._features(x_BCTHW))
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits of clips and steps (``emotion.models.steps``): 1 step per 2 read frames."""
+        """Return the logits of clips and of steps (``emotion.models.steps``).
+
+        Shapes: (B, K) and (B, S, K), with one step per two read frames.
+        """
         y_BCT = self._features(x_BCTHW)
         steps_BSK: Tensor = self.head(y_BCT.transpose(1, 2))
         return self._pooled(y_BCT), steps_BSK

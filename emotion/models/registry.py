@@ -1,4 +1,4 @@
-"""Registry of the models: one entry per name that ``--model`` and a package may give."""
+"""Registry of the models by name: the values of ``--model`` and of a package's architecture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ModelArgs = Mapping[str, ModelArg]
 
 
 def whole_clip(model: Any, x_BCTHW: Tensor) -> Tensor:
-    """Return the clips as they are: the ``look`` of a model that uses every pixel."""
+    """Return the clips unchanged; this is the ``look`` of a model that uses every pixel."""
     return x_BCTHW
 
 
@@ -32,8 +32,8 @@ class Model:
         build: called with the number of labels and with arguments by name, each a plain number or
             text with a default; returns a module from (B, 3, T, H, W) normalised clips to
             (B, num_classes) logits. A keyword that ``functools.partial`` binds is not an argument.
-        new_parts: beginnings of the names of the weights that start at random for every task; all
-            other weights are the backbone, which pretraining may fill and freezing may stop.
+        new_parts: prefixes of the names of the weights that always start at random. All other
+            weights are the backbone: it may be pretrained, and it may be frozen.
         look: called with the module and normalised clips; returns the part of the clips that the
             module uses, before any weight. Training augments this part because it is smaller. The
             module must take both whole clips and the result of ``look``.
@@ -100,9 +100,10 @@ def build_model(name: str, num_classes: int, args: ModelArgs) -> nn.Module:
 
 
 def default_args(name: str) -> dict[str, ModelArg]:
-    """Return every argument of an architecture with its default.
+    """Return every argument of an architecture, one of ``MODELS``, with its default.
 
-    A package stores all of them, so that a later default does not change it.
+    A package stores all of them, so that it does not change when a later release has another
+    default.
 
     >>> sorted(default_args("r3d_lite"))
     ['dropout', 'frame_step', 'input_px', 'width']
@@ -116,10 +117,12 @@ def default_args(name: str) -> dict[str, ModelArg]:
 
 
 def model_args(name: str, given: Mapping[str, str]) -> dict[str, ModelArg]:
-    """Return the arguments of an architecture: its defaults and the ``given`` texts, converted.
+    """Return all arguments of an architecture: its defaults, replaced by the ``given`` values.
+
+    A given text is converted to the type of the default. A bool is true, false, 1 or 0.
 
     Raises:
-        InputError: on an argument that it does not have, or a value of another type.
+        InputError: on an unknown model or argument, or a text that cannot be converted.
 
     >>> model_args("cnn_gru", {"backbone": "resnet50"})["backbone"]
     'resnet50'
@@ -144,7 +147,7 @@ _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Return the weights of the backbone, and those of ``Model.new_parts``."""
+    """Return the weights of the backbone, then the weights of ``Model.new_parts``."""
     backbone: list[nn.Parameter] = []
     new: list[nn.Parameter] = []
     for key, parameter in model.named_parameters():
@@ -153,6 +156,6 @@ def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], l
 
 
 def set_frozen(model: nn.Module, name: str, *, frozen: bool) -> None:
-    """Stop the learning of the backbone, or let it learn again."""
+    """Freeze the weights of the backbone (they get no gradient), or unfreeze them."""
     for parameter in parameter_groups(model, name)[0]:
         parameter.requires_grad_(not frozen)

@@ -1,4 +1,7 @@
-"""Logits of a clip and of its steps; the steps show which part of the clip decided."""
+"""Logits of a clip and of its steps.
+
+Steps are equal parts of a clip in time. Their logits show at which time a label is visible.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class HasSteps(Protocol):
-    """Model whose head also reads features that are not yet pooled over time.
+    """Model whose head can also be applied to features before they are pooled over time.
 
-    That is class activation mapping in time (Zhou et al., "Learning Deep Features for
+    This is class activation mapping in time (Zhou et al., "Learning Deep Features for
     Discriminative Localization", 2016). It adds no weight and costs little time.
     """
 
@@ -20,15 +23,15 @@ class HasSteps(Protocol):
 
 
 def logits_and_steps(model: nn.Module, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Run a model once.
+    """Run a model once and return the logits of the clips and of their steps.
 
     Args:
-        model: any of ``emotion.models.registry``, in eval mode.
+        model: any model of ``emotion.models.registry``, in eval mode.
         x_BCTHW: normalised clips.
 
     Returns:
-        (B, K) logits, equal to the model's own, and (B, S, K) logits of the steps. A model that
-        pools over time inside (torchvision's video networks) has one step: the clip.
+        (B, K) logits, equal to those of ``model(x_BCTHW)``, and (B, S, K) logits of the steps. For
+        a model without ``with_steps`` (torchvision's video networks) S is 1: the step is the clip.
     """
     if isinstance(model, HasSteps):
         return model.with_steps(x_BCTHW)

@@ -1,7 +1,7 @@
 """Conversion of stored crops into the input of a model.
 
 Training, batch scoring and serving all decode with ``decode_crops`` and normalise with
-``to_input``. A model that needs another size resizes inside, with ``resize_frames``.
+``to_input``. A model that needs another size resizes its input itself, with ``resize_frames``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from emotion.errors import InputError
 
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
-"""Mean and deviation of Kinetics-400, RGB in 0 to 1: torchvision's video models expect them."""
+"""Mean and standard deviation of Kinetics-400's RGB values, which are scaled to 0 to 1.
+
+torchvision's video models expect an input that is normalised with them.
+"""
 
 
 def decode_crops(jpegs: Sequence[bytes]) -> NDArray[np.uint8]:
@@ -54,7 +57,7 @@ def to_input(clips_NTHWC: Tensor) -> Tensor:
         clips_NTHWC: (N, T, H, W, 3) uint8 RGB.
 
     Returns:
-        (N, 3, T, H, W) float32, with zero mean and unit variance over Kinetics-400.
+        (N, 3, T, H, W) float32, normalised with ``MEAN`` and ``STD``.
 
     Raises:
         ValueError: on another shape or dtype.
@@ -73,9 +76,10 @@ def to_input(clips_NTHWC: Tensor) -> Tensor:
 
 
 def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
-    """Resize each frame to ``size_px`` squared by averaging areas; unchanged if it has this size.
+    """Resize each frame to ``size_px`` x ``size_px`` pixels by averaging areas.
 
-    It takes two matrix products, which every runtime has, and equals adaptive pooling.
+    Frames that have this size are returned unchanged. The computation is two matrix products,
+    which every runtime supports. The result equals that of adaptive average pooling.
 
     >>> resize_frames(torch.zeros(1, 3, 2, 8, 8), 4).shape
     torch.Size([1, 3, 2, 4, 4])
@@ -91,7 +95,8 @@ def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
 def average_to_size(x_BCTHW: Tensor, size: tuple[int, int, int]) -> Tensor:
     """Reduce clips to ``size`` (T, H, W) by averaging areas, as adaptive pooling does.
 
-    ONNX has adaptive pooling only for sizes that divide; an export uses matrix products elsewhere.
+    ONNX supports adaptive pooling only where each old side is a multiple of the new one. For other
+    sizes, an export uses matrix products.
 
     >>> average_to_size(torch.arange(3.0).view(1, 1, 3, 1, 1), (2, 1, 1)).flatten()
     tensor([0.5000, 1.5000])
@@ -107,9 +112,10 @@ def average_to_size(x_BCTHW: Tensor, size: tuple[int, int, int]) -> Tensor:
 
 
 def _areas(side: int, size: int) -> Tensor:
-    """Return (side, size) weights: output j averages inputs floor(j * s) to ceil((j + 1) * s).
+    """Return a (side, size) matrix of weights that averages ``side`` values to ``size`` values.
 
-    numpy computes them, so that a trace by torch stores them as a constant.
+    With s = side / size, output j is the mean of the inputs floor(j * s) to ceil((j + 1) * s),
+    half-open. numpy computes the matrix, so that torch's ONNX trace stores it as a constant.
     """
     shares = np.zeros((side, size), np.float32)
     for j in range(size):

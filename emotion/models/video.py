@@ -1,4 +1,4 @@
-"""torchvision's video networks, behind a hook that chooses the part of a clip they use."""
+"""torchvision's video networks, with a hook that selects the part of a clip that they use."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ VIEWS = ("crop", "motion")
 
 @dataclass(frozen=True)
 class ViewHook:
-    """Hook before a network: chooses the view of a clip and its size.
+    """Forward pre-hook of a network: it selects the view of a clip and resizes it.
 
     A hook adds no module, so the weights keep torchvision's names.
 
     Attributes:
-        view: ``crop`` is the clip in colour, for weights trained elsewhere. ``motion`` is the input
-            of ``r3d_lite``: the grey inner face, and twice its difference from the mean frame, for
-            random weights. From few clips in colour, where hair and background are most pixels,
-            r3d_18 did not learn (docs/training.md).
-        input_px: side of the network's input; 0 keeps the clip's side.
-        frames: frames of the network's input; 0 keeps the clip's number.
-        frame_step: every so-many-th frame is read.
+        view: ``crop`` is the whole clip in colour; take it for pretrained weights. ``motion`` is
+            the input of ``r3d_lite``: the grey inner face, and twice its difference from the mean
+            frame; take it for random weights. r3d_18 did not learn from few clips in colour, in
+            which most pixels are hair and background (docs/training.md).
+        input_px: side of the network's input, pixels; 0 keeps the clip's side.
+        frames: number of frames of the network's input; 0 keeps the clip's number.
+        frame_step: 1 reads every frame, 2 every second one, and so on.
     """
 
     view: str
@@ -46,7 +46,7 @@ class ViewHook:
         return resize_frames(x_B1THW, self.input_px) if smaller else x_B1THW
 
     def __call__(self, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        """Return the input of the network; the clips may be whole or a result of ``look``."""
+        """Return the network's input; the clips may be whole clips or a result of ``look``."""
         x_BCTHW = inputs[0]
         if self.view == "crop":
             return (self._resized(x_BCTHW[:, :, :: self.frame_step]),)
@@ -64,7 +64,7 @@ class ViewHook:
 
 
 def look(model: Any, x_BCTHW: Tensor) -> Tensor:
-    """Return the part of normalised clips that a network built here uses."""
+    """Return the part of normalised clips that a network of this module uses."""
     hook: ViewHook = model.view_hook
     return hook.look(x_BCTHW)
 
@@ -72,12 +72,26 @@ def look(model: Any, x_BCTHW: Tensor) -> Tensor:
 def any_size(
     name: str, num_classes: int, *, input_px: int = 0, frame_step: int = 1, view: str = "crop"
 ) -> nn.Module:
-    """Build a network that takes clips of any size."""
+    """Build a network that takes clips of any size; the arguments are those of ``ViewHook``.
+
+    Raises:
+        InputError: on an unknown view.
+    """
     return _build(name, num_classes, ViewHook(view, input_px, 0, frame_step))
 
 
 def fixed_size(name: str, num_classes: int, *, frames: int, view: str = "crop") -> nn.Module:
-    """Build a network that needs frames of 224 px, and ``frames`` of them; 0: any number."""
+    """Build a network that needs frames of 224 x 224 px; clips are resized to it.
+
+    Args:
+        name: name of the network in ``torchvision.models.video``.
+        num_classes: number of labels.
+        frames: number of frames that the network needs; 0 accepts any number.
+        view: see ``ViewHook``.
+
+    Raises:
+        InputError: on an unknown view.
+    """
     return _build(name, num_classes, ViewHook(view, 224, frames, 1))
 
 
