@@ -56,7 +56,7 @@ temperature fitted: expect less on others. The test split was not read in traini
 
 
 def model_card(facts: Facts) -> str:
-    """Write a card as Markdown.
+    """Return the model card of a package as Markdown.
 
     Args:
         facts: content of ``model.json``.
@@ -81,7 +81,7 @@ def model_card(facts: Facts) -> str:
 
 
 def _data(training: Facts, labels: list[str]) -> str:
-    """Write the dataset, the people and clips of each split, and the rule of the split."""
+    """Return text about the dataset: its address, its split, and people and clips per split."""
     lines = [f"- dataset: {training.get('dataset', 'not recorded')}"]
     for name, text in (("dataset_digest", "digest"), ("split_by", "split of people by")):
         if training.get(name):
@@ -125,7 +125,7 @@ def _hours(seconds: float | None) -> str | None:
 
 
 def _recipe(training: Facts) -> str:
-    """Write the options of the recipe; those that were off are left out."""
+    """Return the options of the recipe as text, without options that were off."""
     recipe = training.get("recipe")
     if not recipe:
         return ""
@@ -166,7 +166,7 @@ def _start(training: Facts) -> str:
 
 
 def _limits(training: Facts) -> str:
-    """Write limits that follow from the facts: few people, rare labels, labels without clips."""
+    """Return limits that follow from the facts: few people, rare labels, labels without clips."""
     lines = []
     if "train_subjects" in training:
         lines.append(
@@ -185,10 +185,12 @@ def _limits(training: Facts) -> str:
 
 
 def with_test(card: str, metrics: Facts, *, name: str) -> str:
-    """Return the card with a test's section at its end; it replaces one of the same name.
+    """Return the card with a section about a test at its end.
+
+    An earlier section about a test of the same name is removed.
 
     Args:
-        card: Markdown.
+        card: the card, Markdown.
         metrics: content of an evaluation's ``metrics.json``.
         name: name of the test, such as the score set and its split.
     """

@@ -1,4 +1,4 @@
-"""Figures of a model card as Markdown, for the val clips or a test."""
+"""Figures of a model card as Markdown, for the val clips or for a test."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ COLUMNS = {
     "face_px": "size of the face in the frame, px",
 }
 FEW_SUBJECTS = 10
-"""With fewer subjects, an interval from drawing subjects is too narrow (Cameron et al. 2008)."""
+"""Number of subjects below which an interval from resampled subjects is too narrow.
+
+Source: Cameron et al. 2008.
+"""
 
 
 def figures(metrics: Figures, labels: Sequence[str], *, unit: str) -> str:
-    """Write the known ones of: figures, labels, confusion, calibration, slices.
+    """Return Markdown with the figures, the scores per label, confusion, calibration and slices.
+
+    Parts that ``metrics`` does not have are left out. Without any part the text is "Nothing was
+    recorded."
 
     Args:
         metrics: metrics of a package, or content of an evaluation's ``metrics.json``.
-        labels: in order.
+        labels: the label set, in order.
         unit: the counted unit: clips or videos.
     """
     parts = [
@@ -49,7 +55,7 @@ def _headline(metrics: Figures, unit: str) -> str:
 
 
 def _basis(metrics: Figures, unit: str) -> str:
-    """Write the numbers of subjects and resamples behind the intervals."""
+    """Return a sentence with the numbers of subjects and resamples behind the intervals."""
     subjects = metrics.get("n_subjects")
     if subjects is None:
         return ""
@@ -129,12 +135,12 @@ def _with_spread(group: Figures, name: str) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number with three decimals."""
+    """Return a number as text with three decimals."""
     return f"{value:.3f}"
 
 
 def spread(interval: Sequence[float] | None) -> str:
-    """Write the two ends of an interval; empty without one.
+    """Return the two ends of an interval as text; empty text for None.
 
     >>> spread((0.25, 0.5)), spread(None)
     ('0.250 to 0.500', '')
@@ -143,7 +149,7 @@ def spread(interval: Sequence[float] | None) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table; a bar in a cell is escaped.
+    """Return a Markdown table; a vertical bar in a cell is escaped.
 
     >>> print(table(("label", "clips"), [("a|b", "3")]))
     | label | clips |

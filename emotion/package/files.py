@@ -25,7 +25,7 @@ def read_files(
         optional: names of files that may exist.
 
     Returns:
-        Bytes by name, of the files that exist.
+        The bytes of the files that exist, by name.
 
     Raises:
         PackageError: if a required file does not exist, or one cannot be read.
@@ -43,7 +43,11 @@ def read_files(
 
 
 def write_files(uri: str, files: Mapping[str, bytes]) -> None:
-    """Write files in their order, below ``uri`` or, if it is a ``.tar.gz``, into it."""
+    """Write files in the order of ``files``.
+
+    If ``uri`` ends in .tar.gz or .tgz, they go into one archive at ``uri``, without timestamps.
+    Else they go below ``uri``.
+    """
     if not uri.endswith(TAR_ENDINGS):
         for name, data in files.items():
             storage.write_bytes(storage.join(uri, name), data)
@@ -73,7 +77,7 @@ def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _read_tar(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Read named members of an archive in memory; no file is unpacked to disk."""
+    """Read named members of an archive into memory; no file is unpacked to disk."""
     files = {}
     try:
         with storage.open_input(uri) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:

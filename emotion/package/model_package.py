@@ -6,8 +6,8 @@
     PACKAGE/card.md               model card for people
     PACKAGE/model.json            facts; written last, so a folder without it is no package
 
-``model_id`` is a hash over the facts, and the facts hold the hash of the weights. A package in
-which one byte of either was changed is refused. SageMaker takes the same three files in a
+``model_id`` is a hash over the facts, and the facts hold the hash of the weights. A package is
+refused if one byte of its facts or weights was changed. SageMaker takes the same three files in a
 ``model.tar.gz``.
 """
 
@@ -42,7 +42,10 @@ from emotion.package.onnx_file import OnnxModel, find_onnx
 from emotion.versions import installed, versions
 
 FORMAT = 2
-"""Version of the files. It rises when an older release could not read them. 1: no temperature."""
+"""Version of the files. A new number means that older releases cannot read them.
+
+Format 1 has no temperature.
+"""
 
 FACT_NAMES = (
     "format",
@@ -72,7 +75,8 @@ class ModelPackage:
         metrics: figures on val.
         versions: versions of the libraries that trained it.
         temperature: divisor of the logits before softmax, fitted on val (Guo et al. 2017).
-        format: ``FORMAT`` of the files that it was read from; an older one keeps its ``model_id``.
+        format: ``FORMAT`` of the files that it was read from. It is kept for an older package, so
+            that its ``model_id`` stays the same.
     """
 
     name: str
@@ -107,7 +111,10 @@ class ModelPackage:
         return _model_id(self.facts())
 
     def build(self) -> nn.Module:
-        """Build the trained model in eval mode on the CPU: normalised clips to (B, K) logits."""
+        """Build the trained model on the CPU, in eval mode.
+
+        It maps normalised clips (B, 3, T, H, W) to logits (B, K).
+        """
         model = build_model(self.name, len(self.labels), self.args)
         model.load_state_dict(safetensors.torch.load(self.weights))
         return model.eval()
@@ -123,7 +130,10 @@ def _model_id(facts: Mapping[str, Any]) -> str:
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the libraries that affect numbers; some of them may be missing."""
+    """Return the versions of the libraries that affect numbers, by name.
+
+    Ray, numpy, OpenCV and PyAV are left out where they are not installed.
+    """
     needed = versions("torchvision", "video-emotion") | {"torch": torch.__version__}
     return needed | installed("ray", "numpy", "opencv-python-headless", "opencv-python", "av")
 
@@ -136,13 +146,15 @@ def weights_bytes(state: Mapping[str, Tensor]) -> bytes:
 def save_package(
     uri: str, package: ModelPackage, onnx: OnnxModel | None = None, *, card: str | None = None
 ) -> None:
-    """Write a package, and its ONNX model if given; ``model.json`` last.
+    """Write a package, and its ONNX model if given; ``model.json`` is written last.
+
+    Equal arguments give equal bytes.
 
     Args:
-        uri: a folder, an s3:// prefix, or a ``.tar.gz``; equal input gives equal bytes.
+        uri: a folder, an s3:// prefix, or a ``.tar.gz``.
         package: the package.
         onnx: its model from ``emotion.package.onnx_export``.
-        card: its card.md; None writes it from the package's facts.
+        card: text of its card.md; None: a card from the package's facts.
     """
     facts = _all_facts(package)
     files = {WEIGHTS: package.weights, CARD: (card or model_card(facts)).encode()}
@@ -166,7 +178,7 @@ def load_package(uri: str) -> ModelPackage:
 def pack_tar(uri: str, out: str) -> None:
     """Put the package ``uri`` into one ``.tar.gz`` at ``out``, with its ONNX model if it has one.
 
-    The card is that of the folder, which may have sections about tests.
+    The card is copied from ``uri``, with its sections about tests.
 
     Raises:
         PackageError: if ``uri`` is no valid package.
@@ -177,7 +189,9 @@ def pack_tar(uri: str, out: str) -> None:
 
 
 def add_to_card(uri: str, metrics: Mapping[str, Any], *, name: str) -> None:
-    """Write the figures of a test into the card of the package folder ``uri``; ``model_id`` stays.
+    """Write the figures of a test into the card of the package folder ``uri``.
+
+    ``model_id`` does not change.
 
     Args:
         uri: the folder.
@@ -200,6 +214,7 @@ def add_to_card(uri: str, metrics: Mapping[str, Any], *, name: str) -> None:
 
 
 def _read_card(uri: str, package: ModelPackage) -> str:
+    """Return the card at ``uri``; if there is none, a new one from the package's facts."""
     files = read_files(uri, (), optional=(CARD,))
     return files[CARD].decode() if files else model_card(_all_facts(package))
 
@@ -247,7 +262,11 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
 
 
 def _check_fit(package: ModelPackage) -> None:
-    """Check that the weights are those of the architecture with one output per label."""
+    """Check that names and shapes of the weights fit the architecture and the number of labels.
+
+    Raises:
+        InputError: if they do not fit, or the bytes are not a safetensors file.
+    """
     try:
         tensors = safetensors.torch.load(package.weights)
     except safetensors.SafetensorError as err:

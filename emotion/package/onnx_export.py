@@ -19,7 +19,7 @@ from emotion.package.model_package import ModelPackage
 from emotion.package.onnx_file import OnnxModel
 
 OPSET = 17
-"""Version of ONNX's operators, of 2022: onnxruntime 1.12 and later read it."""
+"""Version of ONNX's operators, published in 2022; onnxruntime 1.12 and later read it."""
 
 TOLERANCE = 1e-4
 """Largest allowed difference between a logit of onnxruntime and of torch."""
@@ -28,7 +28,9 @@ INPUT, OUTPUT, STEPS = "clips", "logits", "steps"
 
 
 def export_onnx(package: ModelPackage) -> OnnxModel:
-    """Export the package's model for onnxruntime, for any number of clips of the package's size.
+    """Export the package's model for onnxruntime.
+
+    The ONNX model takes any number of clips of the package's length and crop size.
 
     Raises:
         InputError: if torch cannot export it, or a logit differs by more than ``TOLERANCE``.
@@ -48,13 +50,13 @@ def export_onnx(package: ModelPackage) -> OnnxModel:
 def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) -> bytes:
     """Return a model as the bytes of a checked .onnx file, made by torch's tracing exporter.
 
-    This exporter needs only the package onnx. torch has called it deprecated since 2.9 and still
-    has it in 2.14.
+    This exporter needs only the Python package onnx. It is deprecated since torch 2.9, and torch
+    2.14 still has it.
 
     Args:
         model: in eval mode, on the CPU.
         clip_shape: T, H and W of its clips.
-        name: its name, for the error.
+        name: name of the model, for the error message.
 
     Raises:
         InputError: if torch cannot export it.
@@ -70,8 +72,8 @@ def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) ->
 
 def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
     try:
-        # Warnings about sizes that become constants, and about the old exporter, are no news:
-        # max_difference compares the results.
+        # Ignore the warnings about sizes that become constants and about the old exporter:
+        # max_difference checks the result.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
@@ -90,11 +92,14 @@ def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
 
 
 def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int, int]) -> float:
-    """Return the largest difference of a logit between torch and onnxruntime; NaN if one is NaN.
+    """Return the largest difference of a logit between torch and onnxruntime.
+
+    It covers the logits of clips and of steps, on the clips of ``probes``. It is NaN if a logit is
+    NaN.
 
     Args:
         model: in eval mode, on the CPU.
-        exported: the same model as ONNX.
+        exported: bytes of the same model as ONNX.
         clip_shape: T, H and W of a clip.
     """
     session = open_session(exported, threads=torch.get_num_threads())
@@ -109,7 +114,7 @@ def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int
 
 
 def probes(clip_shape: tuple[int, int, int]) -> list[Tensor]:
-    """Return clips of several kinds and counts: noise, one black clip, and smooth moving ones."""
+    """Return three batches of normalised test clips: 2 of noise, 1 black, 3 smooth and moving."""
     generator = torch.Generator().manual_seed(0)
     noise_NCTHW = torch.randn(2, 3, *clip_shape, generator=generator)
     black_NTHWC = torch.zeros(1, *clip_shape, 3, dtype=torch.uint8)

@@ -1,7 +1,7 @@
 """ONNX files of a package: ``model.onnx`` for onnxruntime, and ``onnx.json`` with its facts.
 
-The package stays the same with and without them: ``model_id`` does not depend on them.
-``onnx.json`` names the ``model_id``, so that a model.onnx of other weights is refused.
+Both files are optional: the package's ``model_id`` does not depend on them. ``onnx.json`` holds
+the ``model_id``, so that a model.onnx of other weights is refused.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ EXPORT = "run jobs.export_onnx"
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """Model as ONNX.
+    """Model in ONNX form.
 
-    It computes (N, K) logits of float32 normalised clips (N, 3, T, H, W) for any N, and (N, S, K)
-    logits of their steps (emotion.models.steps).
+    It takes normalised clips, float32 (N, 3, T, H, W) with any N. It returns the (N, K) logits of
+    the clips and the (N, S, K) logits of their steps (emotion.models.steps).
 
     Attributes:
         model: bytes of a .onnx file.
-        model_id: id of the package whose weights these are.
-        opset: version of its operators.
-        max_difference: largest difference between its logits and torch's at the export.
+        model_id: id of the package whose weights it has.
+        opset: version of its ONNX operators.
+        max_difference: largest difference between its logits and torch's, measured at the export.
     """
 
     model: bytes = field(repr=False)
@@ -39,7 +39,7 @@ class OnnxModel:
     max_difference: float
 
     def files(self) -> dict[str, bytes]:
-        """Return both files by name, in the order of writing."""
+        """Return the bytes of both files by name, in the order in which they are written."""
         facts = {
             "model_id": self.model_id,
             "sha256": hashlib.sha256(self.model).hexdigest(),
@@ -66,7 +66,14 @@ def load_onnx(uri: str, model_id: str) -> OnnxModel:
 
 
 def find_onnx(uri: str, model_id: str) -> OnnxModel | None:
-    """Read and check the ONNX model like ``load_onnx``; None if the package has none."""
+    """Read and check the ONNX model of a package; return None if the package has none.
+
+    The arguments are those of ``load_onnx``.
+
+    Raises:
+        PackageError: if only one of its two files exists, or the ONNX model was changed or is of
+            another package.
+    """
     files = read_files(uri, (), optional=(ONNX, ONNX_FACTS))
     if not files:
         return None
