@@ -1,7 +1,8 @@
-"""Random changes to training clips: each clip differently, all frames of a clip alike.
+"""Random changes to training clips.
 
-The changes are computed on the device of the clips. Random numbers come from one generator on the
-CPU, so that a seed gives the same changes on every device.
+Each clip of a batch is changed differently; all frames of a clip are changed in the same way. The
+changes are computed on the device of the clips. Random numbers come from one generator on the CPU,
+so that a seed gives the same changes on every device.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from emotion.train.recipe import Augment
 
 
 def change_time(clips_NTHWC: Tensor, limits: Augment, *, generator: torch.Generator) -> Tensor:
-    """Move the frames of stored clips in time, without new frames.
+    """Change the start, speed and direction of clips by selecting and repeating their frames.
 
     Args:
-        clips_NTHWC: stored clips.
+        clips_NTHWC: (N, T, H, W, 3) stored clips.
         limits: ``late``, ``speed`` and ``reverse`` are used.
         generator: the only source of random numbers; on the CPU.
 
     Returns:
-        Clips with the same number of frames, or one less where the batch starts late.
+        Clips of T frames, or of T - 1 if the batch starts one frame later (``late``).
     """
     late = float(torch.rand(1, generator=generator)) < limits.late
     if late and clips_NTHWC.shape[1] > 1:
@@ -33,7 +34,8 @@ def change_time(clips_NTHWC: Tensor, limits: Augment, *, generator: torch.Genera
         return clips_NTHWC
     n, t = clips_NTHWC.shape[:2]
     speed = 1 + _spread(n, limits.speed, generator)
-    start = (t - 1) * (1 - speed) * torch.rand(n, generator=generator)  # inside if speed is below 1
+    # With a speed below 1 every index is inside the clip; above 1, clamp repeats the last frames.
+    start = (t - 1) * (1 - speed) * torch.rand(n, generator=generator)
     index_NT = start[:, None] + speed[:, None] * torch.arange(t)
     back = torch.rand(n, generator=generator) < limits.reverse
     index_NT = torch.where(back[:, None], index_NT.flip(1), index_NT).round().clamp(0, t - 1)
@@ -42,11 +44,11 @@ def change_time(clips_NTHWC: Tensor, limits: Augment, *, generator: torch.Genera
 
 
 def change_pixels(x_NCTHW: Tensor, limits: Augment, *, generator: torch.Generator) -> Tensor:
-    """Change the pixels of each clip differently, and all frames of a clip alike.
+    """Return clips with changed pixels: place, light, colour, blur, one erased rectangle.
 
     Args:
-        x_NCTHW: normalised clips, of three channels or of one, on any device.
-        limits: of the changes.
+        x_NCTHW: normalised clips with three channels or one, on any device.
+        limits: limits of the changes.
         generator: the only source of random numbers; on the CPU.
     """
     x_NCTHW = _move(x_NCTHW, limits, generator)
@@ -59,12 +61,12 @@ def change_pixels(x_NCTHW: Tensor, limits: Augment, *, generator: torch.Generato
 
 
 def _spread(num: int, limit: float, generator: torch.Generator) -> Tensor:
-    """Draw ``num`` numbers between -limit and limit."""
+    """Draw ``num`` uniform random numbers between -limit and limit."""
     return (torch.rand(num, generator=generator) * 2 - 1) * limit
 
 
 def _move(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tensor:
-    """Flip, rotate, scale and shift in one bilinear sampling of the frames."""
+    """Flip, rotate, scale and shift each clip, with one bilinear sampling of its frames."""
     n, c, t, h, w = x_NCTHW.shape
     angle = _spread(n, math.radians(limits.rotate_deg), generator)
     scale = 1 + _spread(n, limits.scale, generator)
@@ -85,6 +87,7 @@ def _move(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tenso
 
 
 def _relight(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tensor:
+    """Change contrast and brightness of each clip."""
     n, shape = len(x_NCTHW), (-1, 1, 1, 1, 1)
     gain = (1 + _spread(n, limits.contrast, generator)).view(shape).to(x_NCTHW.device)
     offset = _spread(n, limits.brightness, generator).view(shape).to(x_NCTHW.device)
@@ -93,7 +96,10 @@ def _relight(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Te
 
 
 def _erase(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tensor:
-    """Make one rectangle grey in all frames; its sides are 0.2 to 0.4 of the frame's."""
+    """Set one rectangle to 0 (grey) in all frames of some clips.
+
+    Its sides are 0.2 to 0.4 of the frame's.
+    """
     n, _, _, h, w = x_NCTHW.shape
     chosen = torch.rand(n, generator=generator) < limits.erase
     place = torch.rand(n, 4, generator=generator)
@@ -108,13 +114,14 @@ def _erase(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tens
 
 
 def _saturate(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tensor:
-    """Move colours towards grey or away from it; the mean of a pixel's channels stays."""
+    """Move colours towards grey or away from it; the mean of a pixel's channels does not change."""
     gain = 1 + _spread(len(x_NCTHW), limits.saturation, generator)
     grey = x_NCTHW.mean(dim=1, keepdim=True)
     return grey + (x_NCTHW - grey) * gain.view(-1, 1, 1, 1, 1).to(x_NCTHW.device)
 
 
 def _blur(x_NCTHW: Tensor, limits: Augment, generator: torch.Generator) -> Tensor:
+    """Blend some clips with their 3x3 binomial blur, by a random share from 0 to 1."""
     n, c, t, h, w = x_NCTHW.shape
     chosen = (torch.rand(n, generator=generator) < limits.blur).float()
     share = (chosen * torch.rand(n, generator=generator)).view(-1, 1, 1, 1, 1).to(x_NCTHW.device)

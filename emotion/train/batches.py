@@ -11,18 +11,21 @@ import torch
 from torch import Tensor
 
 MOST_DECODERS = 4
-"""Most threads that decode clips on one machine. One thread decodes about 650 clips/s; each further
-one makes the thread that drives the model wait longer for Python's lock. A GPU got fewer clips from
-16 threads than from 2."""
+"""Largest number of threads that decode clips on one machine.
+
+One thread decodes about 650 clips/s. With each further thread, the thread that drives the model
+waits longer for Python's global interpreter lock: a GPU got fewer clips per second from 16 threads
+than from 2.
+"""
 
 
 @dataclass(frozen=True, repr=False)
 class Batch:
-    """Some clips with their labels.
+    """N clips with their labels.
 
     Attributes:
-        clips: (N, T, H, W, 3) uint8.
-        targets: (N,) int64 class indices; below 0 is padding.
+        clips: (N, T, H, W, 3) uint8 RGB.
+        targets: (N,) int64 class indices; a negative value marks a clip that is only padding.
         clip_ids: N names, for messages; may be empty.
 
     Raises:
@@ -51,18 +54,18 @@ class Batch:
 
 
 def num_decoders() -> int:
-    """Return the number of threads that decode clips on this machine."""
+    """Return the number of decoding threads: one per usable CPU, at most ``MOST_DECODERS``."""
     return min(MOST_DECODERS, len(os.sched_getaffinity(0)))
 
 
 def prefetch(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
     """Yield the same batches in the same order; for a GPU, a thread prepares the next one.
 
-    The thread pins the batch's memory, which is copied to the GPU while the GPU works. On a CPU the
-    batches pass unchanged, because the model uses its cores.
+    The thread pins the batch's memory, so that it can be copied while the GPU computes. On a CPU no
+    thread is started, because the model uses all cores.
 
     Raises:
-        Exception: an error of ``batches``, when its batch is due.
+        Exception: any error of ``batches``, at the batch in which it occurred.
     """
     if device.type != "cuda":
         yield from batches

@@ -5,7 +5,7 @@
     state.safetensors   tensors of the learner, best/..., val/logits, val/targets
     state.json          history, number of the best epoch, names of the val clips
 
-No random state is stored: every epoch draws from its own seed.
+No random state is stored, because every epoch has its own seed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from emotion.train.learner import Learner, tensors_under
 TENSORS_FILE, STATE_FILE = "state.safetensors", "state.json"
 
 ValClips = tuple[NDArray[np.float32], NDArray[np.int64], tuple[str, ...]]
-"""Logits (N, K), class indices (N,) and N names of the val clips, in one order."""
+"""Logits (N, K), class indices (N,) and N names of the val clips, all in the same order."""
 
 
 @dataclass
@@ -37,11 +37,12 @@ class RunState:
 
     Attributes:
         history: one row per finished epoch.
-        best_epoch: number of the row with the highest val UAR, then the lowest val loss; 0: none.
-        best: weights after that epoch.
+        best_epoch: number, from 1, of the epoch with the highest val UAR. If several have it, the
+            one with the lowest val loss. 0 before the end of the first epoch.
+        best: weights after that epoch, by name.
         logits: (N, K) float32 of the val clips with these weights; (0, 0) before the first epoch.
-        targets: (N,) int64, their class indices.
-        clip_ids: their N names; empty in a checkpoint that an earlier release wrote.
+        targets: (N,) int64 class indices of the val clips.
+        clip_ids: N names of the val clips; empty in a checkpoint that an earlier release wrote.
 
     Raises:
         ValueError: on arrays of another shape or dtype.
@@ -63,15 +64,18 @@ class RunState:
 
     @property
     def best_row(self) -> EpochRow:
-        """Row of the best epoch; there must be one."""
+        """Row of the best epoch; fails with an IndexError before the end of the first epoch."""
         return self.history[self.best_epoch - 1]
 
     def is_better(self, row: EpochRow) -> bool:
-        """Return True if an epoch is better than all before."""
+        """Return True if the epoch of ``row`` is better than all earlier epochs."""
         return self.best_epoch == 0 or row.rank > self.best_row.rank
 
     def add(self, row: EpochRow, model: nn.Module, val: ValClips | None = None) -> None:
-        """Add a finished epoch; keep its weights and val logits if it is the best so far."""
+        """Add a finished epoch; store its weights and val logits if it is the best so far.
+
+        Without ``val`` the stored logits do not change.
+        """
         better = self.is_better(row)
         self.history.append(row)
         if better:
@@ -81,12 +85,12 @@ class RunState:
                 self.logits, self.targets, self.clip_ids = val
 
     def stale(self, patience: int) -> bool:
-        """Return True if none of the last ``patience`` epochs was the best; False with 0."""
+        """Return True if the best epoch is ``patience`` or more epochs ago; False for 0."""
         return 0 < patience <= len(self.history) - self.best_epoch
 
 
 def save_state(folder: Path, state: RunState, learner: Learner) -> None:
-    """Write a checkpoint into an existing local folder."""
+    """Write the two files of a checkpoint into an existing local folder."""
     tensors = learner.tensors() | {f"best/{k}": v for k, v in state.best.items()}
     tensors["val/logits"] = torch.from_numpy(state.logits)
     tensors["val/targets"] = torch.from_numpy(state.targets)
@@ -98,7 +102,7 @@ def save_state(folder: Path, state: RunState, learner: Learner) -> None:
 
 
 def read_state(folder: Path) -> tuple[RunState, dict[str, Tensor]]:
-    """Read a checkpoint: its state, and its tensors for ``Learner.load_tensors``."""
+    """Read a checkpoint; return its state, and its tensors for ``Learner.load_tensors``."""
     facts: dict[str, Any] = json.loads((folder / STATE_FILE).read_text())
     tensors = safetensors.torch.load_file(str(folder / TENSORS_FILE))
     state = RunState(

@@ -22,11 +22,11 @@ class EpochRow:
         epoch: number of the epoch, from 1.
         train_loss: mean loss of a train clip.
         val_loss: mean loss of a val clip.
-        val_war: share of val clips that are right.
+        val_war: share of val clips with the right prediction.
         val_uar: mean recall over the labels on val.
         wall_s: duration, seconds.
         clips_per_s: train clips of all ranks per second of training.
-        val_confusion: (K, K) counts, the truth in rows.
+        val_confusion: (K, K) counts of val clips, true labels in rows, predicted ones in columns.
         lr: learning rate of the epoch's last step.
         cpu_s: CPU seconds of all ranks' processes, threads included.
         gpu_s: seconds for which GPUs were held, added over the GPUs; None without a GPU.
@@ -46,7 +46,10 @@ class EpochRow:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Key of the choice of weights: the largest val UAR, then the smallest val loss."""
+        """Sort key of an epoch, larger is better: val UAR, then the negative val loss.
+
+        It is not the number of a process.
+        """
         return self.val_uar, -self.val_loss
 
 
@@ -64,12 +67,21 @@ class TrainFigures:
 
 
 def train_figures(loss_sum: float, num_clips: float, *, wall_s: float) -> TrainFigures:
-    """Divide an epoch's sums over all ranks; a duration of 0 counts as 1 ns."""
+    """Return an epoch's figures from its sums over all ranks.
+
+    Args:
+        loss_sum: sum of the clips' losses.
+        num_clips: number of clips, above 0.
+        wall_s: duration, seconds; 0 counts as 1 ns.
+    """
     return TrainFigures(float(loss_sum / num_clips), float(num_clips / max(wall_s, 1e-9)))
 
 
 def val_sums(loss_sum: float, num_clips: int, cpu_s: float, confusion: Confusion) -> NDArray[Any]:
-    """Return one rank's sums as a float64 vector; ranks add these vectors."""
+    """Return one rank's val sums as a float64 vector; the vectors are added over ranks.
+
+    It holds the loss sum, the number of clips, the CPU seconds and the K x K confusion counts.
+    """
     head = [loss_sum, float(num_clips), cpu_s]
     return np.concatenate([head, confusion.ravel().astype(np.float64)])
 
@@ -88,14 +100,14 @@ def epoch_row(
     """Return the row of an epoch.
 
     Args:
-        epoch: its number, from 1.
+        epoch: number of the epoch, from 1.
         trained: figures of its training pass.
         sums: ``val_sums`` added over all ranks.
         labels: K labels in class_index order.
-        recipe: of the run.
-        pace: of the run.
-        wall_s: its duration, seconds.
-        gpu_s: seconds for which its GPUs were held, or None.
+        recipe: recipe of the run.
+        pace: pace of the run.
+        wall_s: duration of the epoch, seconds.
+        gpu_s: seconds for which GPUs were held; None without a GPU.
     """
     num_classes = len(labels)
     confusion = sums[3:].astype(np.int64).reshape(num_classes, num_classes)
@@ -119,7 +131,10 @@ def epoch_row(
 
 
 def run_cost(rows: Sequence[EpochRow]) -> dict[str, float | None]:
-    """Return seconds over all epochs and the median clips per second; there must be a row."""
+    """Return wall, CPU and GPU seconds of all epochs, and the median of their clips per second.
+
+    ``rows`` must not be empty. ``gpu_s`` is None if no epoch had a GPU.
+    """
     gpu_s = [row.gpu_s for row in rows if row.gpu_s is not None]
     return {
         "wall_s": round(sum(row.wall_s for row in rows), 1),
@@ -144,7 +159,9 @@ CELL_PX = 24
 
 
 def confusion_picture(counts_KK: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Draw a confusion matrix: shares of each true label (rows) as grey squares, white for 0.
+    """Draw a confusion matrix as grey squares of ``CELL_PX`` pixels.
+
+    A square shows the share of its true label (the row): white is 0, black is 1.
 
     Returns:
         (24 K, 24 K) uint8.

@@ -20,7 +20,8 @@ class Ema:
     """Moving average of a model's weights (Polyak and Juditsky 1992).
 
     The decay after n steps is at most ``(1 + n) / (10 + n)``, so that the first random weights lose
-    their influence soon. Running means of norms are averaged too; counters are copied.
+    their influence soon. The running statistics of batch norms are averaged too; integer counters
+    are copied.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -30,7 +31,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Add the weights after one more step."""
+        """Update the average with the weights of ``model`` after one more optimisation step."""
         self.num_steps += 1
         decay = min(self._decay, (1 + self.num_steps) / (10 + self.num_steps))
         for mean, now in zip(
@@ -49,8 +50,9 @@ class Learner:
     Attributes:
         model: the bare model, on its device.
         name: its architecture, one of ``emotion.models.registry.MODELS``.
-        optimizer: optimizer of all its weights; frozen weights have no gradient and stay.
-        scaler: keeps small fp16 gradients; has no effect in another precision.
+        optimizer: optimizer of all weights; frozen weights have no gradient and do not change.
+        scaler: scales the loss so that small fp16 gradients do not become 0; disabled in other
+            precisions.
         ema: the moving average, or None.
         recipe: options of the training.
     """
@@ -64,7 +66,7 @@ class Learner:
 
     @property
     def eval_model(self) -> nn.Module:
-        """Model that is evaluated and kept: the moving average if there is one."""
+        """Model that is evaluated and stored: the moving average; without one, ``model``."""
         return self.ema.model if self.ema else self.model
 
     @property
@@ -76,8 +78,8 @@ class Learner:
     def channels_last(self) -> bool:
         """True if clips and 3D convolutions are stored channels last.
 
-        Tensor cores of GPUs read this order: r3d_18 in bf16 on an H200 learnt 1.5 times as fast
-        with it (docs/evaluation.md).
+        The tensor cores of GPUs read this order: with it, r3d_18 in bf16 on an H200 trained 1.5
+        times as fast (docs/evaluation.md).
         """
         return uses_channels_last(self.recipe, self.device)
 
@@ -90,7 +92,10 @@ class Learner:
         return changed
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the state to resume: ``model/``, ``optimizer/INDEX/``, ``ema/``, ``scaler/``."""
+        """Return the state from which training resumes, as tensors by name.
+
+        Names begin with ``model/``, ``optimizer/INDEX/``, ``ema/``, ``ema_steps/`` or ``scaler/``.
+        """
         state = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             state |= {f"optimizer/{index}/{name}": value for name, value in values.items()}
@@ -102,7 +107,7 @@ class Learner:
         return state
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore the state that ``tensors`` of a learner with the same recipe returned."""
+        """Restore the state that ``tensors()`` of a learner with the same recipe returned."""
         self.model.load_state_dict(tensors_under(tensors, "model/"))
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors_under(tensors, "optimizer/").items():
@@ -119,14 +124,14 @@ class Learner:
 
 
 def uses_channels_last(recipe: Recipe, device: torch.device) -> bool:
-    """Return the recipe's ``channels_last``; if that is None, True on a GPU."""
+    """Return the recipe's ``channels_last``; for None, return True on a GPU and False elsewhere."""
     if recipe.channels_last is None:
         return device.type == "cuda"
     return recipe.channels_last
 
 
 def tensors_under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with ``prefix``, by names without the prefix.
+    """Return the tensors whose names begin with ``prefix``; the prefix is removed from the names.
 
     >>> tensors_under({"a/b": torch.tensor(1), "c/d": torch.tensor(2)}, "c/")
     {'d': tensor(2)}
@@ -136,6 +141,9 @@ def tensors_under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tenso
 
 def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
     """Make a learner for a model that is already on its device.
+
+    The model is changed in place: its memory order, its convolutions in bf16 on a CPU, and
+    compilation, as the recipe asks.
 
     Raises:
         InputError: if the device cannot do what the recipe asks for: fp16 without a GPU, or
@@ -160,7 +168,7 @@ def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
 
 
 def _compile(model: nn.Module, device: torch.device) -> None:
-    """Compile the model in place; the names of its weights stay."""
+    """Compile the model in place; the names of its weights do not change."""
     if device.type == "cpu" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
         raise InputError(
             "--compile needs a C++ compiler on a CPU, and c++, g++ and clang++ are not installed; "
@@ -170,9 +178,9 @@ def _compile(model: nn.Module, device: torch.device) -> None:
 
 
 def make_optimizer(model: nn.Module, name: str, recipe: Recipe) -> torch.optim.AdamW:
-    """Make AdamW (Loshchilov and Hutter 2019) without decay of biases and norms.
+    """Make AdamW (Loshchilov and Hutter 2019) without weight decay of biases and norms.
 
-    The ``share`` of a group is its learning rate divided by the recipe's.
+    Each group has a value ``share``: its learning rate divided by the recipe's.
     """
     groups = []
     for part, share in zip(parameter_groups(model, name), (recipe.backbone_lr, 1.0), strict=True):
@@ -188,8 +196,8 @@ def make_optimizer(model: nn.Module, name: str, recipe: Recipe) -> torch.optim.A
 def autocast_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
     """Return the dtype of the forward pass in training.
 
-    ``auto`` is bfloat16 on GPUs that multiply it, else float32. CPUs use bfloat16 only on request:
-    it is faster with AMX, but its gradients have had faults (``emotion.models.cpu_bf16``).
+    ``auto`` is bfloat16 on GPUs that compute in it, else float32. CPUs use bfloat16 only on
+    request: it is faster with AMX, but its gradients have had faults (``emotion.models.cpu_bf16``).
 
     Raises:
         InputError: on fp16 without a GPU.

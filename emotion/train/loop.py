@@ -1,4 +1,4 @@
-"""One pass of training and one of evaluation, over any iterable of batches; imports no Ray.
+"""One training epoch and one evaluation pass, over any iterable of batches; imports no Ray.
 
 Results are sums and counts: the caller adds them over ranks and divides once.
 """
@@ -30,7 +30,7 @@ from emotion.train.schedule import lr_share
 
 
 class LossError(InputError):
-    """Error for a loss that is not finite: training cannot continue."""
+    """Error for a loss that is NaN or infinite: training cannot continue."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def train_epoch(
     seed: int,
     wrapped: nn.Module | None = None,
 ) -> Totals:
-    """Train for one pass; equal arguments on one CPU give equal weights.
+    """Train for one epoch; on one CPU, equal arguments give equal weights.
 
     Args:
         learner: the model under training; its ``begin_epoch`` was called.
@@ -94,8 +94,8 @@ def train_epoch(
         wrapped: the model that the ranks share (DistributedDataParallel); None: the bare model.
 
     Raises:
-        LossError: if the loss is not finite; names the clips.
-        InputError: if the memory is too small; says what to lower.
+        LossError: if the loss is not finite; the message names the clips.
+        InputError: if memory runs out; the message names the flags to change.
     """
     random = _Random(torch.Generator().manual_seed(seed), np.random.default_rng(seed))
     torch.manual_seed(seed)
@@ -133,7 +133,7 @@ class _Random:
 
 
 def _keep_frozen(model: nn.Module) -> None:
-    """Set frozen modules to eval mode, so that running means of their norms stay."""
+    """Set frozen modules to eval mode, so that the running statistics of norms do not change."""
     for module in model.modules():
         own = list(module.parameters(recurse=False))
         if own and not any(p.requires_grad for p in own):
@@ -141,14 +141,14 @@ def _keep_frozen(model: nn.Module) -> None:
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Yield lists of ``size`` batches; the last may be shorter."""
+    """Yield lists of ``size`` batches; the last list may be shorter."""
     stream = iter(batches)
     while group := list(itertools.islice(stream, size)):
         yield group
 
 
 def _sync_if(model: nn.Module, *, last: bool) -> contextlib.AbstractContextManager[None]:
-    """Share gradients between ranks only at the last batch of a step."""
+    """Return a context in which ranks exchange gradients only at the last batch of a step."""
     if last or not isinstance(model, nn.parallel.DistributedDataParallel):
         return contextlib.nullcontext()
     return model.no_sync()
@@ -157,6 +157,7 @@ def _sync_if(model: nn.Module, *, last: bool) -> contextlib.AbstractContextManag
 def _loss(
     learner: Learner, model: nn.Module, batch: Batch, weights: Tensor, random: _Random
 ) -> Tensor:
+    """Return the sum of the losses of a batch, after augmentation and mixing."""
     recipe, device = learner.recipe, learner.device
     clips = batch.clips.to(device, non_blocking=True)
     clips = change_time(clips, recipe.augment, generator=random.generator)
@@ -176,8 +177,9 @@ def _loss(
 class EpochLoss:
     """Sum of the losses of an epoch's batches; checks that each is finite.
 
-    Reading a loss synchronises with the GPU, so on a GPU it is read one batch late. If it is not
-    finite the epoch raises and its weights are dropped.
+    Reading a loss waits for the GPU. So on a GPU, each loss is read when the next batch is added.
+    One more step may then follow a loss that is not finite; its weights are never stored, because
+    the epoch ends with an error.
     """
 
     def __init__(self, epoch: int, device: torch.device) -> None:
@@ -189,7 +191,8 @@ class EpochLoss:
         """Add the loss of a batch.
 
         Raises:
-            LossError: if a loss is not finite.
+            LossError: if the loss that is read is not finite: this one on a CPU, that of the batch
+                before on a GPU.
         """
         if self._unread:
             self._read(*self._unread)
@@ -198,7 +201,7 @@ class EpochLoss:
             self.total()
 
     def total(self) -> float:
-        """Return the sum.
+        """Return the sum of all losses; a loss that was not read yet is read now.
 
         Raises:
             LossError: if the last loss is not finite.
@@ -222,6 +225,7 @@ class EpochLoss:
 
 
 def _step(learner: Learner, *, lr: float) -> None:
+    """Clip the gradients, step the optimizer, clear the gradients, update the moving average."""
     for group in learner.optimizer.param_groups:
         group["lr"] = lr * group["share"]
     learner.scaler.unscale_(learner.optimizer)
@@ -235,10 +239,10 @@ def _step(learner: Learner, *, lr: float) -> None:
 
 @contextlib.contextmanager
 def memory_errors(batch: Batch) -> Iterator[None]:
-    """Replace torch's out-of-memory error by one that says what to lower.
+    """Replace torch's out-of-memory error by one that names the flags to change.
 
     Raises:
-        InputError: if the memory is too small.
+        InputError: if memory runs out.
     """
     try:
         yield
@@ -253,16 +257,16 @@ def memory_errors(batch: Batch) -> Iterator[None]:
 
 
 def evaluate_epoch(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) -> Totals:
-    """Evaluate for one pass, in float32 like the Predictor.
+    """Evaluate all batches once, in float32 like the Predictor.
 
     Args:
-        model: on its device; it stays in eval mode.
-        batches: batches of this rank; may be empty. Padding is left out.
+        model: on its device; the function sets it to eval mode and leaves it so.
+        batches: batches of this rank; may be empty. Padding (negative targets) is left out.
         num_classes: K.
 
     Raises:
         LossError: if the loss is not finite.
-        InputError: if the memory is too small.
+        InputError: if memory runs out.
     """
     device = next(model.parameters()).device
     model.eval()

@@ -40,7 +40,7 @@ def loss_sum(logits_BK: Tensor, target_BK: Tensor, weights_K: Tensor, recipe: Re
         logits_BK: (B, K) float32.
         target_BK: (B, K) shares of labels; rows sum to 1.
         weights_K: (K,) loss weight per label.
-        recipe: its loss, focal_gamma and label_smoothing.
+        recipe: ``loss``, ``focal_gamma`` and ``label_smoothing`` are used.
 
     Returns:
         A scalar. Cross entropy: the sum over clips of ``-sum_k w_k t_k log p_k``. The focal loss
@@ -63,12 +63,15 @@ def loss_sum(logits_BK: Tensor, target_BK: Tensor, weights_K: Tensor, recipe: Re
 def mix(
     x_BCTHW: Tensor, target_BK: Tensor, recipe: Recipe, *, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Blend each clip with another of its batch, or paste a box of it; mix the targets alike.
+    """Mix each clip with another clip of its batch, and their targets in the same shares.
+
+    mixup blends the two clips; cutmix pastes a box of the other clip. If the recipe has both, one
+    is drawn for the whole batch.
 
     Args:
         x_BCTHW: clips.
         target_BK: (B, K) shares of labels.
-        recipe: its mixup and cutmix.
+        recipe: ``mixup`` and ``cutmix`` are used.
         rng: the only source of random numbers.
 
     Returns:
@@ -91,7 +94,10 @@ def mix(
 def _paste(
     x_BCTHW: Tensor, other_BCTHW: Tensor, share: float, rng: np.random.Generator
 ) -> tuple[Tensor, float]:
-    """Paste a box of the other clips; also return the box's share of the area after rounding."""
+    """Return clips with a pasted box of the other clips, and the box's share of the area.
+
+    ``share`` is the wanted share; the returned one is that of the box in whole pixels.
+    """
     height, width = x_BCTHW.shape[-2:]
     tall, wide = round(height * share**0.5), round(width * share**0.5)
     top = int(rng.integers(height - tall + 1))

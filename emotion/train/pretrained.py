@@ -1,4 +1,4 @@
-"""Pretrained weights: torchvision's by name, those of a file, or those of a model package."""
+"""Pretrained weights: from torchvision by name, from a file, or from a model package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emotion.models.registry import MODELS
 from emotion.package.model_package import load_package
 
 SOURCE_HEADS = ("fc.", "classifier.", "head.", "temporal.")
-"""Beginnings of the names of the head's weights in networks that weights come from."""
+"""Prefixes of the names of a source's head weights; these weights are never taken."""
 
 NOT_LEARNT = ("gain", "shift")
 """Tensors that a model computes itself (``emotion.models.frame_cnn``); a source may lack them."""
@@ -30,7 +30,7 @@ NOT_LEARNT = ("gain", "shift")
 ALIASES = {"KINETICS400": "KINETICS400_V1", "IMAGENET": "IMAGENET1K_V1"}
 
 NO_ANSWER_S = 20.0
-"""Seconds without a received byte after which a download fails; its whole duration has no limit."""
+"""Seconds without a received byte after which a download fails; a download may take longer."""
 
 MAX_NAMES = 4
 """Largest number of names in a message; the others are counted."""
@@ -57,8 +57,8 @@ class PretrainedWeights:
     Attributes:
         source: value of --pretrained.
         num_tensors: number of the model's tensors that came from the source.
-        new: names of the model's weights that stay random: its head.
-        left: names and shapes of the source's tensors that were not taken: its head.
+        new: names of the model's weights that stay random: those of its head, or all for ``none``.
+        left: names and shapes of the source's tensors that were not taken: those of its head.
         taken: the tensors that were taken, by the model's names.
     """
 
@@ -82,7 +82,7 @@ class PretrainedWeights:
 
 
 def shortened(names: Sequence[str]) -> str:
-    """Return the first four names and the number of the others.
+    """Return the first ``MAX_NAMES`` names and the number of the others as text.
 
     >>> shortened(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
@@ -94,16 +94,16 @@ def shortened(names: Sequence[str]) -> str:
 def load_pretrained(
     model: nn.Module, name: str, source: str, *, backbone: str = ""
 ) -> PretrainedWeights:
-    """Load pretrained weights into ``model``; its head stays random.
+    """Load pretrained weights into the backbone of ``model``; the head stays random.
 
     Args:
         model: a model of ``build_model``.
         name: its architecture.
-        source: ``none`` loads no weights. A name of torchvision's, such as KINETICS400_V1,
+        source: ``none`` loads no weights. A name of torchvision's weights, such as KINETICS400_V1,
             IMAGENET1K_V1 (for the image network of ``cnn_*``) or DEFAULT, loads from torch's cache
-            or a download. Else the local or s3:// address of a ``.safetensors`` or ``.pth`` file,
-            or of a model package with any labels.
-        backbone: the image network of ``cnn_*``; empty for other models.
+            or downloads. Any other value is the local or s3:// address of a ``.safetensors`` or
+            ``.pth`` file, or of a model package with any labels.
+        backbone: name of the image network of ``cnn_*``; empty for other models.
 
     Raises:
         InputError: if the weights cannot be read or are those of another architecture.
@@ -128,7 +128,7 @@ def load_pretrained(
 def _mismatches(
     body: Mapping[str, Tensor], own: Mapping[str, Tensor], new_parts: tuple[str, ...]
 ) -> list[str]:
-    """List the differences between the source's body and the model's backbone, with shapes."""
+    """List differences in name and shape between the source's and the model's backbone tensors."""
     wrong = []
     for key in dict.fromkeys((*own, *body)):
         needed, given = own.get(key), body.get(key)
@@ -148,9 +148,10 @@ def _is_name(source: str) -> bool:
 
 
 def _under_own_names(body: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the source's body by the model's names, with the prefix that most names have there.
+    """Return the source's backbone tensors by the model's names.
 
-    The image network of ``cnn_*`` has the prefix ``backbone.``.
+    The prefix "" or ``backbone.`` (the image network of ``cnn_*``) is added to all names:
+    whichever gives more names of the model.
     """
     prefix = max(("", "backbone."), key=lambda p: sum(p + k in own for k in body))
     return {prefix + k: v for k, v in body.items()}
@@ -190,7 +191,7 @@ def _torchvision(name: str, source: str) -> Mapping[str, Tensor]:
 
 @contextlib.contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
-    """Set a timeout for new sockets; torch.hub has none and could wait without end."""
+    """Set a timeout for new sockets; torch.hub sets none and could wait for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

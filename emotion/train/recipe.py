@@ -16,7 +16,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 @dataclass(frozen=True)
 class Augment:
-    """Limits of the random changes to training clips; 0 everywhere changes no clip.
+    """Limits of the random changes to training clips; with 0 in all fields no clip is changed.
 
     Attributes:
         flip: chance of a mirrored clip.
@@ -49,7 +49,7 @@ class Augment:
 
 
 def parse_augment(given: Mapping[str, str]) -> Augment:
-    """Return the default limits, with the ``given`` texts in place of some.
+    """Return the default limits, replaced by the ``given`` values, which are converted to numbers.
 
     Raises:
         InputError: on an unknown name, or a value that is no number.
@@ -147,7 +147,7 @@ class RecipeFlags:
 
 @dataclass(frozen=True)
 class Recipe(RecipeFlags):
-    """Every option of the fitting of weights.
+    """All options of a recipe: the flags, and the limits of augmentation.
 
     Attributes:
         augment: limits of the random changes to clips.

@@ -16,10 +16,10 @@ def epoch_order(
     Args:
         targets: (N,) class index of each clip, N at least 1.
         num: number of clips in the epoch; if it is above N, clips repeat.
-        balance: ``sampling`` draws every label that occurs equally often (they differ by at most
-            1), so clips of rare labels repeat. Otherwise every clip is drawn once before one
-            repeats.
-        seed: of the order.
+        balance: ``sampling`` draws the same number of clips of each label that occurs (the numbers
+            differ by at most 1), so clips of rare labels repeat. With other values, no clip is
+            drawn twice before every clip was drawn once.
+        seed: seed of the order.
 
     Returns:
         (num,) int64 indices into ``targets``.
@@ -48,6 +48,6 @@ def epoch_seed(seed: int, *, epoch: int, rank: int) -> int:
 def _shuffled_rounds(
     indices: NDArray[np.int64], num: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return ``num`` indices: all of them in a random order, then in another one, and so on."""
+    """Return ``num`` indices: all in a random order, then all in another order, and so on."""
     rounds = max(1, -(-num // len(indices)))
     return np.concatenate([rng.permutation(indices) for _ in range(rounds)])[:num].astype(np.int64)

@@ -25,7 +25,14 @@ class Pace:
 
     @classmethod
     def of(cls, *, num_train: int, batch_size: int, ranks: int, accumulate: int) -> Pace:
-        """Compute the pace of ``ranks`` that share ``num_train`` clips and each batch."""
+        """Compute the pace of an epoch.
+
+        Args:
+            num_train: clips of the train split, over all ranks.
+            batch_size: clips per batch over all ranks. Each rank gets its share, at least 2.
+            ranks: number of training processes.
+            accumulate: batches per optimisation step.
+        """
         per_rank = max(2, batch_size // ranks)  # batch normalisation needs two
         batches = max(1, num_train // ranks // per_rank)
         return cls(per_rank, batches, -(-batches // accumulate))

@@ -1,4 +1,7 @@
-"""Search space in its written form: ``lr=log:1e-4:1e-2``, ``model=choice:r3d_lite,cnn_gru``."""
+"""Search space of a hyperparameter search, read from text.
+
+Examples: ``lr=log:1e-4:1e-2``, ``model=choice:r3d_lite,cnn_gru``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ class Dimension:
 
     Attributes:
         name: a flag of jobs.train with underscores, ``augment.NAME`` or ``model_args.NAME``.
-        kind: uniform and log are real numbers, drawn evenly or evenly in the logarithm.
+        kind: ``uniform`` is a real number with a uniform distribution, ``log`` one with a uniform
+            distribution of its logarithm, ``int`` a whole number, ``choice`` one of some values.
         low: smallest value; 0 for a choice.
         high: largest value, included; 0 for a choice.
         choices: values of a choice, as text.
@@ -40,7 +44,7 @@ class Dimension:
 
 
 def parse_space(texts: Sequence[str]) -> tuple[Dimension, ...]:
-    """Read a space; its order is that of the texts.
+    """Read a search space; its dimensions are in the order of the texts.
 
     Raises:
         InputError: if there is no text, one cannot be read, or a name occurs twice.
@@ -87,7 +91,7 @@ def parse_dimension(text: str) -> Dimension:
 
 
 def num_points(space: Sequence[Dimension]) -> float:
-    """Return the number of different points; infinite with a real number.
+    """Return the number of different points of a space; infinite if a dimension is real.
 
     >>> num_points(parse_space(["epochs=int:2:4", "model=choice:a,b"]))
     6.0
@@ -96,7 +100,9 @@ def num_points(space: Sequence[Dimension]) -> float:
 
 
 def largest_int(space: Sequence[Dimension], name: str, default: int) -> int:
-    """Return the largest value of a dimension of whole numbers; ``default`` if it is not varied.
+    """Return the largest value of a whole-number dimension; ``default`` if the space lacks it.
+
+    The dimension is an ``int``, or a ``choice`` of whole numbers.
 
     >>> largest_int(parse_space(["epochs=choice:5,20,8"]), "epochs", 60)
     20

@@ -17,12 +17,12 @@ class Trial:
     """One trial of a search.
 
     Attributes:
-        number: number in order of start, from 0.
+        number: number of the trial in order of start, from 0.
         parameters: values that the search chose, by name of the dimension.
-        status: ``begun``: not ended yet. ``finished``: all its epochs. ``stopped``: ended early by
-            the scheduler. ``failed``: ended by an error of its training.
-        unused: names of parameters without effect: arguments of another model.
-        command: flags of jobs.train for the same training.
+        status: ``begun``: not ended yet. ``finished``: trained for all its epochs. ``stopped``:
+            ended early by the search's scheduler. ``failed``: its training raised an error.
+        unused: names of parameters that had no effect, because another model has them.
+        command: flags with which jobs.train does the same training.
         curve: clip-level val UAR after each epoch.
         best_epoch: the epoch whose weights are kept, from 1; None before the first epoch.
         val_uar: val UAR of the best epoch.
@@ -68,7 +68,7 @@ class Trial:
 
     @property
     def best_curve(self) -> list[float]:
-        """Val UAR of the best epoch up to each epoch.
+        """For each epoch, the val UAR of the best epoch so far.
 
         >>> Trial(0, {}, curve=(0.25, 0.5, 0.375)).best_curve
         [0.25, 0.5, 0.5]
@@ -77,7 +77,7 @@ class Trial:
 
 
 def best_so_far(uars: Sequence[float]) -> list[float]:
-    """Return the largest value up to each place.
+    """Return, for each place, the largest value up to it.
 
     >>> best_so_far([0.25, 0.5, 0.375])
     [0.25, 0.5, 0.5]
@@ -86,7 +86,10 @@ def best_so_far(uars: Sequence[float]) -> list[float]:
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials with a val UAR, best first: highest UAR, lowest val loss, lowest number."""
+    """Return the trials that have a val UAR, best first.
+
+    The order is: highest val UAR, then lowest val loss, then lowest number.
+    """
 
     def key(trial: Trial) -> tuple[float, float, int]:
         loss = float("inf") if trial.val_loss is None else trial.val_loss
