@@ -1,8 +1,8 @@
 """Sums over the videos of each subject, and bootstrap intervals that draw whole subjects.
 
-Videos of one person are alike, so that drawing single videos would make the intervals too narrow.
-Every figure is computed from sums that add over subjects: a resample is a weighted sum of the
-subjects' sums.
+Videos of one person are similar, so that drawing single videos would make the intervals too narrow.
+Every figure is computed from sums over videos. The sums of a resample are the subjects' sums, each
+times the number of draws of the subject.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class SubjectSums:
     Attributes:
         counts: (R, K + 1, K + 1) videos, true label by predicted label; the last column counts
             videos without a prediction, the last row is 0.
-        top2: (R,) videos whose true label is among the two most probable.
-        bins: (R, B, 3) videos, sum of confidence and right videos, by bin of confidence.
-        raw_bins: the same of the uncalibrated probabilities.
+        top2: (R,) number of videos whose true label is among the two most probable.
+        bins: (R, B, 3) for each bin of confidence the number of videos, the sum of their
+            confidence, and the number of right videos.
+        raw_bins: (R, B, 3) like ``bins``, from the uncalibrated probabilities.
 
     Raises:
         ValueError: if the shapes do not fit each other.
@@ -52,7 +53,7 @@ class SubjectSums:
         return f"SubjectSums(counts={self.counts.shape}, bins={self.bins.shape})"
 
     def drawn(self, times_RS: Floats) -> SubjectSums:
-        """Return the sums of resamples, (R, ...), in which subject s occurs ``times_RS[r, s]``."""
+        """Return the sums of R resamples; resample r has subject s ``times_RS[r, s]`` times."""
         num = len(times_RS)
         return SubjectSums(
             *(
@@ -67,14 +68,14 @@ class SubjectSums:
 
 
 def subject_names(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Return the subjects, sorted by name."""
+    """Return the subjects of the outcomes, each once, sorted by name."""
     return tuple(sorted({o.subject_id for o in outcomes}))
 
 
 def sums_by_subject(
     outcomes: Sequence[Outcome], labels: Sequence[str], *, subjects: Sequence[str]
 ) -> SubjectSums:
-    """Add up outcomes by subject, (S, ...); a subject without a video has zeros.
+    """Return the sums of each of S ``subjects``; a subject without a video has zeros.
 
     >>> rows = [Outcome("a", "s", "up", "down"), Outcome("b", "s", "up", None)]
     >>> sums_by_subject(rows, ("up", "down"), subjects=["s"]).counts
@@ -114,11 +115,11 @@ def _add_bins(
 
 
 def figure_values(sums: SubjectSums) -> dict[str, Floats]:
-    """Return the figures of each row of sums, (R,) by name; NaN where there is nothing to divide.
+    """Return the figures of each row of sums, (R,) by name; NaN where the divisor is 0.
 
     war, uar, macro_f1, weighted_f1 and top2 count a video without a prediction as wrong.
-    war_covered, uar_covered, ece and ece_uncalibrated leave it out. macro_f1 leaves out a label
-    that is neither true nor predicted, uar a label that is not true.
+    war_covered, uar_covered, ece and ece_uncalibrated leave it out. uar leaves out a label that no
+    video has. macro_f1 leaves out a label that no video has and that is never predicted.
     """
     counts = sums.counts[:, :-1]
     answers = counts[:, :, :-1]
@@ -142,9 +143,10 @@ def figure_values(sums: SubjectSums) -> dict[str, Floats]:
 
 
 def draws(num_subjects: int, *, seed: int, num_resamples: int) -> Floats:
-    """Draw subjects with replacement: (R, S) times that each subject is in each resample.
+    """Draw S subjects with replacement, R times.
 
-    Rows add up to S.
+    Returns:
+        (R, S) number of times that each subject is in each resample; rows add up to S.
     """
     even = np.full(num_subjects, 1 / num_subjects)
     times = np.random.default_rng(seed).multinomial(num_subjects, even, size=num_resamples)
@@ -154,19 +156,19 @@ def draws(num_subjects: int, *, seed: int, num_resamples: int) -> Floats:
 def bootstrap(
     sums: SubjectSums, *, seed: int, num_resamples: int
 ) -> dict[str, tuple[float, float]] | None:
-    """Return 95% percentile intervals of the figures, drawing whole subjects with replacement.
+    """Return 95% percentile intervals of the figures from resamples of whole subjects.
 
-    The interval of the calibration error leans upward: a resample repeats videos, which moves
+    The interval of the calibration error is biased upward: a resample repeats videos, which moves
     whole bins, so that its error is on average above the sample's.
 
     Args:
-        sums: by subject, each subject with at least one video.
-        seed: of the draws.
-        num_resamples: number of draws.
+        sums: sums by subject; each subject has at least one video.
+        seed: seed of the draws.
+        num_resamples: number of resamples.
 
     Returns:
-        (low, high) by figure, without the figures that no resample has; None with fewer than two
-        subjects.
+        (low, high) by figure, without figures that are NaN in all resamples; None with fewer than
+        two subjects.
     """
     num_subjects = len(sums.counts)
     if num_subjects < 2:
@@ -178,9 +180,9 @@ def bootstrap(
 def class_intervals(
     sums: SubjectSums, labels: Sequence[str], *, seed: int, num_resamples: int
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return 95% intervals of each label's precision, recall and F1, drawing whole subjects.
+    """Return 95% intervals of each label's precision, recall and f1, from resamples of subjects.
 
-    Empty with fewer than two subjects.
+    The result is empty with fewer than two subjects.
     """
     if len(sums.counts) < 2:
         return {}
@@ -193,9 +195,9 @@ def class_intervals(
 
 
 def intervals(resampled: Mapping[str, Floats]) -> dict[str, tuple[float, float]]:
-    """Return the middle 95% of each figure's resamples, without those that are NaN.
+    """Return the ends of the middle 95% of each figure's values over resamples.
 
-    A figure whose resamples are all NaN is left out.
+    NaN values are left out, and so is a figure that has no other values.
     """
     middle = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     pairs: dict[str, tuple[float, float]] = {}

@@ -15,20 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 from emotion.evaluate.metrics import divide
 
 NUM_BINS = 10
-TEMPERATURES = (0.05, 20.0)  # range of a fit; outside, probabilities are all equal or all 0 and 1
+TEMPERATURES = (0.05, 20.0)  # range of a fit; beyond it, probabilities are nearly equal, or 0 and 1
 SMALLEST = 1e-12  # replaces a stored probability of 0, whose logarithm is not finite
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Predictions whose confidence lies in (low, high]; 0 lies in the first bin.
+    """Bin of the predictions with a confidence in (low, high]; 0 belongs to the first bin.
 
     Attributes:
         low: lower edge.
         high: upper edge.
-        count: predictions.
-        confidence: their mean confidence; 0 where there is none.
-        accuracy: share of right ones among them; 0 where there is none.
+        count: number of predictions.
+        confidence: mean confidence of the predictions; 0 without a prediction.
+        accuracy: share of right predictions, 0 to 1; 0 without a prediction.
     """
 
     low: float
@@ -43,11 +43,11 @@ def fit_temperature(logits: ArrayLike, targets: ArrayLike) -> float:
 
     The targets are smoothed as if one right and one wrong clip were added to the N clips: the
     target of the true label is (N + 1) / (N + 2), and the other labels share 1 / (N + 2) (Platt
-    1999, for two labels). Without this, a few clips that are all right would give every later
-    answer a probability of 1.
+    1999, for two labels). Without smoothing, if all of a few clips are right, the temperature would
+    give every later answer a probability of 1.
 
-    The loss has one minimum along 1 / temperature. Golden-section search over the logarithm finds
-    it within ``TEMPERATURES``.
+    As a function of 1 / temperature the loss has one minimum. Golden-section search over the
+    logarithm of the temperature finds it within ``TEMPERATURES``.
 
     Args:
         logits: (N, K), finite.
@@ -105,12 +105,13 @@ def _loss(
 def retemper(probs: ArrayLike, *, temperature: float) -> NDArray[np.float64]:
     """Return the probabilities that a model gives without its temperature.
 
-    ``softmax(z / T) ** T`` is ``softmax(z)`` but for its sum. This holds for the probabilities of
-    one clip and not for a mean over clips, which is no softmax of logits.
+    ``softmax(z / T) ** T``, scaled to a sum of 1, is ``softmax(z)``. This holds for the
+    probabilities of one clip. It does not hold for a mean over clips, which is no softmax of
+    logits.
 
     Args:
-        probs: (N, K), rows sum to 1.
-        temperature: above 0.
+        probs: (N, K) probabilities of clips; rows sum to 1.
+        temperature: the temperature T with which ``probs`` were computed, above 0.
 
     Raises:
         ValueError: if the temperature is not above 0.
@@ -127,7 +128,9 @@ def retemper(probs: ArrayLike, *, temperature: float) -> NDArray[np.float64]:
 
 
 def bin_of(confidence: ArrayLike, *, num_bins: int = NUM_BINS) -> NDArray[np.int64]:
-    """Return the bin of each confidence, among ``num_bins`` equal bins of (0, 1]; 0 is in bin 0.
+    """Return the index of each confidence's bin, of ``num_bins`` equal bins over (0, 1].
+
+    A confidence of 0 is in bin 0.
 
     >>> bin_of([0.0, 0.1, 0.11, 1.0])
     array([0, 0, 1, 9])
@@ -140,7 +143,7 @@ def bin_of(confidence: ArrayLike, *, num_bins: int = NUM_BINS) -> NDArray[np.int
 def bin_sums(
     confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS
 ) -> NDArray[np.float64]:
-    """Return the sums behind a reliability curve: (B, 3), by bin of confidence.
+    """Return the sums from which a reliability curve is computed, (B, 3), by bin of confidence.
 
     Args:
         confidence: (N,) 0 to 1, the probability of the predicted label; N may be 0.
@@ -148,7 +151,8 @@ def bin_sums(
         num_bins: B equal bins over (0, 1].
 
     Returns:
-        Predictions, sum of their confidence, and right predictions of each bin.
+        For each bin the number of predictions, the sum of their confidence, and the number of right
+        predictions.
     """
     confidence_N, correct_N = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
     places_N = bin_of(confidence_N, num_bins=num_bins)
@@ -162,7 +166,7 @@ def bin_sums(
 def reliability_bins(
     confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS
 ) -> tuple[ReliabilityBin, ...]:
-    """Return mean confidence and accuracy of each bin; takes what ``bin_sums`` takes."""
+    """Return the bins with their mean confidence and accuracy; arguments as for ``bin_sums``."""
     edges = np.linspace(0, 1, num_bins + 1)
     return tuple(
         ReliabilityBin(
@@ -179,13 +183,13 @@ def reliability_bins(
 
 
 def calibration_error(sums_RB3: ArrayLike) -> NDArray[np.float64]:
-    """Return the expected calibration error (ECE) of several sets of predictions: (R,), 0 to 1.
+    """Return the expected calibration error (ECE) of R sets of predictions: (R,), 0 to 1.
 
-    It is the mean gap between confidence and accuracy of the bins, weighted by their predictions.
+    The ECE is the mean over bins of the difference between confidence and accuracy, weighted by the
+    number of predictions. It is NaN for a set without a prediction.
 
     Args:
-        sums_RB3: (R, B, 3), for each set what ``bin_sums`` returns. A set without a prediction has
-            NaN.
+        sums_RB3: (R, B, 3), the result of ``bin_sums`` for each set.
     """
     sums = np.asarray(sums_RB3, np.float64)
     gaps_R = np.abs(sums[:, :, 1] - sums[:, :, 2]).sum(axis=1)
@@ -193,12 +197,12 @@ def calibration_error(sums_RB3: ArrayLike) -> NDArray[np.float64]:
 
 
 def ece(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS) -> float:
-    """Return the expected calibration error of one set of predictions; 0 when it is empty.
+    """Return the expected calibration error of one set of predictions; 0 if the set is empty.
 
     Args:
         confidence: (N,) 0 to 1; N may be 0.
         correct: (N,) 0 or 1.
-        num_bins: equal bins over (0, 1].
+        num_bins: number of equal bins over (0, 1].
 
     >>> round(ece([0.9, 0.9, 0.6, 0.6], [1, 0, 1, 1]), 12)  # gaps 0.4 and 0.4
     0.4
@@ -208,7 +212,7 @@ def ece(confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = NUM_BINS) 
 
 
 def softmax(logits: ArrayLike, *, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Return the probabilities of (N, K) logits, after division by ``temperature``.
+    """Return the (N, K) probabilities of (N, K) logits, which are first divided by ``temperature``.
 
     >>> softmax([[0.0, 0.0]])
     array([[0.5, 0.5]])

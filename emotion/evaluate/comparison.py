@@ -1,4 +1,4 @@
-"""Two or more models on one test set: the check that it is one, differences, table rows."""
+"""Comparison of models on one test set: check of the test set, differences, table rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ NUM_RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class StoredEvaluation:
-    """One evaluation folder, as read from storage.
+    """Content of one evaluation folder.
 
     Attributes:
-        name: of the run in the table.
-        uri: the folder.
-        metrics: its metrics.json.
-        scores: config.json of the score set that it evaluates; empty where that is gone.
-        outcomes: a row per video.
+        name: name of the run in the comparison.
+        uri: address of the folder.
+        metrics: content of its metrics.json.
+        scores: content of config.json of the evaluated score set; empty if that no longer exists.
+        outcomes: an outcome per video.
     """
 
     name: str
@@ -40,11 +40,11 @@ class StoredEvaluation:
 
 @dataclass(frozen=True)
 class Difference:
-    """The UAR of one model minus the UAR of another, on the same videos.
+    """UAR of one model minus UAR of another, on the same videos.
 
     Attributes:
         uar: the difference, -1 to 1.
-        interval: 95%, drawing whole subjects, the same for both; None with fewer than two.
+        interval: its 95% bootstrap interval over subjects; None with fewer than two subjects.
     """
 
     uar: float
@@ -56,18 +56,18 @@ def uar_difference(
 ) -> Difference:
     """Return UAR of ``first`` minus UAR of ``second`` with its paired bootstrap interval.
 
-    Each resample of subjects is the same for both models. A subject that is hard for both changes
-    both figures and not their difference, so that the interval is narrower than those of the two
-    figures.
+    Each resample of subjects is the same for both models. A subject that is hard for both models
+    lowers both figures and leaves their difference the same. So the interval of the difference is
+    narrower than those of the two figures.
 
     Args:
         first: outcomes of one model.
-        second: outcomes of another, for the same videos.
+        second: outcomes of another model, for the same videos.
         labels: the label set, in order.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
-        InputError: if they are of different videos.
+        InputError: if the two differ in videos, labels or subjects.
     """
     if _test_set(first) != _test_set(second):
         raise InputError("the two models were judged on different videos, labels or subjects")
@@ -87,10 +87,10 @@ def _test_set(outcomes: Sequence[Outcome]) -> set[tuple[str, str, str]]:
 
 
 def check_same_test_set(evaluations: Sequence[StoredEvaluation]) -> None:
-    """Refuse evaluations of different test sets.
+    """Check that all evaluations have the same test set.
 
     Raises:
-        InputError: naming two evaluations, and a video that is not the same in both.
+        InputError: if two differ; the message names them and a video that differs.
     """
     first = evaluations[0]
     for other in evaluations[1:]:
@@ -106,11 +106,11 @@ def check_same_test_set(evaluations: Sequence[StoredEvaluation]) -> None:
 
 
 def comparison_rows(evaluations: Sequence[StoredEvaluation], *, seed: int) -> list[dict[str, Any]]:
-    """Return a table row of each evaluation, with its difference from the first one.
+    """Return a table row for each evaluation, with its UAR minus the UAR of the first one.
 
     Args:
         evaluations: at least one, all of one test set.
-        seed: of the bootstrap of the differences.
+        seed: seed of the bootstrap of the differences.
     """
     first = evaluations[0]
     rows = [comparison_row(first, None)]
@@ -122,11 +122,11 @@ def comparison_rows(evaluations: Sequence[StoredEvaluation], *, seed: int) -> li
 
 
 def comparison_row(one: StoredEvaluation, difference: Difference | None) -> dict[str, Any]:
-    """Return one table row; a fact that is not recorded is None.
+    """Return one table row; a value that is not recorded is None.
 
     Args:
         one: the evaluation.
-        difference: of its UAR from that of the first row; None for the first row.
+        difference: its UAR minus the UAR of the first row; None for the first row.
     """
     metrics, training = one.metrics, one.scores.get("training", {})
     low, high = metrics.get("uar_interval") or (None, None)

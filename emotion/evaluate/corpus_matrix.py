@@ -1,7 +1,7 @@
 """The cross-corpus matrix: models of several corpora, each tested on the videos of every corpus.
 
-A model can only predict labels that are in its training corpus, and the videos of a corpus only
-have its own labels. So a cell of the matrix is computed over the labels that both corpora have.
+A model can only predict labels of its training corpus, and the videos of a corpus only have labels
+of that corpus. So a cell of the matrix is computed over the labels that both corpora have.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CELL_KEYS = (
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """The model of one corpus on the test videos of one corpus.
+    """Result of the model of one corpus on the test videos of one corpus.
 
     Attributes:
         labels: the labels that both corpora have, in order.
         left_out: number of test videos with other labels.
-        evaluation: of the other test videos; None where the corpora share fewer than two labels,
-            or no test video has a shared label.
+        evaluation: evaluation of the test videos with these labels; None if the corpora share
+            fewer than two labels, or no test video has a shared label.
     """
 
     labels: tuple[str, ...]
@@ -57,15 +57,16 @@ class MatrixCell:
 def with_shared_labels(
     outcomes: Sequence[Outcome], *, labels: Sequence[str], shared: Sequence[str]
 ) -> list[Outcome]:
-    """Return the outcomes of some labels, with the model's prediction among these labels.
+    """Return the outcomes with a label of ``shared``; predictions are limited to these labels.
 
-    Probabilities of the other labels are removed, and the remaining ones scaled to a sum of 1, as
-    if the model's last layer had these outputs alone.
+    Probabilities of the other labels are removed, and the remaining ones are scaled to a sum of 1,
+    as if the model's last layer had only these outputs. An outcome without probabilities keeps its
+    prediction.
 
     Args:
-        outcomes: each with probabilities of ``labels``, or none.
-        labels: the model's, in order.
-        shared: some of them.
+        outcomes: outcomes of the model; probabilities are in the order of ``labels``.
+        labels: the model's labels, in order.
+        shared: some of ``labels``.
 
     >>> with_shared_labels([Outcome("a", "s", "up", "odd", probs=(0.3, 0.1, 0.6))],
     ...                    labels=("up", "down", "odd"), shared=("up", "down"))[0].predicted
@@ -83,7 +84,10 @@ def with_shared_labels(
 
 
 def _rescaled(probs: tuple[float, ...] | None, places: Sequence[int]) -> tuple[float, ...] | None:
-    """Return some probabilities with a sum of 1; equal ones where their sum is 0."""
+    """Return the probabilities at ``places``, scaled to a sum of 1; equal ones if their sum is 0.
+
+    None gives None.
+    """
     if probs is None:
         return None
     some = np.array([probs[k] for k in places], np.float64)
@@ -103,11 +107,11 @@ def evaluate_cell(
     """Compute one cell.
 
     Args:
-        outcomes: of the column's test videos.
-        labels: the model's, in order.
-        train_labels: labels with examples in the corpus of training.
-        test_labels: labels of the corpus of testing.
-        seed: of the bootstrap.
+        outcomes: outcomes of the test videos of the cell's column.
+        labels: the model's labels, in order.
+        train_labels: labels with examples in the training corpus.
+        test_labels: labels of the test corpus.
+        seed: seed of the bootstrap.
     """
     shared = tuple(label for label in labels if label in train_labels and label in test_labels)
     of_shared = with_shared_labels(outcomes, labels=labels, shared=shared)
@@ -119,10 +123,12 @@ def evaluate_cell(
 def own_and_others(
     cells: Mapping[str, Mapping[str, MatrixCell]],
 ) -> dict[str, dict[str, float | None]]:
-    """Return mean WAR and UAR of the diagonal and of the other cells; None without a cell.
+    """Return mean WAR and UAR of the diagonal (``own``) and of the other cells (``others``).
+
+    A mean over no cell is None.
 
     Args:
-        cells: by corpus trained on, then by corpus tested on.
+        cells: cells by training corpus, then by test corpus.
     """
     own = [row[name].evaluation for name, row in cells.items()]
     others = [
@@ -145,12 +151,12 @@ def matrix_metrics(
     *,
     by: str,
 ) -> dict[str, Any]:
-    """Return what ``metrics.json`` of a matrix holds.
+    """Return the content of a matrix's ``metrics.json``.
 
     Args:
-        cells: by corpus trained on, then by corpus tested on.
+        cells: cells by training corpus, then by test corpus.
         models: model_id, train_videos and train_subjects, by corpus.
-        by: the column that names the corpora.
+        by: name of the column that gives the corpus of a video.
     """
     return {
         "by": by,

@@ -1,7 +1,7 @@
 """ROC and precision-recall curves of one label against the others, and the areas below them.
 
-Equal scores are one threshold, so that the order of rows does not matter. The average precision is
-the sum over thresholds of precision times the gain in recall, without interpolation, as
+Equal scores give one threshold, so that the order of rows does not matter. The average precision is
+the sum over thresholds of precision times the increase in recall, without interpolation, as
 scikit-learn defines it.
 """
 
@@ -19,7 +19,7 @@ from emotion.evaluate.outcome import Outcome
 
 Floats = NDArray[np.float64]
 MAX_POINTS = 201  # stored points of one curve; the area is computed from all points
-MAX_CELLS = 2_000_000  # resamples times videos held at a time: 16 MB an array
+MAX_CELLS = 2_000_000  # resamples times videos in memory at a time: 16 MB per array
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class LabelCurves:
-    """Curves of each label that some examples have and some have not, with the mean areas.
+    """Curves by label, with the mean areas; a label that all or no examples have is left out.
 
     Attributes:
-        roc: by label.
-        pr: by label.
-        auc: mean of the ROC areas; None where there is no curve.
-        average_precision: mean of the PR areas; None where there is no curve.
+        roc: ROC curve by label.
+        pr: precision-recall curve by label.
+        auc: mean of the ROC areas; None without a curve.
+        average_precision: mean of the areas of ``pr``; None without a curve.
     """
 
     roc: dict[str, Curve]
@@ -55,11 +55,11 @@ class LabelCurves:
 
 
 def roc(truth: ArrayLike, score: ArrayLike) -> Curve:
-    """Return the true positive rate over the false positive rate, from (0, 0) to (1, 1).
+    """Return the ROC curve: true positive rate over false positive rate, (0, 0) to (1, 1).
 
     Args:
         truth: (N,) 0 or 1, with at least one of each.
-        score: (N,) higher for the positive.
+        score: (N,) scores; a higher score means a more probable 1.
 
     >>> roc([0, 1, 1], [0.1, 0.8, 0.3]).area
     1.0
@@ -71,11 +71,13 @@ def roc(truth: ArrayLike, score: ArrayLike) -> Curve:
 
 
 def precision_recall(truth: ArrayLike, score: ArrayLike) -> Curve:
-    """Return precision over recall; the first point is recall 0 with precision 1, by definition.
+    """Return the curve of precision over recall.
+
+    Its first point is recall 0 with precision 1, by definition.
 
     Args:
         truth: (N,) 0 or 1, with at least one of each.
-        score: (N,) higher for the positive.
+        score: (N,) scores; a higher score means a more probable 1.
 
     >>> precision_recall([0, 1, 1], [0.5, 0.8, 0.3]).y
     (1.0, 1.0, 0.5, 0.6666666666666666)
@@ -92,7 +94,7 @@ def label_curves(truth: ArrayLike, probs: ArrayLike, *, labels: Sequence[str]) -
 
     Args:
         truth: (N,) class indices; N may be 0.
-        probs: (N, K).
+        probs: (N, K) probabilities.
         labels: K names.
     """
     truth_N, probs_NK = np.asarray(truth, np.int64), np.asarray(probs, np.float64)
@@ -111,11 +113,11 @@ def areas(truth: ArrayLike, score: ArrayLike, times: ArrayLike) -> tuple[Floats,
 
     Args:
         truth: (N,) 0 or 1; N at least 1.
-        score: (N,) higher for the positive.
-        times: (R, N) how often each example is in each resample.
+        score: (N,) scores; a higher score means a more probable 1.
+        times: (R, N) number of times that each example is in each resample.
 
     Returns:
-        (R,) each; NaN for a resample without a positive or without a negative.
+        (R,) ROC areas and (R,) average precisions; NaN for a resample without a 1 or without a 0.
 
     >>> areas([0, 1, 1], [0.1, 0.8, 0.3], [[1, 1, 1], [1, 0, 0]])[0]
     array([ 1., nan])
@@ -145,7 +147,10 @@ def _mean_area(curves: dict[str, Curve]) -> float | None:
 
 
 def _cumulative(truth: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    """Count positives and negatives at or above each threshold; the first is above every score."""
+    """Count positives and negatives with a score at or above each threshold.
+
+    The first threshold is above every score.
+    """
     truth_N, score_N = np.asarray(truth, np.float64), np.asarray(score, np.float64)
     order = np.argsort(-score_N, kind="stable")
     truth_N, score_N = truth_N[order], score_N[order]
@@ -166,18 +171,18 @@ def area_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Return 95% intervals of the mean ROC area and the mean average precision over the labels.
 
-    Whole subjects are drawn, with the same draws as for the other figures. A label that a resample
-    lacks is left out of that resample's mean.
+    Whole subjects are drawn, in the same resamples as for the other figures. The mean of a resample
+    leaves out labels that no video, or every video, of the resample has.
 
     Args:
-        outcomes: of all videos; the areas use those with probabilities.
+        outcomes: outcomes of all videos; the areas use those with probabilities.
         labels: the label set, in order.
-        seed: of the draws.
-        num_resamples: number of draws.
+        seed: seed of the draws.
+        num_resamples: number of resamples.
 
     Returns:
-        (low, high) of auc and average_precision; empty with fewer than two subjects, or where no
-        video has probabilities.
+        (low, high) of auc and average_precision; empty with fewer than two subjects, or if no video
+        has probabilities.
     """
     subjects = {name: n for n, name in enumerate(subject_names(outcomes))}
     scored = [o for o in outcomes if o.probs is not None]

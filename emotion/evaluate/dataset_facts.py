@@ -1,4 +1,4 @@
-"""Columns that a dataset measured, to slice an evaluation by."""
+"""Columns of a dataset's videos by which an evaluation can be sliced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from emotion.versions import check_schema_version
 
 
 def check_dataset(dataset_uri: str) -> None:
-    """Refuse a folder that is not a dataset of this version.
+    """Check that a folder is a dataset of this schema version.
 
     Raises:
         InputError: if it has no config.json, or one of another schema version.
@@ -23,11 +23,11 @@ def check_dataset(dataset_uri: str) -> None:
 
 
 def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
-    """Return columns to slice by that a dataset measured, by the video's uri.
+    """Return measured columns by which an evaluation can be sliced: by uri, then by name.
 
     They are ``video_fps``, ``video_height``, ``video_codec``, ``face_px`` (mean size of the tracked
-    faces, pixels) and ``light`` (mean luma of the sampled frames, 0 to 255); empty text where a
-    value is missing.
+    faces, pixels) and ``light`` (mean luma of the sampled frames, 0 to 255). A missing value is an
+    empty text.
 
     Raises:
         InputError: if there is no dataset.
@@ -54,7 +54,7 @@ def dataset_facts(dataset_uri: str) -> dict[str, dict[str, str]]:
 
 
 def _means(dataset_uri: str, table: str, column: str) -> dict[str, str]:
-    """Return a column's mean by video_id; empty where the table has no part."""
+    """Return the mean of a column by video_id, as text; empty if the table has no part."""
     uri = storage.join(dataset_uri, table)
     if not storage.list_files(uri, suffixes=(".parquet",)):
         return {}

@@ -1,8 +1,8 @@
-"""The figures of one set of labelled videos: correct answers, calibration, missing predictions.
+"""Figures of one set of labelled videos: correct answers, calibration, missing predictions.
 
 A video without a prediction counts as wrong in war, uar, both F1, top2 and per_class. The figures
-that end in ``_covered`` leave such videos out, and coverage is the share of the others. Curves and
-calibration are computed from the videos that have probabilities.
+that end in ``_covered`` use only the videos with a prediction; coverage is the share of these
+videos. Curves and calibration are computed from the videos that have probabilities.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Figure:
     """One figure with its 95% bootstrap interval over subjects.
 
     Attributes:
-        value: the figure; None where there is nothing to compute it from.
+        value: the figure; None if no video has the values that it needs.
         low: lower end of the interval; None with fewer than two subjects, and for coverage.
-        high: upper end; None where ``low`` is None.
+        high: upper end; None if ``low`` is None.
     """
 
     value: float | None
@@ -63,32 +63,34 @@ class Figure:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both ends, or None."""
+        """Lower and upper end; None without an interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one set of outcomes.
+    """Figures of one set of outcomes.
 
     Attributes:
-        figures: one of each name of ``FIGURES``.
-        reliability: the bins behind ``ece``.
-        reliability_uncalibrated: the bins behind ``ece_uncalibrated``; empty where that is None.
+        figures: a figure for each name in ``FIGURES``.
+        reliability: the bins from which ``ece`` is computed.
+        reliability_uncalibrated: the bins from which ``ece_uncalibrated`` is computed; empty if
+            that is None.
         per_class: precision, recall, F1 and support by label, in label order.
-        per_class_intervals: of precision, recall and f1 by label; empty with one subject.
+        per_class_intervals: intervals of precision, recall and f1 by label; empty with one subject.
         per_class_auc: ROC area by label; without labels that no video or every video has.
-        per_class_average_precision: area under the precision-recall curve, likewise.
-        labels: the label order of ``confusion``.
-        confusion: counts, true label by predicted label.
-        confusion_share: the same over all videos of the true label, with and without a prediction.
-        no_prediction: videos of each true label without a prediction.
-        missing: the same videos by reason.
+        per_class_average_precision: average precision by label; without the same labels.
+        labels: K labels, the order of ``confusion``.
+        confusion: (K, K) counts; rows are true labels, columns predicted ones.
+        confusion_share: counts divided by all videos of the true label, also those without a
+            prediction.
+        no_prediction: number of videos without a prediction, by true label.
+        missing: number of videos without a prediction, by reason.
         n_videos: number of videos.
         n_subjects: number of subjects.
-        test_set_digest: of the videos, their labels and subjects: equal for equal test sets.
-        num_resamples: of the bootstrap.
-        seed: of the bootstrap.
+        test_set_digest: digest of the videos, their labels and subjects: equal for equal test sets.
+        num_resamples: number of resamples of the bootstrap.
+        seed: seed of the bootstrap.
     """
 
     figures: dict[str, Figure]
@@ -117,7 +119,7 @@ class Evaluation:
 
 
 def figure_keys(figures: dict[str, Figure]) -> dict[str, Any]:
-    """Return figures as ``metrics.json`` has them: a key for the value, one for the interval.
+    """Return figures in the form of ``metrics.json``: a key for a value, one for its interval.
 
     >>> figure_keys({"war": Figure(0.5, 0.25, 0.75), "coverage": Figure(1.0)})
     {'war': 0.5, 'war_interval': (0.25, 0.75), 'coverage': 1.0}
@@ -136,10 +138,10 @@ def evaluate_outcomes(
     """Compute the figures of outcomes.
 
     Args:
-        outcomes: at least one, each label one of ``labels``.
+        outcomes: at least one; each true label is one of ``labels``.
         labels: the label set, in order.
-        seed: of the bootstrap.
-        num_resamples: of the bootstrap.
+        seed: seed of the bootstrap.
+        num_resamples: number of resamples of the bootstrap.
 
     Raises:
         InputError: if there is no outcome.
@@ -189,9 +191,10 @@ def curves_of(outcomes: Sequence[Outcome], *, labels: Sequence[str]) -> LabelCur
 
 
 def test_set_digest(outcomes: Sequence[Outcome]) -> str:
-    """Return a SHA-256 over the videos with their labels and subjects, in order of address.
+    """Return the SHA-256, as hex digits, of the videos with their labels and subjects.
 
-    Two evaluations can be compared where it is equal. It does not depend on the predictions.
+    The order of ``outcomes`` and the predictions have no effect. Two evaluations with equal digests
+    can be compared.
     """
     rows = sorted("\t".join((o.uri, o.label, o.subject_id)) for o in outcomes)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
@@ -201,7 +204,7 @@ test_set_digest.__test__ = False  # type: ignore[attr-defined]  # pytest takes i
 
 
 def _number(value: float) -> float | None:
-    """Return None for NaN."""
+    """Return the value, or None for NaN."""
     return None if math.isnan(value) else value
 
 
@@ -210,7 +213,7 @@ def _reliability(
     labels: Sequence[str],
     vectors: Sequence[tuple[float, ...] | None],
 ) -> tuple[ReliabilityBin, ...]:
-    """Return the bins of the outcomes that have a vector of probabilities; empty without one."""
+    """Return the bins of the outcomes with a vector of probabilities; empty if there is none."""
     scored = [(o, probs) for o, probs in zip(outcomes, vectors, strict=True) if probs is not None]
     if not scored:
         return ()

@@ -1,4 +1,4 @@
-"""The figures of a cross-validation: a video's outcome from its clips, means over folds."""
+"""Figures of a cross-validation: the outcome of a video from its clips, and means over folds."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def pooled_outcome(
     labels: Sequence[str],
     temperature: float,
 ) -> Outcome:
-    """Return a video with the prediction that its clips give together.
+    """Return ``video`` with the prediction that is pooled from its clips.
 
     Args:
-        video: with its label and no prediction.
+        video: the video with its label, without a prediction.
         probs_NK: probabilities of its N clips, N at least 1, in label order.
-        num_faces: faces of each clip, the weights of the mean.
+        num_faces: number of faces of each clip: its weight in the mean.
         labels: the package's K labels, in order.
-        temperature: by which the package divides logits.
+        temperature: temperature of the package, with which ``probs_NK`` were computed.
     """
     raw_NK = retemper(probs_NK, temperature=temperature).astype(np.float32)
     pooled, raw = (pool_clips(vectors, num_faces) for vectors in (probs_NK, raw_NK))
@@ -48,9 +48,9 @@ def pooled_outcome(
 
 
 def over_folds(folds: Mapping[str, Evaluation]) -> dict[str, dict[str, float]]:
-    """Return mean and sample deviation over the folds of each figure that every fold has.
+    """Return the mean and the sample standard deviation of each figure over the folds.
 
-    The deviation of one fold is 0.
+    A figure that is None in a fold is left out. With one fold the deviation is 0.
     """
     means = {}
     for name in FOLD_FIGURES:
@@ -63,12 +63,12 @@ def over_folds(folds: Mapping[str, Evaluation]) -> dict[str, dict[str, float]]:
 
 
 def fold_metrics(whole: Evaluation, folds: Mapping[str, Evaluation], *, by: str) -> dict[str, Any]:
-    """Return what ``metrics.json`` of a cross-validation holds.
+    """Return the content of a cross-validation's ``metrics.json``.
 
     Args:
         whole: the evaluation of all videos, each tested once.
-        folds: the evaluation of each fold.
-        by: the column that names the folds.
+        folds: the evaluation of each fold, by name of the fold.
+        by: name of the column that gives the fold of a video.
     """
     return whole.to_json() | {
         "by": by,

@@ -1,4 +1,4 @@
-"""Scores from confusion matrices: counts that are added over batches and ranks, divided once.
+"""Scores from confusion matrices, whose counts are added over batches and ranks and divided once.
 
 WAR (weighted average recall) is accuracy. UAR (unweighted average recall) is the mean of the
 classes' recalls, so that a rare class weighs as much as a common one. Every report shows both.
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One label's scores, each 0 to 1, and how many examples it has."""
+    """Scores of one label, each 0 to 1, and its number of examples (``support``)."""
 
     precision: float
     recall: float
@@ -28,7 +28,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one confusion matrix; 0 where there is nothing to divide."""
+    """Scores of one confusion matrix, each 0 to 1; 0 where the divisor is 0."""
 
     war: float
     uar: float
@@ -60,7 +60,7 @@ def confusion_counts(
         num_classes: K.
 
     Returns:
-        (K, K) int64; row is the truth, column the prediction.
+        (K, K) int64; rows are true classes, columns predicted ones.
 
     Raises:
         ValueError: if lengths differ or an index is out of range.
@@ -81,14 +81,14 @@ def confusion_counts(
 
 
 def class_rates(counts_RKC: ArrayLike) -> dict[str, Floats]:
-    """Return precision, recall and F1 of each class of several matrices at once.
+    """Return precision, recall and f1 of each class of R matrices.
 
     Args:
-        counts_RKC: (R, K, C), rows true classes, columns predicted ones. C is K or more: a column
-            after the first K counts examples without a prediction, which are wrong.
+        counts_RKC: (R, K, C); rows are true classes, columns predicted ones. C is K or more: a
+            column after the first K counts examples without a prediction, which count as wrong.
 
     Returns:
-        (R, K) by name; NaN where there is nothing to divide.
+        (R, K) by name; NaN where the divisor is 0.
 
     >>> class_rates([[[3, 1], [0, 0]]])["recall"]
     array([[0.75,  nan]])
@@ -104,10 +104,10 @@ def class_rates(counts_RKC: ArrayLike) -> dict[str, Floats]:
 
 
 def mean_recall(counts_RKC: ArrayLike) -> Floats:
-    """Return the UAR of several matrices: (R,), the mean recall over the classes with examples.
+    """Return the UAR of R matrices: (R,), the mean recall over the classes that have examples.
 
     Args:
-        counts_RKC: as ``class_rates`` takes them. A matrix without an example has NaN.
+        counts_RKC: (R, K, C), as for ``class_rates``. A matrix without an example gives NaN.
 
     >>> mean_recall([[[1, 1, 0], [0, 1, 0], [0, 0, 0]]])
     array([0.75])
@@ -126,7 +126,7 @@ def war(confusion: ArrayLike) -> float:
 
 
 def uar(confusion: ArrayLike) -> float:
-    """Return the UAR of one matrix, (K, C); 0 when no class has an example.
+    """Return the UAR of one matrix, (K, C); 0 if no class has an example.
 
     >>> uar([[1, 1, 0], [0, 1, 0], [0, 0, 0]])
     0.75
@@ -135,18 +135,18 @@ def uar(confusion: ArrayLike) -> float:
 
 
 def scores(confusion: Confusion, labels: Sequence[str]) -> Scores:
-    """Turn counts into scores.
+    """Return the scores of one confusion matrix.
 
-    A class without examples is left out of UAR and, if it was never predicted either, out of macro
-    F1 (as scikit-learn does, where a class is one that occurs in the truth or the predictions).
-    Weighted F1 is the mean F1 by support.
+    A class without examples is left out of UAR. If it was never predicted either, it is also left
+    out of macro F1, as in scikit-learn, where a class is one that occurs in the truth or the
+    predictions. Weighted F1 is the mean F1, weighted by support.
 
     Args:
-        confusion: (K, K) as ``confusion_counts`` makes it.
+        confusion: (K, K), a result of ``confusion_counts``.
         labels: K names in class_index order.
 
     Raises:
-        ValueError: if the matrix does not fit the labels.
+        ValueError: if the matrix is not (K, K) for K labels.
 
     >>> scores(np.array([[3, 1], [0, 4]]), ("calm", "tense")).war
     0.875
@@ -176,7 +176,7 @@ def scores(confusion: Confusion, labels: Sequence[str]) -> Scores:
 
 
 def mean_over_classes(values_RK: Floats) -> Floats:
-    """Return the mean of each row over its values that are not NaN: (R,); NaN for a row of NaN.
+    """Return the mean of each row, (R,), without NaN values; NaN for a row that has only NaN.
 
     >>> mean_over_classes(np.array([[0.5, np.nan, 1.0]]))
     array([0.75])
@@ -185,7 +185,7 @@ def mean_over_classes(values_RK: Floats) -> Floats:
 
 
 def divide(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """Return ``part / whole`` of each element; NaN where ``whole`` is 0.
+    """Return ``part / whole``, element by element; NaN where ``whole`` is 0.
 
     >>> divide([1.0, 0.0], [4.0, 0.0])
     array([0.25,  nan])
@@ -198,5 +198,5 @@ def divide(part: ArrayLike, whole: ArrayLike) -> Floats:
 
 
 def _number(value: Floats) -> float:
-    """Return an array's one value, 0 for NaN."""
+    """Return the only value of an array; 0 for NaN."""
     return float(np.nan_to_num(value).item())

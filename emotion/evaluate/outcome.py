@@ -1,4 +1,4 @@
-"""The result of one labelled video: the row from which every figure of an evaluation is made."""
+"""Result of one labelled video; all figures of an evaluation are computed from such rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Outcome:
     """One labelled video, or one labelled clip, with the model's prediction.
 
     Attributes:
-        uri: its address.
-        subject_id: the person, the unit of the bootstrap.
+        uri: address of the video, or id of the clip.
+        subject_id: the person; the bootstrap draws whole persons.
         label: the true label.
-        predicted: the predicted label; None where there is no prediction.
-        reason: why there is no prediction.
-        probs: probabilities in label order, as the score set has them; None where it has none.
-        uncalibrated: the same without the package's temperature; None where that is not known.
-        facts: further columns to slice by, as text.
+        predicted: the predicted label; None without a prediction.
+        reason: reason for a missing prediction, such as ``no_face``; else None.
+        probs: K probabilities in label order, with the package's temperature; None if unknown.
+        uncalibrated: K probabilities without the temperature; None if unknown.
+        facts: further columns to slice by: text by name.
     """
 
     uri: str

@@ -1,4 +1,4 @@
-"""A score set as an evaluation reads it, and its videos joined with the label table."""
+"""Reading of a score set for an evaluation, and joining its videos with the label table."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Vectors = dict[str, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class ScoreSet:
-    """A finished score set: its settings, and for each video the label or the reason for none.
+    """A finished score set: its settings, and for each video its label or the reason for none.
 
     Attributes:
-        uri: its folder.
-        config: its config.json.
+        uri: folder of the score set.
+        config: content of its config.json.
         labels: the package's label set, in order.
-        predicted: label by uri.
-        reasons: why there is no label, by uri.
-        probs: probabilities by uri, in label order; without videos that have none.
+        predicted: predicted label by uri of the video.
+        reasons: reason for a missing label, by uri.
+        probs: probabilities in label order, by uri; without videos that have none.
     """
 
     uri: str
@@ -50,7 +50,7 @@ def read_scores(scores_uri: str) -> ScoreSet:
     """Read a finished score set.
 
     Raises:
-        InputError: if it is no score set, or has no ``_SUCCESS``.
+        InputError: if it is no score set, has no ``_SUCCESS``, or has another schema version.
     """
     if not storage.exists(storage.join(scores_uri, "_SUCCESS")):
         raise InputError(
@@ -88,8 +88,8 @@ def read_scores(scores_uri: str) -> ScoreSet:
 def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
     """Return the videos' probabilities without the temperature, by uri.
 
-    The temperature is removed from each clip, then the clips are pooled. Empty where the score set
-    has no clips.
+    The temperature is removed from each clip, then the clips are pooled. The result is empty if the
+    score set has no clips.
     """
     clips = storage.join(scores.uri, "scores")
     if not storage.list_files(clips, suffixes=(".parquet",)):
@@ -109,10 +109,11 @@ def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
 
 
 def clip_figures(scores: ScoreSet, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return WAR and UAR of the clips of the given videos, each clip counted by itself.
+    """Return counts, WAR and UAR of the clips of the given videos; each clip counts once.
 
     A video without a clip counts as one wrong clip in ``war`` and ``uar``. The figures that end in
-    ``_covered`` are of the existing clips; None where there is none.
+    ``_covered`` use the existing clips only; they are None if there is no clip. The result is empty
+    if the score set has no clips at all.
     """
     clips = storage.join(scores.uri, "scores")
     if not storage.list_files(clips, suffixes=(".parquet",)):
@@ -139,7 +140,7 @@ def clip_figures(scores: ScoreSet, outcomes: Sequence[Outcome]) -> dict[str, Any
 
 
 def _counts(pairs: Sequence[tuple[str, str | None]], labels: Sequence[str]) -> Confusion:
-    """Count pairs of true and predicted label: (K, K + 1), the last column is no prediction."""
+    """Count pairs of true and predicted label, (K, K + 1); the last column is "no prediction"."""
     place = {name: k for k, name in enumerate((*labels, None))}
     truth_N, predicted_N = (np.array([place[pair[n]] for pair in pairs], int) for n in (0, 1))
     return confusion_counts(truth_N, predicted_N, num_classes=len(place))[:-1]
@@ -156,16 +157,17 @@ def join_labels(
 ) -> tuple[list[Outcome], dict[str, Any]]:
     """Return labelled videos of a split with their predictions, and the counts of rows left out.
 
-    Left out are rows of another split, rows with a label that the score set does not have, and rows
-    whose uri is in the table more than once.
+    A row is left out if it belongs to another split, if the score set does not have its label, or
+    if its uri is in the table more than once.
 
     Args:
-        rows: of the label table.
+        rows: rows of the label table.
         scores: the predictions.
         split: train, val, test or all.
-        split_seed: of the split of subjects, where the table has no split.
+        split_seed: seed of the split by subjects, for rows without a split in the table.
         uncalibrated: probabilities without the temperature, by uri.
-        facts: further columns by uri; a column of the label table with the same name replaces one.
+        facts: further columns to slice by: by uri, then by name. Where the label table has a column
+            of the same name, its value is used.
     """
     times = Counter(row.uri for row in rows)
     outcomes: list[Outcome] = []
@@ -200,13 +202,13 @@ def join_labels(
 
 
 def _facts(row: LabelRow) -> dict[str, str]:
-    """Return the columns of a row to slice by, without empty ones."""
+    """Return the columns of a row that can be sliced by, without empty ones."""
     own = {"corpus": row.corpus or "", "fold": row.fold or "", "label": row.label}
     return {**row.extra, **{name: text for name, text in own.items() if text}}
 
 
 def predictions_table(outcomes: Sequence[Outcome], labels: Sequence[str]) -> pa.Table:
-    """Return a row per video, in order of uri: truth, prediction, probabilities, reason."""
+    """Return a row per video, in order of uri: label, prediction, probabilities, reason."""
     rows = sorted(outcomes, key=lambda o: o.uri)
     text, share = pa.string(), pa.float32()
     columns: dict[str, pa.Array] = {

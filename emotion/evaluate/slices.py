@@ -1,8 +1,8 @@
-"""The figures of parts of the test videos, and the gaps between the parts.
+"""Figures of groups of the test videos, and the gaps between the groups.
 
-A gap is the largest minus the smallest figure of the parts. It is never below 0, and with few
-subjects it is large by chance alone. Compare it with the gap that shuffled values give, and look at
-the size of the smallest part.
+A gap is the largest minus the smallest figure of the groups. It is never below 0, and with few
+subjects it is large by chance alone. Compare it with the gap from shuffled values, and check the
+size of the smallest group.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from emotion.evaluate.bootstrap import (
 )
 from emotion.evaluate.outcome import Outcome
 
-NUM_QUARTERS = 4  # parts of a column of numbers with more than 4 different values
-MAX_GROUPS = 20  # of a column of text; the smallest values become the group "others"
+NUM_QUARTERS = 4  # groups of a column of numbers with more than 4 different values
+MAX_GROUPS = 20  # groups of a column of text; the rarest values become the group "others"
 NUM_SHUFFLES = 200
 NOT_GIVEN, OTHERS = "not given", "others"
 SLICE_FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "coverage", "top2", "ece")
@@ -36,15 +36,16 @@ SLICE_FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "coverage", "top2", "e
 
 @dataclass(frozen=True)
 class SliceGroup:
-    """The videos with one value of a column, or with values of one range.
+    """Group of the videos with one value of a column, or with values in one range.
 
     Attributes:
         name: the value, or the range of values.
         n_videos: number of videos.
         n_subjects: number of subjects.
-        figures: by name, as in an evaluation; None where there is nothing to compute it from.
+        figures: figures by name, as in an evaluation; None if no video has the values it needs.
         intervals: 95% bootstrap interval over subjects, by name; empty with one subject.
-        in_gap: False for the groups "not given" and "others", which are not one value.
+        in_gap: True if the gap includes the group. False for "not given" and "others", which are
+            not one value.
     """
 
     name: str
@@ -57,18 +58,18 @@ class SliceGroup:
 
 @dataclass(frozen=True)
 class Slices:
-    """The groups of one column, and the gaps between them.
+    """Groups of one column, and the gaps between them.
 
     Attributes:
         column: name of the column.
         groups: in order of value.
         gap: largest minus smallest figure over the groups, by figure; empty with one group.
-        gap_interval: its 95% bootstrap interval over subjects; empty with one subject.
+        gap_interval: 95% bootstrap interval of the gap over subjects; empty with one subject.
         gap_by_chance: 95% quantile of the gap when the column's values are shuffled: over subjects
-            where each has one value, else over videos.
+            if each subject has one value, else over videos.
         smallest: name of the group with the fewest videos.
-        smallest_videos: its videos.
-        smallest_subjects: its subjects.
+        smallest_videos: number of videos of that group.
+        smallest_subjects: number of subjects of that group.
     """
 
     column: str
@@ -95,15 +96,15 @@ def slice_by(
 ) -> Slices:
     """Compute the figures of each value of a column, or of each quarter of its numbers.
 
-    All groups use the same draws of subjects, so that a gap's interval allows for a person who is
-    in several groups. A draw in which a group has no video leaves that group out.
+    All groups use the same resamples of subjects, so that the interval of a gap is also right if a
+    person is in several groups. In a resample in which a group has no video, the group is left out.
 
     Args:
         outcomes: at least one; ``facts`` has the column.
-        column: its name.
+        column: name of the column.
         labels: the label set, in order.
-        seed: of the bootstrap.
-        num_resamples: of the bootstrap.
+        seed: seed of the bootstrap and of the shuffling.
+        num_resamples: number of resamples of the bootstrap.
 
     Raises:
         InputError: if no video has the column; the message lists the columns that exist.
@@ -174,12 +175,12 @@ def _by_chance(
 def _gaps(
     groups: Sequence[SliceGroup], resampled: Sequence[Mapping[str, Any]], *, with_interval: bool
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Return the gap of each figure that two groups have, and its interval.
+    """Return the gap of each figure that at least two groups have, and its interval.
 
     Args:
         groups: all groups.
-        resampled: figures of the resamples, of the groups that are in the gap.
-        with_interval: False returns no interval.
+        resampled: figures of the resamples, for each group with ``in_gap``.
+        with_interval: False: return no intervals.
     """
     gap: dict[str, float] = {}
     drawn: dict[str, Any] = {}
@@ -198,7 +199,7 @@ def _gaps(
 
 
 def group_names(outcomes: Sequence[Outcome], column: str) -> list[tuple[float, str]]:
-    """Return the group of each outcome: its place in the order, and its name.
+    """Return the group of each outcome: its place in the order of groups, and its name.
 
     Raises:
         InputError: if no video has the column.
@@ -221,9 +222,10 @@ def group_names(outcomes: Sequence[Outcome], column: str) -> list[tuple[float, s
 
 
 def _quarters(values: Sequence[float | None]) -> list[tuple[float, str]]:
-    """Divide values into quarters: a place and a range for each value.
+    """Return the quarter of each value: its place and its range of values.
 
-    Equal values are in one quarter, so that there may be fewer than four, of different sizes.
+    Equal values are in one quarter, so that there may be fewer than four quarters, of different
+    sizes. None belongs to the group "not given".
     """
     numbers = np.array([v for v in values if v is not None])
     edges = np.unique(np.quantile(numbers, np.linspace(0, 1, NUM_QUARTERS + 1)))
@@ -242,7 +244,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _number(text: str) -> float | None:
-    """Read a number as tables write it, 30000/1001 too; return None for other text.
+    """Read a number or a fraction such as 30000/1001; return None for other text.
 
     >>> _number("30000/1001"), _number("12"), _number("I")
     (29.97002997002997, 12.0, None)

@@ -1,4 +1,4 @@
-"""The figures of a run's val clips: with intervals over people, calibration, slices."""
+"""Figures of a training run's val clips: intervals over subjects, calibration and slices."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ VAL_FIGURES = ("war", "uar", "macro_f1", "weighted_f1", "ece", "ece_uncalibrated
 
 @dataclass(frozen=True)
 class ClipColumns:
-    """Columns of a clip beside its pixels.
+    """Values of a clip other than its pixels.
 
     Attributes:
-        subject_id: the person, the unit of the bootstrap.
-        columns: to slice by, as text.
+        subject_id: the person; the bootstrap draws whole persons.
+        columns: columns to slice by: text by name.
     """
 
     subject_id: str
@@ -39,15 +39,15 @@ def clip_outcomes(
     labels: Sequence[str],
     temperature: float,
 ) -> list[Outcome]:
-    """Return each clip with its prediction.
+    """Return an outcome for each clip: its label and its prediction.
 
     Args:
         logits: (N, K).
         targets: (N,) class indices.
-        clip_ids: N names. A checkpoint of an older version has none; then there is no outcome.
-        clip_facts: by clip_id, of all N.
+        clip_ids: N names. Without names (in a checkpoint of an older version) the result is empty.
+        clip_facts: values of all N clips, by clip_id.
         labels: K names.
-        temperature: by which the package divides logits.
+        temperature: number by which the package divides logits.
     """
     if len(clip_ids) != len(targets):
         return []
@@ -72,9 +72,9 @@ def val_figures(
     """Return figures, their 95% intervals over subjects, and slices; empty without an outcome.
 
     Args:
-        outcomes: of clips.
+        outcomes: outcomes of clips.
         labels: the label set, in order.
-        columns: to slice by; those that no clip has are left out.
+        columns: names of the columns to slice by; columns that no clip has are left out.
     """
     if not outcomes:
         return {}
