@@ -1,4 +1,4 @@
-"""Answers for a clip, a segment and a video: plain values, without torch."""
+"""Answers for a clip, a segment and a video as plain values; imports no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class ClipPrediction:
-    """Answer for one clip of one track; ``probs`` by label, in label order."""
+    """Answer for one clip of one track.
+
+    The clip shows [start_s, stop_s), seconds from the first frame. ``box`` is xyxy pixels.
+    ``confidence`` is the probability of ``label``. ``probs`` is by label, in label order.
+    """
 
     clip_id: str
     track_id: int
@@ -31,7 +35,11 @@ class ClipPrediction:
 
 @dataclass(frozen=True)
 class SegmentPrediction:
-    """Answer for a run of one label in one track; ``confidence`` is its mean probability."""
+    """Answer for a run of one label in one track, [start_s, stop_s) in seconds.
+
+    ``confidence`` is the label's mean probability. ``margin`` is ``confidence`` minus the mean
+    probability of ``second_label``, which is None if there is only one label.
+    """
 
     track_id: int
     identity_id: int
@@ -48,16 +56,16 @@ class VideoPrediction:
     """Answer for one video.
 
     Attributes:
-        uri: address that the caller gave.
+        uri: address that the caller gave; from ``VideoPredictor.predict``, the name of the file.
         duration_s: length in seconds.
         label: most probable label of the pooled probabilities; None without a clip.
-        confidence: probability of the label, or None.
-        probs: pooled over the clips, by label; empty without a clip.
+        confidence: probability of the label; None without a clip.
+        probs: probabilities pooled over the clips, by label; empty without a clip.
         coverage: share of sampled frames with a tracked face, 0 to 1.
-        reason: why there is no label (``no_face``, ``short_tracks``), or None.
+        reason: reason for a missing label (``no_face``, ``short_tracks``); else None.
         num_tracks: number of tracks.
-        clips: in the order in which they were completed.
-        segments: by track, in order of time; see ``emotion.predict.segments``.
+        clips: answers for the clips, in the order in which the clips were completed.
+        segments: segments by track, in order of time; see ``emotion.predict.segments``.
         model_id: id of the package.
     """
 
@@ -75,7 +83,7 @@ class VideoPrediction:
 
 
 def top(probs: NDArray[np.float32], labels: tuple[str, ...]) -> tuple[str, float]:
-    """Return the most probable label and its probability; of equal ones the first.
+    """Return the most probable label and its probability; the first of equally probable ones.
 
     >>> top(np.array([0.25, 0.75], np.float32), ("calm", "tense"))
     ('tense', 0.75)
@@ -95,8 +103,9 @@ def clip_prediction(
     """Return the answer for a clip.
 
     Args:
-        clip: its row, with at least the columns of ``schemas.scores.CLIP_FACTS`` that are used.
-        probs: (K,) of the model.
+        clip: row of the clip. It needs clip_id, track_id, identity_id, start_s, stop_s, box,
+            num_faces and quality.
+        probs: (K,) probabilities of the model.
         labels: K names.
     """
     label, confidence = top(probs, labels)
@@ -117,5 +126,5 @@ def clip_prediction(
 
 
 def segment_prediction(row: Mapping[str, Any]) -> SegmentPrediction:
-    """Return the answer for a row of ``segments``; further columns are left out."""
+    """Return the answer for a row of the table ``segments``; other columns are left out."""
     return SegmentPrediction(**{f.name: row[f.name] for f in fields(SegmentPrediction)})

@@ -1,11 +1,12 @@
-"""Drift: distance of a score set's data from the data on which the model was trained.
+"""Drift: difference of a score set's data from the data on which the model was trained.
 
-Population stability index (Siddiqi, "Credit Risk Scorecards", 2006) and Jensen-Shannon divergence
-(Lin 1991) between shares of the same bins::
+It is measured by the population stability index (Siddiqi, "Credit Risk Scorecards", 2006) and the
+Jensen-Shannon divergence (Lin 1991) between shares p (training) and q (score set) of the same
+bins::
 
-    psi = sum_i (q_i - p_i) ln(q_i / p_i)              0: equal; by custom 0.1 is to be watched,
-    jsd = H((p + q) / 2) - (H(p) + H(q)) / 2           0.25 is drift
-                                                       bits, 0 to 1
+    psi = sum_i (q_i - p_i) ln(q_i / p_i)         0 or more; by convention, 0.1 is level watch and
+                                                  0.25 level drift
+    jsd = H((p + q) / 2) - (H(p) + H(q)) / 2      bits, 0 to 1; H is the entropy
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 WATCH, ALARM = 0.1, 0.25
-"""Population stability indices, by custom."""
+"""Smallest population stability indices of the levels watch and drift, by convention."""
 LEAST_SHARE = 1e-4
-"""Least share of a bin: with a share of 0 one value would make the index infinite."""
+"""Smallest share of a bin in the index; smaller ones count as this.
+
+A share of 0 would make the index infinite.
+"""
 
 CONFIDENCE_EDGES = tuple(k / 10 for k in range(11))
 SIZE_EDGES = (0.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, math.inf)
@@ -36,12 +40,12 @@ EDGES = {
 
 @dataclass(frozen=True)
 class Profile:
-    """Counts of one variable.
+    """Counts of one variable, by bin.
 
     Attributes:
         name: label, confidence, face_px or brightness.
-        bins: text of each bin, such as "16 to 24".
-        counts: values per bin.
+        bins: name of each bin, such as "16 to 24".
+        counts: number of values in each bin.
     """
 
     name: str
@@ -70,7 +74,7 @@ class Profile:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that a package stores."""
+        """Return the profile in the form in which a package stores it, without its name."""
         return {"bins": list(self.bins), "counts": list(self.counts)}
 
 
@@ -82,8 +86,12 @@ def label_profile(counts: Mapping[str, int], labels: Sequence[str]) -> Profile:
 def measured_profile(name: str, values: ArrayLike) -> Profile:
     """Return the profile of measured values, in the bins of ``EDGES``.
 
-    A value that is not finite is left out. A value below the first edge counts in the first bin,
-    one above the last edge in the last bin.
+    A value that is not finite is left out. A value below the first edge counts in the first bin; a
+    value above the last edge counts in the last bin.
+
+    Args:
+        name: confidence, face_px or brightness.
+        values: numbers; may be empty.
 
     >>> measured_profile("confidence", [0.05, 1.0, float("nan")]).counts
     (1, 0, 0, 0, 0, 0, 0, 0, 0, 1)
@@ -114,10 +122,10 @@ class Drift:
         name: name of the variable.
         psi: population stability index, 0 or more; None with too few values.
         jsd: Jensen-Shannon divergence, bits, 0 to 1; None with too few values.
-        level: ok, watch, drift, or unknown: too few values, or no baseline.
+        level: ok, watch, drift, or unknown (too few values, or no baseline).
         baseline_count: number of values of the baseline.
         count: number of values of the score set.
-        bins: text of each bin.
+        bins: name of each bin.
         baseline_shares: shares of the baseline, by bin.
         shares: shares of the score set, by bin.
     """
@@ -148,12 +156,12 @@ def compare(
     """Compare two profiles of one variable.
 
     Args:
-        baseline: profile of the training; None: the package has none. With other bins than
-            ``now`` it counts as None.
+        baseline: profile of the training data; None if the package has none. A baseline with other
+            bins than ``now`` is treated as None.
         now: profile of a score set.
-        watch: least index of level watch.
-        alarm: least index of level drift.
-        least: least number of values on each side; with fewer the level is unknown.
+        watch: smallest index of level watch.
+        alarm: smallest index of level drift.
+        least: smallest number of values of each profile; with fewer the level is unknown.
     """
     if baseline is not None and baseline.bins != now.bins:
         baseline = None  # another release's bins, or another label set
@@ -178,7 +186,7 @@ def compare(
 
 
 def psi(p: ArrayLike, q: ArrayLike) -> float:
-    """Return the population stability index of shares ``q`` against ``p``; see the module.
+    """Return the population stability index of shares ``q`` against shares ``p``, 0 or more.
 
     >>> round(psi([0.5, 0.5], [0.6, 0.4]), 4)
     0.0405
@@ -189,7 +197,7 @@ def psi(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
-    """Return the Jensen-Shannon divergence in bits, 0 to 1.
+    """Return the Jensen-Shannon divergence of shares ``p`` and ``q`` in bits, 0 to 1.
 
     >>> jensen_shannon([1, 0], [0, 1]), jensen_shannon([0.5, 0.5], [0.5, 0.5])
     (1.0, 0.0)
@@ -199,10 +207,12 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def _entropy(shares: NDArray[np.float64]) -> float:
+    """Return the entropy in bits."""
     positive = shares[shares > 0]
     return float(-(positive * np.log2(positive)).sum())
 
 
 def _shares(counts: Sequence[int]) -> NDArray[np.float64]:
+    """Return counts divided by their sum; zeros if the sum is 0."""
     total = sum(counts)
     return np.array(counts, np.float64) / total if total else np.zeros(len(counts))

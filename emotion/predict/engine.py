@@ -1,6 +1,6 @@
-"""The engines that run a model, by name; this module imports nothing large."""
+"""Names of the engines that run a model; this module imports no large library."""
 
 from typing import Literal
 
 Engine = Literal["torch", "onnx"]
-"""Runner of a model: torch on any device, or onnxruntime on the CPU."""
+"""Engine that runs a model: ``torch`` on any device, ``onnx`` (onnxruntime) on the CPU."""

@@ -1,4 +1,4 @@
-"""Tracked faces of stored tables: by video and track, and the coverage of a video."""
+"""Tracks of each video, and its coverage, from rows of stored faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from emotion.predict.timeline import TrackFaces
 
 
 def tracks_of(faces: pa.Table) -> dict[str, list[TrackFaces]]:
-    """Return the tracks of each video, in order of track_id.
+    """Return the tracks of each video by video_id, in order of track_id.
+
+    A video without a tracked face is left out.
 
     Args:
         faces: rows of ``schemas.scores.SCORED_FACES``; faces without a track are left out.
@@ -46,11 +48,11 @@ def tracks_of(faces: pa.Table) -> dict[str, list[TrackFaces]]:
 
 
 def coverages(faces: pa.Table, num_frames: Mapping[str, int]) -> dict[str, float]:
-    """Return for each video the share of its sampled frames with a tracked face, 0 to 1.
+    """Return the share of each video's sampled frames that have a tracked face, 0 to 1.
 
     Args:
         faces: rows with at least video_id, track_id and frame_index.
-        num_frames: sampled frames by video_id; a video with 0 frames has coverage 0.
+        num_frames: number of sampled frames by video_id; a video with 0 frames has coverage 0.
 
     >>> rows = {"video_id": ["a", "a", "a"], "track_id": [0, 1, None], "frame_index": [2, 2, 3]}
     >>> coverages(pa.table(rows), {"a": 4, "b": 0})

@@ -1,4 +1,4 @@
-"""The values derived from one vector of probabilities: label, margin, entropy."""
+"""Values that are computed from one vector of probabilities: label, margin, entropy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Mixture:
     """Label, margin and entropy of one vector of probabilities.
 
     Attributes:
-        label: the most probable one; of equal ones the first.
-        confidence: its probability, 0 to 1.
-        second_label: the next one; None if there is only one label.
-        margin: confidence minus the second label's probability, 0 to 1.
-        entropy: of the vector in bits, 0 (one label is certain) to log2 of the number of labels
-            (Shannon 1948).
+        label: the most probable label; the first of equally probable ones.
+        confidence: probability of ``label``, 0 to 1.
+        second_label: the second most probable label; None if there is only one label.
+        margin: ``confidence`` minus the probability of ``second_label``, 0 to 1.
+        entropy: entropy of the vector in bits, from 0 (one label is certain) to log2 of the number
+            of labels (Shannon 1948).
     """
 
     label: str
@@ -47,5 +47,5 @@ def mixture(probs: NDArray[np.floating], labels: tuple[str, ...]) -> Mixture:
         confidence=first,
         second_label=labels[int(order[1])] if len(order) > 1 else None,
         margin=first - second,
-        entropy=float(abs(-(positive * np.log2(positive)).sum())),  # abs: no -0.0
+        entropy=float(abs(-(positive * np.log2(positive)).sum())),  # abs turns -0.0 into 0.0
     )

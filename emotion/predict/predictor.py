@@ -1,4 +1,7 @@
-"""The Predictor: a model package that scores clips, the same for batch, Ray Serve, SageMaker."""
+"""The Predictor: it scores clips with a model package.
+
+Batch scoring, Ray Serve and SageMaker use the same class.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from emotion.package.onnx_file import OnnxModel, load_onnx
 from emotion.predict.engine import Engine
 
 BATCH_SIZE = 16
-"""Clips that one call of the model takes; more are cut into batches."""
+"""Largest number of clips in one call of the model; more clips are divided into batches."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class Answers:
     """Probabilities of N clips; the last axis sums to 1.
 
     Attributes:
-        probs: (N, K).
-        steps: (N, S, K), of S equal parts of each clip; S is 1 if the model does not answer for
-            steps.
+        probs: (N, K) float32, probabilities of the clips.
+        steps: (N, S, K) float32, probabilities of S equal parts of each clip in time. S is 1 if the
+            model has no steps (``emotion.models.steps``); then the part is the clip.
     """
 
     probs: NDArray[np.float32]
@@ -48,8 +51,13 @@ class Answers:
 class Predictor:
     """Model that turns clips into probabilities, in float32, on one device.
 
-    Args of the constructor: the package; ``device`` as in ``load``; ``onnx``, the package's ONNX
-    model: if it is given, onnxruntime runs it and torch runs no model.
+    Args:
+        package: the model package.
+        device: as for ``load``.
+        onnx: ONNX model of the package; if given, onnxruntime runs it instead of torch.
+
+    Raises:
+        InputError: if ``onnx`` is given and the device is not the CPU.
     """
 
     def __init__(
@@ -68,13 +76,14 @@ class Predictor:
 
     @classmethod
     def load(cls, package_uri: str, *, device: str = "auto", engine: Engine = "torch") -> Predictor:
-        """Read a package: a folder, an s3:// prefix, or a model.tar.gz.
+        """Load a package and return its Predictor.
 
         Args:
-            package_uri: address of the package.
-            device: ``cpu``, ``cuda``, ``cuda:1``; ``auto`` takes a GPU if there is one.
-            engine: ``onnx`` runs the package's model.onnx on the CPU, with torch's number of
-                threads.
+            package_uri: a folder, an s3:// prefix, or a model.tar.gz.
+            device: ``cpu``, ``cuda``, ``cuda:1``, or ``auto``: a GPU if there is one and the engine
+                is ``torch``, else the CPU.
+            engine: ``torch`` runs the weights. ``onnx`` runs the package's model.onnx on the CPU,
+                with torch's number of threads.
 
         Raises:
             PackageError: if it is broken, of another release, or lacks the engine's model.onnx.
@@ -84,11 +93,11 @@ class Predictor:
         return cls(package, device=device, onnx=onnx)
 
     def probs(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the probabilities of clips, (N, K), in label order; see ``answers``."""
+        """Return the probabilities of clips, (N, K), in label order; arguments as ``answers``."""
         return self.answers(clips).probs
 
     def answers(self, clips: NDArray[np.uint8]) -> Answers:
-        """Return probabilities in the package's label order, of clips and of their steps.
+        """Return the probabilities of clips and of their steps, in the package's label order.
 
         Args:
             clips: (N, T, H, W, 3) uint8 RGB; N may be 0.
@@ -112,7 +121,7 @@ class Predictor:
         return Answers(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def jpeg_answers(self, clips: Sequence[Sequence[bytes]]) -> Answers:
-        """Return ``answers`` for clips as they are stored, each a list of T JPEGs."""
+        """Return ``answers`` for stored clips, each a list of T JPEGs; may be empty."""
         spec = self.package.spec
         if not clips:
             return self.answers(
@@ -121,7 +130,7 @@ class Predictor:
         return self.answers(np.stack([decode_crops(crops) for crops in clips]))
 
     def jpeg_probs(self, clips: Sequence[Sequence[bytes]]) -> NDArray[np.float32]:
-        """Return the probabilities of clips as they are stored, each a list of T JPEGs."""
+        """Return the probabilities, (N, K), of N stored clips, each a list of T JPEGs."""
         return self.jpeg_answers(clips).probs
 
     def _batch(self, clips: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -134,7 +143,7 @@ class Predictor:
 
 
 def load_parts(package_uri: str, engine: Engine) -> tuple[ModelPackage, OnnxModel | None]:
-    """Read and check a package, and for engine ``onnx`` its ONNX model; else that is None.
+    """Read and check a package and, for engine ``onnx``, its ONNX model (else None).
 
     Raises:
         PackageError: if a file is missing or broken.
@@ -151,7 +160,7 @@ def _torch_model(
 
 
 def _onnx_model(onnx: OnnxModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Return a function on tensors that runs the ONNX model; same outputs as the torch model."""
+    """Return a function that runs the ONNX model and has the same outputs as the torch model."""
     from emotion.extract.inference import (
         open_session,  # imports onnxruntime, which torch does not need
     )

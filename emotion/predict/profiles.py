@@ -1,4 +1,4 @@
-"""Profiles of stored tables: of a model's training set and of a score set, part by part."""
+"""Profiles (counts by bin) of a training set and of a score set, read part by part."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ from emotion.predict.drift import (
 )
 
 OF_FACES = {"face_px": "size_px", "brightness": "brightness"}
-"""Column of ``faces`` of each variable."""
+"""Column of the table ``faces`` for each variable."""
 
 
 def face_profiles(uri: str, *, video_ids: frozenset[str] | None = None) -> dict[str, Profile]:
-    """Return the profiles of size and brightness of the tracked faces.
+    """Return the profiles of size and brightness of the tracked faces, by name.
+
+    A profile without a value is left out.
 
     Args:
-        uri: a dataset or a score set; without a folder ``faces`` no profile is returned.
-        video_ids: count only faces of these videos; None: of all videos.
+        uri: address of a dataset or a score set; without a table ``faces`` the result is empty.
+        video_ids: count only faces of these videos; None counts those of all videos.
     """
     profiles = {name: measured_profile(name, []) for name in OF_FACES}
     columns = ["video_id", "track_id", *OF_FACES.values()]
@@ -47,7 +49,7 @@ def face_profiles(uri: str, *, video_ids: frozenset[str] | None = None) -> dict[
 
 
 def score_profiles(scores: str, labels: Sequence[str]) -> dict[str, Profile]:
-    """Return the profiles of a score set: label and confidence of its clips, and its faces'."""
+    """Return the profiles of a score set by name: label, confidence, face_px, brightness."""
     counts: Counter[str] = Counter()
     confidence = measured_profile("confidence", [])
     for part in _parts(storage.join(scores, "scores"), ["label", "confidence"]):
@@ -59,7 +61,7 @@ def score_profiles(scores: str, labels: Sequence[str]) -> dict[str, Profile]:
 
 
 def profiles_to_json(profiles: Mapping[str, Profile]) -> dict[str, Any]:
-    """Return the form that a package stores, in a fixed order."""
+    """Return profiles in the form in which a package stores them, in a fixed order."""
     return {n: profiles[n].to_json() for n in ("label", *EDGES) if n in profiles}
 
 
@@ -79,7 +81,8 @@ def drifts(
 ) -> list[Drift]:
     """Compare each variable of a score set with its baseline.
 
-    For ``watch``, ``alarm`` and ``least`` see ``emotion.predict.drift.compare``.
+    ``watch``, ``alarm`` and ``least`` are arguments of ``emotion.predict.drift.compare``. The level
+    of a variable without a baseline is unknown.
     """
     now = score_profiles(scores, labels)
     return [
@@ -89,5 +92,5 @@ def drifts(
 
 
 def read_baseline(training: Mapping[str, Any]) -> dict[str, Profile]:
-    """Return the profiles in a package's facts of its training; empty if it has none."""
+    """Return the profiles that a package stores in its training facts; empty if it has none."""
     return profiles_from_json(training.get("baseline") or {})

@@ -1,4 +1,4 @@
-"""The rows of one video in the tables of a score set, from its scored clips and its faces."""
+"""Rows of one video for the tables of a score set, from its scored clips and its faces."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ def video_rows(
     spec: ExtractionSpec,
     rule: SegmentRule,
 ) -> Iterator[tuple[str, Row]]:
-    """Yield every row of one video, each with the name of its table.
+    """Yield (name of the table, row) for every row of one video.
 
     Args:
-        video: its ``VIDEO_FACTS``; further keys are left out.
-        clips: for each clip its ``CLIP_FACTS``; ``pts_s``, the times of its frames; ``probs``,
-            K probabilities; ``steps``, S times K probabilities of its S equal parts.
-        faces: its tracks.
+        video: the columns ``VIDEO_FACTS`` of the video; other keys are left out.
+        clips: for each clip the columns ``CLIP_FACTS``; ``pts_s``, the times of its frames;
+            ``probs``, K probabilities; and ``steps``, S x K probabilities of its S equal parts as
+            one flat list.
+        faces: tracks of the video; may be empty.
         labels: K names.
         spec: extraction spec of the clips.
         rule: rule by which segments are cut.

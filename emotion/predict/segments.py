@@ -1,4 +1,4 @@
-"""Runs of one label in a track: hysteresis, a minimum length, gaps."""
+"""Segments: runs of one label in a track, with hysteresis, a minimum length and a maximum gap."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 ENTER = 0.1
-"""Lead in probability, 0 to 1, at which a label replaces the one before it."""
+"""Lead: a label replaces the current one if its probability is higher by more than this."""
 MIN_S = 0.5
-"""Least length of a run in seconds; a shorter run goes to a neighbour."""
+"""Smallest length of a run in seconds; a shorter run gets the label of a neighbouring run."""
 MAX_GAP_S = 1.0
-"""Longest absence of the face within a run, in seconds; a longer one ends the run."""
+"""Longest time without a face within a run, in seconds; a longer gap ends the run."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Run:
     """Samples [start, stop) of a track with one label.
 
     Attributes:
-        start: index of the first sample among the track's.
-        stop: index after the last one.
+        start: index of the first sample among the samples of the track.
+        stop: index of the last sample plus 1.
         class_index: index of the label in the label set.
     """
 
@@ -35,9 +35,9 @@ class SegmentRule:
     """Rule by which runs are cut; see ``runs``.
 
     Attributes:
-        enter: lead at which a label replaces the one before it, 0 to 1; 0: no hysteresis.
-        min_s: least length of a run, in seconds.
-        max_gap_s: longest absence of the face within a run, in seconds.
+        enter: lead above which a label replaces the current one, 0 to 1; 0: no hysteresis.
+        min_s: smallest length of a run, seconds.
+        max_gap_s: longest time without a face within a run, seconds.
     """
 
     enter: float = ENTER
@@ -55,15 +55,16 @@ def runs(
     """Cut a track's samples into runs.
 
     Args:
-        probs: (N, K) at the samples with a face of the track.
-        frame_index: (N,) their numbers on the grid of ``fps``, rising.
+        probs: (N, K) probabilities at the samples in which the track has a face.
+        frame_index: (N,) numbers k of these samples, which are at k / ``fps`` seconds; ascending.
         fps: samples per second.
-        rule: lead, least length and longest gap.
+        rule: lead, smallest length and longest gap.
 
     Returns:
-        Runs in order that cover all N samples; empty if N is 0. Neighbours have different labels,
-        unless a gap longer than ``max_gap_s`` lies between them. A run is shorter than ``min_s``
-        only if it is the only one between two gaps, or between a gap and an end of the track.
+        Runs in order of time that cover all N samples; empty if N is 0. Neighbouring runs have
+        different labels, unless there is a gap longer than ``max_gap_s`` between them. A run is
+        shorter than ``min_s`` only if it is the only run between two gaps, or between a gap and an
+        end of the track.
 
     >>> p = np.array([[0.9, 0.1]] * 3 + [[0.4, 0.6]] * 3, np.float32)
     >>> runs(p, np.arange(6), fps=1)
@@ -82,10 +83,11 @@ def runs(
 
 
 def _hysteresis(probs: NDArray[np.float32], enter: float) -> NDArray[np.int64]:
-    """Return the label of each sample; it changes only to a label that leads by ``enter``.
+    """Return the class index of each sample, with hysteresis.
 
-    The change is set back to the sample at which the new label began to lead: that is when the
-    expression changed, the lead of ``enter`` comes later.
+    The label changes only when the most probable label leads the current one by more than
+    ``enter``. The change is then moved back to the sample at which the new label began to lead,
+    because the expression changed there.
     """
     best = probs.argmax(axis=1)
     state = np.empty(len(probs), np.int64)
@@ -103,6 +105,7 @@ def _hysteresis(probs: NDArray[np.float32], enter: float) -> NDArray[np.int64]:
 
 
 def _equal_runs(state: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the ranges [start, stop) of equal neighbouring values."""
     edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
     return list(zip(edges[:-1], edges[1:], strict=True))
 
@@ -114,7 +117,11 @@ def _merge_short(
     fps: float,
     min_s: float,
 ) -> NDArray[np.int64]:
-    """Give the shortest run to the more probable neighbour, until every run is long enough."""
+    """Return the labels of samples after the merging of short runs.
+
+    The shortest run gets the label of the neighbouring run that is more probable in it. This is
+    repeated until every run is at least ``min_s`` long or only one run is left.
+    """
     state = state.copy()
     while True:
         parts = _equal_runs(state)

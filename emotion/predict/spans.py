@@ -1,4 +1,4 @@
-"""Spans, the segments of a video as exporters need them: names, order, people on screen."""
+"""Spans: the segments of a video in the form that the exporters use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Span:
     Attributes:
         identity_id: number of the person in the video, from 0.
         track_id: number of the track in the video.
-        start_s: seconds from the first frame.
-        stop_s: end in seconds, half-open.
+        start_s: start, seconds from the first frame.
+        stop_s: end, seconds from the first frame; excluded.
         label: the label of the run.
         confidence: mean probability of the label, 0 to 1.
     """
@@ -29,7 +29,7 @@ class Span:
 
     @property
     def text(self) -> str:
-        """Text of label and confidence.
+        """Label and confidence as text.
 
         >>> Span(0, 0, 0.0, 1.0, "happy", 0.872).text
         'happy 87%'
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Scene:
-    """Range of time in which the same spans hold."""
+    """Range of time, [start_s, stop_s), in which the same spans are on screen."""
 
     start_s: float
     stop_s: float
@@ -47,13 +47,13 @@ class Scene:
 
 
 def spans_of(rows: Iterable[Mapping[str, Any]]) -> list[Span]:
-    """Return the spans of one video's rows of ``segments``, by person, track and time."""
+    """Return the spans of one video's rows of ``segments``, sorted by person, track and time."""
     names = ("identity_id", "track_id", "start_s", "stop_s", "label", "confidence")
     return sorted(Span(**{name: row[name] for name in names}) for row in rows)
 
 
 def person(identity_id: int) -> str:
-    """Return the name of a person; people count from 1.
+    """Return the name of a person; names count from 1.
 
     >>> person(0)
     'person 1'
@@ -62,10 +62,10 @@ def person(identity_id: int) -> str:
 
 
 def by_track(spans: Sequence[Span]) -> dict[str, list[Span]]:
-    """Return spans by the name of their tier; spans of one tier do not overlap.
+    """Return spans by tier, a row of an annotation file; spans of one tier do not overlap.
 
-    A person with one track has one tier. A person with several tracks, which may overlap, has a
-    tier for each.
+    A person with one track has one tier, such as "person 1". A person with several tracks, which
+    may overlap in time, has one tier per track, such as "person 1, track 2".
     """
     with_tracks = {s.identity_id for s in spans for t in spans if _other_track(s, t)}
     tiers: dict[str, list[Span]] = {}
@@ -82,7 +82,9 @@ def _other_track(one: Span, other: Span) -> bool:
 
 
 def scenes(spans: Sequence[Span]) -> list[Scene]:
-    """Cut the video wherever a span begins or ends; times without a span are left out.
+    """Divide a video into scenes: a new one begins where a span begins or ends.
+
+    Times without a span are left out.
 
     >>> two = [Span(0, 0, 0.0, 2.0, "calm", 0.9), Span(1, 1, 1.0, 3.0, "glad", 0.8)]
     >>> [(s.start_s, s.stop_s, [p.label for p in s.spans]) for s in scenes(two)]

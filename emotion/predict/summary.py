@@ -1,4 +1,4 @@
-"""From one video's clips and faces to the rows that people read: seconds, segments, tracks."""
+"""Rows of one video that people read (seconds, segments, tracks), from its clips and faces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from emotion.predict.timeline import (
 )
 
 LEAST_REACH_S = 0.25
-"""Least reach of the kernel in seconds: an expression takes 0.25 to 0.5 s to appear."""
+"""Smallest reach of the kernel, seconds: an expression takes 0.25 to 0.5 s to appear.
+
+``emotion.predict.timeline`` defines the kernel.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class ScoredClip:
 
     Attributes:
         answer: the answer for the clip.
-        pts_s: T presentation times of the frames that it shows.
-        steps: (S, K) probabilities of S equal parts.
+        pts_s: presentation times, in seconds, of its T frames.
+        steps: (S, K) probabilities of S equal parts of the clip in time.
     """
 
     answer: ClipPrediction
@@ -50,13 +53,14 @@ class ScoredClip:
 
 @dataclass(frozen=True)
 class Summary:
-    """Rows of one video, without its ids; columns as in ``schemas.scores``.
+    """Rows of one video, without video_id and uri; columns as in ``schemas.scores``.
 
     Attributes:
-        timeline: by track and second; last the seconds without a tracked face.
-        segments: by track and time.
-        tracks: by track_id.
-        video: label, mixture, probabilities and shares of time.
+        timeline: rows by track and second, then the seconds without a tracked face.
+        segments: rows by track and time.
+        tracks: rows by track_id.
+        video: label, confidence, second label, margin, entropy, probabilities, and each label's
+            share of the tracked samples.
     """
 
     timeline: list[Row] = field(default_factory=list)
@@ -78,12 +82,12 @@ def summarise(
     """Return the rows of one video that follow from its scored clips.
 
     Args:
-        faces: its tracks; may be empty.
-        clips: its scored clips, each of one of the tracks.
+        faces: tracks of the video; may be empty.
+        clips: scored clips of these tracks; may be empty.
         labels: K names.
         fps: samples per second of the extraction spec.
-        stride: samples from one clip of a track to the next.
-        duration_s: length of the video.
+        stride: samples from the start of a clip to the start of the next clip of the track.
+        duration_s: length of the video, seconds.
         rule: rule by which segments are cut.
     """
     summary = Summary()
@@ -110,7 +114,7 @@ def summarise(
 
 
 def pooled_columns(clips: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Row:
-    """Return the columns of the answer for clips together; nulls if there is no clip."""
+    """Return the answer columns of the probabilities pooled over clips; nulls without a clip."""
     if not clips:
         return answer_columns(None, labels)
     vectors = [list(clip.probs.values()) for clip in clips]
@@ -122,8 +126,8 @@ def _at_samples(
 ) -> NDArray[np.float32] | None:
     """Return (N, K) probabilities at the middle of each of the track's samples.
 
-    Points of evidence are the clips' steps, at the mean time of the frames that they show. The
-    kernel reaches half-way to the next point, at least ``LEAST_REACH_S``.
+    Each step of a clip is one point of evidence, at the mean time of its frames. The reach of the
+    kernel is half the distance between two points, at least ``LEAST_REACH_S``.
 
     Returns:
         None if the track has no clip.
@@ -168,7 +172,8 @@ def _segment(
 ) -> Row:
     """Return the row of one segment.
 
-    It keeps the run's label even if another label's mean is higher but never led by ``enter``.
+    The label is that of the run. The mean of another label may be higher, if that label never led
+    by ``SegmentRule.enter``; then ``margin`` is negative.
     """
     inside = slice(run.start, run.stop)
     first, last = track.frame_index[run.start], track.frame_index[run.stop - 1]

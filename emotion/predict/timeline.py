@@ -1,15 +1,17 @@
-"""From the scored clips of one track to its probabilities at every sample and in every second.
+"""Probabilities of one track at every sample and in every second, from its scored clips.
 
-A clip covers one or two seconds, so it does not say at which moment an expression shows. Its
-probabilities are taken as evidence at one point in time, or at several points if the model answers
-for the steps of a clip. The probabilities at a sample are a weighted mean of the evidence near it::
+A clip covers one or two seconds, so its answer does not give the moment of an expression. Its
+probabilities are taken as evidence at one point in time, or at several points if the model has
+steps (``emotion.models.steps``). The probabilities at a sample are a weighted mean of the evidence
+near it::
 
     p(t) = sum_i w_i k((t - t_i) / h) p_i / sum_i w_i k((t - t_i) / h),    k(u) = max(0, 1 - |u|)
 
-This is kernel regression with a triangular kernel (Nadaraya 1964, Watson 1964). ``h``, here
-``reach_s``, is half the distance between two points of evidence, at least 0.25 s: wide enough to
-smooth flicker, narrow enough to keep a change in its place. If no point is within reach, the
-nearest one is taken. A mean of vectors that sum to 1 sums to 1.
+This is kernel regression with a triangular kernel (Nadaraya 1964, Watson 1964). Point i has time
+t_i, probabilities p_i, and as weight w_i its number of faces. ``h`` (``reach_s`` in the code) is
+half the distance between two points of evidence, at least 0.25 s. This is wide enough to remove
+flicker, and narrow enough to keep the time of a change. If no point is within reach, the nearest
+point is taken. A mean of vectors that sum to 1 sums to 1.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class Evidence:
 
     Attributes:
         times_s: (N,) in any order; seconds from the first frame.
-        weights: (N,) above 0: number of faces behind each point.
+        weights: (N,) above 0: number of faces from which each point was computed.
         probs: (N, K), rows sum to 1.
     """
 
@@ -58,7 +60,7 @@ class TrackFaces:
     Attributes:
         track_id: number of the track in its video.
         identity_id: number of the person in the video.
-        frame_index: (N,) k of the sample at k / sample_fps, rising.
+        frame_index: (N,) numbers k of the samples at k / sample_fps seconds, ascending.
         scores: (N,) detection scores; a score above 1 counts as 1.
         sizes_px: (N,) square roots of the boxes' areas.
         boxes: (N, 4) xyxy pixels.
@@ -84,12 +86,12 @@ class TrackFaces:
 def smooth(
     evidence: Evidence, times_s: NDArray[np.float64], *, reach_s: float
 ) -> NDArray[np.float32]:
-    """Return the probabilities at some times.
+    """Return the probabilities at M times.
 
     Args:
         evidence: at least one point.
-        times_s: (M,), in order.
-        reach_s: h of the module's formula, above 0.
+        times_s: (M,) seconds from the first frame.
+        reach_s: h of the module's formula, seconds, above 0.
 
     Returns:
         (M, K) float32; rows sum to 1.
@@ -121,13 +123,13 @@ def second_rows(
 
     Args:
         faces: the track.
-        probs: (N, K) at the track's samples; None if the track is too short for a clip.
+        probs: (N, K) probabilities at the track's samples; None if the track has no clip.
         labels: K names.
         fps: samples per second of the extraction spec.
 
     Returns:
-        Rows of ``timeline`` without the video's columns. A second without a face of the track has
-        ``face_share`` 0, and null in quality, box, and the columns of the answer.
+        Rows of ``timeline`` without the video's columns. In a second without a face of the track,
+        ``face_share`` is 0, and quality, box and the answer columns are null.
     """
     start_s = faces.frame_index / fps
     second = np.floor(start_s + 1e-9).astype(np.int64)
@@ -135,7 +137,7 @@ def second_rows(
     for number in range(int(second[0]), int(second[-1]) + 1):
         inside = second == number
         count = int(inside.sum())
-        # Rates such as 12.5 samples a second do not give every second the same number of samples.
+        # With rates such as 12.5 samples a second, seconds differ in their number of samples.
         expected = math.ceil((number + 1) * fps - 1e-9) - math.ceil(number * fps - 1e-9)
         rows.append(
             {

@@ -1,4 +1,4 @@
-"""From one video and a package to the answer: label, clips, segments, coverage."""
+"""Prediction for one video file with a package: label, clips, segments, coverage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.tables import rows_table
 
 
 class VideoPredictor:
-    """An extractor and a predictor of one package; answers for one video at a time."""
+    """Extractor and predictor of one package; it answers for one video at a time."""
 
     def __init__(self, extractor: Extractor, predictor: Predictor) -> None:
         self._extractor, self._predictor = extractor, predictor
@@ -45,7 +45,7 @@ class VideoPredictor:
     def _clips(
         self, path: Path, summary: VideoSummary, faces: list[dict[str, Any]]
     ) -> Iterator[ScoredClip]:
-        """Yield scored clips; the rows of faces are added to ``faces``."""
+        """Yield the scored clips; append the rows of the faces to ``faces``, fill ``summary``."""
         waiting: list[dict[str, Any]] = []
         for table, row in self._extractor.rows(path, video_id=path.stem, summary=summary):
             if table == "clips":
@@ -96,7 +96,11 @@ class VideoPredictor:
 
 
 def detector_weights(package: ModelPackage, yunet: str | None) -> bytes | None:
-    """Return the detector's weights for a package's extraction spec; None unless it is YuNet.
+    """Return the weights of the package's face detector; None if the detector is not YuNet.
+
+    Args:
+        package: the package; its extraction spec names the detector.
+        yunet: address of the YuNet file; see ``emotion.weights.load_yunet``.
 
     Raises:
         InputError: if the file is missing and cannot be downloaded.
@@ -112,7 +116,7 @@ def load_video_predictor(
     engine: Engine = "torch",
     limits: Limits | None = None,
 ) -> VideoPredictor:
-    """Return a VideoPredictor: load a package and the face detector of its extraction spec.
+    """Load a package and the face detector of its extraction spec; return a VideoPredictor.
 
     Args:
         package_uri: a folder, an s3:// prefix, or a model.tar.gz.
