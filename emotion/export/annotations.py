@@ -1,4 +1,7 @@
-"""Segments as annotations: ELAN's .eaf and Praat's TextGrid; tiers as in ``by_track``."""
+"""Segments as annotation files: ELAN's .eaf and Praat's TextGrid.
+
+Both have the tiers of ``emotion.predict.spans.by_track``.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from emotion.predict.spans import Span, by_track
 
 
 def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") -> bytes:
-    """Return an ELAN annotation document (EAF 2.8), times in milliseconds.
+    """Return the bytes of an ELAN annotation document (EAF 2.8), with times in milliseconds.
 
-    Each tier has a second tier with the confidences.
+    For each tier of labels there is a tier of confidences.
 
     Args:
-        spans: of one video; without spans the document has no annotation.
+        spans: spans of one video; without spans the document has no annotation.
         media: address of the video, absolute or relative to the document's folder.
         author: name of the annotator.
     """
@@ -40,13 +43,14 @@ def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") ->
 
 
 def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:
-    """Return a Praat TextGrid (long text form, UTF-8): interval tiers from 0 to the video's end.
+    """Return the bytes of a Praat TextGrid (long text form, UTF-8).
 
-    Each tier has a second tier with the confidences.
+    Its interval tiers reach from 0 to the end of the video. For each tier of labels there is a tier
+    of confidences.
 
     Args:
-        spans: of one video; without spans there is one tier without text.
-        duration_s: length of the video; spans are cut at this time.
+        spans: spans of one video; without spans the tiers have no text.
+        duration_s: length of the video, seconds; spans are cut at this time.
     """
     end_s = max([duration_s, 0.001])
     grid = pympi.TextGrid(xmax=end_s)
@@ -65,7 +69,7 @@ def _ms(seconds: float) -> int:
 
 
 def _file_bytes(document: pympi.Eaf | pympi.TextGrid, name: str) -> bytes:
-    """Return the bytes of a document; both classes can only write to a path."""
+    """Return the bytes of a document; pympi can only write it to a path."""
     with tempfile.TemporaryDirectory(prefix="video-emotion-export-") as folder:
         path = Path(folder) / name
         document.to_file(str(path))

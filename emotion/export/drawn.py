@@ -1,4 +1,4 @@
-"""From a score set's rows of one video to the tracks that the overlay draws."""
+"""Tracks for the overlay to draw, from a score set's rows of one video."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ Rows = Iterable[Mapping[str, Any]]
 def drawn_tracks(
     faces: Rows, segments: Rows, timeline: Rows, labels: Sequence[str], *, fps: float
 ) -> list[DrawnTrack]:
-    """Return the tracks of one video; last, without a name, each detection without a track.
+    """Return the tracks of one video, then each detection without a track.
+
+    Such a detection becomes a track of one sample without a name: the overlay can blur it and does
+    not draw it.
 
     Args:
-        faces: rows of ``faces``.
-        segments: rows of ``segments``.
-        timeline: rows of ``timeline``.
+        faces: rows of the table ``faces`` of the video.
+        segments: rows of the table ``segments`` of the video.
+        timeline: rows of the table ``timeline`` of the video.
         labels: the package's label set.
         fps: samples per second of the extraction spec.
     """

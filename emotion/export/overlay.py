@@ -1,8 +1,8 @@
-"""Overlay videos: a copy of the video with its tracks drawn in, or with its faces blurred.
+"""Overlay videos: a copy of the video with its tracks drawn in, its faces blurred, or both.
 
-Every frame keeps its time, also in a video of variable rate. Audio that MP4 can hold is copied,
-other audio is encoded as AAC. Faces are detected at the samples only, so between two samples a box
-is interpolated.
+Every frame keeps its time, also in a video with a variable frame rate. Audio that MP4 can hold is
+copied; other audio is encoded as AAC. Faces are detected in the sampled frames only, so between two
+samples a box is interpolated.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ Colour = tuple[int, int, int]
 WHITE, DARK = (255, 255, 255), (24, 24, 24)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 LEAST_SIDE_PX = 400
-"""Least shorter side of a picture with names, which are unreadable below it."""
+"""Smallest shorter side, in pixels, of a picture on which names are readable."""
 
 HOLD_S = 0.15
-"""Seconds for which a box is drawn before its first and after its last sample."""
+"""Seconds for which a box is drawn before its first and after its last sample, or in a long gap."""
 BRIDGE_S = 1.0
 """Longest gap between two samples, in seconds, over which a box is interpolated."""
 BLUR_MARGIN = 0.25
-"""Share of the box's longer side that is blurred around it: the box is smaller than the head."""
+"""Blurred border around a box, as a share of its longer side: the head is larger than the box."""
 BLUR_CELLS = 6
-"""Cells of one colour across a blurred face: too few to recognise a person."""
+"""Number of cells of one colour across a blurred face: too few to recognise a person."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class DrawnTrack:
     """One track to draw.
 
     Attributes:
-        name: name of the person; empty: the face is blurred but not drawn.
-        times_s: (N,) times of the samples in seconds, rising.
+        name: name of the person; an empty name: the face may be blurred and is not drawn.
+        times_s: (N,) times of the samples in seconds, ascending; N at least 1.
         boxes: (N, 4) xyxy pixels.
-        spans: segments of the track, in order.
-        colour: RGB of each label.
-        bars: probabilities by second, in label order.
-        labels: the label set.
+        spans: segments of the track, in order of time.
+        colour: RGB by label, 0 to 255.
+        bars: probabilities in label order, by second; seconds without an answer are missing.
+        labels: the label set, in order.
     """
 
     name: str
@@ -78,7 +78,11 @@ class DrawnTrack:
         check_array("DrawnTrack.boxes", self.boxes, shape=(num, 4), dtype=np.float64)
 
     def box_at(self, time_s: float) -> Box | None:
-        """Return the box of the face at a time; None if the face is away."""
+        """Return the box of the face at a time, xyxy pixels; None if the track has none there.
+
+        Between two samples at most ``BRIDGE_S`` apart the box is interpolated. Elsewhere it is that
+        of a sample at most ``HOLD_S`` away.
+        """
         right = bisect.bisect_left(self.times_s, time_s)
         if right < len(self.times_s) and self.times_s[right] - time_s < 1e-9:
             exact: Box = self.boxes[right]
@@ -96,13 +100,13 @@ class DrawnTrack:
         return between
 
     def span_at(self, time_s: float) -> Span | None:
-        """Return the segment at a time, or None."""
+        """Return the segment at a time; None if there is none."""
         return next((s for s in self.spans if s.start_s <= time_s < s.stop_s), None)
 
 
 @dataclass(frozen=True)
 class OverlayResult:
-    """Facts of a written overlay video."""
+    """Facts of a written overlay video: frames, length in seconds, treatment of the audio."""
 
     num_frames: int
     duration_s: float
@@ -125,8 +129,9 @@ def overlay(
         target: the file to write, ending in .mp4.
         tracks: tracks to draw or to blur; with ``blur_faces`` pass every detection.
         blur_faces: blur the faces so that no person can be recognised.
-        draw: draw boxes, names and bars; smaller pictures than ``LEAST_SIDE_PX`` are enlarged.
-        limits: bounds on the video's size, length and reading time.
+        draw: draw boxes, names and bars. A picture whose shorter side is below ``LEAST_SIDE_PX`` is
+            enlarged two or three times.
+        limits: bounds on the video's size, length and reading time; None: the defaults.
 
     Raises:
         VideoError: if the video cannot be read to its end.
@@ -183,9 +188,10 @@ class _Writer:
         self.num_frames = 0
 
     def write(self, pts: int, picture: Image, *, duration: int) -> None:
-        """Encode one picture; the last row or column of an odd side is repeated.
+        """Encode one picture.
 
-        H.264 in 4:2:0 needs even sides.
+        ``pts`` and ``duration`` are in units of the source's time base. H.264 in 4:2:0 needs even
+        sides, so the last row or column of an odd side is repeated.
         """
         height, width = picture.shape[:2]
         if height % 2 or width % 2:
@@ -229,7 +235,7 @@ def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:
 
 
 def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
-    """Return a small picture two or three times as large, for readable names; and the factor."""
+    """Return the picture and the factor, 1 to 3, by which it was enlarged for readable names."""
     times = min(3, -(-LEAST_SIDE_PX // min(picture.shape[:2]))) if draw else 1
     if times == 1:
         return picture, 1
@@ -240,7 +246,7 @@ def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
 
 
 def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float, times: int) -> None:
-    """Draw boxes, names and bars, in place; sizes follow the picture's."""
+    """Draw boxes, names and bars, in place; ``times`` is the factor of the enlarged picture."""
     unit = max(1, round(min(picture.shape[:2]) / 240))
     for track in tracks:
         box = track.box_at(time_s)
@@ -259,7 +265,7 @@ def _draw(picture: Image, tracks: Sequence[DrawnTrack], time_s: float, times: in
 
 
 def _text(picture: Image, text: str, at: tuple[int, int], unit: int, colour: Colour) -> None:
-    """Draw white text on a dark plate with a stripe of a colour, inside the picture."""
+    """Draw white text on a dark rectangle with a coloured stripe, inside the picture."""
     (wide, high), _ = cv2.getTextSize(text, FONT, 0.36 * unit, unit)
     x = max(0, min(at[0], picture.shape[1] - wide - 7 * unit))
     y = max(high + 4 * unit, min(at[1], picture.shape[0] - 2 * unit))
@@ -272,7 +278,7 @@ def _text(picture: Image, text: str, at: tuple[int, int], unit: int, colour: Col
 def _bars(
     picture: Image, track: DrawnTrack, bars: Sequence[float], at: tuple[int, int], unit: int
 ) -> None:
-    """Draw one bar with its name per label, right of the box or at the picture's right edge."""
+    """Draw one bar with a name per label, at ``at`` or further left, inside the picture."""
     long, thick = 56 * unit, 9 * unit
     x, y = at
     if x + long > picture.shape[1]:

@@ -1,4 +1,4 @@
-"""The sound of a video, copied or encoded beside newly encoded pictures."""
+"""Audio of a video, copied or encoded into a file with newly encoded pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 
 
 class Sound:
-    """The first audio stream of the source, written packet by packet beside the pictures.
+    """First audio stream of a source, which is written to the output packet by packet.
 
     ``how`` is ``copied``, ``encoded``, or ``none`` if the source has no audio.
     """
@@ -37,7 +37,10 @@ class Sound:
             self._encoder = self._stream = out.add_stream("aac", rate=rate)
 
     def mux_until(self, time_s: float) -> None:
-        """Write the packets before ``time_s``, in seconds on the container's clock."""
+        """Write the packets that are not yet written, up to ``time_s``.
+
+        ``time_s`` is in seconds on the clock of the source, which may not begin at 0.
+        """
         while True:
             packet = next(self._packets, None) if self._waiting is None else self._waiting
             self._waiting = None

@@ -11,13 +11,14 @@ from emotion.predict.spans import Span, person, scenes
 
 
 def subtitles(spans: Sequence[Span], form: Literal["vtt", "srt"]) -> str:
-    """Return the file's text: per cue one line per person, such as ``person 1: happy 87%``.
+    """Return the text of a subtitle file.
 
-    In a video with only one person the lines have no name.
+    A cue has one line per span, such as ``person 1: happy 87%``. In a video with only one person
+    the lines have no name.
 
     Args:
-        spans: of one video; without spans the file has no cue.
-        form: WebVTT or SubRip.
+        spans: spans of one video; without spans the file has no cue.
+        form: ``vtt`` for WebVTT, ``srt`` for SubRip.
     """
     one_person = len({span.identity_id for span in spans}) <= 1
     file = SSAFile()

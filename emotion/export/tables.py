@@ -1,4 +1,4 @@
-"""The tables of a score set as CSV and JSON Lines, one file per table, streamed part by part."""
+"""Tables of a score set as CSV and JSON Lines: one file per table, written part by part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from emotion import storage
 
 TABLE_FORMATS = ("csv", "jsonl")
 TABLES = ("videos", "tracks", "segments", "timeline", "scores", "rejects")
-"""The exported tables; not ``faces``, which has a row per face and sample: read it as Parquet."""
+"""The exported tables. ``faces`` is not exported, because it has a row per face and sample.
+
+Read it as Parquet.
+"""
 CORNERS = ("box_x1", "box_y1", "box_x2", "box_y2")
 _ROWS = 16_384
 
@@ -37,7 +40,10 @@ def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
 
 
 def _batches(uri: str) -> Iterator[pa.Table]:
-    """Yield the rows of a table's parts; of each part first an empty table, for its columns."""
+    """Yield the rows of a table's parts.
+
+    Before the rows of a part comes an empty table, so that a file gets its columns without rows.
+    """
     for file in storage.list_files(uri, suffixes=(".parquet",)):
         with storage.open_parquet(file.uri) as parquet:
             yield parquet.schema_arrow.empty_table()
@@ -45,7 +51,7 @@ def _batches(uri: str) -> Iterator[pa.Table]:
 
 
 def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:
-    """Write rows as CSV; a box has one column per corner."""
+    """Write rows as CSV; a box has one column per number. Without a part, no file is written."""
     writer: pa_csv.CSVWriter | None = None
     try:
         for batch in batches:
@@ -58,7 +64,10 @@ def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def flatten_box(table: pa.Table) -> pa.Table:
-    """Return ``table`` with a column per corner instead of the list ``box``."""
+    """Return ``table`` with the columns ``CORNERS`` instead of the list column ``box``.
+
+    A table without ``box`` is returned unchanged.
+    """
     if "box" not in table.column_names:
         return table
     place = table.column_names.index("box")
