@@ -1,1 +1,1 @@
-"""Rules of a dataset, and the frames with columns of notes that the rules are checked on."""
+"""Rules for datasets, and the pandas frames with columns of notes on which they are checked."""

@@ -1,4 +1,4 @@
-"""A sample of the stored crops: each is decoded and its size and channels are checked."""
+"""Check of a sample of the stored crops: each is decoded, its size and channels are compared."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ import pandas as pd
 from emotion import storage
 
 MAX_CLIPS = 16
-"""Number of clips of a group whose crops are decoded: its first, its last, and others between."""
+"""Largest number of clips, of one group of parts, whose crops are decoded.
+
+They are the first clip, the last clip, and random clips between them.
+"""
 
 
 def sample_crops(dataset_uri: str, parts: Sequence[str], *, crop_px: int) -> pd.DataFrame:
-    """Return a row per crop of the chosen clips: clip_id, number, and a note in ``problem``.
+    """Return a row per crop of the chosen clips: clip_id, number, and ``problem``.
 
-    The random choice is seeded with the names of the parts, so it is the same in every run. Only
-    the row groups of the chosen clips are read. Without parts the frame is empty.
+    ``number`` is the place of the crop in its clip, from 0. ``problem`` is a note on the error, or
+    None. The random choice is seeded with the names of the parts, so it is the same in every run.
+    Only the row groups of the chosen clips are read. Without parts the frame is empty.
 
     Args:
         dataset_uri: the dataset folder.
-        parts: file names in ``clips``, in order.
+        parts: file names of a group of parts of ``clips``, in order.
         crop_px: side that a crop must have, in pixels.
     """
     chooser = random.Random(zlib.crc32(" ".join(parts).encode()))
@@ -47,7 +51,10 @@ def sample_crops(dataset_uri: str, parts: Sequence[str], *, crop_px: int) -> pd.
 def _clips(
     uri: str, number: int, chooser: random.Random, *, first: bool, last: bool
 ) -> list[tuple[str, list[bytes | None]]]:
-    """Return the id and the crops of ``number`` clips of one part."""
+    """Return the id and the crops of at most ``number`` clips of one part, in order of rows.
+
+    ``first`` and ``last`` include the first and the last clip of the part.
+    """
     with storage.open_parquet(uri) as parquet:
         total = parquet.metadata.num_rows
         chosen = {0} if first and total else set()
@@ -67,7 +74,7 @@ def _clips(
 
 
 def crop_problem(data: bytes | None, *, crop_px: int) -> str | None:
-    """Return the error in the bytes of a crop, or None.
+    """Return the error in the bytes of a crop as text; None if the crop is correct.
 
     >>> crop_problem(b"GIF89a", crop_px=112), crop_problem(None, crop_px=112)
     ('6 bytes that are no JPEG', 'no bytes')

@@ -1,6 +1,7 @@
-"""Frames for the validation suites: videos, frames and faces, with columns of notes.
+"""Pandas frames for the validation suites: videos, frames and faces, with columns of notes.
 
-The tables are those of some whole videos, without image bytes.
+``emotion.validate.notes`` explains notes. The argument ``tables`` holds, by name, the rows of the
+dataset's tables for some whole videos, without image bytes (columns ``STORED``).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from emotion.validate.notes import (
 from schemas.tables import DATASETS
 
 LANDMARK_MARGIN = 0.5
-"""Share of the box's side by which a landmark may lie outside the box.
+"""Distance by which a landmark may be outside its box, as a share of the box's side.
 
-Landmarks of a turned head, or of a tight box, lie outside it.
+Landmarks of a turned head, or in a tight box, can be outside the box.
 """
 
 _SIZE_TOLERANCE = 0.01
@@ -33,11 +34,14 @@ STORED = {
     name: [column for column in schema.names if column not in _UNUSED.get(name, ())]
     for name, schema in DATASETS.items()
 }
-"""Columns that validation reads, by table; image bytes are not among them."""
+"""Columns that validation reads, by table; without the columns of image bytes."""
 
 
 def videos_frame(tables: Tables) -> pd.DataFrame:
-    """Return ``videos`` with notes where a count differs from the rows of the other tables."""
+    """Return ``videos`` with notes on counts that differ from the rows of the other tables.
+
+    A further note is on videos that have both clips and a reason for having none, or neither.
+    """
     frame = to_frame(tables["videos"])
     for name in ("clips", "frames", "faces", "tracks"):
         counts = tables[name]["video_id"].to_pandas().value_counts()
@@ -59,7 +63,7 @@ def _counted(frame: pd.DataFrame, column: str, counts: pd.Series[int], text: str
 
 
 def frames_frame(tables: Tables) -> pd.DataFrame:
-    """Return ``frames`` in order of index, with notes on unknown videos, times and face counts."""
+    """Return ``frames`` by video and index, with notes on face counts, unknown videos and times."""
     frame = to_frame(tables["frames"])
     keys = ["video_id", "frame_index"]
     faces = to_frame(tables["faces"], keys).groupby(keys).size().rename("rows").reset_index()
@@ -74,7 +78,10 @@ def frames_frame(tables: Tables) -> pd.DataFrame:
 
 
 def faces_frame(tables: Tables) -> pd.DataFrame:
-    """Return ``faces`` in order of index, with notes on keys, shapes, identity and time."""
+    """Return ``faces`` by video, track and index, with notes.
+
+    The notes are on boxes, landmarks, missing frames, tracks and videos, identities and times.
+    """
     table = tables["faces"]
     frame = to_frame(table.drop_columns(["box", "landmarks"]))
     frame["num_landmark_values"] = lengths(table["landmarks"])
@@ -91,7 +98,10 @@ def faces_frame(tables: Tables) -> pd.DataFrame:
 
 
 def _with_shape(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """Add notes on the box's size and on the landmarks; other rules check the lists' lengths."""
+    """Add notes on the size of the box and on the landmarks.
+
+    Rows whose lists have a wrong length get no note here, because other rules check the lengths.
+    """
     x0, y0, x1, y1 = boxes(tables["faces"]["box"]).T
     side = np.sqrt(np.maximum((x1 - x0) * (y1 - y0), 0))
     off = np.abs(frame["size_px"].to_numpy(float) - side) > _SIZE_TOLERANCE * side

@@ -1,4 +1,4 @@
-"""Frames for the validation suites: tracks and clips, with columns of notes."""
+"""Pandas frames for the validation suites: tracks and clips, with columns of notes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TRACK = ["video_id", "track_id"]
 
 
 def tracks_frame(tables: Tables) -> pd.DataFrame:
-    """Return ``tracks`` with notes on keys, copied video columns, counts and embeddings."""
+    """Return ``tracks`` with notes on counts, embeddings, unknown videos and copied columns."""
     table = tables["tracks"]
     frame = to_frame(table.drop_columns(["embedding"]))
     faces = to_frame(tables["faces"], _TRACK).dropna()
@@ -48,7 +48,11 @@ def tracks_frame(tables: Tables) -> pd.DataFrame:
 
 
 def clips_frame(tables: Tables, *, clip_len: int, clip_stride: int) -> pd.DataFrame:
-    """Return ``clips`` with notes on keys, copied video columns, boxes and times."""
+    """Return ``clips`` by track and time, with notes.
+
+    The notes are on boxes, times, unknown videos and tracks, copied columns, and on overlaps if
+    ``clip_stride`` is at least ``clip_len``.
+    """
     table = tables["clips"]
     frame = to_frame(table.drop_columns(["box", "pts_s"]))
     frame["num_pts"] = lengths(table["pts_s"])
@@ -88,7 +92,7 @@ def _with_track(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 
 def _with_copies(frame: pd.DataFrame, tables: Tables, name: str, row: str) -> pd.DataFrame:
-    """Add notes where a copied column differs from the column of the row's video."""
+    """Add notes where a column that was copied from ``videos`` differs from the row's video."""
     columns = VIDEO_COLUMNS[name]
     videos = lookup(frame, to_frame(tables["videos"], ["video_id", *columns]), ["video_id"])
     has_video = videos["matched"].to_numpy()

@@ -1,4 +1,4 @@
-"""Parquet footers of the parts, read without their rows, and frames about them."""
+"""Parquet footers of the parts, which are read without the rows, and pandas frames from them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from schemas.tables import DATASETS
 
 @dataclass(frozen=True)
 class Footer:
-    """Columns, types and numbers of one Parquet part.
+    """Columns, types and counts of one Parquet part.
 
     Attributes:
-        dataset: name of the table, one of six.
-        part: file name.
+        dataset: name of the table, one of the six tables of a dataset.
+        part: file name of the part.
         schema: columns and types.
         num_rows: number of rows.
         num_crops: number of values in the ``crops`` column; 0 in the other tables.
@@ -43,7 +43,10 @@ def footer_of(dataset: str, part: str, parquet: pq.ParquetFile) -> Footer:
 
 
 def columns_frame(footers: Sequence[Footer]) -> pd.DataFrame:
-    """Return a row per column of each part, with a note where it is not as declared."""
+    """Return a row per column of each part: dataset, column, and a note in ``problem``.
+
+    The note names a missing column, a wrong type or a column that is not declared.
+    """
     rows = [
         (footer.dataset, column, f"{footer.dataset}/{footer.part}: {problem}" if problem else None)
         for footer in footers
@@ -54,7 +57,10 @@ def columns_frame(footers: Sequence[Footer]) -> pd.DataFrame:
 
 
 def _column_problems(footer: Footer) -> Iterable[tuple[str, str]]:
-    """Yield each column's name, and its error or an empty text."""
+    """Yield the name of each column and its error; an empty text if there is none.
+
+    A text column of ``videos`` that is not declared is allowed.
+    """
     declared, stored = DATASETS[footer.dataset], footer.schema
     for field in declared:
         if field.name not in stored.names:
@@ -70,7 +76,10 @@ def _column_problems(footer: Footer) -> Iterable[tuple[str, str]]:
 
 
 def crops_frame(footers: Sequence[Footer], *, clip_len: int) -> pd.DataFrame:
-    """Return a row per part of ``clips``, with a note where a clip lacks ``clip_len`` crops."""
+    """Return a row per part of ``clips``, with a note if its number of crops is wrong.
+
+    The right number is ``clip_len`` times the number of clips.
+    """
     rows = [(f.part, f.num_rows, f.num_crops) for f in footers if f.dataset == "clips"]
     frame = pd.DataFrame(rows, columns=["part", "num_clips", "num_crops"])
     # Parquet counts an empty or null list as one value, so with clip_len 1 a clip without crops

@@ -1,8 +1,8 @@
-"""Subjects of different splits that look like one person, by the embeddings of their faces.
+"""Search for subjects of different splits that may be one person, by their face embeddings.
 
-A subject's embedding is the mean over its videos; of each video the identity with most faces
-counts. The sums are in a memory-mapped file and distances are computed block by block, so memory
-grows by some hundred bytes per subject only.
+The embedding of a subject is the mean over its videos. For each video, only the identity with the
+most faces is used. The sums are in a memory-mapped file and distances are computed block by block,
+so memory grows only by some hundred bytes per subject.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SUBJECT = np.dtype(
         ("num_videos", np.int64),
     ]
 )
-"""Row of a subject in a split, with the sum of its videos' embeddings."""
+"""Row type of the store: a subject in a split, with the sum of its videos' embeddings."""
 
 _BLOCK = 2048
 _MIN_ROWS = 1024
@@ -38,11 +38,11 @@ _MIN_ROWS = 1024
 
 @dataclass(frozen=True)
 class Near:
-    """Subjects of different splits that are nearer than a distance.
+    """Subjects that are nearer than a distance to a subject of another split.
 
     Attributes:
-        num_subjects: number of subjects with such a neighbour.
-        pairs: the nearest pairs, as text.
+        num_subjects: number of these subjects.
+        pairs: the nearest pairs as text, nearest first.
     """
 
     num_subjects: int
@@ -50,7 +50,7 @@ class Near:
 
 
 class SubjectStore:
-    """Sums of subjects' embeddings, in a file below ``folder``."""
+    """Sums of the subjects' embeddings, in the file ``subjects`` in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "subjects"
@@ -64,8 +64,9 @@ class SubjectStore:
         """Add the tracks of some whole videos.
 
         Args:
-            tracks: video_id, identity_id, subject_id, split, num_faces, embedding; a track without
-                an embedding, a subject or a split is left out.
+            tracks: rows with video_id, identity_id, subject_id, split, num_faces and embedding. A
+                track with a null in one of them, or with no embedding of 128 finite numbers, is
+                left out.
         """
         frame, sums = main_identities(tracks)
         for row, values in zip(frame.itertuples(), sums, strict=True):
@@ -83,8 +84,8 @@ class SubjectStore:
         """Return the subjects of different names and splits that are nearer than ``distance``.
 
         Args:
-            distance: Euclidean, between unit vectors: 0 to 2.
-            max_pairs: number of pairs to name.
+            distance: Euclidean distance between unit vectors, 0 to 2.
+            max_pairs: largest number of pairs in the result.
         """
         nearest = np.full(len(self), np.inf, np.float32)
         pairs: list[tuple[float, str]] = []
@@ -110,10 +111,13 @@ class SubjectStore:
 
 
 def main_identities(tracks: pa.Table) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Return each video's identity with most faces, and the mean embedding of its tracks.
+    """Return, for each video, the identity with the most faces and its mean embedding.
+
+    The mean is over the tracks of the identity, weighted by their number of faces.
 
     Returns:
-        A frame with video_id, subject_id and split, and (N, 128) float64 of unit length.
+        A frame of N rows with video_id, identity_id, subject_id, split and num_faces, and (N, 128)
+        float64 embeddings of unit length.
     """
     values = lists(tracks["embedding"], EMBEDDING_LENGTH)
     frame: pd.DataFrame = tracks.drop_columns(["embedding"]).to_pandas()
@@ -132,12 +136,15 @@ def main_identities(tracks: pa.Table) -> tuple[pd.DataFrame, NDArray[np.float64]
 
 
 def hash_of(text: str) -> int:
-    """Return a hash of 64 bits, the same on every machine."""
+    """Return a hash of the text, 64 bits, equal on every machine."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def _distances(a: NDArray[np.void], b: NDArray[np.void]) -> NDArray[np.float32]:
-    """Return (N, M) distances of subjects' embeddings; infinite within a subject or a split."""
+    """Return (N, M) distances between the embeddings of two lists of subjects.
+
+    A distance is infinite between rows of the same subject or of the same split.
+    """
     cosine = _units(a) @ _units(b).T
     apart: NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * cosine, 0))
     for column in ("subject", "split"):
@@ -154,7 +161,7 @@ def _units(subjects: NDArray[np.void]) -> NDArray[np.float32]:
 def _named(
     apart: NDArray[np.float32], a: NDArray[np.void], b: NDArray[np.void], distance: float
 ) -> Sequence[tuple[float, str]]:
-    """Return the nearest pairs of a block below ``distance``: distance and text."""
+    """Return distance and text of the pairs below ``distance``, among the 64 nearest of a block."""
     flat = apart.ravel()
     order = np.argpartition(flat, min(64, flat.size - 1))[:64]
     pairs = []

@@ -1,8 +1,8 @@
-"""Columns of notes, and functions on Arrow columns that they are made with.
+"""Columns of notes, and the functions on Arrow columns from which they are made.
 
 A rule on more than one value (a key in another table, an order, two columns) becomes a column of
-notes: null where the row keeps the rule, else a text that names the row. The suite's rule expects
-the column to be null, and its examples are these texts.
+notes. A note is null if the row keeps the rule; else it is a text that names the row and the error.
+The suite then has a rule that the column has only nulls, and a result's examples are these texts.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 BOX_TOLERANCE_PX = 1.0
-"""Pixels that a box may reach outside the frame: float32 rounds a box clipped to the frame."""
+"""Pixels by which a box may be outside the frame: a clipped box is rounded to float32."""
 
 Tables = Mapping[str, pa.Table]
 Notes = NDArray[np.object_]
 
 
 def notes(frame: pd.DataFrame, bad: pd.Series[bool] | NDArray[np.bool_], text: str) -> Notes:
-    """Return ``text`` filled with the row's values where ``bad``, else None.
+    """Return a note for each row: ``text`` with the row's values if ``bad``, else None.
+
+    ``text`` names columns in braces, as ``str.format_map`` takes them.
 
     >>> notes(pd.DataFrame({"n": [1, 2]}), np.array([False, True]), "{n} is too many")
     array([None, '2 is too many'], dtype=object)
@@ -36,7 +38,7 @@ def notes(frame: pd.DataFrame, bad: pd.Series[bool] | NDArray[np.bool_], text: s
 
 
 def to_frame(table: pa.Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the columns as pandas; integers with nulls become floats."""
+    """Return the columns (None: all) as a pandas frame; integers with nulls become floats."""
     frame: pd.DataFrame = (table.select(list(columns)) if columns else table).to_pandas()
     return frame
 
@@ -48,7 +50,7 @@ def lengths(column: pa.ChunkedArray) -> NDArray[np.int32]:
 
 
 def lists(column: pa.ChunkedArray, length: int) -> NDArray[np.float64]:
-    """Return a list column as (N, length) float64; a row of another length is all NaN.
+    """Return a list column as (N, length) float64; a list of another length, or null, gives NaN.
 
     >>> lists(pa.chunked_array([[[1.0, 2.0], [3.0], None]]), 2)
     array([[ 1.,  2.],
@@ -68,7 +70,10 @@ def boxes(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def outside(frame: pd.DataFrame, box: NDArray[np.float64], videos: pa.Table, name: str) -> Notes:
-    """Return a note where a box is empty, not four numbers, or outside its video's frame."""
+    """Return a note for each box that is empty, not four numbers, or outside its video's frame.
+
+    ``name`` begins the note and may name columns in braces, such as "face {face_id}".
+    """
     sizes = to_frame(videos, ["video_id", "width", "height"]).drop_duplicates("video_id")
     both = frame.merge(sizes, how="left", on="video_id")  # another rule is about unknown videos
     width, height = both["width"].fillna(np.inf), both["height"].fillna(np.inf)
@@ -82,7 +87,7 @@ def outside(frame: pd.DataFrame, box: NDArray[np.float64], videos: pa.Table, nam
 
 
 def unknown_videos(frame: pd.DataFrame, videos: pa.Table) -> Notes:
-    """Return a note where a row's video is not in ``videos``."""
+    """Return a note for each row whose video is not in ``videos``."""
     known = videos["video_id"].to_pandas()
     return notes(frame, ~frame["video_id"].isin(known), "{video_id} is not in videos")
 
@@ -90,8 +95,8 @@ def unknown_videos(frame: pd.DataFrame, videos: pa.Table) -> Notes:
 def lookup(frame: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the columns of ``other`` for each row of ``frame``, matched by ``keys``.
 
-    The column ``matched`` is True where ``other`` has the key. If ``other`` has a key twice, its
-    first row counts. A null in a key never matches.
+    The column ``matched`` is True where ``other`` has the key; elsewhere the other columns are
+    null. If ``other`` has a key twice, the first row is used. A null in a key never matches.
     """
     rows = other.dropna(subset=list(keys)).drop_duplicates(list(keys)).assign(matched=True)
     both = frame[list(keys)].merge(rows, how="left", on=list(keys))
@@ -107,5 +112,5 @@ def plain(column: pd.Series) -> Notes:
 
 
 def differ(one: pd.Series, other: pd.Series) -> NDArray[np.bool_]:
-    """Return True where two columns of one length differ; a null equals a null only."""
+    """Return (N,) True where two columns of N values differ; a null equals only a null."""
     return np.asarray(plain(one) != plain(other), bool)

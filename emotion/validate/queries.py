@@ -1,7 +1,7 @@
-"""Rules across a whole dataset, in SQL.
+"""Rules across a whole dataset, in SQL (DuckDB).
 
-A query reads views of the six tables and of ``plan``, each with a column ``part`` (file name of the
-row's part), and ``labels``, the declared labels.
+The queries read these views: the six tables and ``plan``, each with a column ``part`` (file name of
+the row's part), and ``labels``, the declared labels.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from emotion.validate.rules import Severity
 
 MIN_EVEN_SHARE = 0.2
-"""Share of a label's even share of the training clips below which a warning is given.
+"""A label with fewer training clips than this share of its even share gives a warning.
 
-With 1000 training clips and 5 labels the even share is 200 clips, and the bound 40.
+With 1000 training clips and 5 labels, the even share is 200 clips and the bound is 40 clips.
 """
 MAX_REJECT_SHARE = 0.5
-"""Default share of the labelled videos that may be left out."""
+"""Default of the largest share of the labelled videos that may be left out."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Query:
     """A rule in SQL.
 
     Attributes:
-        dataset: table, or group of rules such as plan, subjects or labels.
+        dataset: name of a table, or of a group of rules such as plan, subjects or labels.
         text: the rule as a sentence.
-        elements: SQL for the number of checked rows, videos, subjects or labels.
-        broken: SQL for a column ``note`` with a row for each one that breaks the rule.
+        elements: SQL that returns the number of checked rows, videos, subjects or labels.
+        broken: SQL that returns a text ``note`` for each element that breaks the rule.
         severity: error or warning.
     """
 
@@ -42,7 +42,7 @@ def all_queries(*, max_reject_share: float) -> tuple[Query, ...]:
     """Return every rule across the whole dataset.
 
     Args:
-        max_reject_share: share of the labelled videos that may be left out, 0 to 1.
+        max_reject_share: largest share of the labelled videos that may be left out, 0 to 1.
     """
     return (
         *_video_queries(),

@@ -1,4 +1,4 @@
-"""Results of a validation as plain values; reading one does not import Great Expectations."""
+"""Results of a validation as plain values; this module does not import Great Expectations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 EXAMPLES = 5
-"""Number of examples that a result keeps of what breaks its rule."""
+"""Largest number of examples of broken rows in a result."""
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,11 @@ class Result:
     """Result of one rule.
 
     Attributes:
-        dataset: table, or group of rules such as columns, subjects or contents.
+        dataset: name of a table, or of a group of rules such as columns, subjects or contents.
         expectation: text of the rule.
         success: True if every row keeps the rule.
-        unexpected: number of rows that break it.
-        examples: some of their values or notes.
+        unexpected: number of rows that break the rule.
+        examples: values or notes of some rows that break the rule, at most ``EXAMPLES``.
         elements: number of checked rows.
         severity: error or warning; a warning does not make a dataset invalid.
     """
@@ -45,17 +45,17 @@ class ValidationReport:
 
     @property
     def success(self) -> bool:
-        """True if no result is an error."""
+        """True if no rule of severity error is broken."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[Result, ...]:
-        """Results of the rules with severity error that are broken."""
+        """Results of the broken rules of severity error."""
         return tuple(r for r in self.results if not r.success and r.severity == "error")
 
     @property
     def warnings(self) -> tuple[Result, ...]:
-        """Results of the rules with severity warning that are broken."""
+        """Results of the broken rules of severity warning."""
         return tuple(r for r in self.results if not r.success and r.severity == "warning")
 
     def to_json(self) -> dict[str, Any]:
@@ -65,13 +65,15 @@ class ValidationReport:
 
 
 def from_json(value: Mapping[str, Any]) -> ValidationReport:
-    """Return the report whose ``to_json`` is ``value``."""
+    """Return the report from ``value``, a result of ``ValidationReport.to_json``."""
     results = [Result(**{**r, "examples": tuple(r["examples"])}) for r in value["results"]]
     return ValidationReport(tuple(results))
 
 
 def merged(reports: Iterable[ValidationReport]) -> ValidationReport:
-    """Merge reports on different rows: counts are added, the first ``EXAMPLES`` examples kept.
+    """Merge reports on different rows.
+
+    The results of a rule become one: counts are added, and the first ``EXAMPLES`` examples kept.
 
     >>> one = ValidationReport((Result("clips", "fine", True, 0, (), 7),))
     >>> other = ValidationReport((Result("clips", "fine", False, 2, ("3.0",), 5),))

@@ -1,8 +1,8 @@
-"""Rules on the stored tables, as plain values: kind, columns, bounds and severity.
+"""Rules on the stored tables as plain values: kind, columns, bounds and severity.
 
 A suite is a tuple of rules. ``jobs.validating.expectations`` turns a rule into an expectation of
 Great Expectations and runs it; this module does not import that library. The text of a rule is its
-name: it is unique in a suite, and results of several groups of rows are added up by it.
+name. It is unique in a suite, because results for several groups of rows are merged by it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Rule:
 
     Attributes:
         text: the rule as a sentence; its name.
-        kind: present (never null), unique (the columns together), one_of, between, matches (a
-            regular expression), ordered (the first column is below the second), no_note (a column
-            of notes is all null).
+        kind: ``present`` (no null), ``unique`` (no two rows have equal values in all columns),
+            ``one_of``, ``between``, ``matches`` (a regular expression), ``ordered`` (the first
+            column is below the second) or ``no_note`` (a column of notes has only nulls).
         columns: names of the checked columns.
-        low: lowest allowed value; None: no bound.
-        high: highest allowed value; None: no bound.
+        low: lowest allowed value of ``between``; None: no bound.
+        high: highest allowed value of ``between``; None: no bound.
         above: True if ``low`` itself is not allowed.
-        values: the allowed values, or the pattern.
+        values: the allowed values of ``one_of``, or the pattern of ``matches``.
         severity: an error makes a dataset invalid, a warning does not.
     """
 
@@ -46,22 +46,24 @@ Suite = tuple[Rule, ...]
 
 
 def present(*columns: str) -> Suite:
-    """Return a rule per column: it has no null."""
+    """Return one rule per column: the column has no null."""
     return tuple(Rule(f"{name} is never null", "present", (name,)) for name in columns)
 
 
 def unique(text: str, *columns: str) -> Rule:
-    """Return a rule: no two rows have the same values in ``columns``."""
+    """Return a rule: no two rows have equal values in all of ``columns``."""
     return Rule(text, "unique", columns)
 
 
 def one_of(column: str, values: Sequence[str]) -> Rule:
-    """Return a rule: the column has one of ``values``, or null."""
+    """Return a rule: each value of the column is one of ``values``, or null."""
     return Rule(f"{column} is one of {', '.join(values)}", "one_of", (column,), values=(*values,))
 
 
 def between(column: str, low: float, high: float | None = None, *, above: bool = False) -> Rule:
-    """Return a rule: the column is from ``low`` to ``high``, or null; ``above`` excludes ``low``.
+    """Return a rule: each value is from ``low`` to ``high``, or null.
+
+    ``high`` is allowed; None sets no upper bound. ``above`` excludes ``low``.
 
     >>> between("score", 0, 1).text, between("fps", 0, above=True).text, between("n", 3, 3).text
     ('score is at least 0 and at most 1', 'fps is above 0', 'n is 3')
@@ -73,7 +75,7 @@ def between(column: str, low: float, high: float | None = None, *, above: bool =
 
 
 def matches(text: str, column: str, pattern: str) -> Rule:
-    """Return a rule: the column matches the regular expression ``pattern``, or is null."""
+    """Return a rule: each value matches the regular expression ``pattern``, or is null."""
     return Rule(text, "matches", (column,), values=(pattern,))
 
 
@@ -83,5 +85,5 @@ def ordered(first: str, second: str) -> Rule:
 
 
 def no_note(column: str, text: str, *, severity: Severity = "error") -> Rule:
-    """Return a rule: the column of notes is null."""
+    """Return a rule: the column of notes has only nulls (see ``emotion.validate.notes``)."""
     return Rule(text, "no_note", (column,), severity=severity)

@@ -1,4 +1,8 @@
-"""Rules of every table, on the frames of ``derived``, ``derived_tracks`` and ``footers``."""
+"""Rules of every table.
+
+They are checked on the frames of the modules ``derived``, ``derived_tracks``, ``footers`` and
+``crops``.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +32,14 @@ _INSIDE = f"box is inside the frame, give or take {BOX_TOLERANCE_PX:g} px"
 
 @dataclass(frozen=True)
 class Declared:
-    """Settings that a dataset declares, which its rows are checked against.
+    """Settings that a dataset declares; its rows are compared with them.
 
     Attributes:
         labels: the label set.
         clip_len: crops per clip (T).
-        clip_stride: samples from one clip to the next.
-        crop_px: side of the crops.
-        reject_reasons: the closed list of reasons in ``rejects``.
+        clip_stride: samples from the start of a clip to the start of the next.
+        crop_px: side of the crops, pixels.
+        reject_reasons: the allowed reasons in ``rejects``.
     """
 
     labels: tuple[str, ...]
@@ -171,7 +175,7 @@ def clips_suite(labels: Sequence[str], clip_len: int) -> Suite:
 
 
 def rejects_suite(reasons: Sequence[str]) -> Suite:
-    """Return the rules on ``rejects``, which may be empty."""
+    """Return the rules on the table ``rejects``, which may be empty."""
     return (
         *present("uri", "stage", "reason"),
         one_of("stage", STAGES),
