@@ -1,4 +1,4 @@
-"""The numbers of videos, clips and seconds of a dataset by split, label and subject."""
+"""Numbers of videos, clips and seconds of a dataset, by split, label and subject."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from emotion.report.tally import Tally
 from emotion.splits import SPLITS
 
 NUM_EXTREME = 5
-"""Subjects in the table of the most clips, and in the table of the fewest."""
+"""Number of subjects in the table of the most clips, and in the table of the fewest clips."""
 
 
 @dataclass(frozen=True)
 class SplitRow:
-    """One line of the split table; shares are of the whole dataset, None where that is empty."""
+    """One line of the split table.
+
+    Shares refer to the whole dataset, 0 to 1; None if it has no videos, or no clips.
+    """
 
     split: str
     num_subjects: int
@@ -32,7 +35,7 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class LabelCount:
-    """One label in one split: its videos, clips, and share of the split's clips."""
+    """Videos and clips of one label in one split, and its share of the split's clips."""
 
     num_videos: int
     num_clips: int
@@ -41,14 +44,14 @@ class LabelCount:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """The counts of every label in every split.
+    """Counts of every label in every split.
 
     Attributes:
-        splits: column names; the last column is the whole.
-        rows: label, a cell per split and one for the whole, seconds of video.
+        splits: names of the columns; the last one, "all", is the whole dataset.
+        rows: for each label its name, a cell per column of ``splits``, and its seconds of video.
         spread: clips of the most frequent label, divided by those of the rarest label that has
-            a clip; None where there is no clip.
-        without_clips: labels of the label set without a clip.
+            a clip; None if there is no clip.
+        without_clips: labels of the label set that have no clip.
     """
 
     splits: tuple[str, ...]
@@ -69,15 +72,17 @@ class SubjectRow:
 
 @dataclass(frozen=True)
 class SubjectNumbers:
-    """The numbers of clips per subject.
+    """Numbers of clips per subject.
 
     Attributes:
         num_subjects: number of subjects.
         num_without_clips: number of subjects without a clip.
         clips: histogram of clips per subject.
-        largest: subjects with the most clips, the most first.
-        smallest: subjects with the fewest clips, the fewest first; none is also in ``largest``.
-        top_share: share of all clips that belongs to the tenth of subjects with the most clips.
+        largest: the ``NUM_EXTREME`` subjects with the most clips, the most first.
+        smallest: the ``NUM_EXTREME`` subjects with the fewest clips, the fewest first, without
+            those in ``largest``.
+        top_share: share of all clips that the tenth of subjects with the most clips has; None if
+            there is no clip.
     """
 
     num_subjects: int
@@ -89,7 +94,7 @@ class SubjectNumbers:
 
 
 def split_names(tally: Tally) -> tuple[str, ...]:
-    """Return the three splits, then any other that occurs."""
+    """Return the three splits, then any other split that occurs."""
     names = {str(row["split"]) for row in tally.classes.rows()}
     return (*SPLITS, *sorted(names - set(SPLITS)))
 
@@ -123,7 +128,10 @@ def _split_row(tally: Tally, split: str | None, *, num_subjects: int) -> SplitRo
 
 
 def class_rows(tally: Tally, labels: Sequence[str]) -> ClassTable:
-    """Return the counts of each label by split and in all; labels outside the set come last."""
+    """Return the counts of each label, by split and in total.
+
+    Labels that occur and are not in ``labels`` come last.
+    """
     splits = split_names(tally)
     videos = {(str(r["label"]), str(r["split"])): r for r in tally.classes.rows()}
     clips = {(str(r["label"]), str(r["split"])): r["rows"] for r in tally.clip_classes.rows()}

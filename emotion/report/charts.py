@@ -1,4 +1,4 @@
-"""The numbers behind the charts of a page; the templates draw them as SVG."""
+"""Numbers for the charts of a page; the templates draw the charts as SVG."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Histogram:
     """Counts in equal bins, scaled for drawing.
 
     Attributes:
-        title: what is counted, with its unit.
+        title: name of the counted variable, with its unit.
         low: left edge of the first bin.
         high: right edge of the last bin.
-        counts: values per bin.
-        heights: counts over the largest count, 0 to 1.
+        counts: number of values in each bin; empty if there is no value.
+        heights: counts divided by the largest count, 0 to 1.
         num_values: number of values, without nulls.
-        num_below: values below ``low``, counted in the first bin.
-        num_above: values above ``high``, counted in the last bin.
-        median: of the values; None where there is no value.
-        p5, p95: 5th and 95th percentile of the values; None where there is no value.
-        num_drawn: number of counted values; below ``num_values`` for a sample.
+        num_below: number of values below ``low``, which are counted in the first bin.
+        num_above: number of values above ``high``, which are counted in the last bin.
+        median: median of the values; None if there is no value.
+        p5, p95: 5th and 95th percentile of the values; None if there is no value.
+        num_drawn: number of counted values; smaller than ``num_values`` if they are a sample.
     """
 
     title: str
@@ -42,14 +42,14 @@ class Histogram:
 
     @property
     def edges(self) -> tuple[float, ...]:
-        """Edges of the bins, one more than there are counts; empty where there is no value."""
+        """Edges of the bins, one more than ``counts``; empty if there is no value."""
         if not self.counts:
             return ()
         return tuple(float(edge) for edge in np.linspace(self.low, self.high, len(self.counts) + 1))
 
     @property
     def median_at(self) -> float:
-        """Position of the median between ``low`` and ``high``, 0 to 1."""
+        """Position of the median between ``low`` and ``high``, 0 to 1; 0 if there is no value."""
         if self.median is None:
             return 0.0
         return min(max((self.median - self.low) / (self.high - self.low), 0.0), 1.0)
@@ -63,16 +63,17 @@ def histogram(
     cut_low: bool = False,
     num_values: int | None = None,
 ) -> Histogram:
-    """Count values in equal bins from the least to the 99th percentile.
+    """Count values in equal bins from the smallest value to the 99th percentile.
 
-    The last bin also counts larger values, so that one outlier does not make all others flat.
+    The last bin also counts larger values, so that one outlier does not put all others in one bin.
 
     Args:
-        title: what is counted, with its unit.
+        title: name of the counted variable, with its unit.
         values: numbers; those that are not finite are left out.
         num_bins: number of bins.
-        cut_low: begin at the 1st percentile instead, for values with outliers on both sides.
-        num_values: number of all values, where ``values`` is a sample of them.
+        cut_low: begin at the 1st percentile, for values with outliers on both sides; the first bin
+            also counts smaller values.
+        num_values: number of all values, if ``values`` is a sample of them.
 
     >>> histogram("s", [0.0, 1.0, 1.0, 4.0], num_bins=2).counts
     (3, 1)
@@ -108,7 +109,7 @@ def histogram(
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a list: its name, its count, its share of the total and of the largest count."""
+    """One bar of a list; ``share`` is of the total, ``width`` of the largest count, both 0 to 1."""
 
     name: str
     count: int
@@ -117,11 +118,11 @@ class Bar:
 
 
 def bars(counts: Sequence[tuple[str, int]], *, total: int | None = None) -> tuple[Bar, ...]:
-    """Return bars, in the order of the counts.
+    """Return a bar for each count, in the same order.
 
     Args:
-        counts: name and count of each.
-        total: the whole of the shares; None takes the sum of the counts.
+        counts: name and count of each bar.
+        total: number to which shares refer; None: the sum of the counts.
 
     >>> bars([("happy", 3), ("sad", 1)])[1]
     Bar(name='sad', count=1, share=0.25, width=0.3333333333333333)
@@ -134,7 +135,9 @@ def bars(counts: Sequence[tuple[str, int]], *, total: int | None = None) -> tupl
 
 
 def stepped(counts: Sequence[tuple[int, int]], *, last: int) -> tuple[tuple[str, int], ...]:
-    """Return names and counts of the numbers 0, 1, 2, ...; ``last`` also counts larger numbers.
+    """Return (name, count) for the numbers 0, 1, 2, ... up to ``last``.
+
+    The last pair also counts larger numbers. ``counts`` are pairs of a number and its count.
 
     >>> stepped([(1, 5), (7, 2), (3, 1)], last=3)
     (('0', 0), ('1', 5), ('2', 0), ('3 or more', 3))

@@ -1,4 +1,4 @@
-"""A comparison of models as Markdown and as a page."""
+"""A comparison of models, as Markdown and as a page."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ COMPARED = {
     "dataset_digest": "dataset",
     "model_id": "model id",
 }
-"""Keys of a row, and their titles on the page."""
+"""Titles of the columns, by key of a row (``emotion.evaluate.comparison.comparison_row``)."""
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the rows as a Markdown table; a fact that is not recorded is a dash.
+    """Return the rows as a Markdown table; a value that is not recorded is a dash.
 
     >>> print(markdown([{name: 0.5 for name in COMPARED}])[:13])
     | run | model
@@ -59,11 +59,12 @@ def cell_text(value: object) -> str:
 def compare_report(
     rows: Sequence[Mapping[str, Any]], *, metrics: Mapping[str, Any], title: str
 ) -> str:
-    """Render the page.
+    """Return the page of a comparison as HTML.
 
     Args:
-        rows: with the keys of ``COMPARED``; the others are compared with the first.
-        metrics: of the first: n_videos, n_subjects, test_set_digest.
+        rows: at least one row with the keys of ``COMPARED``; the others are compared with the
+            first.
+        metrics: metrics.json of the first: n_videos, n_subjects and test_set_digest are used.
         title: name of the comparison.
     """
     best = max(range(len(rows)), key=lambda n: rows[n]["uar"])
@@ -80,7 +81,7 @@ def compare_report(
 
 
 def _bar(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return UAR and its interval as percentages of the width."""
+    """Return UAR and its interval as percentages of the bar's width."""
     low = row["uar"] if row["uar_low"] is None else row["uar_low"]
     high = row["uar"] if row["uar_high"] is None else row["uar_high"]
     return {"uar": 100 * row["uar"], "low": 100 * low, "width": 100 * (high - low)}

@@ -1,4 +1,4 @@
-"""The faces that a page shows: chosen in one pass over the clips, read afterwards."""
+"""Faces for a page: they are chosen in one pass over the clips, and then read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from emotion.storage import Group, read_group
 CLIP_COLUMNS = ("clip_id", "video_id", "subject_id", "label", "quality")
 """Columns from which the clips to show are chosen."""
 
-_SPARE_SUBJECTS = 4  # candidates kept for each subject to show, of which the best are chosen
+_SPARE_SUBJECTS = 4  # candidate subjects kept per label, for each crop to show
 
 
 @dataclass(frozen=True)
 class Place:
-    """Position of a clip in the stored table, with the values from which clips are chosen."""
+    """Position of a clip in the stored table, with the values by which clips are chosen.
+
+    ``part`` is the address of a Parquet part, ``group`` the number of a row group in it, ``row``
+    the number of a row in the group.
+    """
 
     part: str
     group: int
@@ -31,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Crop:
-    """One face to show: its clip, and the JPEG of the clip's middle crop."""
+    """One face to show: facts of its clip, and the JPEG of the clip's middle crop."""
 
     label: str
     clip_id: str
@@ -43,7 +47,7 @@ class Crop:
 def choose(places: Sequence[Place], *, per_label: int) -> list[Place]:
     """Return at most ``per_label`` clips of each label, the best first.
 
-    A subject has a second clip only after every subject has one.
+    A second clip of a subject is taken only after every subject of the label has one.
 
     >>> a1, a2, b1 = (Place("p", 0, 0, c, c, c[0], "sad", 1.0) for c in ("a1", "a2", "b1"))
     >>> [place.clip_id for place in choose([a1, a2, b1], per_label=2)]
@@ -60,12 +64,12 @@ def choose(places: Sequence[Place], *, per_label: int) -> list[Place]:
 
 @dataclass
 class Candidates:
-    """Clips that may be shown, from a stream of clips of any length.
+    """Clips that may be shown, chosen from a stream of clips of any length.
 
-    For each label, a few subjects are kept by a hash of their name, which spreads them over the
-    dataset, and for each of them the best clips; in addition the worst clip of each of the worst
-    videos. The kept clips do not depend on the division of the table into parts, and their number
-    does not grow with the table.
+    For each label a few subjects are kept, chosen by a hash of their names, which spreads them over
+    the dataset. For each of these subjects the best clips are kept. In addition, the worst clip of
+    each of the worst videos is kept. The kept clips do not depend on the division of the table into
+    parts, and their number does not grow with the table.
 
     Attributes:
         per_label: number of crops to show of each label.
@@ -79,7 +83,7 @@ class Candidates:
     _limit: tuple[float, str] = (float("inf"), "")
 
     def add(self, group: Group) -> None:
-        """Add the clips of one row group, which has ``CLIP_COLUMNS``."""
+        """Add the clips of one row group, which has the columns ``CLIP_COLUMNS``."""
         for number, row in enumerate(group.rows.select(CLIP_COLUMNS).to_pylist()):
             place = Place(group.part, group.number, number, **row)
             self._add_subject(place)
@@ -108,7 +112,7 @@ class Candidates:
             self._limit = max(map(_worst_first, self._worst.values()))
 
     def shown(self) -> list[Place]:
-        """Return ``per_label`` clips of each label, from as many subjects as possible."""
+        """Return at most ``per_label`` clips of each label, from as many subjects as possible."""
         kept = [p for subjects in self._by_subject.values() for ps in subjects.values() for p in ps]
         return choose(kept, per_label=self.per_label)
 
@@ -130,7 +134,10 @@ def _scattered(name: str) -> str:
 
 
 def load_crops(places: Sequence[Place]) -> list[Crop]:
-    """Return the middle crops of some clips, in their order; each row group is read once."""
+    """Read the middle crop of each clip, in the order of ``places``.
+
+    Each row group is read once.
+    """
     wanted: dict[tuple[str, int], dict[int, bytes]] = defaultdict(dict)
     for place in places:
         wanted[place.part, place.group][place.row] = b""

@@ -19,11 +19,12 @@ TITLES = {
 
 
 def crossval_report(metrics: Mapping[str, Any], *, confusion_png: bytes, title: str) -> str:
-    """Render the ``metrics.json`` of folds.
+    """Return the page of a cross-validation by folds as HTML.
 
     Args:
-        metrics: an evaluation of all videos, with over_folds, folds and by.
-        confusion_png: the plot of the confusion matrix of all videos.
+        metrics: content of its ``metrics.json``: an evaluation of all videos, with over_folds,
+            folds and by.
+        confusion_png: plot of the confusion matrix of all videos, PNG.
         title: name of the run.
     """
     return render(
@@ -37,11 +38,11 @@ def crossval_report(metrics: Mapping[str, Any], *, confusion_png: bytes, title: 
 
 
 def matrix_report(metrics: Mapping[str, Any], *, plots: Mapping[str, bytes], title: str) -> str:
-    """Render the ``metrics.json`` of a matrix.
+    """Return the page of a cross-corpus matrix as HTML.
 
     Args:
-        metrics: by, names, cells, models, mean.
-        plots: PNGs of UAR and WAR, by figure.
+        metrics: content of its ``metrics.json``: by, names, cells, models, mean.
+        plots: PNGs of the matrices by name of the figure: war, uar.
         title: name of the run.
     """
     pictures = {name: data_uri(png, mime="image/png") for name, png in plots.items()}
@@ -49,6 +50,6 @@ def matrix_report(metrics: Mapping[str, Any], *, plots: Mapping[str, bytes], tit
 
 
 def _bar(one: Mapping[str, Any]) -> dict[str, float]:
-    """Return a fold's UAR and its interval as percentages of the width."""
+    """Return a fold's UAR and its interval as percentages of the bar's width."""
     low, high = one["uar_interval"] or (one["uar"], one["uar"])
     return {"uar": 100 * one["uar"], "low": 100 * low, "width": 100 * (high - low)}

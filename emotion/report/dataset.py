@@ -1,4 +1,4 @@
-"""The page of a dataset: its size, subjects, labels, faces, and the videos left out."""
+"""The page of a dataset: its size, subjects, labels, faces, and the videos that were left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotion.report.throughput import throughput
 from emotion.versions import pipeline_versions
 
 NUM_KINDS = 10
-"""Rows of the lists of codecs and sizes; the others are added up in one more row."""
+"""Largest number of rows in the lists of codecs and sizes; one more row has the sum of the rest."""
 
 DISTRIBUTIONS = {
     "duration_s": "video duration, s",
@@ -28,20 +28,20 @@ DISTRIBUTIONS = {
     "yaw_deg": "head yaw, degrees",
     "quality": "clip quality, 0 to 1",
 }
-"""Titles of the histograms, by name of the tally's sample."""
+"""Titles of the histograms, by name of the sample in ``Tally.samples``."""
 
 
 @dataclass(frozen=True)
 class RejectRow:
-    """One line of the table of videos left out.
+    """One line of the table of videos that were left out.
 
     Attributes:
         stage: plan (before reading) or decode.
-        reason: of the closed list.
-        num_videos: number of videos with this reason.
-        share: of all videos left out.
-        placed: share of these videos whose row has the place of the fault.
-        example: uri and detail of the first.
+        reason: reason, from the closed list of ``emotion.errors``.
+        num_videos: number of videos with this stage and reason.
+        share: ``num_videos`` divided by the number of all videos left out.
+        placed: share of these videos whose row gives the place of the fault in the file.
+        example: uri and detail of the first video with this reason.
     """
 
     stage: str
@@ -54,7 +54,7 @@ class RejectRow:
 
 @dataclass(frozen=True)
 class Face:
-    """A crop as the page shows it; ``image`` is a data: address."""
+    """A crop for the page; ``image`` is a data: address that holds the JPEG."""
 
     clip_id: str
     subject_id: str
@@ -64,11 +64,11 @@ class Face:
 
 
 def dataset_report(dataset_uri: str, *, entries: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Read a dataset whose tables are written, and render its page.
+    """Read a dataset whose tables are complete, and return its page as HTML.
 
     Args:
         dataset_uri: folder of the dataset.
-        entries: the ledger entries of its shards, each with shard_id, counts, video_s and wall_s.
+        entries: ledger entries of its shards, each with shard_id, counts, video_s and wall_s.
 
     Raises:
         InputError: if a table has no part.
@@ -100,16 +100,16 @@ def dataset_page(
     versions: Mapping[str, str],
     title: str,
 ) -> str:
-    """Render the page of a tally.
+    """Return the page of a tally as HTML.
 
     Args:
-        tally: the counts; tables may be empty.
+        tally: the counts; all of them may be 0.
         labels: the label set, in order.
-        spec: the extraction spec's values.
-        crops: faces to show by label.
+        spec: content of spec.json: the extraction spec.
+        crops: faces to show, grouped by label on the page.
         worst: faces of low quality, the lowest first.
         entries: ledger entries, see ``dataset_report``.
-        versions: of the packages that made the dataset.
+        versions: versions of the installed packages, by name.
         title: name of the dataset.
     """
     splits = split_rows(tally)
@@ -144,9 +144,9 @@ def dataset_page(
 
 
 def stage_bars(tally: Tally) -> tuple[Bar, ...]:
-    """Return the number of videos that reached each stage; shares are of the first stage.
+    """Return the number of videos that reached each stage; shares refer to the first stage.
 
-    An incomplete video is in ``videos`` and in ``rejects``, and counts once.
+    An incomplete video is in ``videos`` and in ``rejects``; it is counted once.
     """
     listed = tally.rows["videos"] + tally.rows["rejects"] - tally.stages["incomplete"]
     stages = [
@@ -160,7 +160,7 @@ def stage_bars(tally: Tally) -> tuple[Bar, ...]:
 
 
 def reject_rows(tally: Tally) -> list[RejectRow]:
-    """Return the videos left out by stage and reason, the most frequent first."""
+    """Return the videos left out, by stage and reason, the most frequent first."""
     total = tally.rows["rejects"]
     return [
         RejectRow(
@@ -189,7 +189,7 @@ def histograms(tally: Tally) -> list[Histogram]:
 
 
 def contact_sheet(crops: Sequence[Crop], labels: Sequence[str]) -> list[tuple[str, list[Face]]]:
-    """Return the labels that have crops, in order of the label set, each with its faces."""
+    """Return (label, faces) for the labels that have crops, in order of the label set."""
     faces = [_face(crop) for crop in crops]
     sheet = [(label, [face for face in faces if face.label == label]) for label in labels]
     return [(label, of_label) for label, of_label in sheet if of_label]

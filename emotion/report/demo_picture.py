@@ -1,4 +1,4 @@
-"""The demo's picture: a person who acts one expression after another, and the model's answers."""
+"""Picture of the demo: a drawn person acts several expressions, and the model answers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from emotion.synth.reel import render_reel
 
 
 def draw(out: Path, package: Path, *, seed: int, subject: int) -> None:
-    """Write OUT/reel.mp4 and OUT/timeline.png.
+    """Write OUT/reel.mp4, a video of one drawn person, and OUT/timeline.png, its picture.
+
+    Args:
+        out: an existing folder.
+        package: folder of the model package.
+        seed: seed of the video.
+        subject: number of the drawn person.
 
     Raises:
-        InputError: if the reel has no clip.
+        InputError: if no clip is found in the video.
     """
     reel = out / "reel.mp4"
     acts = render_reel(reel, seed=seed, subject=subject)

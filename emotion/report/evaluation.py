@@ -18,14 +18,15 @@ def evaluation_report(
     plots: Mapping[str, bytes] | None = None,
     mistakes: Sequence[Mistake] = (),
 ) -> str:
-    """Render ``metrics.json``, as ``emotion.evaluate.evaluation.Evaluation.to_json`` gives it.
+    """Return the page of an evaluation as HTML.
 
     Args:
-        metrics: the figures; may hold ``slices``, ``temperature`` and ``clips``.
-        confusion_png: the plot of the confusion matrix.
+        metrics: content of ``metrics.json``: the result of ``Evaluation.to_json``, and optionally
+            ``slices``, ``temperature`` and ``clips``.
+        confusion_png: plot of the confusion matrix, PNG.
         title: name of the score set.
         plots: further PNGs by name: learning, roc, pr, reliability, slices; each may be missing.
-        mistakes: wrong answers to show, in order.
+        mistakes: wrong answers to show, in this order.
     """
     return render(
         "evaluation.html",

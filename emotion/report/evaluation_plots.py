@@ -1,4 +1,4 @@
-"""The plots of an evaluation: confusion, curves, reliability, slices, learning curves."""
+"""Plots of an evaluation: confusion, curves, reliability, slices, learning curves."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def evaluation_plots(
     training: Mapping[str, Any],
     title: str,
 ) -> dict[str, Plot]:
-    """Draw the plots of an evaluation, by name.
+    """Draw the plots of an evaluation and return them by name.
+
+    "confusion" is always drawn, "reliability" if ``evaluation`` has bins.
 
     Args:
         evaluation: the figures.
-        curves: by label; without one there is no plot "roc" and no plot "pr".
-        slices: without one there is no plot "slices".
-        training: metrics.json of a run; empty for no plot "learning".
-        title: above the confusion matrix.
+        curves: curves by label; "roc" and "pr" are drawn if there is one.
+        slices: "slices" is drawn if there is one.
+        training: metrics.json of a training run; "learning" is drawn if it is not empty.
+        title: text above the confusion matrix.
     """
     one = evaluation
     plots = {
@@ -86,7 +88,7 @@ def pr_plot(curves: Mapping[str, Curve], *, mean: float | None) -> Plot:
 
 
 def _below(side: float, curves: Sized) -> float:
-    """Return the height of a square plot with its legend below, two names a line; inches."""
+    """Return the height, inches, of a square plot with a legend below it, two names per line."""
     return side + 0.5 + 0.2 * -(-len(curves) // 2)
 
 
@@ -97,13 +99,13 @@ def reliability_plot(
     uncalibrated: Sequence[ReliabilityBin] = (),
     ece_uncalibrated: float | None = None,
 ) -> Plot:
-    """Draw accuracy over confidence, with the temperature and without it, and the videos per bin.
+    """Draw accuracy over confidence, with and without the temperature, and the videos per bin.
 
     Args:
-        bins: of the probabilities as stored.
-        ece: their calibration error.
-        uncalibrated: of the probabilities without the temperature; empty where not known.
-        ece_uncalibrated: their calibration error.
+        bins: bins of the probabilities as stored, with the temperature.
+        ece: expected calibration error of ``bins``.
+        uncalibrated: bins of the probabilities without the temperature; empty if unknown.
+        ece_uncalibrated: expected calibration error of ``uncalibrated``.
     """
     figure = blank(width=4.8, height=5.9)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -131,7 +133,7 @@ def reliability_plot(
 
 
 def slices_plot(slices: Sequence[Slices]) -> Plot:
-    """Draw UAR and WAR of each group with their intervals, one panel per column."""
+    """Draw UAR and WAR of each group with their intervals, one panel per column of slices."""
     rows = [len(one.groups) for one in slices]
     figure = blank(width=5.6, height=0.9 + sum(0.75 + 0.36 * n for n in rows))
     panels = figure.subplots(len(rows), 1, sharex=True, height_ratios=rows, squeeze=False)[:, 0]
@@ -159,7 +161,10 @@ def slices_plot(slices: Sequence[Slices]) -> Plot:
 
 
 def learning_plot(history: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> Plot:
-    """Draw loss and recall by epoch, from the rows of a run's ``metrics.json``."""
+    """Draw loss, UAR and WAR by epoch, from the rows ``history`` of a run's ``metrics.json``.
+
+    A vertical line marks ``best_epoch``, the epoch whose weights are kept.
+    """
     figure = blank(width=5.6, height=5.2)
     loss, recall = figure.subplots(2, 1, sharex=True)
     lines = (

@@ -1,4 +1,4 @@
-"""Counts and sums by group, over tables that are added one piece at a time."""
+"""Counts and sums by group, over rows that are added one table at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MERGE_PIECES = 256
 
 
 class Grouped:
-    """Counts of rows and sums of integers, by some key columns.
+    """Counts of rows and sums of integer columns, by the values of key columns.
 
     Memory grows with the number of groups and not with the number of rows. Sums of integers do not
     depend on the order of the rows.
@@ -30,7 +30,7 @@ class Grouped:
         self._num_merged, self._num_rows = 0, 0
 
     def add(self, table: pa.Table) -> None:
-        """Count the rows of a table that has the key and the sum columns."""
+        """Add the rows of a table that has the key columns and the sum columns."""
         if not table.num_rows:
             return
         ones = pa.repeat(pa.scalar(1, pa.int64()), table.num_rows)
@@ -42,17 +42,20 @@ class Grouped:
             self._merge()
 
     def table(self) -> pa.Table | None:
-        """Return keys, rows and sums, sorted by key, nulls last; None where no row was added."""
+        """Return keys, counts (``rows``) and sums, sorted by key, nulls last.
+
+        The result is None if no row was added.
+        """
         self._merge()
         return self._pieces[0] if self._pieces else None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the table as rows, for a small number of groups."""
+        """Return ``table`` as dicts, for a small number of groups; empty if no row was added."""
         table = self.table()
         return [] if table is None else table.to_pylist()
 
     def largest(self, count: int) -> list[dict[str, Any]]:
-        """Return the groups with the most rows, by row count and then by key."""
+        """Return at most ``count`` groups with the most rows, by number of rows, then by key."""
         table = self.table()
         if table is None:
             return []

@@ -16,8 +16,8 @@ from emotion.storage import read_group, read_groups
 from schemas.scores import prob_column
 
 SIDE_PX = 96  # side of a crop on the page
-MAX_CROPS = 24  # in one strip; of a longer clip, evenly spaced crops are taken
-QUALITY = 80  # of the JPEG
+MAX_CROPS = 24  # largest number of crops in one strip; from a longer clip, evenly spaced ones
+QUALITY = 80  # JPEG quality of a strip, 0 to 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class ClipStrip:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A video with a wrong answer; ``strip`` is a clip of it, None where the dataset has none."""
+    """A video with a wrong answer.
+
+    ``strip`` shows one clip of the video; None if no dataset was read or it has no such clip.
+    """
 
     uri: str
     subject_id: str
@@ -48,7 +51,9 @@ class Mistake:
 
 
 def surest_mistakes(outcomes: Sequence[Outcome], *, limit: int) -> list[Mistake]:
-    """Return wrong answers, the most confident first.
+    """Return at most ``limit`` wrong answers, the most confident first.
+
+    Videos without a prediction or without probabilities are left out.
 
     >>> surest_mistakes([Outcome("a", "s", "up", "down", probs=(0.1, 0.9))], limit=3)[0].confidence
     0.9
@@ -62,9 +67,10 @@ def surest_mistakes(outcomes: Sequence[Outcome], *, limit: int) -> list[Mistake]
 
 
 def with_strips(mistakes: Sequence[Mistake], *, dataset_uri: str, scores_uri: str) -> list[Mistake]:
-    """Add to each mistake the clip in which the wrong label is most probable.
+    """Return the mistakes, each with a strip of the clip in which the wrong label is most probable.
 
-    The crops come from the dataset; only the row groups of the chosen clips are read in full.
+    The crops come from the dataset: from the clip that begins nearest to the scored clip. Crops are
+    read only from the row groups of the chosen clips.
 
     Raises:
         InputError: if the dataset has none of these videos.
@@ -105,7 +111,7 @@ def _surest_clips(mistakes: Sequence[Mistake], scores_uri: str) -> dict[str, flo
 def _strips(
     clips_uri: str, uris: Mapping[str, str], at_s: Mapping[str, float]
 ) -> dict[str, ClipStrip]:
-    """Return by uri the clip that begins nearest to the wanted time."""
+    """Return the strip of the clip that begins nearest to the wanted time, by uri."""
     nearest: dict[str, tuple[float, str, int, int, float]] = {}
     columns = ["video_id", "start_s", "stop_s"]
     for group in read_groups(clips_uri, columns):
@@ -127,8 +133,11 @@ def make_strip(jpegs: Sequence[bytes], *, length_s: float) -> ClipStrip:
     """Join crops side by side into one JPEG.
 
     Args:
-        jpegs: at least one; of more than ``MAX_CROPS``, evenly spaced ones are taken.
+        jpegs: crops, at least one; from more than ``MAX_CROPS``, evenly spaced ones are taken.
         length_s: length of the clip in seconds.
+
+    Raises:
+        InputError: if a crop is no JPEG.
     """
     kept = np.linspace(0, len(jpegs) - 1, min(len(jpegs), MAX_CROPS)).round().astype(int)
     images = [_small(jpegs[n]) for n in kept]

@@ -1,4 +1,4 @@
-"""Filling of the templates, and the filters that they use."""
+"""Rendering of the HTML templates, and the filters that the templates use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import jinja2
 
 
 def render(template: str, **values: object) -> str:
-    """Fill a template of this package; text is escaped, a missing value is an error."""
+    """Fill a template of this package and return the HTML.
+
+    Text is escaped.
+
+    Raises:
+        jinja2.UndefinedError: if a value that the template uses is missing.
+    """
     return _environment().get_template(template).render(**values)
 
 
@@ -28,7 +34,7 @@ def _environment() -> jinja2.Environment:
 
 
 def name_of(uri: str) -> str:
-    """Return the last part of an address, as a title.
+    """Return the last part of an address, for a title.
 
     >>> name_of("s3://bucket/datasets/acted/")
     'acted'
@@ -46,7 +52,7 @@ def data_uri(data: bytes, *, mime: str) -> str:
 
 
 def count(value: int | None) -> str:
-    """Return a count with thousands separated; a dash for None.
+    """Return a count with commas between thousands; a dash for None.
 
     >>> count(12345), count(None)
     ('12,345', '–')
@@ -55,7 +61,7 @@ def count(value: int | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a share of 1 as a percentage; a dash for None.
+    """Return a share, 0 to 1, as a percentage; a dash for None.
 
     >>> percent(0.4567), percent(None)
     ('45.7%', '–')
@@ -64,7 +70,9 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number with three digits, for an axis or a cell; a dash for None.
+    """Return a number with three significant digits, for an axis or a cell; a dash for None.
+
+    From 100 on it is a whole number.
 
     >>> number(1234.5), number(0.12345), number(12.0), number(None)
     ('1,234', '0.123', '12', '–')
@@ -84,7 +92,7 @@ def fixed(value: float | None) -> str:
 
 
 def hms(seconds: float) -> str:
-    """Return a length of time in seconds, minutes or hours.
+    """Return a duration as text in seconds, minutes or hours.
 
     >>> hms(7.25), hms(75), hms(36000)
     ('7.2 s', '1:15 min', '10:00 h')

@@ -1,6 +1,6 @@
-"""A plot of parallel coordinates: one line per trial, through its values to its val UAR.
+"""Plot of parallel coordinates: each trial is a line through its values and its val UAR.
 
-A darker line is a higher val UAR, on a scale (cividis) that does not need colour vision. Lines of
+A darker line has a higher val UAR, on a scale (cividis) that does not need colour vision. Lines of
 stopped trials are dashed.
 """
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
 
 UNUSED_AT = -0.14
-"""Height at which a trial's line meets an axis that its model does not use."""
+"""Height at which the line of a trial meets an axis that the trial does not use."""
 SPREAD = 0.05
-"""Half of the height over which lines through one choice are spread, to keep them apart."""
+"""Largest distance of a line from the height of its choice: lines through a choice are spread."""
 PALEST = 0.12
-"""Share of the colour map that is skipped: its first colours are too pale on white."""
+"""Share of the colour map that is not used: its first colours are too pale on white."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Tick:
 
 
 def position(dimension: Dimension, value: Value | None) -> float | None:
-    """Return the height of a value on its axis, 0 to 1; None for None.
+    """Return the height of a value on the axis of its dimension, 0 to 1; None for None.
 
     >>> position(Dimension("lr", "log", 0.0001, 0.01), 0.001)
     0.5
@@ -56,7 +56,13 @@ def position(dimension: Dimension, value: Value | None) -> float | None:
 
 
 def _place(choices: Sequence[str], value: Value) -> int:
-    """Return the place of a choice; the value may have been read as a number or a bool."""
+    """Return the place of a value among the choices, which are text.
+
+    The value may be a number or a bool.
+
+    Raises:
+        ValueError: if it is none of the choices.
+    """
     for place, text in enumerate(choices):
         if text == str(value) or text.lower() == str(value).lower():
             return place
@@ -66,7 +72,7 @@ def _place(choices: Sequence[str], value: Value) -> int:
 
 
 def ticks(dimension: Dimension) -> list[Tick]:
-    """Return the marks of an axis: every choice, or both ends and round numbers between them.
+    """Return the marks of an axis: all choices, or both ends and round numbers between them.
 
     >>> [tick.text for tick in ticks(Dimension("lr", "log", 0.0005, 0.01))]
     ['0.0005', '0.001', '0.01']
@@ -103,11 +109,11 @@ def _text(number: float) -> str:
 
 
 def parallel_plot(trials: Sequence[Trial], space: Sequence[Dimension]) -> Plot:
-    """Draw trials that have a val UAR, the best in front.
+    """Draw the trials, the best one in front.
 
     Args:
-        trials: best first; at least one.
-        space: the axes; the axis of the val UAR is added after them.
+        trials: trials that have a val UAR, best first; at least one.
+        space: dimensions of the axes; an axis of the val UAR is added after them.
     """
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
@@ -144,7 +150,9 @@ def _colourmap() -> Any:
 
 
 def uar_axis(trials: Sequence[Trial]) -> Dimension:
-    """Return the axis of the val UAR; its ends are the values of the trials, rounded to 0.05.
+    """Return the axis of the val UAR.
+
+    Its ends are the lowest and highest val UAR of the trials, rounded down and up to 0.05.
 
     >>> uar_axis([Trial(0, {}, val_uar=0.52), Trial(1, {}, val_uar=0.31)])
     Dimension(name='val UAR', kind='uniform', low=0.3, high=0.55, choices=())
@@ -156,7 +164,11 @@ def uar_axis(trials: Sequence[Trial]) -> Dimension:
 
 
 def heights(trials: Sequence[Trial], axes: Sequence[Dimension]) -> list[list[float]]:
-    """Return the height at which each trial's line meets each axis, without overlap of lines."""
+    """Return the height at which the line of each trial meets each axis.
+
+    Lines through the same choice, or through an unused axis, are spread so that they do not
+    overlap.
+    """
     columns = [_column(trials, dimension) for dimension in axes]
     return [list(row) for row in zip(*columns, strict=True)]
 

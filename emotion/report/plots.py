@@ -1,4 +1,4 @@
-"""Plots as PNG and SVG bytes; Matplotlib is imported when the first one is drawn.
+"""Plots as PNG and SVG bytes; Matplotlib is imported when the first plot is drawn.
 
 Lines differ in colour and in dashes, so that a reader without colour vision can distinguish them.
 """
@@ -32,7 +32,7 @@ class Plot:
 
 
 def blank(*, width: float, height: float) -> Figure:
-    """Return an empty figure; width and height in inches."""
+    """Return an empty figure; width and height are in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ def blank(*, width: float, height: float) -> Figure:
 
 
 def finish(figure: Figure) -> Plot:
-    """Return both forms; equal figures give equal bytes."""
+    """Return the figure as PNG and SVG; equal figures give equal bytes."""
     import matplotlib
 
     png, svg = io.BytesIO(), io.BytesIO()
@@ -53,7 +53,7 @@ def finish(figure: Figure) -> Plot:
 
 
 def style(number: int) -> dict[str, Any]:
-    """Return colour and dashes of the line with this number; the first 32 differ from each other.
+    """Return colour and dashes of a line by its number, from 0; the first 32 lines differ.
 
     >>> style(0), style(8)
     ({'color': '#0072b2', 'linestyle': '-'}, {'color': '#0072b2', 'linestyle': '--'})
@@ -63,7 +63,7 @@ def style(number: int) -> dict[str, Any]:
 
 
 def square(axes: Axes) -> None:
-    """Give a plot two equal axes from 0 to 1."""
+    """Give a plot two axes of equal length from 0 to 1, and a grid."""
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
     axes.grid(color=GRID, linewidth=0.6)
@@ -77,15 +77,15 @@ def confusion_plot(
     no_prediction: Sequence[int] | None = None,
     title: str = "",
 ) -> Plot:
-    """Draw a confusion matrix: in each cell the count, and its share of the true label's videos.
+    """Draw a confusion matrix; a cell has its count and its share of the true label's videos.
 
     The colour shows the share, on a scale (cividis) that does not need colour vision.
 
     Args:
-        counts: (K, K), rows true, columns predicted.
+        counts: (K, K); rows are true labels, columns predicted ones.
         labels: K names.
-        no_prediction: K counts for a last column; left out when all are 0.
-        title: above the plot.
+        no_prediction: K counts for a last column; without it if all are 0.
+        title: text above the plot.
     """
     table, columns = np.asarray(counts, np.int64), list(labels)
     if no_prediction is not None and any(no_prediction):
@@ -115,13 +115,13 @@ def matrix_plot(
     *,
     title: str,
 ) -> Plot:
-    """Draw figures of models on corpora: rows trained on, columns tested on.
+    """Draw a figure of each model on each corpus; rows are training corpora, columns test corpora.
 
     Args:
         values: (M, M) 0 to 1; None leaves a cell grey.
-        intervals: (M, M) pairs, written below the values; None where there is none.
-        names: M corpora.
-        title: above the plot.
+        intervals: (M, M) pairs (low, high), written below the values; None for no interval.
+        names: names of the M corpora.
+        title: text above the plot.
     """
     table = np.array([[np.nan if v is None else v for v in row] for row in values], np.float64)
     figure = blank(width=2.6 + 1.25 * len(names), height=1.6 + 0.8 * len(names))

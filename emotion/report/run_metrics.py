@@ -13,12 +13,12 @@ class RunTotals:
     """Totals of the shards that one run committed.
 
     Attributes:
-        counts: rows by table.
-        rejects: videos by reason.
-        frames: sampled frames.
-        video_s: seconds of video.
-        model_busy_s: seconds in which models computed, summed over the models.
-        num_models: largest number of models at a time.
+        counts: number of rows by table.
+        rejects: number of videos by reason.
+        frames: number of sampled frames.
+        video_s: length of the videos, seconds.
+        model_busy_s: seconds in which models computed, added over the models.
+        num_models: largest number of models at the same time.
         wall_s: seconds from start to end of the run.
     """
 
@@ -33,7 +33,7 @@ class RunTotals:
     def add(
         self, *, counts: Mapping[str, int], rejects: Mapping[str, int], frames: int, video_s: float
     ) -> None:
-        """Add one committed shard; arguments as the attributes."""
+        """Add one committed shard; the arguments mean the same as the attributes."""
         self.counts.update(counts)
         self.rejects.update(rejects)
         self.frames += frames
@@ -46,14 +46,15 @@ def run_metrics(
     """Return the figures of one run; they count only the work of this run.
 
     Args:
-        totals: of the run.
-        prices: US dollars per hour by resource; empty: no cost.
-        resources: what the cluster has, by Ray's names, such as {"CPU": 16.0}.
+        totals: totals of the run.
+        prices: US dollars per hour and unit of a resource, by resource; empty: no cost is computed.
+        resources: resources of the cluster by Ray's names, such as {"CPU": 16.0}.
 
     Returns:
         Counts, rates per second of wall time, ``model_busy`` (share of the models' time in which
-        they computed, 0 to 1), ``rejects`` by reason, and with prices ``cost_usd`` and
-        ``cost_per_video_hour_usd`` for all of the cluster's resources over the run.
+        they computed, 0 to 1) and ``rejects`` by reason. With prices also ``cost_usd`` and
+        ``cost_per_video_hour_usd``, which count all of the cluster's resources over the whole run,
+        and ``resources_without_use``: priced resources that the cluster does not have.
     """
     wall_s = max(totals.wall_s, 1e-9)
     videos = totals.counts["videos"] + totals.rejects.total()

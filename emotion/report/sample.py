@@ -1,4 +1,4 @@
-"""A sample of fixed size from a stream of any length."""
+"""Sample of limited size from a stream of any length."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MAX_VALUES = 200_000
 class Sample:
     """A uniform sample of the finite values that were added.
 
-    Each value gets a pseudo-random number, computed from the seed and its place in the stream, and
-    the values with the smallest numbers are kept. So the sample does not depend on how the stream
-    was divided into pieces. All values are kept while there are at most ``max_values``.
+    Each value gets a pseudo-random number, which is computed from the seed and the value's place in
+    the stream. The values with the smallest numbers are kept. So the sample does not depend on the
+    division of the stream into pieces. Up to ``max_values`` values, all are kept.
 
     >>> sample = Sample(max_values=3)
     >>> sample.add(pa.chunked_array([[1.0, None, 2.0]]))
@@ -30,7 +30,7 @@ class Sample:
         self._limit = np.uint64(2**64 - 1)
 
     def add(self, column: pa.ChunkedArray) -> None:
-        """Add the values of a column; nulls, NaN and infinities are left out."""
+        """Add the values of a column of numbers; nulls, NaN and infinities are left out."""
         values = column.drop_null().to_numpy().astype(np.float64)
         values = values[np.isfinite(values)]
         keys = _scatter(self.count, values.size, seed=self._seed)
@@ -43,7 +43,7 @@ class Sample:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The kept values: up to ``max_values`` in order of the stream, otherwise in no order."""
+        """The kept values; in the order of the stream only if all were kept."""
         if self._keys.size > self._max:
             self._shrink()
         return self._values
@@ -55,7 +55,7 @@ class Sample:
 
 
 def _scatter(first: int, count: int, *, seed: int) -> NDArray[np.uint64]:
-    """Return a number for each place in a stream, by splitmix64 (Steele et al. 2014)."""
+    """Return a number for each of ``count`` places, by splitmix64 (Steele et al. 2014)."""
     state = np.arange(first + 1, first + count + 1, dtype=np.uint64)
     state = state * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)  # modulo 2**64 on purpose
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

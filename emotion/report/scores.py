@@ -31,12 +31,12 @@ def scores_report(
     slowest: Sequence[Mapping[str, Any]] = (),
     drifts: Sequence[Drift] = (),
 ) -> str:
-    """Read a score set and render its page.
+    """Read a score set and return its page as HTML.
 
     Args:
-        scores_uri: the score set.
+        scores_uri: address of the score set.
         slowest: uri, wall_s and duration_s of the videos that took the longest.
-        drifts: each variable compared with the model's baseline.
+        drifts: comparison of each variable with the model's baseline.
 
     Raises:
         InputError: if ``videos/`` has no part.
@@ -59,7 +59,7 @@ def scores_report(
 
 
 def _shown_s(scores_uri: str) -> dict[str, float]:
-    """Return seconds of faces by label, from the segments, part by part."""
+    """Return the seconds for which faces show each label, from the segments, part by part."""
     seconds: Counter[str] = Counter()
     for file in storage.list_files(storage.join(scores_uri, "segments"), suffixes=(".parquet",)):
         part = storage.read_part(file.uri, ["label", "start_s", "stop_s"])
@@ -81,17 +81,17 @@ def scores_page(
     slowest: Sequence[Mapping[str, Any]] = (),
     drifts: Sequence[Drift] = (),
 ) -> str:
-    """Render the page from tables in memory.
+    """Return the page as HTML, from tables in memory.
 
     Args:
-        videos: a row per video, as ``schemas.scores.scored_videos_schema``; may be empty.
+        videos: a row per video with at least ``VIDEO_COLUMNS``; may be empty.
         rejects: rows of ``rejects``, with more detail about videos without a label.
         labels: the package's label set, in order.
-        facts: settings of the score set, shown without change.
+        facts: settings of the score set; the page lists them.
         title: name of the score set.
-        shown_s: seconds of faces by label.
+        shown_s: seconds for which faces show each label.
         slowest: uri, wall_s and duration_s of the videos that took the longest.
-        drifts: each variable against the model's baseline.
+        drifts: comparison of each variable with the model's baseline.
     """
     rows = sorted(videos.to_pylist(), key=lambda row: str(row["uri"]))
     labelled = [row for row in rows if row["label"] is not None]
@@ -127,12 +127,13 @@ def scores_page(
 
 @dataclass(frozen=True)
 class Folder:
-    """The videos below one folder of the archive.
+    """Counts of the videos below one folder of the archive.
 
     Attributes:
         name: path from the archive's root; a dot for the root itself.
         num_videos: number of videos that could be read.
-        parts: label, videos, share of the videos with a label, and colour, of labels that occur.
+        parts: for each label that occurs: label, number of videos, share of the folder's videos
+            with a label, and colour.
     """
 
     name: str
@@ -141,7 +142,9 @@ class Folder:
 
 
 def folder_rows(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[Folder]:
-    """Count labels by the first folder in which the videos' addresses differ, largest first.
+    """Count labels by folder, the folder with the most videos first.
+
+    Folders are taken at the first level at which the videos' addresses differ.
 
     >>> videos = [{"uri": "v/a/1.mp4", "label": "glad"}, {"uri": "v/a/b/2.mp4", "label": None}]
     >>> folder_rows([*videos, {"uri": "v/c/3.mp4", "label": None}], ["glad"])[0]
@@ -167,7 +170,7 @@ def folder_rows(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> lis
 
 
 def _shifts(drift: Drift) -> list[str]:
-    """Describe the three bins whose shares changed most."""
+    """Return texts about the three bins whose shares changed most."""
     moved = sorted(
         zip(drift.bins, drift.baseline_shares, drift.shares, strict=True),
         key=lambda one: -abs(one[2] - one[1]),
@@ -178,7 +181,9 @@ def _shifts(drift: Drift) -> list[str]:
 def failures(
     rows: Sequence[Mapping[str, Any]], rejects: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, str]]:
-    """Return the videos without a label, by uri: the reason, and the detail from ``rejects``.
+    """Return uri, reason and detail of the videos without a label, sorted by uri.
+
+    Where a video is in ``rejects``, reason and detail come from there.
 
     >>> failures([{"uri": "a", "label": None, "reason": "no_face"}], [])
     [{'uri': 'a', 'reason': 'no_face', 'detail': ''}]

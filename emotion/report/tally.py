@@ -1,7 +1,7 @@
-"""The counts behind the page of a dataset, made in one pass over the tables in bounded memory.
+"""Counts for the page of a dataset, made in one pass over the tables, in bounded memory.
 
-Kept are counts by group, a sample of each distribution and the positions of the faces to show. Only
-the counts by subject grow with a dataset, by about 50 bytes a subject.
+A tally keeps counts by group, a sample of each distribution and the positions of the faces to show.
+Only the counts by subject grow with a dataset, by about 50 bytes per subject.
 """
 
 from __future__ import annotations
@@ -55,23 +55,25 @@ def _samples() -> dict[str, Sample]:
 
 @dataclass
 class Tally:
-    """Counts over the tables of a dataset, which are added one row group at a time.
+    """Counts over the tables of a dataset, to which row groups are added one at a time.
 
     Attributes:
-        rows: number of rows by table.
-        stages: videos with faces, with tracks and with clips, and incomplete videos.
-        samples: a sample of each distribution, by column; ``track_s`` is the length of tracks.
-        classes: videos by label and split, with their time in microseconds.
+        rows: number of rows, by table.
+        stages: number of videos with faces (``num_faces``), with tracks (``num_tracks``), with
+            clips (``num_clips``), and of ``incomplete`` videos.
+        samples: sample of each distribution, by column; ``track_s`` is the length of tracks.
+        classes: videos by label and split, with their length in microseconds (``us``).
         clip_classes: clips by label and split.
-        subjects: videos by subject and split, with their clips and time.
+        subjects: videos by subject and split, with their clips and length in microseconds.
         sizes, codecs: videos by width and height, and by codec.
         no_clip: videos without a clip, by reason.
         people, tracks: videos by number of identities, and by number of tracks.
         faces: sampled frames by number of faces.
-        rejects: by stage and reason, with the number of rows that have the place of the fault.
+        rejects: rejects by stage and reason; ``placed`` is the number of them that give the place
+            of the fault in the file.
         examples: uri and detail of the first reject of each reason.
-        below: clips below each of ``QUALITY_STEPS``.
-        candidates: clips that may be shown.
+        below: number of clips with a quality below each of ``QUALITY_STEPS``.
+        candidates: clips whose crops may be shown.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -96,7 +98,7 @@ class Tally:
     )
 
     def add(self, table: str, group: Group) -> None:
-        """Count one row group of a table; it has the columns ``TALLY_COLUMNS[table]``."""
+        """Count one row group of a table, which has the columns ``TALLY_COLUMNS[table]``."""
         rows = group.rows
         self.rows[table] += rows.num_rows
         if table == "videos":
@@ -144,7 +146,7 @@ class Tally:
 
 
 def read_tally(dataset_uri: str) -> Tally:
-    """Count a stored dataset, with one row group in memory at a time.
+    """Read and count a stored dataset, with one row group in memory at a time.
 
     Raises:
         InputError: if a table has no part.
@@ -157,4 +159,5 @@ def read_tally(dataset_uri: str) -> Tally:
 
 
 def _count(mask: pa.ChunkedArray) -> int:
+    """Return the number of True values; nulls are not counted."""
     return int(pc.sum(mask).as_py() or 0)

@@ -1,4 +1,4 @@
-"""The speed of building a dataset, from the ledger entries of its shards."""
+"""Speed of building a dataset, from the ledger entries of its shards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NUM_SLOWEST = 5
 
 @dataclass(frozen=True)
 class ShardTime:
-    """One finished shard: its videos, their length, and its worker's time."""
+    """One finished shard: its videos, their length, and the time of its worker, in seconds."""
 
     shard_id: str
     num_videos: int
@@ -23,21 +23,21 @@ class ShardTime:
 
     @property
     def speed(self) -> float | None:
-        """Seconds of video per second of work; None where the work took no time."""
+        """Seconds of video per second of work; None if the time of the work is 0."""
         return self.video_s / self.wall_s if self.wall_s > 0 else None
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Sums over the shards, and the shards that took longest.
+    """Sums over the shards, and the slowest shards.
 
     Attributes:
         num_shards: number of finished shards.
-        video_s: length of their videos.
-        wall_s: sum of the wall times of their workers.
-        median_s: median of the shards' wall times; None where there is no shard.
-        speed: seconds of video per second of one worker; None where no time is recorded.
-        walls: the shards' wall times, as a histogram.
+        video_s: length of their videos, seconds.
+        wall_s: sum of the wall times of their workers, seconds.
+        median_s: median of the shards' wall times, seconds; None without a shard.
+        speed: seconds of video per second of one worker; None if ``wall_s`` is 0.
+        walls: histogram of the shards' wall times.
         slowest: shards with the longest wall times, longest first.
     """
 
@@ -51,7 +51,7 @@ class Throughput:
 
 
 def throughput(entries: Sequence[Mapping[str, Any]]) -> Throughput:
-    """Add up ledger entries, each with shard_id, counts, video_s and wall_s.
+    """Return the sums over ledger entries, each with shard_id, counts, video_s and wall_s.
 
     >>> throughput([]).speed is None
     True

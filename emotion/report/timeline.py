@@ -1,4 +1,4 @@
-"""A picture of one face over time: its crops above, the probabilities of each clip below."""
+"""Picture of one face over time: its crops above, the probabilities of each clip below."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class DrawnClip:
     """One scored clip of the picture.
 
     Attributes:
-        start_s: its start.
-        stop_s: its end, excluded.
-        probs: K probabilities.
-        crops: (T, H, W, 3) uint8 RGB, spread evenly from start to stop.
+        start_s: start of the clip, seconds.
+        stop_s: end of the clip, seconds, excluded.
+        probs: K probabilities, in label order.
+        crops: (T, H, W, 3) uint8 RGB; times are even from ``start_s`` to ``stop_s``.
     """
 
     start_s: float
@@ -37,7 +37,7 @@ class DrawnClip:
 
 @dataclass(frozen=True)
 class ActedSpan:
-    """The expression that is acted from ``start_s`` to ``stop_s``."""
+    """Expression that is acted from ``start_s`` to ``stop_s``, seconds."""
 
     label: str
     start_s: float
@@ -51,12 +51,12 @@ def timeline_png(
     title: str,
     acted: Sequence[ActedSpan] = (),
 ) -> bytes:
-    """Draw one track as PNG.
+    """Draw one track and return the picture as PNG.
 
     Args:
-        clips: in order of time, at least one.
+        clips: clips of the track, in order of time, at least one.
         labels: K names in the order of the probabilities.
-        title: above the picture.
+        title: text above the picture.
         acted: expressions for a strip between crops and probabilities; empty for no strip.
 
     Raises:
@@ -82,7 +82,7 @@ def timeline_png(
 
 
 def _draw_crops(axes: Axes, clips: Sequence[DrawnClip], *, count: int = 14) -> None:
-    """Draw crops at even distances, each in the middle of its span of time."""
+    """Draw ``count`` crops at even distances; each shows the middle of its span of time."""
     begin, end = clips[0].start_s, clips[-1].stop_s
     step = (end - begin) / count
     axes.set_ylim(0, 1)
@@ -99,7 +99,7 @@ def _draw_crops(axes: Axes, clips: Sequence[DrawnClip], *, count: int = 14) -> N
 
 
 def _crop_at(clips: Sequence[DrawnClip], time_s: float) -> NDArray[np.uint8] | None:
-    """Return the crop that is shown at a time, or None between clips."""
+    """Return the crop that is shown at a time; None between clips."""
     for clip in clips:
         if clip.start_s <= time_s < clip.stop_s:
             share = (time_s - clip.start_s) / (clip.stop_s - clip.start_s)
@@ -122,7 +122,7 @@ def _draw_acted(axes: Axes, acted: Sequence[ActedSpan], labels: Sequence[str]) -
 
 
 def _draw_probs(axes: Axes, clips: Sequence[DrawnClip], labels: Sequence[str]) -> None:
-    """Draw a stacked bar for each clip, as wide as the clip is long."""
+    """Draw a stacked bar of probabilities for each clip; its width is the clip's length."""
     starts = np.array([m.start_s for m in clips])
     widths = np.array([m.stop_s - m.start_s for m in clips])
     probs = np.array([m.probs for m in clips], np.float64)

@@ -1,4 +1,4 @@
-"""The page of a search for a better recipe."""
+"""The page of a hyperparameter search (``jobs.tune``)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def tuning_report(
     title: str,
     data: Mapping[str, Any],
 ) -> str:
-    """Render the page.
+    """Return the page of a search as HTML.
 
     Args:
-        trials: those that ended; at least one has a val UAR.
+        trials: trials that ended; at least one has a val UAR.
         space: the dimensions of the search.
-        parallel_png: the plot of parallel coordinates.
+        parallel_png: plot of parallel coordinates, PNG.
         title: name of the search.
-        data: search, scheduler, seed; train_clips, val_clips, val_subjects.
+        data: facts by name: search, scheduler, seed, train_clips, val_clips, val_subjects.
     """
     order = ranked(trials)
     without_uar = [trial for trial in trials if trial.val_uar is None]
@@ -47,7 +47,7 @@ def tuning_report(
 
 
 def form(dimension: Dimension) -> str:
-    """Describe the range or the choices of a dimension.
+    """Return the range or the choices of a dimension as text.
 
     >>> form(Dimension("lr", "log", 0.0001, 0.01))
     '0.0001 to 0.01, evenly in the logarithm'

@@ -1,4 +1,4 @@
-"""The page of a validation: for each table its rules, failed ones first."""
+"""The page of a validation: the rules of each table, broken rules first."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ABOUT = {
     "labels": "labels of the clips in train",
     "identities": "faces of subjects in different splits",
 }
-"""Explanations of the names that are not a table of the dataset."""
+"""Explanations of the groups of rules that are not named after a table of the dataset."""
 
 
 def validation_report(report: Mapping[str, Any], *, title: str) -> str:
-    """Render ``validation/report.json``.
+    """Return the page of a validation as HTML.
 
     Args:
-        report: success, results, counts, spec_digest.
+        report: content of ``validation/report.json``: success, results, counts, spec_digest.
         title: name of the dataset.
     """
     rows = [_row(result) for result in report["results"]]
@@ -43,7 +43,7 @@ def validation_report(report: Mapping[str, Any], *, title: str) -> str:
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a table's rules, those that failed first, and their worst result."""
+    """Return the rules of a table, broken rules first, and their worst result."""
     own = sorted((r for r in rows if r["dataset"] == name), key=lambda r: RANKS.index(r["word"]))
     return {
         "name": name,

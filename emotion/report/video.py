@@ -1,4 +1,4 @@
-"""The page of one video: the video, a timeline of each person's labels, and faces."""
+"""The page of one video: the video, a timeline of labels for each track, and faces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class VideoRows:
-    """The rows of one video in a score set, by table."""
+    """Rows of one video in a score set, by table."""
 
     video: Row
     segments: list[Row]
@@ -36,13 +36,13 @@ class VideoRows:
 
 @dataclass(frozen=True)
 class TrackChart:
-    """One track as the page draws it; x is 0 to ``CHART_PX`` over the length of the video.
+    """Chart of one track; x goes from 0 to ``CHART_PX`` over the length of the video.
 
     Attributes:
-        name: of the person and the track.
-        bars: x, width, y, height, colour, time_s and text of each label of each second; y and
-            height are 0 to 1, downwards.
-        runs: x, width, colour, label, start_s and text of each segment.
+        name: name of the person, and number of the track.
+        bars: x, width, y, height, colour, start_s and text for each label in each second; y and
+            height are 0 to 1, from the top.
+        runs: x, width, colour, label, start_s and text for each segment.
     """
 
     name: str
@@ -59,16 +59,16 @@ def video_report(
     fps: float,
     embed_bytes: int,
 ) -> str:
-    """Render the page.
+    """Return the page of one video as HTML.
 
     Args:
-        rows: of the score set.
+        rows: rows of the video in the score set.
         path: the video.
         drawn: the video with its overlay, mp4.
         labels: the package's label set.
         fps: samples per second of the extraction spec.
-        embed_bytes: the drawn video is part of the page up to this size; for a larger one the page
-            asks the reader to choose the file.
+        embed_bytes: largest size of ``drawn``, bytes, that is embedded in the page; for a larger
+            video the page asks the reader to choose the file.
 
     Raises:
         VideoError: if the video cannot be read to its end.
@@ -130,7 +130,7 @@ def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) 
 
 
 def _ticks(length_s: float) -> list[tuple[float, str]]:
-    """Return five to ten round times along the chart, each with its x."""
+    """Return (x, text) of round times, which divide the chart into at most ten intervals."""
     steps = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
     step = next((s for s in steps if length_s / s <= 10), 14400)
     count = int(length_s / step)
@@ -138,7 +138,7 @@ def _ticks(length_s: float) -> list[tuple[float, str]]:
 
 
 def _clock(time_s: float) -> str:
-    """Return a time as minutes and seconds, from one hour on with hours.
+    """Return a time as minutes and seconds; from one hour on, also with hours.
 
     >>> _clock(61.5), _clock(3600), _clock(5)
     ('1:01.5', '1:00:00', '0:05')
@@ -150,7 +150,7 @@ def _clock(time_s: float) -> str:
 
 
 def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]]:
-    """Return one crop from the middle of each of the longest segments, in order of time."""
+    """Return a crop from the middle of each of the ``MAX_FACES`` longest segments, by time."""
     longest = sorted(rows.segments, key=lambda r: r["start_s"] - r["stop_s"])[:MAX_FACES]
     wanted: dict[int, list[tuple[Row, Row]]] = {}
     for segment in longest:
@@ -182,7 +182,7 @@ def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]
 def _crops(
     picture: np.ndarray[Any, np.dtype[np.uint8]], wanted: list[tuple[Row, Row]]
 ) -> list[tuple[float, Mapping[str, object]]]:
-    """Cut the faces out of one picture; return each with the start of its segment."""
+    """Cut the faces out of one picture; return each with the start time of its segment."""
     height, width = picture.shape[:2]
     crops: list[tuple[float, Mapping[str, object]]] = []
     for segment, face in wanted:
