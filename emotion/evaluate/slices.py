@@ -62,7 +62,7 @@ class Slices:
 
     Attributes:
         column: name of the column.
-        groups: in order of value.
+        groups: the groups, in order of value.
         gap: largest minus smallest figure over the groups, by figure; empty with one group.
         gap_interval: 95% bootstrap interval of the gap over subjects; empty with one subject.
         gap_by_chance: 95% quantile of the gap when the column's values are shuffled: over subjects

@@ -54,7 +54,7 @@ def to_onnx(model: nn.Module, clip_shape: tuple[int, int, int], *, name: str) ->
     2.14 still has it.
 
     Args:
-        model: in eval mode, on the CPU.
+        model: the model, in eval mode, on the CPU.
         clip_shape: T, H and W of its clips.
         name: name of the model, for the error message.
 
@@ -98,7 +98,7 @@ def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int
     NaN.
 
     Args:
-        model: in eval mode, on the CPU.
+        model: the model, in eval mode, on the CPU.
         exported: bytes of the same model as ONNX.
         clip_shape: T, H and W of a clip.
     """

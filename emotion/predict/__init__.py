@@ -1,1 +1,1 @@
-"""From a video and a model package to an answer: predictor, timeline, segments, drift."""
+"""Answers for a video with a model package: predictor, timeline, segments, drift."""

@@ -164,7 +164,7 @@ def compare(
         least: smallest number of values of each profile; with fewer the level is unknown.
     """
     if baseline is not None and baseline.bins != now.bins:
-        baseline = None  # another release's bins, or another label set
+        baseline = None  # bins of another release, or another label set
     before = baseline.counts if baseline else (0,) * len(now.counts)
     p, q = _shares(before), _shares(now.counts)
     enough = min(sum(before), now.total) >= max(1, least)

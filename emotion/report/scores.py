@@ -153,7 +153,7 @@ def folder_rows(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> lis
     'v'
     """
     inside = [str(row["uri"]).split("/")[:-1] for row in rows]
-    depth = len(os.path.commonprefix(inside)) + 1  # of lists: it compares item by item
+    depth = len(os.path.commonprefix(inside)) + 1  # lists are compared item by item
     counts: dict[str, Counter[str | None]] = {}
     for row, parents in zip(rows, inside, strict=True):
         counts.setdefault("/".join(parents[:depth]) or ".", Counter())[row["label"]] += 1

@@ -34,7 +34,7 @@ def change_time(clips_NTHWC: Tensor, limits: Augment, *, generator: torch.Genera
         return clips_NTHWC
     n, t = clips_NTHWC.shape[:2]
     speed = 1 + _spread(n, limits.speed, generator)
-    # With a speed below 1 every index is inside the clip; above 1, clamp repeats the last frames.
+    # With a speed below 1 all indices are inside the clip. Above 1 clamp repeats its end frames.
     start = (t - 1) * (1 - speed) * torch.rand(n, generator=generator)
     index_NT = start[:, None] + speed[:, None] * torch.arange(t)
     back = torch.rand(n, generator=generator) < limits.reverse

@@ -82,7 +82,7 @@ def mix(
         return x_BCTHW, target_BK
     method = methods[int(rng.integers(len(methods)))]
     alpha = getattr(recipe, method)
-    share = float(rng.beta(alpha, alpha))  # of the other clip
+    share = float(rng.beta(alpha, alpha))  # share of the other clip
     other = torch.from_numpy(rng.permutation(len(x_BCTHW))).to(x_BCTHW.device)
     if method == "mixup":
         mixed = x_BCTHW * (1 - share) + x_BCTHW[other] * share

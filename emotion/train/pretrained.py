@@ -37,7 +37,7 @@ MAX_NAMES = 4
 
 UNREADABLE = (
     pickle.UnpicklingError,
-    RuntimeError,  # of torch's zip reader, or for a wrong hash
+    RuntimeError,  # from torch's zip reader, or because of a wrong hash
     EOFError,
     ValueError,
     LookupError,
@@ -98,7 +98,7 @@ def load_pretrained(
 
     Args:
         model: a model of ``build_model``.
-        name: its architecture.
+        name: architecture of ``model``.
         source: ``none`` loads no weights. A name of torchvision's weights, such as KINETICS400_V1,
             IMAGENET1K_V1 (for the image network of ``cnn_*``) or DEFAULT, loads from torch's cache
             or downloads. Any other value is the local or s3:// address of a ``.safetensors`` or

@@ -68,7 +68,7 @@ class Trial:
 
     @property
     def best_curve(self) -> list[float]:
-        """For each epoch, the val UAR of the best epoch so far.
+        """Best val UAR so far, after each epoch.
 
         >>> Trial(0, {}, curve=(0.25, 0.5, 0.375)).best_curve
         [0.25, 0.5, 0.5]

@@ -75,7 +75,7 @@ def outside(frame: pd.DataFrame, box: NDArray[np.float64], videos: pa.Table, nam
     ``name`` begins the note and may name columns in braces, such as "face {face_id}".
     """
     sizes = to_frame(videos, ["video_id", "width", "height"]).drop_duplicates("video_id")
-    both = frame.merge(sizes, how="left", on="video_id")  # another rule is about unknown videos
+    both = frame.merge(sizes, how="left", on="video_id")  # another rule checks for unknown videos
     width, height = both["width"].fillna(np.inf), both["height"].fillna(np.inf)
     x0, y0, x1, y1 = box.T
     inside = (np.minimum(x0, y0) >= -BOX_TOLERANCE_PX) & (x1 > x0) & (y1 > y0)
