@@ -86,7 +86,7 @@ def with_shared_labels(
 def _rescaled(probs: tuple[float, ...] | None, places: Sequence[int]) -> tuple[float, ...] | None:
     """Return the probabilities at ``places``, scaled to a sum of 1; equal ones if their sum is 0.
 
-    None gives None.
+    The result is None if ``probs`` is None.
     """
     if probs is None:
         return None

@@ -56,7 +56,7 @@ def confusion_counts(
 
     Args:
         truth: (N,) 0 to num_classes - 1.
-        predicted: (N,) likewise.
+        predicted: (N,) 0 to num_classes - 1.
         num_classes: K.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Result of one labelled video; all figures of an evaluation are computed from such rows."""
+"""Result of one labelled video; all figures of an evaluation are computed from these results."""
 
 from __future__ import annotations
 

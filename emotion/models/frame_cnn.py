@@ -111,7 +111,7 @@ class FrameCNN(nn.Module):
         width: channels of the first layer of ``lite``.
 
     Raises:
-        InputError: on an unknown backbone, or a ``hidden`` that is not such a multiple.
+        InputError: on an unknown backbone, or if ``hidden`` is no multiple of 2 x ``heads``.
     """
 
     gain: Tensor

@@ -55,7 +55,7 @@ def _headline(metrics: Figures, unit: str) -> str:
 
 
 def _basis(metrics: Figures, unit: str) -> str:
-    """Return a sentence with the numbers of subjects and resamples behind the intervals."""
+    """Return a sentence with the numbers of subjects and resamples of the intervals."""
     subjects = metrics.get("n_subjects")
     if subjects is None:
         return ""

@@ -177,7 +177,7 @@ def answer_columns(probs: NDArray[np.floating] | None, labels: Sequence[str]) ->
     """Return label, confidence, second label, margin, entropy, and a probability per label.
 
     Args:
-        probs: (K,) summing to 1; None gives nulls.
+        probs: (K,) summing to 1; for None all columns are null.
         labels: K names.
     """
     if probs is None:
