@@ -2,8 +2,8 @@
 
     python -m jobs.build_dataset --videos URI --labels URI.csv --out URI
 
-Each URI is a local path or an s3:// address. The same command again does only the missing work, and
-follows the archive: it adds new and changed videos and removes those that are gone.
+Each URI is a local path or an s3:// address. Run the same command again to do only the missing
+work. It also follows the archive: it adds new and changed videos and removes deleted ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jobs.common.command import one_line_errors, parse
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; 0 when the datasets are complete and valid."""
+    """Run the job; return 0 when the datasets are complete and valid, else 1."""
     config = parse(Config, argv, verb="jobs.build_dataset", doc=__doc__)
     from jobs.building.run import run  # imports Ray, DuckDB and PyAV: too slow for --help
 

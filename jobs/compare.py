@@ -2,8 +2,9 @@
 
     python -m jobs.compare --evals URI URI ... --out URI
 
-Each URI is a folder of jobs.evaluate, local or s3://. Prints a Markdown table and writes it as
-compare.csv, compare.json and report.html. Evaluations of different test sets are refused.
+Each URI of --evals is a folder that jobs.evaluate wrote, local or s3://. The job prints a Markdown
+table and writes compare.csv, compare.json and report.html. It refuses evaluations of different test
+sets.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jobs.evaluating.options import CompareConfig
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job."""
+    """Run the job; return 0 when the comparison is written."""
     config = parse(CompareConfig, argv, verb="jobs.compare", doc=__doc__)
     # Imported after parsing: --help needs no jinja2 and no pyarrow.
     from emotion.report.compare import markdown

@@ -2,15 +2,16 @@
 
     python -m jobs.crossval --dataset URI --out URI --train="--epochs 40 --model r3d_lite"
 
-Each fold is tested once, by a model trained without its people: the next fold chooses the weights,
-the other folds are the training data. Writes OUT/FOLD/view (the fold's training clips, copied),
-OUT/FOLD/run (see jobs.train), OUT/FOLD/metrics.json, and over all folds metrics.json,
-predictions.parquet, report.html, confusion.png and confusion.svg. The same command again resumes.
---by corpus leaves out one corpus at a time.
+Each fold is tested once, with a model that was trained without the people of that fold. The next
+fold is the val split, which selects the weights; all other folds are the training data. Writes
+OUT/FOLD/view (a copy of the clips of that training), OUT/FOLD/run (see jobs.train) and
+OUT/FOLD/metrics.json; and over all folds OUT/metrics.json, predictions.parquet, report.html,
+confusion.png and confusion.svg. Run the same command again to resume. With --by corpus each corpus
+is a fold.
 
     python -m jobs.crossval --dataset URI --out URI --by corpus --matrix
 
-trains on each corpus and tests on the test people of every corpus.
+trains one model per corpus and tests each model on the test people of every corpus.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from jobs.folds.options import Config
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; 0 when every fold is trained and tested."""
+    """Run the job; return 0 when every fold is trained and tested."""
     config = parse(Config, argv, verb="jobs.crossval", doc=__doc__)
     # Imported after parsing: --help needs no torch and no Ray.
     from jobs.folds.corpus_matrix import print_matrix

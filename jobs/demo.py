@@ -2,8 +2,8 @@
 
 python -m jobs.demo --out demo
 
-Everything runs on this machine. Each step is a job; the demo prints the command that runs it alone.
-The same command again runs only the missing steps.
+Everything runs on this machine. Each step is a job. The demo prints the command of each step before
+it runs the step. Run the same command again to do only the missing work.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ SPLIT_SEED = 6  # splits 16 subjects into 11, 2 and 3, which is nearest to 70/15
 
 @dataclass(frozen=True)
 class Config:
-    """Size and place of the demo.
+    """Size and output folder of the demo.
 
     Attributes:
-        out: Folder of all results.
-        subjects: Number of people; each acts the seven expressions once.
-        seed: Seed of the people.
-        detector: yunet, dlib, or auto: yunet if its weights are available, else dlib.
-        epochs: Passes of training over the clips; 30 are enough for so few and clear clips.
+        out: Local folder for all results.
+        subjects: Number of drawn people, at least 1; each acts the seven expressions once. With 16
+            or more people the test split is not empty, which the demo needs.
+        seed: Random seed of the drawn people, at least 0.
+        detector: Face detector: yunet, dlib, or auto, which takes yunet if its weights are
+            available, else dlib.
+        epochs: Number of training epochs, at least 1; 30 are enough for these few clear clips.
     """
 
     out: str = "demo"
@@ -66,7 +68,7 @@ def step(job: str, **flags: object) -> None:
 
 def run(config: Config) -> None:
     """Run every step, draw the timeline, and print the results."""
-    # After the help; and the processes that render import this module, so it must stay light.
+    # Imported here, not at the top: --help and the rendering processes import this module.
     from emotion.report import demo_picture
     from jobs.common import cluster
 
@@ -105,12 +107,12 @@ def held_out_subject(num_subjects: int) -> int:
     """Return the number of the first subject in the test split.
 
     Raises:
-        InputError: if no subject is in it.
+        InputError: if no subject is in the test split.
 
     >>> held_out_subject(16)
     7
     """
-    from emotion.synth.clip import subject_name  # after the help: it imports OpenCV and PyAV
+    from emotion.synth.clip import subject_name  # imports OpenCV and PyAV: not for --help
 
     for subject in range(num_subjects):
         if assign_split(subject_name(subject), seed=SPLIT_SEED) == "test":

@@ -2,10 +2,10 @@
 
     python -m jobs.drift --scores URI
 
-Prints JSON. Exit codes, for alerts: 0 no drift, 1 drift, 2 an error. Labels and confidences are
-compared with the model's answers on its val split, sizes and brightness of faces with those of its
-training set. Drift means that the data differ, not that the answers are wrong: look at some videos
-before you train again.
+Prints JSON. Exit codes, for alerts: 0 no drift, 1 drift, 2 an error. Predicted labels and
+confidences are compared with the model's predictions on its val split. Sizes and brightness of
+faces are compared with those of its training videos. Drift means that the data differ. It does not
+mean that the predictions are wrong: look at some videos before you train again.
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ class Config:
     """Options of a comparison.
 
     Attributes:
-        scores: Folder that jobs.score made.
-        baseline: Another score set to compare with, such as last month's; default: the training
-            data, as the model's package stores them.
-        out: Address of a file for the JSON; default: the JSON is only printed.
-        watch: Least population stability index at which the level of a variable is watch.
-        alarm: Least index at which the level is drift, and the exit code 1.
-        least: Least number of values on each side; with fewer the level is unknown.
+        scores: Score set to check: a folder that jobs.score made.
+        baseline: Another score set to compare with, such as last month's; default: the figures of
+            the training data that the model's package stores.
+        out: JSON file to write as well, a local path or s3://; default: the JSON is only printed.
+        watch: Population stability index from which a variable has the level watch; above 0 and at
+            most --alarm.
+        alarm: Population stability index from which a variable has the level drift; one such
+            variable gives exit code 1.
+        least: Minimum number of values on each side, at least 1; with fewer values the level of a
+            variable is unknown.
     """
 
     scores: Address
@@ -55,7 +58,11 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Print the comparison; returns 1 if a variable drifts, else 0."""
+    """Print the comparison; return 1 if a variable drifts, else 0.
+
+    Raises:
+        InputError: if a score set is not complete, the label sets differ, or there is no baseline.
+    """
     facts = _facts(config.scores, flag="scores")
     if config.baseline:
         other = _facts(config.baseline, flag="baseline")
@@ -107,7 +114,7 @@ def _facts(scores: str, *, flag: str) -> dict[str, Any]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; returns 0 without drift, 1 with drift."""
+    """Run the job; return 0 without drift, 1 with drift."""
     return run(parse(Config, argv, verb="jobs.drift", doc=__doc__))
 
 

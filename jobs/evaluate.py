@@ -17,7 +17,7 @@ from jobs.evaluating.options import EvaluateConfig
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job."""
+    """Run the job; return 0 when the evaluation is written."""
     config = parse(EvaluateConfig, argv, verb="jobs.evaluate", doc=__doc__)
     # Imported after parsing: --help needs no torch and no matplotlib.
     from jobs.evaluating.run import print_evaluation, run

@@ -2,9 +2,9 @@
 
     python -m jobs.export --scores URI --out URI --formats vtt eaf overlay
 
-Each URI is a local path or s3://. Each table is one file. The other formats are one file per video,
-named as the video, in its folders: OUT/vtt/s1/a.mp4.vtt. The same command again writes only the
-files that are missing, and those of videos that are new or changed.
+Each URI is a local path or s3://. Each table becomes one file. The other formats write one file per
+video. Its path repeats the path of the video: the subtitles of s1/a.mp4 are OUT/vtt/s1/a.mp4.vtt.
+Run the same command again to write only missing files and the files of new or changed videos.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from jobs.exporting.options import Config
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; returns 0 when every file is written whose video could be read."""
+    """Run the job; return 0 when the files of all videos that could be read are written."""
     config = parse(Config, argv, verb="jobs.export", doc=__doc__)
-    from jobs.exporting.run import run  # after parse: it imports PyAV, OpenCV and Ray
+    from jobs.exporting.run import run  # imports PyAV, OpenCV and Ray: not for --help
 
     return run(config)
 

@@ -2,8 +2,9 @@
 
     python -m jobs.export_onnx --package URI [--out URI]
 
-Compares its logits with torch's, then writes model.onnx and onnx.json into the package folder. The
-other files and the model_id stay the same. Each URI is a local path or s3://.
+Compares the logits of the ONNX model with those of torch, then writes model.onnx and onnx.json into
+the package folder. The other files and the model_id stay the same. Each URI is a local path or
+s3://.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Config:
     Attributes:
         package: Model package: a folder, an s3:// prefix or a model.tar.gz.
         out: New folder or .tar.gz for a copy of the package with the ONNX model; default: the
-            package's own folder.
+            folder of --package.
     """
 
     package: Address
@@ -35,10 +36,11 @@ def run(config: Config) -> int:
     """Export the model, compare it with torch, and write it.
 
     Raises:
-        InputError: if the model cannot be exported, or the output is another model's.
+        InputError: if the model cannot be exported, --out holds the package of another model, or
+            --package is an archive and --out is not given.
         PackageError: if the package is broken.
     """
-    # torch takes seconds to import; help does not need it
+    # Imported here: torch takes seconds to import, and --help does not need it.
     from emotion.package.model_package import load_package, save_package
     from emotion.package.onnx_export import export_onnx
     from emotion.package.onnx_file import ONNX
@@ -77,7 +79,7 @@ def _has_files(uri: str) -> bool:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; return 0 when the ONNX model is written and equals torch's."""
+    """Run the job; return 0 when the ONNX model agrees with torch and is written."""
     return run(parse(Config, argv, verb="jobs.export_onnx", doc=__doc__))
 
 

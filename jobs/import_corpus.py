@@ -3,7 +3,7 @@
     python -m jobs.import_corpus --corpus crema-d --root URI --out labels.csv
 
 Each URI is a local path or s3://. The next step is `jobs.build_dataset --videos ROOT --labels
-labels.csv`. This job reads file names and lists, no videos, and needs no cluster.
+labels.csv`. This job reads file names and list files. It reads no videos and needs no cluster.
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ from jobs.common.command import one_line_errors, parse
 
 @dataclass(frozen=True)
 class Config:
-    """The corpus, its address, and the choices for labels and splits."""
+    """Corpus, its address, and the choices for labels and splits."""
 
     corpus: Corpus
-    """Name of the corpus; csv (a table) and folders (a folder per label) import any other."""
+    """Name of the corpus. For any other corpus: csv reads a table, folders one folder per label."""
     root: str
-    """Folder of its videos; give the same folder to --videos of jobs.build_dataset."""
+    """Folder of the corpus's videos; give the same folder to --videos of jobs.build_dataset."""
     out: str
-    """The label table to write."""
+    """Label table to write, a CSV file."""
     lists: str = ""
-    """Folder of its list files; empty: below --root."""
+    """Folder of the corpus's list files; default: they are below --root."""
     fold: int | None = None
-    """Use the split of this fold, from 1 (crema-d, ravdess, savee, dfew, mafw)."""
+    """Number of the test fold, from 1 (crema-d, ravdess, savee, dfew, mafw); default: no fold."""
     split: SplitRule = "official"
-    """official: the owner's, or drawn by subject if there is none; subject: drawn; none: empty."""
+    """official: published split, else drawn by subject; subject: always drawn; none: no split."""
     val_share: float = 0.1
-    """Share of subjects in val, if val is drawn or taken from the owner's train; 0 to 1."""
+    """Share of subjects in val, if val is drawn or taken from the published train; 0 to below 1."""
     test_share: float = 0.15
-    """Share of subjects in test, if the split is drawn; 0 to 1."""
+    """Share of subjects in test, if the split is drawn; 0 to below 1, below 1 with --val-share."""
     seed: int = 0
-    """Another seed draws other subjects."""
+    """Random seed of a drawn split."""
     label_set: str = ",".join(LABELS)
-    """Labels of the dataset, between commas."""
+    """Labels of the dataset, separated by commas."""
     map: str = ""
-    """Labels that replace others, before any other rule, such as joy=happy,3=sad."""
+    """Labels to rename first, as OLD=NEW separated by commas, such as joy=happy,3=sad."""
     other: Literal["keep", "drop"] = "keep"
-    """keep or drop the clips whose label is not in the label set."""
+    """Clips whose label is not in --label-set: keep writes their rows, drop leaves them out."""
     subset: Literal["single", "compound"] = "single"
-    """mafw: the set of lists, single or compound expressions."""
+    """For mafw only: lists of single or of compound expressions."""
     table: str = ""
-    """csv: the table, CSV or Parquet, with a row per video."""
+    """For csv only, required: table with one row per video, CSV or Parquet."""
     uri_column: str = "uri"
-    """csv: column of the video's path below --root, or of its address."""
+    """For csv only: column with the video's path below --root, or its full address."""
     label_column: str = "label"
-    """csv: column of the label."""
+    """For csv only: column with the label."""
     subject_column: str = ""
-    """csv: column of the person; empty: each video is its own subject."""
+    """For csv only: column with the person; default: every video is another subject."""
     split_column: str = ""
-    """csv: column of train, val or test; empty: none."""
+    """For csv only: column with train, val or test; default: none."""
     fold_column: str = ""
-    """csv: column of the fold; empty: none."""
+    """For csv only: column with the fold; default: none."""
     subject_pattern: str = ""
-    """folders: regular expression of the subject in a path; empty: one subject per video."""
+    """For folders only: regular expression that finds the subject in a path; default: none."""
 
     def __post_init__(self) -> None:
         """Refuse a flag that does not apply to the corpus."""
@@ -108,7 +108,7 @@ def options(config: Config) -> Options:
 
 
 def _archive(uri: str, *, out: str) -> Archive:
-    """Return the listing of a folder, without the table that an earlier run wrote there."""
+    """Return the listing of a folder, without the label table that an earlier run wrote there."""
     archive = open_archive(uri)
     written = storage.relative_to(storage.absolute(out), archive.root)
     return Archive(archive.root, tuple(p for p in archive.paths if p != written))
@@ -140,7 +140,7 @@ def summary_lines(imported: Imported, *, out: str) -> Iterator[str]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the label table and print a summary."""
+    """Write the label table, print a summary, and return 0."""
     config = parse(Config, argv, verb="jobs.import_corpus", doc=__doc__)
     archive = _archive(config.root, out=config.out)
     lists = _archive(config.lists, out=config.out) if config.lists else archive

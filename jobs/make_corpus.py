@@ -20,23 +20,23 @@ from jobs.common.command import one_line_errors, parse
 
 @dataclass(frozen=True)
 class Config:
-    """Size and place of the corpus."""
+    """Size and output folder of the corpus."""
 
     out: Path
-    """Folder for the corpus: new, empty, or made by the same command."""
+    """Local folder for the corpus: new, empty, or made by the same command."""
     subjects: int = 12
-    """Number of people, at least 1; each acts every expression once."""
+    """Number of drawn people, at least 1; each acts every expression once."""
     seed: int = 1
-    """Seed of the people, at least 0."""
+    """Random seed of the drawn people, at least 0."""
     workers: int | None = None
-    """Number of processes that render, at least 1; default: one per CPU."""
+    """Number of rendering processes, at least 1; default: one per CPU."""
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Render the corpus and print its size."""
+    """Render the corpus, print its size, and return 0."""
     config = parse(Config, argv, verb="jobs.make_corpus", doc=__doc__)
-    from emotion.synth.corpus import LABEL_TABLE, write_corpus  # after the help: it imports OpenCV
+    from emotion.synth.corpus import LABEL_TABLE, write_corpus  # imports OpenCV: not for --help
 
     done_before = (config.out / LABEL_TABLE).exists()
     started_s = time.perf_counter()

@@ -1,9 +1,9 @@
-"""Pack a model package into one .tar.gz, as SageMaker takes it.
+"""Pack a model package into one .tar.gz archive, the format that SageMaker needs.
 
     python -m jobs.pack --package URI --out URI/model.tar.gz
 
-The archive holds the package's files, with its card and its ONNX model if it has one. Each URI is a
-local path or s3://.
+The archive holds all files of the package, including the model card and, if there is one, the ONNX
+model. Each URI is a local path or s3://.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Config:
 
     Attributes:
         package: Model package: a folder or an s3:// prefix.
-        out: New file that ends in .tar.gz or .tgz.
+        out: Archive to write; its name ends in .tar.gz or .tgz. An existing archive of the same
+            model is replaced.
     """
 
     package: Address
@@ -35,13 +36,13 @@ class Config:
 
 
 def run(config: Config) -> int:
-    """Write the archive; an archive of the same model is replaced.
+    """Write the archive; replace an existing archive of the same model.
 
     Raises:
-        InputError: if ``out`` holds another model.
+        InputError: if ``out`` is the package of another model.
         PackageError: if the package is broken.
     """
-    # torch takes seconds to import; help does not need it
+    # Imported here: torch takes seconds to import, and --help does not need it.
     from emotion.package.model_package import load_package, pack_tar
 
     model_id = load_package(config.package).model_id

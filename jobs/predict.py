@@ -2,7 +2,7 @@
 
     python -m jobs.predict CLIP --package RUN/package [--json]
 
-CLIP and the package are local paths or s3:// addresses.
+CLIP is a video file. CLIP and the package are local paths or s3:// addresses.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class Config:
     """Options of a prediction."""
 
     clip: tyro.conf.Positional[str]
-    """Video to score."""
+    """Video file to score, a local path or s3://."""
     package: Annotated[str, tyro.conf.arg(aliases=["-p"])]
     """Model package: a folder, an s3:// prefix or a model.tar.gz."""
     json: bool = False
-    """Print the whole answer as JSON."""
+    """Print the whole answer as JSON instead of text."""
     yunet: str | None = None
-    """YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download."""
+    """File of YuNet's weights; default: $VIDEO_EMOTION_YUNET, then the cache, then a download."""
     device: str = "auto"
-    """cpu, cuda, cuda:1; auto takes a GPU if there is one."""
+    """Device of the model: cpu, cuda or cuda:N; auto takes a GPU if there is one, else the CPU."""
     engine: Engine = "torch"
-    """torch; or onnx: the package's model.onnx on the CPU, which jobs.export_onnx makes."""
+    """Runtime of the model: torch; or onnx, the model.onnx that jobs.export_onnx adds, on CPU."""
 
 
 def predict(config: Config) -> VideoPrediction:
@@ -48,7 +48,7 @@ def predict(config: Config) -> VideoPrediction:
     Raises:
         InputError: if the clip does not exist or cannot be used, or the package is broken.
     """
-    from emotion.predict.video import load_video_predictor  # not for the help: it imports torch
+    from emotion.predict.video import load_video_predictor  # imports torch: not for --help
 
     predictor = load_video_predictor(
         config.package,
@@ -67,7 +67,7 @@ def predict(config: Config) -> VideoPrediction:
 
 
 def summary_lines(answer: VideoPrediction) -> list[str]:
-    """Return the lines to print: the label, then one line per clip, in order of time."""
+    """Return the lines to print: the video's label, then one line per clip, in order of time."""
     if answer.label is None or answer.confidence is None:
         head = f"{answer.uri}: no label ({answer.reason})"
     else:
@@ -86,7 +86,7 @@ def summary_lines(answer: VideoPrediction) -> list[str]:
 
 
 def _clip_line(clip: ClipPrediction) -> str:
-    """Return times, track, and the three most probable labels, the first with a bar."""
+    """Return a clip's times, track and three most probable labels, the first one with a bar."""
     ranked = sorted(clip.probs.items(), key=lambda item: -item[1])[:3]
     bar = "#" * round(BAR_WIDTH * clip.confidence)
     others = ", ".join(f"{label} {prob:.2f}" for label, prob in ranked[1:])
@@ -98,7 +98,7 @@ def _clip_line(clip: ClipPrediction) -> str:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the answer; returns 0, also for a video without a face; 2 if it cannot be used."""
+    """Print the answer; return 0, also for a video without a face, or 2 for an unusable video."""
     config = parse(Config, argv, verb="jobs.predict", doc=__doc__)
     answer = predict(config)
     if config.json:

@@ -4,8 +4,8 @@ python -m jobs.sagemaker train --image I --role R --dataset s3://b/ds --out s3:/
 python -m jobs.sagemaker deploy --image I --role R --package s3://b/model.tar.gz [--dry-run]
 python -m jobs.sagemaker transform --image I --role R --package P --videos s3://b/v --out s3://b/s
 
---dry-run checks the requests against botocore's description of the service, prints them as JSON
-and does not send them; it needs no credentials. AWS_ENDPOINT_URL names another endpoint.
+--dry-run checks the requests against botocore's service model, prints them as JSON and does not
+send them; it needs no credentials. AWS_ENDPOINT_URL sets the address of another AWS endpoint.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def calls_for(config: Train | Deploy | Transform) -> list[Call]:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print or send the requests; with --wait, return after the job has ended."""
-    verb: Any = Verb  # a union, which parse's type does not know
+    """Print or send the requests and return 0; with --wait, return after the job has ended."""
+    verb: Any = Verb  # Any, because the type of parse does not accept a union
     config: Train | Deploy | Transform = parse(verb, argv, verb="jobs.sagemaker", doc=__doc__)
     from jobs.aws.send import check_calls, send, wait  # imports boto3: not for --help
 

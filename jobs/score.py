@@ -2,7 +2,7 @@
 
     python -m jobs.score --videos URI --package URI --out URI
 
-Each URI is a local path or s3://. The same command again does only what is missing.
+Each URI is a local path or s3://. Run the same command again to score only missing videos.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from jobs.scoring.options import Config
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; returns 0 when every video is in the score set or among its rejects."""
+    """Run the job; return 0 when every video is in the score set or among its rejects."""
     config = parse(Config, argv, verb="jobs.score", doc=__doc__)
-    from jobs.scoring.run import run  # after parse: it imports torch and Ray
+    from jobs.scoring.run import run  # imports torch and Ray: not for --help
 
     return run(config)
 

@@ -3,8 +3,9 @@
     python -m jobs.train --dataset URI --out URI
 
 Each URI is a local path or s3://. Writes OUT/package, metrics.json, checkpoints/, tensorboard/ and
-config.json. The same command again resumes from the last checkpoint; a finished run is not
-changed. Weights are chosen on the val split; the test split is never read.
+config.json. Run the same command again to resume from the last checkpoint; a finished run does not
+change. The epoch with the best result on the val split gives the weights. Clips of the test split
+are counted, but never used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jobs.training.options import Config
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0 when the package is written."""
     config = parse(Config, argv, verb="jobs.train", doc=__doc__)
-    from jobs.training.run import run  # torch and Ray take seconds to import; help needs neither
+    from jobs.training.run import run  # imports torch and Ray: not for --help
 
     return run(config)
 

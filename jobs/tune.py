@@ -1,11 +1,11 @@
-"""Search for a better training recipe: many trials of jobs.train, compared on val.
+"""Search for a better training recipe: many trials of jobs.train, compared on the val split.
 
     python -m jobs.tune --dataset URI --out URI --trials 20 --concurrent 2 --train="--epochs 30" \\
         --space lr=log:1e-4:1e-2 batch_size=choice:8,16,32 mixup=uniform:0:0.4
 
 Writes OUT/best (the model package of the best trial), trials.parquet, trials.json, parallel.png,
-parallel.svg, report.html, and OUT/trials/NUMBER/run (see jobs.train). The same command again
-resumes; a larger --trials continues a finished search. No trial reads the test split.
+parallel.svg, report.html, and OUT/trials/NUMBER/run (see jobs.train). Run the same command again to
+resume. A larger --trials continues a finished search. No trial uses the test split.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jobs.tuning.options import Config
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0 when every trial has ended."""
     config = parse(Config, argv, verb="jobs.tune", doc=__doc__)
-    from jobs.tuning.run import run  # torch and Ray take seconds to import; help needs neither
+    from jobs.tuning.run import run  # imports torch and Ray: not for --help
 
     best = run(config)
     print(

@@ -1,9 +1,10 @@
-"""Check a dataset with Great Expectations and DuckDB; exit code 1 if it fails.
+"""Check a dataset with Great Expectations and DuckDB; exit code 1 if the check fails.
 
     python -m jobs.validate_dataset --dataset URI
 
-Writes DATASET/validation/report.json and index.html, a page to read. ``jobs.build_dataset`` runs
-the same check at its end; training refuses a dataset without a report, or with an error in it.
+Writes DATASET/validation/report.json and an HTML page, DATASET/validation/index.html.
+``jobs.build_dataset`` runs the same check at its end. Training refuses a dataset that was not
+checked or that failed the check.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class Config:
     """Settings of the check.
 
     Attributes:
-        dataset: Folder of the dataset.
-        max_reject_share: Share of the labelled videos that may be left out, 0 to 1.
-        address: Ray cluster for a dataset of more than 64 MB of frames, faces and tracks;
-            default: $RAY_ADDRESS, else a local Ray.
+        dataset: Folder that jobs.build_dataset made.
+        max_reject_share: Largest share of the labelled videos that may be rejects, 0 to 1.
+        address: Ray cluster to join if the tables frames, faces and tracks are larger than 64 MB;
+            a smaller dataset is checked in this process. Default: $RAY_ADDRESS, else a local Ray.
     """
 
     dataset: Address
@@ -38,7 +39,7 @@ class Config:
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job."""
+    """Run the job; return 0 if the dataset is valid, else 1."""
     config = parse(Config, argv, verb="jobs.validate_dataset", doc=__doc__)
     from jobs.validating.validate import print_report, validate  # imports pandas, DuckDB: slow
 
