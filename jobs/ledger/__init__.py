@@ -1,1 +1,1 @@
-"""An output folder: its plan, shards, parts, ledger entries and lock."""
+"""State of an output folder: its plan, shards, parts, ledger entries and lock."""

@@ -1,7 +1,7 @@
-"""The ledger's entries: one JSON file per finished shard, ``_ledger/done/SHARD.json``.
+"""Entries of the ledger: one JSON file per finished shard, ``_ledger/done/SHARD.json``.
 
-A shard is done when its entry exists. A worker writes the entry after the shard's parts, so that a
-run that was killed at any point ends, after the same command again, in the same files.
+A shard is done when its entry exists. A worker writes the parts of a shard first and its entry
+last. If a run is killed at any point, the same command resumes it and produces the same files.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from emotion import storage
 
 @dataclass(frozen=True)
 class SlowVideo:
-    """A video, and the wall time that it took.
+    """Wall time of one video.
 
     Attributes:
-        uri: of the video.
-        wall_s: seconds to read it and to find its faces.
-        duration_s: its length in seconds.
+        uri: address of the video.
+        wall_s: seconds to read the video and to detect its faces.
+        duration_s: length of the video in seconds.
     """
 
     uri: str
@@ -31,17 +31,17 @@ class SlowVideo:
 
 @dataclass(frozen=True)
 class Entry:
-    """The result of one finished shard.
+    """Result of one finished shard.
 
     Attributes:
-        shard_id: of the shard.
-        counts: rows by table; of an export: videos and files.
-        rejects: videos left out, by reason; of an export: videos that could not be read again.
-        retired: number of its videos that are no longer wanted.
+        shard_id: name of the shard.
+        counts: number of rows by table; for an export: number of videos and of files.
+        rejects: number of rejected videos by reason; for an export: videos that could not be read.
+        retired: number of the shard's videos that were retired (see ``jobs.ledger.stored_plan``).
         video_s: seconds of video that were read.
-        wall_s: seconds that workers took for it.
-        frames: sampled frames; counted by scoring alone.
-        slowest: the videos that took longest, the slowest first; noted by scoring alone.
+        wall_s: seconds that the workers spent on the shard.
+        frames: number of sampled frames; only jobs.score counts them, else 0.
+        slowest: slowest videos, in descending order of wall time; only jobs.score stores them.
     """
 
     shard_id: str
@@ -54,18 +54,18 @@ class Entry:
     slowest: tuple[SlowVideo, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry as plain values."""
+        """Return the entry as values that JSON can hold."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Entry:
-        """Make an entry of what ``to_json`` gave."""
+        """Return the entry for the values that ``to_json`` returned."""
         slowest = tuple(SlowVideo(**video) for video in value["slowest"])
         return cls(**{**value, "slowest": slowest})
 
 
 def write_entry(out: str, entry: Entry) -> None:
-    """Mark a shard as done; to be called after its parts are written."""
+    """Mark a shard as done; call this after its parts are written."""
     storage.write_json(_entry_uri(out, entry.shard_id), entry.to_json())
 
 
@@ -79,7 +79,7 @@ def read_entry(out: str, shard_id: str) -> Entry:
 
 
 def remove_entry(out: str, shard_id: str) -> None:
-    """Mark a shard as not done; to be called before its parts are changed."""
+    """Mark a shard as not done; call this before its parts are changed."""
     storage.remove(_entry_uri(out, shard_id))
 
 

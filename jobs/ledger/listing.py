@@ -1,4 +1,4 @@
-"""The videos below an address, as a stream: memory does not grow with their number."""
+"""Listing of the videos below an address, as a stream, so that memory stays constant."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from emotion.video.decode import SUFFIXES
 
 
 def stream_videos(root: str) -> Iterator[FileInfo]:
-    """Yield the files below ``root`` with a video's suffix, with ``uri`` relative to ``root``.
+    """Yield the video files below ``root``, in the order of the storage.
 
-    Hidden files and folders (``.x``) are left out. The order is that of the storage.
+    A video file has one of the ``SUFFIXES``, in any letter case. Its ``uri`` is relative to
+    ``root``. Hidden files and folders (``.x``) are left out.
 
     Raises:
-        InputError: if there is no such folder, or no video in it.
+        InputError: if ``root`` is not a folder, or holds no video.
     """
     if not storage.is_folder(root):
         raise InputError(f"--videos {root} is not a folder that can be read")
@@ -62,7 +63,7 @@ def _s3(root: str) -> Iterator[FileInfo]:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for entry in page.get("Contents", []):
-            if not entry["Key"].endswith("/"):  # such a key only marks a folder
+            if not entry["Key"].endswith("/"):  # a key that ends in / only marks a folder
                 uri, etag = entry["Key"].removeprefix(prefix), entry["ETag"].strip('"')
                 yield FileInfo(uri, entry["Size"], etag)
 

@@ -1,8 +1,9 @@
-"""The lock of an output folder: one run at a time; the second one is refused.
+"""Lock of an output folder: one run writes at a time, a second run is refused.
 
-The lock is an object in the ledger. Its holder writes it again every ``BEAT_S``. The lock of a dead
-holder is taken over: at once if the holder was a process of this machine that has ended, else after
-the lock was not written for ``STALE_S``.
+The lock is the file ``_ledger/lock.json``. The run that holds it rewrites it every ``BEAT_S``
+seconds. A new run takes over the lock of a dead holder. If the holder ran on this machine and its
+process has ended, the new run takes the lock at once. Otherwise it waits until the lock was not
+rewritten for ``STALE_S`` seconds.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ BEAT_S = 5.0
 STALE_S = 60.0
 """Seconds without a write after which a holder counts as dead.
 
-Longer than one write may be retried, so that a live holder is not declared dead while the storage
-is down.
+This is longer than all retries of one write take. So a live holder does not count as dead while the
+storage is unreachable.
 """
 
 
 @contextlib.contextmanager
 def held(out: str) -> Iterator[None]:
-    """Hold the lock of ``out`` during the block.
+    """Hold the lock of the output folder ``out`` during the block.
 
     Raises:
-        InputError: if another run holds it.
+        InputError: if another live run holds the lock.
     """
     uri = storage.join(out, "_ledger", "lock.json")
     own: dict[str, Any] = {
@@ -57,8 +58,8 @@ def held(out: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(BEAT_S)
-        # While the storage is unreachable the lock stays, and the next run takes it over: the run
-        # has waited for the storage already.
+        # If the storage is unreachable, leave the lock: the next run takes it over. This run has
+        # already waited for the storage once.
         if not (thread.is_alive() or unreachable.is_set()):
             with contextlib.suppress(*storage_errors()):
                 storage.remove(uri)
@@ -68,20 +69,20 @@ def _take(uri: str, own: dict[str, Any], out: str) -> None:
     while not storage.create_bytes(uri, _text(own)):
         holder = _read(uri)
         if holder is None:
-            continue  # its holder has removed it since
+            continue  # the holder has removed the lock in the meantime
         if holder["run"] == own["run"]:
-            return  # the storage wrote it, but its answer was lost
+            return  # the storage wrote this run's lock, but its answer was lost
         if not _is_dead(uri, holder):
             raise InputError(
                 f"another run (process {holder['pid']} on {holder['host']}) is writing into "
                 f"--out {out}; wait until it ends, or stop it"
             )
-        if _read(uri) == holder:  # no other run took it over
+        if _read(uri) == holder:  # no other run has taken the lock over
             storage.remove(uri)
 
 
 def _is_dead(uri: str, holder: dict[str, Any]) -> bool:
-    """Return True if the holder ended without removing the lock; may wait for ``STALE_S``."""
+    """Return True if the holder ended without removing the lock; wait up to ``STALE_S`` seconds."""
     if holder["boot"] == _boot_id():
         return bool(_started(int(holder["pid"])) != holder["started"])
     until = time.monotonic() + STALE_S
@@ -95,14 +96,14 @@ def _is_dead(uri: str, holder: dict[str, Any]) -> bool:
 def _beat(
     uri: str, own: dict[str, Any], stop: threading.Event, unreachable: threading.Event
 ) -> None:
-    """Write the lock every ``BEAT_S`` until ``stop``; ``unreachable`` is set while that fails."""
+    """Write the lock every ``BEAT_S`` seconds until ``stop``; set ``unreachable`` on a failure."""
     while not stop.wait(BEAT_S):
         own["beat"] += 1
         try:
             storage.write_bytes(uri, _text(own))
             unreachable.clear()
         except storage_errors():
-            unreachable.set()  # the run's own writes fail too, and report it
+            unreachable.set()  # not raised: the other writes of the run fail too and raise
 
 
 def _text(value: dict[str, Any]) -> bytes:
@@ -118,19 +119,20 @@ def _read(uri: str) -> dict[str, Any] | None:
 
 
 def _boot_id() -> str:
-    """Return a name of the running machine and of its namespace of process ids.
+    """Return a name for this boot of the machine and for the process-id namespace.
 
-    Containers of one host share the boot id, but not their process ids.
+    Containers of one host share the boot id, but not the process ids. Without /proc the name is
+    random, so that every other holder counts as one of another machine.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return uuid.uuid4().hex  # without /proc every other holder is watched for STALE_S
+        return uuid.uuid4().hex
 
 
 def _started(pid: int) -> str:
-    """Return the start of a process in clock ticks since boot; empty if it does not run."""
+    """Return the start time of a process in clock ticks since boot; empty if it does not run."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

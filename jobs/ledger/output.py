@@ -1,4 +1,4 @@
-"""An output folder: the settings that it was made with, its extraction spec and its marker."""
+"""Files at the top of an output folder: ``config.json``, ``spec.json`` and ``_SUCCESS``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotion.versions import check_schema_version
 from schemas.tables import SCHEMA_VERSION
 
 SUCCESS = "_SUCCESS"
-"""File that a job writes last; an output without it is not complete."""
+"""Name of the file that a job writes last; an output without it is not complete."""
 
 
 def claim(
@@ -24,21 +24,22 @@ def claim(
     may_change: Collection[str] = (),
     spec: ExtractionSpec | None = None,
 ) -> None:
-    """Take ``out`` for a run: a new folder, or one that the same job made with equal settings.
+    """Check that a run may write into ``out``, and store the settings of the run there.
 
-    Stores the settings, the job and ``SCHEMA_VERSION`` in ``out/config.json``, and the spec, if
-    any, in ``out/spec.json``.
+    ``out`` must be new or empty, or made by the same job with the same settings. The settings, the
+    job and ``SCHEMA_VERSION`` are stored in ``out/config.json``, the spec in ``out/spec.json``.
 
     Args:
         out: the output folder; ``--out`` of the job.
-        settings: values by name, each one that JSON can hold.
+        settings: settings of the run by name; JSON must be able to hold every value.
         job: module of the job, such as "jobs.train".
-        may_change: names of the settings that may differ from those of the run before; a setting
-            that the run before did not store may differ too.
-        spec: the extraction spec of a job that makes or scores clips.
+        may_change: names of the settings that may differ from those of the earlier run. A setting
+            that the earlier run did not store may differ too.
+        spec: extraction spec of a job that makes or scores clips; None writes no spec.json.
 
     Raises:
-        InputError: if ``out`` cannot be written, holds other files, or has other settings.
+        InputError: if ``out`` cannot be written, holds other files, or was made with another job,
+            setting, spec or schema version.
     """
     config_uri = storage.join(out, "config.json")
     facts = {"job": job, "schema_version": SCHEMA_VERSION}
@@ -62,7 +63,7 @@ def _check_same(
 ) -> None:
     changed = [k for k in now if k in before and k not in may_change and before[k] != now[k]]
     if "job" in changed:
-        changed = ["job"]  # the other settings of another job say nothing more
+        changed = ["job"]  # settings of two different jobs cannot be compared
     if changed:
         raise _made_with(out, ", ".join(f"{k} {before[k]!r}, now {now[k]!r}" for k in changed))
 
@@ -75,7 +76,7 @@ def read_spec(out: str) -> ExtractionSpec:
     """Read the extraction spec of a dataset or a score set.
 
     Raises:
-        InputError: if there is none.
+        InputError: if ``out`` has no spec.json.
     """
     uri = storage.join(out, "spec.json")
     if not storage.exists(uri):

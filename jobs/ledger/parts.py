@@ -1,4 +1,4 @@
-"""Parts of one shard: one Parquet file per table, with all rows of a video or none."""
+"""Parts of a shard: one Parquet file per table, which holds all rows of a video or none."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from emotion import storage
 from schemas.tables import rows_table
 
 Row = dict[str, object]
-_ROWS_PER_GROUP = {"clips": 64}  # a clip is about 64 KB of JPEG, other rows are a few bytes
+_ROWS_PER_GROUP = {"clips": 64}  # a clip is about 64 KB of JPEG; rows of other tables are small
 
 
 def part_uri(out: str, table: str, shard_id: str) -> str:
-    """Return the address of a shard's part; it is the same each time that the part is made."""
+    """Return the address of a shard's part in a table; a repeated run writes the same address."""
     return storage.join(out, table, f"part-{shard_id}.parquet")
 
 
 def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema: pa.Schema) -> None:
-    """Write a small table as one part."""
+    """Write rows that fit in memory as one part."""
     storage.write_table(part_uri(out, table, shard_id), rows_table(rows, schema))
 
 
@@ -33,9 +33,9 @@ def without_videos(source: str, target: Path, video_ids: Sequence[str], schema: 
 
     Args:
         source: address of a Parquet file with a column video_id.
-        target: local file to write, of ``schema``.
-        video_ids: videos whose rows are left out.
-        schema: columns of both files.
+        target: local file to write.
+        video_ids: ids of the videos whose rows are left out.
+        schema: schema of both files.
 
     Returns:
         The number of rows kept.
@@ -54,10 +54,11 @@ class ShardWriter:
     """Writer of the parts of one shard.
 
     It collects rows in local temporary files, one row group at a time, so that memory does not grow
-    with the length of a video. ``commit`` writes the parts, without the rows of dropped videos.
+    with the length of a video. ``commit`` writes the parts without the rows of dropped videos.
 
     Attributes:
-        counts: rows so far, by table; exact after ``commit``.
+        counts: number of rows so far, by table. It may count rows of dropped videos until
+            ``commit``, and is exact after it.
     """
 
     def __init__(self, schemas: Mapping[str, pa.Schema]) -> None:
@@ -86,7 +87,7 @@ class ShardWriter:
             self._flush(table)
 
     def drop_video(self, video_id: object, tables: Sequence[str]) -> None:
-        """Remove every row of a video from ``tables``."""
+        """Leave out every row of a video in ``tables``: rows in memory now, others at commit."""
         for table in tables:
             kept = [r for r in self._rows[table] if r["video_id"] != video_id]
             self.counts[table] -= len(self._rows[table]) - len(kept)
@@ -94,7 +95,7 @@ class ShardWriter:
         self._dropped.add(video_id)
 
     def commit(self, out: str, shard_id: str) -> None:
-        """Write every part under its final name; a table without rows gives an empty part."""
+        """Write every part to its final address; a table without rows gets an empty part."""
         for table, schema in self._schemas.items():
             self._flush(table)
             if table not in self._writers:
@@ -119,7 +120,7 @@ class ShardWriter:
         self._rows[table] = []
 
     def _filtered(self, table: str) -> Path:
-        """Copy a part without the dropped videos; returns the copy's path."""
+        """Copy a table's temporary file without the dropped videos; return the copy's path."""
         target = self._path(f"{table}.kept")
         dropped = sorted(map(str, self._dropped))
         schema = self._schemas[table]

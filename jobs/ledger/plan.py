@@ -1,7 +1,7 @@
-"""The plan of an archive: its listing joined with the label table, in bounded memory.
+"""Plan of an archive: the list of its videos joined with the label table, in bounded memory.
 
-Both are streamed into Parquet files. DuckDB joins them and spills to disk, so that a plan of a
-million videos needs as much memory as a plan of a thousand.
+The list and the table are streamed into Parquet files. DuckDB joins them and spills to disk, so
+that a plan of a million videos needs as much memory as a plan of a thousand.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ LABELS = pa.schema(
 
 @dataclass(frozen=True)
 class Plan:
-    """The videos that a job will read, and those that it rejects before reading.
+    """Videos that a job will read, and videos that it rejects before reading.
 
     Attributes:
-        manifest: local Parquet file with a row per video, in order of uri: ``MANIFEST`` without
-            the columns of shards, and the further columns of the label table.
-        rejects: local Parquet file of ``schemas.tables.REJECTS``.
-        num_videos: rows of the manifest.
-        size_bytes: sum over all videos.
+        manifest: local Parquet file with one row per video, in order of uri. It has the columns of
+            ``MANIFEST`` without shard_id, duration_s and num_chunks, then ``extra_columns``.
+        rejects: local Parquet file with the schema ``schemas.tables.REJECTS``.
+        num_videos: number of rows of the manifest.
+        size_bytes: total size of the videos of the manifest.
         reasons: number of rejects by reason.
-        extra_columns: names in ``videos`` of the label table's further columns.
+        extra_columns: names that the additional columns of the label table get in ``videos``.
     """
 
     manifest: Path
@@ -59,7 +59,7 @@ class Plan:
 
 
 def video_id(file: FileInfo) -> str:
-    """Return the name of one version of an object: 16 hex digits of uri, size and version.
+    """Return the id of one version of a file: 16 hex digits of a hash of uri, size and version.
 
     >>> video_id(FileInfo("a.mp4", 10, "v1")) == video_id(FileInfo("a.mp4", 10, "v2"))
     False
@@ -69,7 +69,9 @@ def video_id(file: FileInfo) -> str:
 
 
 def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names in ``videos`` of label-table columns; a name in use gets ``label_`` first.
+    """Return the names that columns of the label table get in ``videos``.
+
+    A name that ``videos`` already has gets the prefix ``label_``.
 
     >>> extra_column_names(["skin_tone", "fps"])
     ('skin_tone', 'label_fps')
@@ -78,7 +80,7 @@ def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def reject(uri: str, reason: Reason, detail: str, *, stage: str, video: str | None = None) -> Row:
-    """Return one row of ``rejects``."""
+    """Return one row of ``rejects`` without a position in the file; ``video`` is its video_id."""
     row: Row = {"video_id": video, "uri": uri, "stage": stage, "reason": reason, "detail": detail}
     return row | {"offset_s": None, "offset_bytes": None}
 
@@ -86,7 +88,7 @@ def reject(uri: str, reason: Reason, detail: str, *, stage: str, video: str | No
 def write_rows(
     path: Path, rows: Iterable[Row], schema: pa.Schema, *, batch_rows: int = BATCH_ROWS
 ) -> int:
-    """Stream rows into a local Parquet file, a row group per batch; returns their number."""
+    """Stream rows into a local Parquet file, one row group per batch; return their number."""
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         remaining = iter(rows)
@@ -97,11 +99,11 @@ def write_rows(
 
 
 def plan_archive(root: str, folder: Path) -> Plan:
-    """Plan every video below ``root``, without labels.
+    """Plan every video below ``root``, without labels and without rejects.
 
     Args:
-        root: the archive.
-        folder: a local folder for the plan's files.
+        root: address of the archive.
+        folder: local folder for the plan's files.
 
     Raises:
         InputError: see ``jobs.ledger.listing.stream_videos``.
@@ -129,20 +131,21 @@ def plan_archive(root: str, folder: Path) -> Plan:
 def plan_labelled(
     root: str, labels_uri: str, labels: Sequence[str], *, seed: int, folder: Path
 ) -> Plan:
-    """Plan the videos below ``root`` that the label table names; the others become rejects.
+    """Plan the videos that the label table names; other videos and rows become rejects.
 
-    The split of a subject is the table's, else a stable hash of the subject, seeded by ``seed``.
+    The label table may give the split of a subject. Otherwise a stable hash of the subject's name
+    and ``seed`` gives it.
 
     Args:
-        root: the archive.
-        labels_uri: the label table.
+        root: address of the archive.
+        labels_uri: address of the label table.
         labels: the label set.
         seed: seed of the split.
-        folder: a local folder for the plan's files.
+        folder: local folder for the plan's files.
 
     Raises:
-        InputError: see ``listing.stream_videos`` and ``emotion.label_table``; also if the table has
-            no rows or gives one subject two splits.
+        InputError: if the label table has no rows or gives one subject two splits; see also
+            ``listing.stream_videos`` and ``emotion.label_table``.
     """
     with open_label_table(labels_uri, videos_root=root) as (names, rows):
         columns = extra_column_names(names)
@@ -208,7 +211,7 @@ def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _add_elsewhere(db: duckdb.DuckDBPyConnection, root: str, folder: Path) -> None:
-    """Add labelled files that the listing lacks: absolute addresses and other suffixes."""
+    """Add labelled files that the listing lacks: absolute addresses and unknown suffixes."""
     cursor = db.cursor()
     cursor.execute("select distinct uri from labels anti join listing using (uri) order by uri")
     with ThreadPoolExecutor(16) as pool:
@@ -231,7 +234,7 @@ def _stat(root: str, uri: str) -> FileInfo | None:
 
 
 def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schema) -> None:
-    """Stream a query's rows into a local Parquet file; ``schema`` gives the columns' types."""
+    """Stream the rows of a query into a local Parquet file, with the column types of ``schema``."""
     reader = batches(db, sql, BATCH_ROWS)
     target = pa.schema([schema.field(name) for name in reader.schema.names])
     with pq.ParquetWriter(path, target, compression="zstd") as writer:

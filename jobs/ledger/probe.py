@@ -1,6 +1,7 @@
-"""Durations of an archive's videos, by their headers.
+"""Durations of an archive's videos, read from their headers.
 
-A header that cannot be read gives no duration here; the worker that reads the video reports why.
+If a header cannot be read, the duration is null. The worker that reads the video later reports the
+error.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ from jobs.common.faults import storage_errors
 from jobs.ledger.stored_plan import PROBED
 
 HERE_AT_MOST = 2000
-"""Largest number of headers that the job reads by itself; more are spread over the cluster."""
-_THREADS = 16  # a header waits for the storage more than for the processor
+"""Largest number of headers that this process reads; more headers are read on the cluster."""
+_THREADS = 16  # reading a header waits for the storage most of the time
 _BATCH_ROWS = 512
 
 
 def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -> None:
-    """Read the header of every video of ``fresh`` and write a table of ``PROBED``.
+    """Read the header of every video of ``fresh`` and write their durations to ``out``.
 
     Args:
-        root: the archive.
-        fresh: Parquet file with video_id and uri.
-        out: Parquet file to write; a video that cannot be read has nulls.
+        root: address of the archive.
+        fresh: local Parquet file with the columns video_id and uri.
+        out: local Parquet file to write, with the schema ``PROBED``; a video that cannot be read
+            has nulls.
         address: address of the Ray cluster, see ``jobs.common.cluster.session``.
     """
     tables = storage.read_batches(str(fresh), _BATCH_ROWS, ["video_id", "uri"])
@@ -65,7 +67,7 @@ def _probe_on_cluster(tables: Iterator[pa.Table], root: str) -> Iterator[pa.Tabl
 
 
 class _Probe:
-    """Actor that turns tables of video_id and uri into tables of ``PROBED``."""
+    """Ray actor that calls ``probe_table``."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -75,7 +77,7 @@ class _Probe:
 
 
 def probe_table(table: pa.Table, root: str) -> pa.Table:
-    """Return the rows of ``PROBED`` for a table of video_id and uri."""
+    """Return a table with the schema ``PROBED`` for a table with video_id and uri."""
 
     unreadable: tuple[type[Exception], ...] = (VideoError, *storage_errors())
 

@@ -1,4 +1,4 @@
-"""Revision of a finished shard: its parts without the videos that are no longer wanted."""
+"""Revision of a finished shard: its retired videos are removed from its parts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ from jobs.ledger.shards import ShardRef
 def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
     """Remove the retired videos from a shard's parts, and write its new ledger entry.
 
-    The old entry is removed first: a revision that is interrupted leaves a shard that is not done,
-    and the shard is built again from its videos.
+    The old entry is removed first. So a shard whose revision was interrupted is not done, and the
+    next run builds it again from its videos.
+
+    Args:
+        out: the output folder.
+        ref: the shard, with the ids of its retired videos.
+        tables: schemas of the tables by name.
     """
     entry = read_entry(out, ref.shard_id)
     remove_entry(out, ref.shard_id)
@@ -40,7 +45,7 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
 
 
 def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:
-    """Rewrite one part; returns the number of rows kept."""
+    """Rewrite one part without the retired videos; return the number of rows kept."""
     uri = part_uri(out, table, ref.shard_id)
     with TemporaryDirectory(prefix="video-emotion-revise-") as folder:
         path = Path(folder) / "part.parquet"

@@ -1,4 +1,4 @@
-"""Shards, the unit of work and of resume: some videos each, and one Parquet part per table."""
+"""Shards: groups of videos. A shard is the unit of work and of resume, with one part per table."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from jobs.ledger.entries import read_entries
 from jobs.ledger.plan import Row
 
 SHARD_VIDEOS = 1000
-"""Largest number of videos in a shard: bounds a shard of very short or unreadable videos."""
+"""Largest number of videos in a shard; it bounds a shard of very short or unreadable videos."""
 CHUNKED_FROM = 1.5
-"""A video is cut into chunks if it is longer than this many chunks."""
+"""Number of chunk lengths above which a video is cut into chunks."""
 
 
 @dataclass(frozen=True)
 class ShardRef:
-    """One shard, without the rows of its videos.
+    """Reference to one shard, without the rows of its videos.
 
     Attributes:
-        shard_id: its name; sorts in the order of the plan.
-        plan_uri: Parquet file that holds the rows of its videos.
-        first_row: index of the first of them in that file.
-        num_rows: number of its videos, retired ones included.
-        video_s: their time in seconds.
-        num_chunks: above 1 for a shard that is one long video, else 1.
-        retired: video_ids that are no longer wanted.
+        shard_id: name of the shard; names sort in the order of the plan.
+        plan_uri: Parquet file of the stored plan that holds the rows of the shard's videos.
+        first_row: index of the shard's first row in that file.
+        num_rows: number of the shard's videos, including retired ones.
+        video_s: total duration of the shard's videos in seconds.
+        num_chunks: number of chunks if the shard is one long video, else 1.
+        retired: ids of the retired videos, which the output must not hold any more.
     """
 
     shard_id: str
@@ -40,18 +40,18 @@ class ShardRef:
     retired: tuple[str, ...] = ()
 
     def to_item(self, task: str) -> dict[str, Any]:
-        """Return a row for Ray Data that asks for ``task`` on this shard."""
+        """Return a row for Ray Data: the fields of this reference, and ``task``."""
         return asdict(self) | {"task": task, "retired": list(self.retired)}
 
     @classmethod
     def from_item(cls, item: dict[str, Any]) -> ShardRef:
-        """Make a reference of a row of ``to_item``."""
+        """Return the reference for a row that ``to_item`` returned."""
         values = {name: item[name] for name in cls.__dataclass_fields__}
         return cls(**values | {"retired": tuple(str(v) for v in item["retired"])})
 
 
 def read_shard(ref: ShardRef) -> list[Row]:
-    """Read the wanted videos of a shard, as rows of ``MANIFEST`` and label-table columns."""
+    """Read the rows of a shard's videos without the retired ones, from the stored plan."""
     rows: list[Row] = []
     with storage.open_parquet(ref.plan_uri) as parquet:
         start = 0
@@ -66,14 +66,14 @@ def read_shard(ref: ShardRef) -> list[Row]:
 
 
 def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
-    """Split off the shards that need work.
+    """Return the shards that need work.
 
-    A shard is done if it has a ledger entry whose rejects name no ``storage_error``, because that
-    fault may have passed. A shard that was never done and whose videos are all retired needs no
-    work.
+    A shard is done if it has a ledger entry without rejects for ``storage_error``. A shard with
+    such a reject is read again, because the storage may work now. A shard that was never done and
+    whose videos are all retired needs no work.
 
     Returns:
-        Shards to read, and finished shards that hold videos which are no longer wanted.
+        Shards to read, and finished shards from which retired videos must be removed.
     """
     done = {
         entry.shard_id: entry.retired
@@ -90,12 +90,13 @@ def cut_shards(
 ) -> Iterator[Row]:
     """Add shard_id and num_chunks to the rows of a plan, in order.
 
-    A video that is cut into chunks is a shard of its own.
+    A seekable video longer than ``CHUNKED_FROM`` chunks is cut into chunks. It is the only video of
+    its shard.
 
     Args:
-        rows: videos with duration_s and seekable; ``seekable`` is taken out.
-        prefix: of each shard_id.
-        shard_s: seconds of video at which a shard is full.
+        rows: rows of videos with duration_s and seekable; ``seekable`` is removed from them.
+        prefix: text before the number in each shard_id.
+        shard_s: largest total duration of a shard in seconds; one longer video is a shard too.
         chunk_s: length of a chunk in seconds; None cuts no video.
 
     >>> videos = [{"duration_s": s, "seekable": True} for s in (4.0, 5.0, 2.0, 30.0, 1.0)]

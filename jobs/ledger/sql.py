@@ -12,10 +12,10 @@ from emotion import storage
 
 
 def database(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB database in memory, at most 512 MB; it spills into ``folder``."""
+    """Open a DuckDB database in memory, limited to 512 MB; it spills to ``folder``/spill."""
     spill = str(folder / "spill")
     db = duckdb.connect(config={"memory_limit": "512MB", "temp_directory": spill, "threads": 2})
-    db.execute("set enable_progress_bar = false")  # it would draw over the lines of the job
+    db.execute("set enable_progress_bar = false")  # it would overwrite the job's output
     return db
 
 
@@ -28,7 +28,7 @@ def batches(db: duckdb.DuckDBPyConnection, sql: str, num_rows: int) -> pa.Record
 
 
 def quoted(value: object) -> str:
-    """Return a value for use inside an SQL string."""
+    """Return a value as text for use inside an SQL string; single quotes are doubled."""
     return str(value).replace("'", "''")
 
 
@@ -39,7 +39,11 @@ _COUNTED = (
 
 
 def manifest_sql(columns: Sequence[str]) -> str:
-    """Return SQL for the videos in both views, ``labels`` and ``listing``, in order of uri."""
+    """Return SQL for the videos of a plan, in order of uri.
+
+    These are the videos of the view ``listing`` with exactly one row in the view ``labels`` and
+    with a label of the table ``label_set``.
+    """
     extra = "".join(f', "{name}"' for name in columns)
     return (
         "select f.video_id, uri, f.size_bytes, f.etag, subject_id, label, corpus, split, "
@@ -49,12 +53,12 @@ def manifest_sql(columns: Sequence[str]) -> str:
 
 
 def reject_columns(uri: str, reason: str, detail: str) -> str:
-    """Return SQL for the columns of a reject.
+    """Return SQL for the columns of a row of ``rejects``.
 
     Args:
-        uri: SQL expression of its uri.
+        uri: SQL expression for the uri.
         reason: the reason as text.
-        detail: SQL expression of its detail; empty gives null.
+        detail: SQL expression for the detail; an empty text gives null.
     """
     return (
         f"null::varchar video_id, {uri} uri, 'plan' stage, '{reason}' reason, {detail or 'null'} "
@@ -63,7 +67,11 @@ def reject_columns(uri: str, reason: str, detail: str) -> str:
 
 
 def rejects_sql(root: str, labels: Sequence[str]) -> str:
-    """Return SQL for the rows of ``labels`` and ``listing`` that become rejects, by uri."""
+    """Return SQL for the rejects of the views ``labels`` and ``listing``, in order of uri.
+
+    A row of ``labels`` gets the first reason that applies: duplicate_uri, missing, unknown_label. A
+    video of ``listing`` without a row in ``labels`` is unlabelled.
+    """
     names = quoted(", ".join(labels))
     cases = [
         ("duplicate_uri", "'the label table names it ' || times || ' times'", "times > 1"),

@@ -1,8 +1,9 @@
-"""The stored plan of an output folder: the videos that it must hold, kept from run to run.
+"""Stored plan of an output folder: the videos that the output must hold, added up over all runs.
 
-Run N writes two files. ``_ledger/plan-N.parquet`` holds the videos that are new to it, in order of
-shard. ``_ledger/retired-N.parquet`` names the videos that are gone, changed or labelled
-differently. The output must hold every video that is planned and not retired.
+Run N writes up to two files. ``_ledger/plan-N.parquet`` holds the videos that are new in run N, in
+order of shard. ``_ledger/retired-N.parquet`` names the retired videos: videos of earlier runs that
+are deleted, changed or labelled differently. The output must hold every video that is planned and
+not retired.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from jobs.ledger.sql import batches, database, quoted
 from schemas.tables import MANIFEST, with_columns
 
 NUM_SHARDS = 32
-"""Number of shards of a small archive, for as many workers."""
+"""Number of shards into which an archive is cut, within the limits of ``SHARD_S``."""
 SHARD_S = (30.0, 3600.0)
-"""Least and largest video time of a shard in seconds; an hour of one face is 120 MB of clips."""
+"""Smallest and largest video time of a shard in seconds; one hour of one face gives 120 MB of
+clips."""
 GUESSED_BYTES_PER_S = 250_000
 """Bytes per second assumed for a video whose header does not state its duration."""
 _GROUP_ROWS = 4096
 RETIRED = pa.schema([("shard_id", pa.string()), ("video_id", pa.string())])
 
 Durations = Callable[[Path, Path], None]
-"""Reads a Parquet file of new videos and writes one of ``PROBED``."""
+"""Function that reads a Parquet file of new videos and writes one with the schema ``PROBED``."""
 PROBED = pa.schema(
     [("video_id", pa.string()), ("duration_s", pa.float64()), ("seekable", pa.bool_())]
 )
@@ -39,11 +41,11 @@ PROBED = pa.schema(
 
 @dataclass(frozen=True)
 class Change:
-    """Numbers of videos that changed since the runs before.
+    """Numbers of videos that changed since the earlier runs.
 
     Attributes:
-        num_fresh: videos that were added to the plan.
-        num_retired: videos that are no longer wanted.
+        num_fresh: number of videos that were added to the plan.
+        num_retired: number of videos that were retired.
     """
 
     num_fresh: int
@@ -59,18 +61,19 @@ def extend_plan(
     chunk_s: float | None,
     folder: Path,
 ) -> tuple[list[ShardRef], Change]:
-    """Compare the archive with the stored plan, and plan the difference.
+    """Compare the archive with the stored plan, and add the difference to the stored plan.
 
     Args:
-        out: the output; an empty text stores no plan and reads none (a dry run).
-        plan: the archive of today.
-        durations: measures the durations of the new videos.
-        shard_s: video time per shard; None computes it from ``NUM_SHARDS`` and ``SHARD_S``.
-        chunk_s: length of a chunk, see ``cut_shards``.
+        out: the output folder; an empty text reads and writes no stored plan (a dry run).
+        plan: plan of the archive as it is now.
+        durations: function that measures the durations of the new videos.
+        shard_s: video time per shard in seconds; None computes it: the total time of the new
+            videos divided by ``NUM_SHARDS``, within ``SHARD_S``.
+        chunk_s: length of a chunk in seconds; None cuts no video, see ``cut_shards``.
         folder: local folder for temporary files.
 
     Returns:
-        Every shard, in order, and the change.
+        Every shard of all runs, in order, and the change.
     """
     with database(folder) as db:
         number = _open_planned(db, out, plan.extra_columns, folder)
@@ -92,11 +95,11 @@ def extend_plan(
 
 
 def planned_shards(out: str, folder: Path) -> list[ShardRef]:
-    """Read the stored plan of ``out``: every shard, with its retired videos.
+    """Read every shard of the stored plan of ``out``, with the ids of its retired videos.
 
     Args:
-        out: a dataset or a score set.
-        folder: an empty local folder for temporary files.
+        out: folder of a dataset or a score set.
+        folder: empty local folder for temporary files.
     """
     columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
     with database(folder) as db:
@@ -105,13 +108,18 @@ def planned_shards(out: str, folder: Path) -> list[ShardRef]:
 
 
 def ledger_files(out: str, kind: str) -> list[str]:
-    """Return the addresses of the ledger's ``plan`` or ``retired`` files, in order of run."""
+    """Return the addresses of the stored plan's files, in order of run.
+
+    Args:
+        out: the output folder.
+        kind: "plan" or "retired".
+    """
     files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
     return [f.uri for f in files if f.uri.rsplit("/", 1)[-1].startswith(f"{kind}-")]
 
 
 def _keep(made: Path, name: Path, out: str) -> None:
-    """Add a file to the plan: in the local folder, which the views read, and in the output."""
+    """Add a file to the stored plan: in the local folder, for the views, and in the output."""
     made.replace(name)
     if out:
         storage.write_bytes(f"{out}/_ledger/{name.name}", name.read_bytes())
@@ -120,7 +128,7 @@ def _keep(made: Path, name: Path, out: str) -> None:
 def _open_planned(
     db: duckdb.DuckDBPyConnection, out: str, columns: Sequence[str], folder: Path
 ) -> int:
-    """Make views of the stored plan; returns the number of the run that comes next."""
+    """Create the views plans, retireds and live; return the number of the next run, from 0."""
     number = 0
     for kind in ("plan", "retired"):
         for file in ledger_files(out, kind) if out else []:
@@ -143,14 +151,14 @@ def _open_planned(
 
 
 def _key_columns(plan: Plan) -> str:
-    """Return the columns that make a planned video another one when their values change."""
+    """Return the columns whose change retires a planned video and plans it anew."""
     of_shards = ("shard_id", "duration_s", "num_chunks")
     names = [n for n in (*MANIFEST.names, *plan.extra_columns) if n not in of_shards]
     return ", ".join(f'"{name}"' for name in names)
 
 
 def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[int, int]:
-    """Write fresh.parquet and gone.parquet; returns the number of rows of each."""
+    """Write fresh.parquet (new videos) and gone.parquet (retired ones); return their row counts."""
     columns = _key_columns(plan)
     db.execute(f"create or replace view manifest as from read_parquet('{quoted(plan.manifest)}')")
     fresh = f"select {columns} from manifest except select {columns} from live"
