@@ -1,1 +1,1 @@
-"""Runnable verbs on Ray: ``python -m jobs.NAME``, each submittable with ``ray job submit``."""
+"""The verbs of the project on Ray: ``python -m jobs.NAME``, also through ``ray job submit``."""

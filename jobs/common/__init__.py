@@ -1,1 +1,1 @@
-"""Command line, expected errors, cluster and progress: shared by all verbs."""
+"""Code that all verbs share: command line, expected errors, Ray cluster and progress."""

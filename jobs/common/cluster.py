@@ -1,4 +1,4 @@
-"""Connection to a Ray cluster, or a local Ray, the same for every job."""
+"""Connection of a job to a Ray cluster or to a local Ray."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ WORKER_ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GX_ANALYTICS
 
 @contextlib.contextmanager
 def session(address: str | None) -> Iterator[None]:
-    """Connect to Ray during the block; a connection that exists already is used and kept.
+    """Connect to Ray during the block; use and keep a connection that already exists.
 
     Args:
-        address: ``ray://...``, ``host:port`` or ``auto``; None takes RAY_ADDRESS (which
-            ``ray job submit`` sets), else starts a local Ray that ends with the block.
+        address: ``ray://...``, ``host:port``, ``auto``, or ``local`` for a local Ray. None takes
+            $RAY_ADDRESS (which ``ray job submit`` sets), else ``local``. A local Ray ends with the
+            block.
 
     Raises:
         InputError: if no cluster answers at the address.
@@ -32,20 +33,20 @@ def session(address: str | None) -> Iterator[None]:
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # quiet_data, for the workers
-    # The watcher asks for a checkpoint before a node stops; each epoch writes one already.
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # does in workers what quiet_data does
+    # The watcher requests a checkpoint before a node stops. Each epoch writes one already.
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-    # Ray Train takes one report of an epoch each time it polls its workers. Its default is 2 s,
-    # which would make an epoch of half a second last 2 s.
+    # Ray Train accepts one report of an epoch each time it polls its workers. The default interval
+    # is 2 s, so an epoch of half a second would last 2 s.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    # Ray prints at every start that its own token protects the local cluster. This is no warning.
+    # Hide the message of every start that Ray's own token protects the local cluster.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         ray.init(
             address=address,
             logging_level=logging.WARNING,
             include_dashboard=False if address == "local" else None,
-            # Errors of workers come back as exceptions; their output is in Ray's session logs.
+            # Errors of workers reach the driver as exceptions; their output is in Ray's logs.
             log_to_driver=False,
         )
     except ConnectionError as err:
@@ -58,7 +59,7 @@ def session(address: str | None) -> Iterator[None]:
 
 
 def quiet_data() -> None:
-    """Turn off the progress bars of Ray Data; a job prints its own (common.progress)."""
+    """Turn off the progress bars of Ray Data; jobs use jobs.common.progress."""
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(
@@ -67,21 +68,21 @@ def quiet_data() -> None:
 
 
 def cluster_cpus() -> int:
-    """Return the number of whole CPUs of the connected cluster; at least 1."""
+    """Return the number of CPUs of the connected cluster, rounded down; at least 1."""
     return max(1, int(cluster_resources().get("CPU", 1)))
 
 
 def cluster_nodes() -> int:
-    """Return the number of machines of the connected cluster; at least 1."""
+    """Return the number of live machines of the connected cluster; at least 1."""
     return max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
 
 
 def cluster_gpus() -> int:
-    """Return the number of GPUs of the connected cluster."""
+    """Return the number of GPUs of the connected cluster, 0 without GPUs."""
     return int(cluster_resources().get("GPU", 0))
 
 
 def cluster_resources() -> dict[str, float]:
-    """Return the resources of the connected cluster, by Ray's names."""
+    """Return the resources of the connected cluster by Ray's names, such as CPU and GPU."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return resources

@@ -1,4 +1,4 @@
-"""Command lines of all verbs: a frozen Config of the arguments, and errors of one line."""
+"""Command lines of all verbs: arguments become a frozen Config, expected errors become one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ConfigT = TypeVar("ConfigT")
 
 
 class Main(Protocol):
-    """A job's entry point; None takes the process's own arguments."""
+    """Entry point of a job; ``argv`` None takes the arguments of the process."""
 
     def __call__(self, argv: Sequence[str] | None = None) -> int:
         """Run the job and return its exit code."""
@@ -27,25 +27,25 @@ class Main(Protocol):
 
 
 Address = Annotated[str, "address"]
-"""A local path or s3:// address in a Config; ``parse`` makes local ones absolute."""
+"""Type of a local path or s3:// address in a Config; ``parse`` makes local paths absolute."""
 RENAMED = {"--segment-minutes": "--chunk-minutes"}
-"""Flags of earlier versions, and their present names."""
+"""Flags of earlier versions, and their current names."""
 
 
 def parse(
     config: Callable[..., ConfigT], argv: Sequence[str] | None, *, verb: str, doc: str | None
 ) -> ConfigT:
-    """Read a command line into a ``config``; its fields of type ``Address`` become absolute.
+    """Read a command line into a Config; make its fields of type ``Address`` absolute.
 
     Args:
-        config: a frozen dataclass, or a union of several, as tyro takes them.
+        config: a frozen dataclass, or a union of several, for tyro.
         argv: the arguments; None takes those of the process.
         verb: module after ``python -m``, such as "jobs.train".
-        doc: the text at the top of ``--help``.
+        doc: text at the top of ``--help``.
 
     Raises:
-        InputError: if the Config refuses a value, or a flag was renamed.
-        SystemExit: 2 with a message for any other bad argument, 0 after ``--help``.
+        InputError: if the Config refuses a value, or a flag has been renamed.
+        SystemExit: with code 2 and a message for any other wrong argument; 0 after ``--help``.
     """
     for word in sys.argv[1:] if argv is None else argv:
         flag = word.split("=")[0].replace("_", "-")
@@ -82,7 +82,8 @@ def _annotations(hint: Any) -> set[Any]:
 def one_line_errors(main: Main) -> Main:
     """Print an expected error as ``error: ...`` on stderr and return exit code 2.
 
-    Expected errors are ``EmotionError`` and failing storage. A bug goes on as an exception.
+    Expected errors are ``EmotionError`` and storage failures. Any other exception is a bug and is
+    raised.
     """
 
     @functools.wraps(main)
@@ -99,7 +100,7 @@ _SECRET = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(password|token|key)=[^&\s
 
 
 def masked(text: str) -> str:
-    """Return ``text`` with ``***`` for the user and password of each address in it.
+    """Return ``text`` with ``***`` for user, password, token and key in each address.
 
     >>> masked("http://me:secret@host:5000/x and postgresql://h/db?password=secret")
     'http://***@host:5000/x and postgresql://h/db?***'

@@ -1,4 +1,4 @@
-"""The console command ``video-emotion``: all verbs under one name.
+"""The console command ``video-emotion``, which runs every verb.
 
     video-emotion VERB [options]
 
@@ -36,7 +36,7 @@ SERVE = "answer requests over HTTP, with a web page"
 
 
 def usage() -> str:
-    """Return the help text: a line for each verb."""
+    """Return the help text, with one line per verb."""
     lines = [f"  {verb:17} {summary}" for verb, summary in (JOBS | {"serve": SERVE}).items()]
     return "\n".join(
         ["usage: video-emotion VERB [options]", "", *lines, "", "video-emotion VERB --help"]
@@ -44,7 +44,7 @@ def usage() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code; 2 if there is no such verb."""
+    """Run one verb and return its exit code; return 2 for an unknown or missing verb."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = arguments[0] if arguments else ""
     if verb in ("-h", "--help"):
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_serve(arguments: list[str]) -> int:
-    """Run ``python -m serve`` in this process; jobs never import the package serve."""
+    """Run ``python -m serve`` in this process; by name, because jobs must not import serve."""
     sys.argv = ["video-emotion serve", *arguments]
     runpy.run_module("serve", run_name="__main__", alter_sys=True)
     return 0

@@ -1,4 +1,7 @@
-"""Expected failures: bad input and unreachable storage. They become one line; a bug is raised."""
+"""Expected failures: bad input and storage failures. A job prints them in one line.
+
+Any other exception is a bug and is raised.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from emotion.errors import EmotionError
 
 _FAULTS = (
     errno.EIO,
-    errno.EBUSY,  # S3's SlowDown and ServiceUnavailable, after s3fs gave up
+    errno.EBUSY,  # S3's SlowDown and ServiceUnavailable, after the last retry of s3fs
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EROFS,
@@ -22,10 +25,12 @@ _FAULTS = (
 
 @dataclass
 class Fault:
-    """The expected failure of a ``with`` block; a bug leaves the block as an exception.
+    """Context manager that catches an expected failure and keeps its message.
+
+    Any other exception is a bug and leaves the block.
 
     Attributes:
-        line: the message; empty while there is no failure.
+        line: message of the failure in one line; empty without a failure.
 
     >>> with Fault() as fault:
     ...     raise ConnectionRefusedError(111, "Connection refused")
@@ -47,17 +52,20 @@ class Fault:
 
 
 def check_fault(line: str) -> None:
-    """Stop the job if a worker reported a fault.
+    """Stop the job if a worker reported an expected failure.
+
+    Args:
+        line: message of the failure; empty without a failure.
 
     Raises:
-        EmotionError: if ``line`` is not empty; it says that the same command resumes.
+        EmotionError: if ``line`` is not empty; its message adds that the same command resumes.
     """
     if line:
         raise EmotionError(f"{line}; the same command again does what is left")
 
 
 def expected_line(err: BaseException) -> str | None:
-    """Return one line for an expected failure; None for an error that is a bug.
+    """Return the message of an expected failure in one line; None if ``err`` is a bug.
 
     >>> expected_line(ConnectionRefusedError(111, "Connection refused"))
     '[Errno 111] Connection refused'
@@ -74,13 +82,13 @@ def expected_line(err: BaseException) -> str | None:
 
 
 def _is_storage_fault(err: OSError) -> bool:
-    """Return True if the disk or the network failed; a file that is missing means a bug."""
+    """Return True if the disk or the network failed; a missing file is a bug and gives False."""
     unreachable = (ConnectionError, TimeoutError, PermissionError)
     return isinstance(err, unreachable) or err.errno in _FAULTS
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """Return the exception types of failing storage; those of boto are no ``OSError``."""
+    """Return the exception types of storage failures; those of boto3 are not ``OSError``."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:

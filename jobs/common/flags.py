@@ -1,4 +1,4 @@
-"""Flags as text: flags of another verb in one option, NAME=VALUE pairs, values as flags."""
+"""Conversion between flags and text: ``--train="..."``, NAME=VALUE pairs, a Config as flags."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ TRUE, FALSE = ("true", "1"), ("false", "0")
 
 
 def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
-    """Read ``NAME=VALUE`` texts; a later one replaces an earlier one of the same name.
+    """Read ``NAME=VALUE`` texts; for a repeated name the last value counts.
+
+    Args:
+        given: the texts.
+        flag: name of the flag without dashes, for the error message.
 
     Raises:
-        InputError: on a text without ``=``.
+        InputError: for a text without ``=``.
 
     >>> pairs(["epochs=3", "out=s3://b/x=1"], flag="hyperparameters")
     {'epochs': '3', 'out': 's3://b/x=1'}
@@ -28,15 +32,15 @@ def pairs(given: Sequence[str], *, flag: str) -> dict[str, str]:
 
 
 def split_flags(text: str, *, reserved: Sequence[str] = (), owner: str) -> list[str]:
-    """Split the value of ``--train``, flags of jobs.train in one text, into words.
+    """Split the value of ``--train``, which holds flags of jobs.train in one text, into words.
 
     Args:
-        text: such as "--epochs 40 --model r3d_lite".
-        reserved: names that it must not hold, as in a Config.
-        owner: the unit that sets the reserved flags itself, for the message.
+        text: the flags, such as "--epochs 40 --model r3d_lite".
+        reserved: flags that ``text`` must not hold, by their names in a Config.
+        owner: unit that sets the reserved flags itself, such as "fold", for the error message.
 
     Raises:
-        InputError: if it cannot be split, or holds a reserved flag.
+        InputError: if ``text`` cannot be split or holds a reserved flag.
 
     >>> split_flags("--epochs 40 --augment 'blur=0.5'", owner="fold")
     ['--epochs', '40', '--augment', 'blur=0.5']
@@ -52,7 +56,7 @@ def split_flags(text: str, *, reserved: Sequence[str] = (), owner: str) -> list[
 
 
 def field_names(words: Sequence[str]) -> set[str]:
-    """Return the names in a Config of the flags among ``words``.
+    """Return the Config field names of the flags among ``words``.
 
     >>> sorted(field_names(["--batch-size=8", "--no-compile", "--lr", "0.1"]))
     ['batch_size', 'compile', 'lr']
@@ -62,14 +66,14 @@ def field_names(words: Sequence[str]) -> set[str]:
 
 
 def flag_words(config: type[Any], values: Mapping[str, object]) -> list[str]:
-    """Write values of a Config's fields as flags.
+    """Return the values of a Config's fields as flags of a command line.
 
     Args:
-        config: the dataclass; its type hints say which fields are flags without a value.
-        values: by name of the field; a text stands for a value of any type.
+        config: the Config class; a field of type bool becomes ``--name`` or ``--no-name``.
+        values: values by field name; a value of any type may be given as text.
 
     Raises:
-        InputError: if the value of a flag without a value is neither true nor false.
+        InputError: if the value of a field of type bool is neither true nor false.
 
     >>> from dataclasses import dataclass
     >>> @dataclass
@@ -97,10 +101,14 @@ def flag_words(config: type[Any], values: Mapping[str, object]) -> list[str]:
 
 
 def parse_bool(name: str, value: object) -> bool:
-    """Read a truth value; ``name`` is for the message.
+    """Return a bool for true, false, 1 or 0, in any letter case.
+
+    Args:
+        name: name of the value, for the error message.
+        value: a bool or a text.
 
     Raises:
-        InputError: if it is neither true nor false.
+        InputError: if ``value`` is something else.
 
     >>> parse_bool("compile", "True"), parse_bool("compile", False)
     (True, False)

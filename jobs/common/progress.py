@@ -12,7 +12,7 @@ LOG_INTERVAL_S = 10.0
 
 
 class _Lines(io.TextIOBase):
-    """Text stream for a log: each state of the bar is a line on standard error."""
+    """Text stream for a log; it writes each state of the bar as one line to standard error."""
 
     def write(self, text: str) -> int:
         if state := text.strip():
@@ -21,9 +21,9 @@ class _Lines(io.TextIOBase):
 
 
 class Progress:
-    """Progress bar over units of work, with the rate and the remaining time.
+    """Progress bar with the rate, the remaining time, and counts such as videos=3.
 
-    Further counts, such as videos, stand beside it.
+    The constructor takes the title of the bar, the total number of units, and the name of a unit.
     """
 
     def __init__(self, name: str, *, total: int, unit: str) -> None:
@@ -48,7 +48,7 @@ class Progress:
         self._bar.close()
 
     def step(self, units: int = 1, **counts: int) -> None:
-        """Add finished units, and counts such as ``videos=3``."""
+        """Add finished units, and add to the counts, such as ``videos=3``."""
         for name, count in counts.items():
             self._counts[name] = self._counts.get(name, 0) + count
         self._bar.set_postfix(self._counts, refresh=False)
