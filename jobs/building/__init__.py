@@ -1,1 +1,1 @@
-"""The build of a dataset: shards of videos in, parts of its tables out."""
+"""Build of a dataset: workers read shards of videos and write the parts of its tables."""

@@ -1,4 +1,4 @@
-"""The dry run of a build: its plan, and an estimate of its time and size."""
+"""Dry run of a build: it prints the plan and an estimate of time and size."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from jobs.ledger.sql import batches, quoted
 from jobs.reading.videos import fetched
 
 TRIED_VIDEOS = 8
-"""Largest number of videos that are extracted for the estimate."""
+"""Largest number of videos that are processed for the estimate."""
 TRIED_S = 15.0
-"""Seconds after which no further video is extracted."""
+"""Seconds of processing after which a video is broken off and no further video is begun."""
 
 
 def print_estimate(
@@ -33,7 +33,7 @@ def print_estimate(
     *,
     address: str | None,
 ) -> None:
-    """Print the plan, and an estimate from the extraction of a few of its videos."""
+    """Print the plan, and an estimate of time and size from processing a few of its videos."""
     video_s = sum(ref.video_s for ref in refs)
     chunked = [ref for ref in refs if ref.num_chunks > 1]
     print(f"videos      {plan.num_videos:,}, {plan.size_bytes / 2**20:,.1f} MiB")
@@ -54,7 +54,7 @@ def print_estimate(
 
 
 def _try(plan: Plan, work: Work, yunet_model: bytes | None) -> tuple[float, float, int]:
-    """Extract videos spread over the plan; return video and wall seconds, and bytes of crops."""
+    """Process videos spread over the plan; return video seconds, wall seconds, bytes of crops."""
     extractor = Extractor(work.reading.spec, yunet_model=yunet_model, limits=work.reading.limits)
     tried_s, wall_s, crop_bytes = 0.0, 0.0, 0
     for video in _spread(plan.manifest, TRIED_VIDEOS):
@@ -82,7 +82,7 @@ def _num_bytes(clip: dict[str, Any]) -> int:
 
 
 def _spread(manifest: Path, count: int) -> list[dict[str, object]]:
-    """Return ``count`` rows of the manifest at equal distances, or all if there are fewer."""
+    """Return ``count`` evenly spaced rows of the manifest, or all rows if there are fewer."""
     sql = (
         "select * exclude (place, total) from (select *, row_number() over (order by uri) - 1 "
         f"place, count(*) over () total from read_parquet('{quoted(manifest)}')) "

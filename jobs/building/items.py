@@ -1,4 +1,7 @@
-"""The items of work of a build, and their execution on Ray."""
+"""Items of work of a build, and their execution on Ray.
+
+An item is a row for Ray Data: a ShardRef, a task ("shard", "chunk" or "revise") and a chunk number.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ Item = dict[str, Any]
 def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
     """Return the missing work in two rounds.
 
-    The first round holds shards, chunks and revisions, the second the joins of chunks.
+    The first round holds shards, chunks of long videos, and revisions. The second round joins the
+    chunks; it must begin after the first round has ended.
     """
     missing, stale = to_do(refs, out)
     done = finished_chunks(out) if any(ref.num_chunks > 1 for ref in missing) else set()
@@ -46,10 +50,10 @@ def _item(ref: ShardRef, task: str, chunk: int = 0) -> Item:
 def do_items(
     first: Sequence[Item], joins: Sequence[Item], work: Work, yunet_model: bytes | None
 ) -> None:
-    """Do both rounds, with progress in seconds of video.
+    """Do both rounds and show the progress in seconds of video.
 
     Raises:
-        EmotionError: if the storage still fails after its retries.
+        EmotionError: if the storage still fails after all retries.
     """
     total_s = sum(_item_s(item) for item in first)
     counts = dict.fromkeys(("videos", "faces", "rejects"), 0)
@@ -71,7 +75,7 @@ def _item_s(item: Item) -> float:
 
 
 def counted(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
-    """Return the counts of each item, a row each, lazily; the actors write the parts."""
+    """Return a lazy dataset with one row of counts per item; its actors write the parts."""
     workers = max(1, min(cluster.cluster_cpus(), len(items)))
     return from_items(list(items), override_num_blocks=len(items)).map(
         BuildWorker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here

@@ -15,31 +15,35 @@ class Config:
     """Options of a build.
 
     Attributes:
-        videos: Folder of videos, searched with its sub-folders.
+        videos: Folder of videos, a local path or s3://; its sub-folders are searched too.
         labels: Label table: CSV with columns uri, subject_id, label; split, fold and corpus are
-            optional. Further columns are copied to the table videos.
-        out: Folder of the dataset: a new one, or one that the same command began.
-        detector: Face detector: yunet, dlib, or auto: yunet if its weights are available, else
-            dlib.
-        yunet: Address of YuNet's weights; default: $VIDEO_EMOTION_YUNET, then the cache, then a
-            download with a checked SHA-256.
-        label_set: Allowed labels between commas, in the order of the model's outputs.
-        sample_fps: Samples per second of presentation time.
-        clip_len: Crops per clip.
-        clip_stride: Crops from the start of a clip to the start of the next; default: --clip-len,
-            which uses each crop once. A lower value makes overlapping clips.
-        crop_px: Side of the aligned crops in pixels.
-        split_seed: Seed of the 70/15/15 split by subject, used for a label table without splits.
-        on_partial: Treatment of a video whose decoding breaks off: reject leaves it out, keep
-            keeps the part before the break. The table rejects names it in both cases.
-        chunk_minutes: Length of a chunk in minutes. A longer video is cut into chunks, which
-            different workers read.
-        shard_minutes: Video time per shard in minutes; a shard is the unit of work and of resume.
-            Default: total time / 32, at least half a minute and at most an hour.
-        max_gb: Largest file of a video, in GiB.
-        max_megapixels: Largest frame of a video, in megapixels.
-        max_hours: Longest duration of a video, in hours.
-        max_wall_s: Longest time to read a video, or a chunk of it, in seconds.
+            optional. Additional columns are copied to the table videos.
+        out: Folder for the dataset: new, or begun by the same command.
+        detector: Face detector: yunet, dlib, or auto, which takes yunet if its weights are
+            available, else dlib.
+        yunet: File of YuNet's weights, a local path or s3://; default: $VIDEO_EMOTION_YUNET, then
+            the cache, then a download with a checked SHA-256.
+        label_set: Allowed labels separated by commas, in the order of the model's outputs.
+        sample_fps: Sampled frames per second of video, above 0, at most 240.
+        clip_len: Number of crops per clip, 1 to 1024.
+        clip_stride: Number of samples from the start of a clip to the start of the next, 1 to
+            --clip-len. A value below --clip-len makes overlapping clips. Default: --clip-len, which
+            uses each crop once.
+        crop_px: Side of the square aligned crops in pixels, 16 to 1024.
+        split_seed: Seed of the split by subject (70 percent train, 15 val, 15 test); used for
+            subjects without a split in the label table.
+        on_partial: Treatment of a video whose decoding fails part of the way: reject leaves the
+            video out, keep keeps the part before the failure. The table rejects names the video in
+            both cases.
+        chunk_minutes: Length of a chunk in minutes, above 0. A video longer than 1.5 chunks is cut
+            into chunks, which different workers read.
+        shard_minutes: Video time per shard in minutes, above 0; a shard is the unit of work and of
+            resume. Default: total time / 32, at least half a minute and at most an hour.
+        max_gb: Largest video file in GiB, above 0; a larger one is rejected.
+        max_megapixels: Largest frame in megapixels, above 0; a video with larger ones is rejected.
+        max_hours: Longest video in hours, above 0; a longer one is rejected.
+        max_wall_s: Largest time in seconds to process a video, or one chunk of it; a video that
+            takes longer is rejected.
         dry_run: Print the plan and an estimate of time and size; write nothing.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """

@@ -1,4 +1,4 @@
-"""A build: its plan, its shards, its report and its marker."""
+"""Build of a dataset on the driver: plan, shards, validation, report and ``_SUCCESS``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from schemas.tables import DATASETS
 
 
 def limits_of(config: Config) -> Limits:
-    """Return the limits on one video."""
+    """Return the limits on one video that the flags set."""
     return Limits(
         max_bytes=round(config.max_gb * 2**30),
         max_pixels=round(config.max_megapixels * 1e6),
@@ -45,7 +45,7 @@ def limits_of(config: Config) -> Limits:
 
 
 def reading_of(config: Config, spec: ExtractionSpec) -> Reading:
-    """Return the settings of the workers that read videos."""
+    """Return the settings with which the workers read videos."""
     return Reading(
         root=config.videos,
         out=config.out,
@@ -57,13 +57,13 @@ def reading_of(config: Config, spec: ExtractionSpec) -> Reading:
 
 
 def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
-    """Choose the detector once, before any worker starts, and print its name.
+    """Choose the face detector once, before any worker starts, and print its name.
 
     Returns:
-        The extraction spec, and YuNet's weights, or None with dlib.
+        The extraction spec, and the bytes of YuNet's weights or, for dlib, None.
 
     Raises:
-        InputError: if --detector or --yunet asks for YuNet and its weights are not available.
+        InputError: if --detector or --yunet requires YuNet and its weights are not available.
     """
     model: bytes | None = None
     name: Literal["yunet", "dlib"] = "dlib"
@@ -88,10 +88,11 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
 
 
 def run(config: Config) -> int:
-    """Plan, extract the missing shards, validate, report, and mark the output as complete.
+    """Plan, build the missing shards, validate, report, and mark the output as complete.
 
     Returns:
-        The exit code: 0 when the dataset is complete and valid, else 1.
+        The exit code: 0 when the dataset is complete and valid, or after a dry run; 1 when the
+        dataset is not valid.
     """
     labels = parse_labels(config.label_set)
     spec, yunet_model = choose_detector(config)
@@ -120,7 +121,7 @@ def run(config: Config) -> int:
 def plan_shards(
     config: Config, plan: Plan, folder: Path, *, out: str
 ) -> tuple[list[ShardRef], Change]:
-    """Return every shard of the output, and the change since the runs before."""
+    """Return every shard of the output, and the change since the earlier runs."""
     return extend_plan(
         out,
         plan,
@@ -132,7 +133,7 @@ def plan_shards(
 
 
 def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, folder: Path) -> int:
-    """Do the missing work in a claimed and locked output; returns the exit code."""
+    """Do the missing work in a claimed and locked output folder; return the exit code."""
     refs, change = plan_shards(config, plan, folder, out=config.out)
     rejects = part_uri(config.out, "rejects", "plan")
     storage.write_bytes(rejects, plan.rejects.read_bytes())
@@ -161,7 +162,10 @@ def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: 
 
 
 def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
-    """Validate the dataset, write report and marker, print the summary; returns the exit code."""
+    """Validate the dataset, write report.html, print the summary; return the exit code.
+
+    A valid dataset also gets ``_SUCCESS``.
+    """
     entries = read_entries(config.out)
     counts = add_counts(entry.counts for entry in entries)
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
@@ -190,7 +194,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
 def print_summary(
     out: str, counts: dict[str, int], reasons: Counter[str], entries: Sequence[Entry]
 ) -> None:
-    """Print the rows per table, the videos left out by reason, and the speed."""
+    """Print the rows per table, the number of rejects by reason, and the speed."""
     video_s = sum(entry.video_s for entry in entries)
     cpu_s = sum(entry.wall_s for entry in entries)
     print(f"built {out}")

@@ -1,4 +1,4 @@
-"""The worker of a build: it does a shard, a chunk of a long video, a join, or a revision."""
+"""Worker of a build: it does a shard, a chunk of a long video, a join of chunks, or a revision."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Work:
     """Settings of every worker of a build.
 
     Attributes:
-        reading: the archive, the dataset, and the settings of its readers.
-        extra_columns: further columns of ``videos``.
+        reading: settings with which the worker reads videos.
+        extra_columns: names in ``videos`` of the label table's additional columns.
     """
 
     reading: Reading
@@ -34,7 +34,7 @@ class Work:
 
 
 class BuildWorker:
-    """Actor that does items of work and returns their counts."""
+    """Ray actor that does items of work and returns their counts."""
 
     def __init__(self, work: Work, yunet_model: bytes | None) -> None:
         self._out = work.reading.out
@@ -43,9 +43,10 @@ class BuildWorker:
         self._schemas = DATASETS | {"videos": videos}
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Do one item; returns video_s, videos, faces, clips, rejects and fault.
+        """Do one item; return video_s, videos, faces, clips, rejects and fault.
 
-        ``fault`` is empty, or the message of failing storage. A bug is raised.
+        ``fault`` is the message of an expected failure, such as unreachable storage, or empty. A
+        bug is raised.
         """
         with Fault() as fault:
             return self._do(item) | {"fault": ""}
@@ -61,12 +62,12 @@ class BuildWorker:
             revise_shard(self._out, ref, self._schemas)
             return _progress(0.0, {})
         counts = self._shard(ref).counts
-        if ref.num_chunks > 1:  # its time and faces were counted with its chunks
+        if ref.num_chunks > 1:  # a join: time and faces were counted with the chunks
             return _progress(0.0, counts | {"faces": 0})
         return _progress(ref.video_s, counts)
 
     def _shard(self, ref: ShardRef) -> Entry:
-        """Write the parts of one shard, then its ledger entry; returns the entry."""
+        """Write the parts of one shard, then its ledger entry; return the entry."""
         began = time.monotonic()
         reasons: Counter[str] = Counter()
         video_s, walls_s = 0.0, 0.0
@@ -97,7 +98,11 @@ class BuildWorker:
         return entry
 
     def _end(self, writer: ShardWriter, end: End) -> str:
-        """End one video; returns the reason why it, or a part of it, is left out, or empty."""
+        """Add the last rows of one video.
+
+        Returns:
+            The reason for which the video, or a part of it, is left out; empty if nothing is.
+        """
         if end.error is None:
             writer.add("videos", video_row(end.video, end.content_sha256, end.summary))
         else:
