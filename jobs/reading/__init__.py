@@ -1,1 +1,1 @@
-"""Readers of shards for building and scoring: videos in, observations and clips out."""
+"""Reading of shards for building and scoring: from videos to observations, faces and clips."""

@@ -1,7 +1,8 @@
-"""Chunks of a long video: different workers observe them, one worker joins them.
+"""Chunks of a long video: several workers process the chunks, then one worker joins them.
 
-The observations of a chunk are one Parquet file in ``_ledger/chunks``, with the facts of the
-decoding in its metadata. The file is written in one step: a chunk whose file exists is done.
+A worker writes the observations of a chunk (frames and detected faces) to one Parquet file in
+``_ledger/chunks``. Its metadata holds the facts of the decoding. The file is written in one step,
+so a chunk is done when its file exists.
 """
 
 from __future__ import annotations
@@ -28,22 +29,25 @@ _GROUP_ROWS = 256
 
 
 def chunk_name(shard_id: str, number: int) -> str:
-    """Return the name of one chunk of a long video, which is a shard of its own."""
+    """Return the name of one chunk of a long video; ``shard_id`` is the shard of that video."""
     return f"{shard_id}-{number:05d}"
 
 
 def chunk_uri(out: str, name: str) -> str:
-    """Return the address of the observations of one chunk."""
+    """Return the address of the file with the observations of one chunk."""
     return storage.join(out, "_ledger", "chunks", f"{name}.parquet")
 
 
 def chunk_uris(out: str, shard_id: str, num_chunks: int) -> list[str]:
-    """Return the addresses of the chunks of a long video, in order."""
+    """Return the addresses of the chunk files of a long video, in order of time."""
     return [chunk_uri(out, chunk_name(shard_id, k)) for k in range(num_chunks)]
 
 
 def forget_chunks(out: str, shard_id: str, num_chunks: int) -> None:
-    """Remove the chunks of a long video whose rows are stored; a video of one chunk has none."""
+    """Remove the chunk files of a shard; do nothing for a shard without chunks.
+
+    Call this after the ledger entry of the shard is written.
+    """
     if num_chunks > 1:
         for uri in chunk_uris(out, shard_id, num_chunks):
             storage.remove(uri)
@@ -56,7 +60,12 @@ def finished_chunks(out: str) -> set[str]:
 
 
 def chunk_samples(number: int, *, num_chunks: int, samples: int) -> tuple[int, int | None]:
-    """Return the samples of one chunk, as [start, stop); the stop of the last chunk is None.
+    """Return the sample numbers [start, stop) of one chunk; stop is None for the last chunk.
+
+    Args:
+        number: number of the chunk, from 0.
+        num_chunks: number of chunks of the video.
+        samples: number of samples per chunk.
 
     >>> [chunk_samples(number, num_chunks=2, samples=2400) for number in (0, 1)]
     [(0, 2400), (2400, None)]
@@ -66,12 +75,18 @@ def chunk_samples(number: int, *, num_chunks: int, samples: int) -> tuple[int, i
 
 
 def write_chunk(uri: str, observations: Iterator[Observation], facts: VideoFacts) -> dict[str, Any]:
-    """Write the observations of one chunk.
+    """Write the observations of one chunk to its file.
 
-    A ``VideoError`` ends the chunk; it is stored, and raised again by ``join_chunks``.
+    A ``VideoError`` of ``observations`` ends the chunk. It is stored, and ``join_chunks`` raises it
+    again.
+
+    Args:
+        uri: address of the file.
+        observations: observations of the chunk, in order of time.
+        facts: facts of the decoding, complete after the last observation.
 
     Returns:
-        Counts: frames and faces.
+        Number of frames and of faces, by the names "frames" and "faces".
     """
     began = time.monotonic()
     rows: list[dict[str, object]] = []
@@ -101,15 +116,16 @@ def write_chunk(uri: str, observations: Iterator[Observation], facts: VideoFacts
 def join_chunks(
     uris: Sequence[str], summary: VideoSummary, walls_s: list[float]
 ) -> Iterator[Observation]:
-    """Yield the observations of a whole video.
+    """Yield the observations of a whole video from the files of its chunks.
 
     Args:
-        uris: addresses of its chunks, in order.
-        summary: receives ``facts``.
-        walls_s: receives the seconds that each chunk took.
+        uris: addresses of the chunk files, in order of time.
+        summary: its ``facts`` are set.
+        walls_s: the wall time of each chunk in seconds is appended.
 
     Raises:
-        VideoError: if the decoding of a chunk broke off, after the observations before the break.
+        VideoError: if the decoding of a chunk failed; the observations before the failure are
+            yielded first.
     """
     parts = []
     for uri in uris:

@@ -1,9 +1,10 @@
-"""A first look at a video in a child process, for shards whose worker died.
+"""Trial reading of a video in a child process, for shards whose worker died before.
 
     python -m jobs.reading.first_look SPEC.json [YUNET]
 
-The child reads lines ``[path, start, stop]`` and answers each with one line after it extracted the
-samples. A file that crashes or blocks the child becomes a reject; the job goes on.
+The child reads lines ``[path, start, stop]`` from standard input. It processes the samples of each
+line and then prints one line: "read", or the reason of a VideoError. If a file crashes or blocks
+the child, the video becomes a reject and the job continues.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from emotion.video.decode import Limits, VideoFacts
 
 
 class FirstLook:
-    """The child process; started at the first file, and again after it ended.
+    """Child process that reads videos before the worker does.
+
+    It starts with the first file, and again with the next file after it has ended.
 
     Attributes:
-        process: the running child; None before the first file and after an end.
+        process: the running child; None before the first file and after the child has ended.
     """
 
     def __init__(self, spec: ExtractionSpec, yunet_model: bytes | None, *, limits: Limits) -> None:
@@ -51,11 +54,16 @@ class FirstLook:
         self._folder.cleanup()
 
     def look(self, path: Path, *, start: int = 0, stop: int | None = None) -> None:
-        """Extract samples [start, stop) of a file in the child process.
+        """Process the samples [start, stop) of a file in the child process.
+
+        Args:
+            path: local video file.
+            start: number of the first sample.
+            stop: number after the last sample; None: the end of the video.
 
         Raises:
-            VideoError: crashed or timeout. Other faults of the file are not reported: the caller
-                meets them when it reads the file itself.
+            VideoError: with reason crashed or timeout. Other errors of the file are not raised
+                here; the caller gets them when it reads the file itself.
         """
         process = self.process = self.process or self._start()
         if process.stdin is None or process.stdout is None:
@@ -94,7 +102,7 @@ class FirstLook:
 
 
 def _line_within(process: subprocess.Popen[str], seconds: float) -> str | None:
-    """Return the next line of output, empty at its end; None after ``seconds`` without one."""
+    """Return the next line of output, or "" at its end; None if none comes in ``seconds``."""
     if process.stdout is None:
         raise RuntimeError("the child process has no pipes")
     with selectors.DefaultSelector() as selector:
@@ -103,7 +111,7 @@ def _line_within(process: subprocess.Popen[str], seconds: float) -> str | None:
 
 
 def main() -> int:
-    """Answer every line of standard input."""
+    """Process the file of every line of standard input; return 0 at its end."""
     spec = ExtractionSpec.from_json(json.loads(Path(sys.argv[1]).read_text()))
     model = Path(sys.argv[2]).read_bytes() if len(sys.argv) > 2 else None
     extractor = Extractor(spec, yunet_model=model)

@@ -1,4 +1,4 @@
-"""The reader of one shard: rows of its videos, or observations of a chunk of a long video."""
+"""Reader of a shard: it yields the rows of the shard's videos, or stores one chunk of a video."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Reading:
     """Settings of every worker that reads videos.
 
     Attributes:
-        root: the archive.
-        out: the output; its ledger holds chunks and attempts.
+        root: address of the archive.
+        out: the output folder, whose ledger holds chunks and attempts.
         spec: the extraction spec.
         limits: limits on one video, or on one chunk of it.
-        keep_partial: True keeps the part of a video before a break; False rejects the video.
+        keep_partial: treatment of a video whose decoding fails part of the way: True keeps the
+            part before the failure, False rejects the video.
         chunk_s: length of a chunk in seconds.
     """
 
@@ -52,17 +53,17 @@ class Reading:
 
     @property
     def chunk_samples(self) -> int:
-        """Samples per chunk."""
+        """Number of samples per chunk, at least 1."""
         return max(1, round(self.chunk_s * self.spec.sample_fps))
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of a video; it counts only if the video's ``End`` has no error.
+    """One row of a video; discard it if the ``End`` of the video has an error.
 
     Attributes:
-        video: the video's row of the plan.
-        table: name of the row's table.
+        video: row of the plan for the video.
+        table: name of the table to which the row belongs.
         row: the row, without the columns of the label table.
     """
 
@@ -73,14 +74,15 @@ class TableRow:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a video.
+    """End of a video, after its rows.
 
     Attributes:
-        video: the video's row of the plan.
-        summary: counts; ``broken`` is a break after which the part before it was kept.
-        content_sha256: SHA-256 of its bytes; empty if the video is rejected.
-        error: the reason to reject the video and its rows; None if it was read.
-        walls_s: seconds that other workers took for its chunks.
+        video: row of the plan for the video.
+        summary: counts and facts of the video; its ``broken`` is set if decoding failed part of
+            the way and the part before the failure was kept.
+        content_sha256: hex SHA-256 of the file; empty if the video is rejected.
+        error: error for which the video and its rows are rejected; None if it was read.
+        walls_s: total wall time of the video's chunks in seconds; 0 without chunks.
     """
 
     video: Row
@@ -91,7 +93,7 @@ class End:
 
 
 class ShardReader:
-    """Reader of shards and chunks; a worker has one."""
+    """Reader of shards and chunks; each worker has one."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._reading, self._yunet = reading, yunet_model
@@ -103,7 +105,7 @@ class ShardReader:
         )
 
     def shard(self, ref: ShardRef) -> Iterator[TableRow | End]:
-        """Yield the rows of each video of a shard, then its end, in the order of the plan."""
+        """Yield the rows and then the ``End`` of each video of a shard, in order of the plan."""
         with self._attempt(ref.shard_id) as first_look:
             for video in read_shard(ref):
                 summary = VideoSummary()
@@ -116,7 +118,15 @@ class ShardReader:
                     yield End(video, summary, error=err)
 
     def chunk(self, ref: ShardRef, number: int) -> dict[str, int]:
-        """Observe one chunk of a long video and store it for the join; returns counts."""
+        """Process one chunk of a long video and store it for the join.
+
+        Args:
+            ref: shard of the video.
+            number: number of the chunk, from 0.
+
+        Returns:
+            Number of frames and of faces by name; empty if the video was retired.
+        """
         rows = read_shard(ref)
         if not rows:
             return {}
@@ -134,7 +144,7 @@ class ShardReader:
         facts: VideoFacts,
         first_look: FirstLook | None,
     ) -> Iterator[Observation]:
-        """Yield the observations of some samples of a video.
+        """Yield the observations of the samples [start, stop) of ``span``; fill ``facts``.
 
         Raises:
             VideoError: if the video, or this part of it, cannot be used.
@@ -158,7 +168,7 @@ class ShardReader:
             yield End(video, summary, storage.sha256(str(path)))
 
     def _joined(self, video: Row, summary: VideoSummary, ref: ShardRef) -> Iterator[TableRow | End]:
-        """Yield the rows of a long video, from the observations of its chunks."""
+        """Yield the rows and the end of a long video, from the observations of its chunks."""
         walls_s: list[float] = []
         uris = chunk_uris(self._reading.out, ref.shard_id, ref.num_chunks)
         observations = join_chunks(uris, summary, walls_s)
@@ -172,10 +182,10 @@ class ShardReader:
 
     @contextlib.contextmanager
     def _attempt(self, name: str) -> Iterator[FirstLook | None]:
-        """Mark the ledger while ``name`` is being read.
+        """Keep a mark in the ledger while the shard or chunk ``name`` is being read.
 
-        A mark from before means that a worker died: then a ``FirstLook`` is yielded, to try each
-        video in a child process first; else None.
+        If the mark already exists, an earlier worker died on this shard or chunk. Then yield a
+        ``FirstLook``, with which each video is read in a child process first. Otherwise yield None.
         """
         mark = storage.join(self._reading.out, "_ledger", "attempts", name)
         with contextlib.ExitStack() as stack:
@@ -190,7 +200,10 @@ class ShardReader:
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        """End the process if the decoder blocks; the next attempt begins with a first look."""
+        """End this process if the block takes too long, because a decoder can block for ever.
+
+        The mark of ``_attempt`` stays, so the next attempt reads in a child process first.
+        """
         after_s = 1.5 * self._reading.limits.max_wall_s + 30
         timer = threading.Timer(after_s, os._exit, (_HUNG_EXIT_CODE,))
         timer.daemon = True

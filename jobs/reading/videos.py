@@ -1,4 +1,4 @@
-"""One video of an archive: its bytes from storage, and its rows in ``videos`` and ``rejects``."""
+"""Access to one video of an archive, and its rows in ``videos`` and ``rejects``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ READ_AHEAD_BYTES = 4 * 2**20
 def fetched(video: Row, root: str) -> Iterator[Path]:
     """Yield the video as a local file, which exists during the block.
 
-    An unexpected exception of the block is a bug: it is raised with a note that holds the uri.
+    Any exception of the block other than VideoError is a bug. It is raised with a note that names
+    the video.
 
     Args:
-        video: a row of the plan: uri, size_bytes, etag.
-        root: the archive.
+        video: row of the plan with uri, size_bytes and etag.
+        root: address of the archive.
 
     Raises:
-        VideoError: missing, changed or storage_error, if its bytes cannot be read.
+        VideoError: with reason missing, changed (since the plan) or storage_error (no permission).
     """
     with _located(video, root, storage.local_copy) as path:
         yield path
@@ -37,7 +38,7 @@ def fetched(video: Row, root: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def opened(video: Row, root: str) -> Iterator[Source]:
-    """Yield the video as ``fetched`` does; of a remote file, fetch only the parts that are read."""
+    """Yield the video as ``fetched`` does, but download only the parts of it that are read."""
     with _located(video, root, _open) as source:
         yield source
 
@@ -62,7 +63,7 @@ def _located(
 
 
 def content_sha256(video: Row, root: str) -> str:
-    """Return the hex SHA-256 of the video's bytes, read block by block; raises as ``fetched``."""
+    """Return the hex SHA-256 of the video file, read in blocks; raise the errors of ``fetched``."""
     uri = storage.join(root, str(video["uri"]))
     with _storage_errors(uri):
         _check_version(video, uri)
@@ -99,7 +100,7 @@ def _noted(uri: str) -> Iterator[None]:
 
 
 def video_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
-    """Return a row of ``videos``: the plan's columns and the facts of the decoding."""
+    """Return the row of ``videos`` for a video: columns of the plan and facts of the decoding."""
     facts = summary.facts
     of_plan = ("shard_id", "duration_s", "num_chunks")
     return {name: value for name, value in video.items() if name not in of_plan} | {
@@ -120,7 +121,7 @@ def video_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
 
 
 def reject_row(video: Row, err: VideoError) -> Row:
-    """Return a row of ``rejects`` for a video that cannot be used."""
+    """Return the row of ``rejects`` for a video of which all or a part cannot be used."""
     row = reject(
         str(video["uri"]), err.reason, err.detail, stage="decode", video=str(video["video_id"])
     )
