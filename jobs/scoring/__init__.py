@@ -1,1 +1,1 @@
-"""Scoring: from shards of videos, or of stored clips, to the parts of a score set."""
+"""Scoring run: from shards of videos, or of a dataset's clips, to the parts of a score set."""

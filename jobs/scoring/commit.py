@@ -1,4 +1,4 @@
-"""The last stage of scoring: one shard's scored clips and faces to its parts and ledger entry."""
+"""Last stage of scoring: write the parts and the ledger entry of a shard whose clips are scored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobs.reading.chunks import forget_chunks
 from schemas.scores import score_tables
 
 SLOWEST = 5
-"""Number of videos of a shard whose reading time the ledger entry keeps, for the report."""
+"""Number of slowest videos of a shard that its ledger entry names, for the report."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class CommitSettings:
     """Settings of every commit.
 
     Attributes:
-        out: the score set.
-        labels: of the package, in its order.
-        spec: of the package.
+        out: folder of the score set.
+        labels: labels of the package, in its order.
+        spec: extraction spec of the package.
         rule: rule by which segments are cut.
     """
 
@@ -45,11 +45,13 @@ class CommitSettings:
 
 @dataclass
 class PendingShard:
-    """Rows of a shard that is not complete; they come in any order, and a clip may come twice.
+    """Rows of a shard that is not complete yet.
+
+    Rows arrive in any order. A clip may arrive twice.
 
     Attributes:
-        clips: tables of scored clips; columns as in ``jobs.scoring.rows.SCORED_ROWS``.
-        end: the shard's end, see ``jobs.scoring.rows.END``; None until it has come.
+        clips: tables of scored clips with the columns of ``jobs.scoring.rows.SCORED_ROWS``.
+        end: end of the shard, see ``jobs.scoring.rows.END``; None until it has arrived.
     """
 
     clips: list[pa.Table] = field(default_factory=list)
@@ -57,13 +59,13 @@ class PendingShard:
     _video_of_clip: dict[str, str] = field(default_factory=dict)
 
     def add(self, rows: pa.Table) -> bool:
-        """Take some rows of the shard.
+        """Add rows that have arrived.
 
         Args:
-            rows: of ``SCORED_ROWS``, clips and end.
+            rows: table of ``SCORED_ROWS`` with clips of the shard, its end, or both.
 
         Returns:
-            True when the shard is complete: its end is here, and every clip of its videos.
+            True if the shard is complete: its end and every clip of its videos have arrived.
         """
         clips = rows.filter(pc.equal(rows["kind"], "clip"))
         self.clips.append(clips)
@@ -87,23 +89,27 @@ class PendingShard:
 
 
 class CommitActor:
-    """Commits one shard after the other; runs as an actor.
+    """Ray actor that commits one shard after the other.
 
-    As Ray tasks, commits would start a process each: Ray ends a worker that is idle for 1 s.
+    Commits are not Ray tasks, because Ray ends a worker that is idle for 1 s, and so each task
+    would start a process.
     """
 
     def __init__(self, settings: CommitSettings) -> None:
         self._settings = settings
 
     def commit(self, shard: PendingShard, ref: ShardRef) -> Entry | Fault:
-        """Commit one shard; returns its ledger entry, or the fault of a storage that fails."""
+        """Commit one shard; return its ledger entry, or the expected failure."""
         with Fault() as fault:
             return commit_shard(self._settings, shard, ref)
         return fault
 
 
 def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -> Entry:
-    """Write one complete shard's parts, then its ledger entry; returns the entry."""
+    """Write the parts of a complete shard, then its ledger entry; return the entry.
+
+    The reader has already written the part of ``faces``.
+    """
     end, shard_id = shard.end or {}, ref.shard_id
     clips = shard.clips_by_video()
     faces = read_faces(settings.out, shard_id)
@@ -145,10 +151,10 @@ def _entry(ref: ShardRef, end: dict[str, Any], counts: dict[str, int]) -> Entry:
 
 
 def read_faces(out: str, shard_id: str) -> dict[str, list[TrackFaces]]:
-    """Read the tracks of each video of a shard, from the part that its reader wrote.
+    """Read the faces of each track by video_id, from the faces part that the reader wrote.
 
-    The faces go through the storage and not through the driver, which holds the rows of all
-    shards that are not complete: a shard of an hour may have 100,000 faces.
+    Faces go through the storage, because the driver holds the rows of all shards that are not
+    complete. A shard of one hour may have 100,000 faces.
     """
     columns = ["video_id", "track_id", "identity_id", "frame_index", "score", "size_px", "box"]
     return tracks_of(storage.read_part(part_uri(out, "faces", shard_id), columns))

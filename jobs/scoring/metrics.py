@@ -1,4 +1,4 @@
-"""Metrics of a scoring run: live counters of Ray, the price table, Prometheus' text format."""
+"""Metrics of a scoring run: live counters in Ray, prices, and Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX = "video_emotion_score"
 
 
 class LiveCounts:
-    """Counters that Ray's agents serve to Prometheus while the run goes on."""
+    """Counters that Ray exports to Prometheus during the run."""
 
     def __init__(self) -> None:
         names = ("videos", "faces", "scores")
@@ -41,10 +41,10 @@ class LiveCounts:
 
 
 def read_prices(uri: str) -> dict[str, float]:
-    """Read a price table: US dollars per hour by Ray resource, such as {"CPU": 0.05, "GPU": 2.1}.
+    """Read prices in US dollars per hour by Ray resource, such as {"CPU": 0.05, "GPU": 2.1}.
 
     Raises:
-        InputError: if the file is missing or holds anything else.
+        InputError: if the file is missing, is not such a JSON object, or has a price below 0.
     """
     if not storage.exists(uri):
         raise InputError(f"--prices {uri} does not exist")
@@ -61,7 +61,7 @@ def read_prices(uri: str) -> dict[str, float]:
 
 
 def prometheus_text(metrics: Mapping[str, Any]) -> bytes:
-    """Return the figures in Prometheus' text format, for a textfile collector or a push gateway."""
+    """Return the metrics in Prometheus' text format, for a textfile collector or push gateway."""
     registry = CollectorRegistry()
     for name, value in metrics.items():
         if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""Options of ``jobs.score``; this module imports nothing large, so that the help comes quickly."""
+"""Options of jobs.score; this module imports nothing large, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -17,23 +17,30 @@ class Config:
 
     Attributes:
         package: Model package: a folder, an s3:// prefix or a model.tar.gz.
-        out: Folder for the scores: a new one, or that of an earlier run of the same command.
-        videos: Folder of videos, searched with its sub-folders.
-        from_dataset: Folder that jobs.build_dataset made, instead of --videos: its stored clips
-            are scored, and no video is opened.
-        yunet: YuNet weights; default: $VIDEO_EMOTION_YUNET, the cache, or a checked download.
-        segment_enter: Lead in probability, 0 to 1, at which a label replaces the one before it.
-        segment_min_s: Least length of a segment, in seconds; a shorter one goes to a neighbour.
-        segment_gap_s: Longest absence of the face within a segment, in seconds.
-        chunk_minutes: Length of a chunk: a longer video is cut into chunks, which several workers
-            read.
-        shard_minutes: Video time per shard, the unit of work and of resume; default: half a
-            minute to an hour, by the size of the archive.
-        engine: torch; or onnx: the package's model.onnx on the CPU, which jobs.export_onnx makes.
-        batch_size: Clips per call of the model.
-        gpu_share: Share of a GPU for each model: with 0.5 two models use one GPU.
-        prices: JSON file of US dollars per hour by Ray resource, as {"CPU": 0.05, "GPU": 2.1};
-            the metrics then include the cost of the run.
+        out: Folder for the score set: new, or begun by the same command.
+        videos: Folder of videos to score, a local path or s3://; its sub-folders are searched too.
+            Give either --videos or --from-dataset.
+        from_dataset: Folder that jobs.build_dataset made: its stored clips are scored, and no
+            video is opened.
+        yunet: File of YuNet's weights, a local path or s3://; default: $VIDEO_EMOTION_YUNET, then
+            the cache, then a download with a checked SHA-256.
+        segment_enter: Difference in probability, 0 to below 1, by which a new label must lead
+            before it replaces the current label of a segment.
+        segment_min_s: Minimum length of a segment in seconds, at least 0; a shorter segment is
+            merged into a neighbour.
+        segment_gap_s: Longest time in seconds, at least 0, for which the face may be absent within
+            a segment.
+        chunk_minutes: Length of a chunk in minutes, above 0. A video longer than 1.5 chunks is cut
+            into chunks, which different workers read.
+        shard_minutes: Video time per shard in minutes, above 0; a shard is the unit of work and of
+            resume. Default: total time / 32, at least half a minute and at most an hour.
+        engine: Runtime of the model: torch; or onnx, which runs the package's model.onnx on the
+            CPU. jobs.export_onnx adds this file.
+        batch_size: Number of clips per call of the model, at least 1.
+        gpu_share: Share of a GPU for each model, above 0 and at most 1: with 0.5 two models use
+            one GPU.
+        prices: JSON file of US dollars per hour by Ray resource, such as {"CPU": 0.05, "GPU": 2.1};
+            metrics.json then includes the cost of the run. Default: no cost.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -69,5 +76,5 @@ class Config:
 
     @property
     def rule(self) -> SegmentRule:
-        """Rule by which segments are cut."""
+        """Rule by which segments are cut, from the three --segment flags."""
         return SegmentRule(self.segment_enter, self.segment_min_s, self.segment_gap_s)

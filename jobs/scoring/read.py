@@ -1,7 +1,7 @@
-"""The first stage of scoring: shards of videos, or of stored clips, to rows of ``READ_ROWS``.
+"""First stage of scoring: read shards of videos, or of stored clips, as rows of ``READ_ROWS``.
 
-Each reader yields the clips of a shard, then one row for its end. Faces need no model: a reader
-writes them to the faces part itself, and the end carries their number.
+A reader yields the clips of a shard, then one row for the end of the shard. Faces need no model, so
+the reader writes the part of ``faces`` itself. The end holds the number of its rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CLIPS_PER_READ = 64  # row group of a dataset's clips
 
 
 def until_fault(shard_id: str, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yield ``tables``; after a storage fault yield its message as the last row."""
+    """Yield ``tables``; after an expected failure yield its message as the last row."""
     with Fault() as fault:
         yield from tables
     if fault.line:
@@ -39,20 +39,20 @@ def until_fault(shard_id: str, tables: Iterator[pa.Table]) -> Iterator[pa.Table]
 
 
 class ReadVideos:
-    """Reader of shards of videos; runs as an actor."""
+    """Ray actor that reads shards of videos."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._out = reading.out
         self._reader = ShardReader(reading, yunet_model)
 
     def __call__(self, items: pa.Table) -> Iterator[pa.Table]:
-        """Yield the clips of one shard, then its end, or its fault if the storage fails.
+        """Yield the clips of one shard, then its end; after an expected failure yield its message.
 
-        A video that breaks after its first clips is a reject. Its clips are yielded before the
-        break is known; the commit drops them.
+        If the decoding of a video fails part of the way, the video becomes a reject. Its first
+        clips were already yielded then; the commit drops them.
 
         Args:
-            items: one row, of ``ShardRef.to_item``.
+            items: table with one row of ``ShardRef.to_item``.
         """
         ref = ShardRef.from_item(items.to_pylist()[0])
         yield from until_fault(ref.shard_id, self._rows(ref))
@@ -87,13 +87,13 @@ class ReadVideos:
 
 
 class ReadChunk:
-    """Reader of one chunk of a long video, to its file in the ledger; runs as an actor."""
+    """Ray actor that reads chunks of long videos into their files in the ledger."""
 
     def __init__(self, reading: Reading, yunet_model: bytes | None) -> None:
         self._reader = ShardReader(reading, yunet_model)
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Read one chunk; returns the seconds of video, and the message of a storage fault."""
+        """Read one chunk; return ``video_s``, and ``fault``: the message of a failure or ""."""
         ref = ShardRef.from_item(item)
         with Fault() as fault:
             self._reader.chunk(ref, int(item["chunk"]))
@@ -102,7 +102,7 @@ class ReadChunk:
 
 
 def video_facts(end: End) -> Row:
-    """Return the ``VIDEO_FACTS`` of a video that was read."""
+    """Return the columns ``VIDEO_FACTS`` for a video that was read."""
     summary = end.summary
     return {
         "video_id": end.video["video_id"],
@@ -120,16 +120,16 @@ def video_facts(end: End) -> Row:
 
 
 class ReadClips:
-    """Reader of the shards of a dataset: stored clips, no video is opened; runs as an actor."""
+    """Ray actor that reads the stored clips of a dataset's shards; it opens no video."""
 
     def __init__(self, dataset: str, out: str) -> None:
         self._dataset, self._out = dataset, out
 
     def __call__(self, items: pa.Table) -> Iterator[pa.Table]:
-        """Yield the clips of one shard, then its end, or its fault if the storage fails.
+        """Yield the clips of one shard, then its end; after an expected failure yield its message.
 
         Args:
-            items: one row, of ``ShardRef.to_item``.
+            items: table with one row of ``ShardRef.to_item``.
         """
         ref = ShardRef.from_item(items.to_pylist()[0])
         yield from until_fault(ref.shard_id, self._rows(ref))
@@ -157,7 +157,7 @@ class ReadClips:
         return _without_retired(storage.read_part(self._part(table, ref)), ref)
 
     def _copy_faces(self, ref: ShardRef) -> pa.Table:
-        """Write the faces part; returns its rows."""
+        """Write the part of ``faces``; return its rows."""
         stored = storage.read_part(self._part("faces", ref), SCORED_FACES.names)
         faces = _without_retired(stored, ref).cast(SCORED_FACES)
         storage.write_table(part_uri(self._out, "faces", ref.shard_id), faces)
@@ -176,11 +176,11 @@ _OF_VIDEOS = [
     "num_identities",
     "reason",
 ]
-"""Columns of a dataset's ``videos`` that a score set has too."""
+"""Columns of a dataset's ``videos`` that the ``videos`` of a score set has too."""
 
 
 def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
-    """Copy the rejects of a dataset's plan; returns the number of videos by reason."""
+    """Copy the rejects of a dataset's plan into a score set; return their number by reason."""
     uri = part_uri(dataset, "rejects", "plan")
     if not storage.exists(uri):
         return Counter()

@@ -1,4 +1,4 @@
-"""Schemas of the rows that flow between the stages of scoring, and the functions that make them."""
+"""Schemas of the rows that pass between the stages of scoring, and functions that make the rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from schemas.scores import CLIP_FACTS, VIDEO_FACTS
 from schemas.tables import FLOATS, REJECTS, TIMES, rows_table
 
 CLIP = pa.schema([*CLIP_FACTS, ("pts_s", TIMES), ("crops", pa.list_(pa.binary()))])
-"""A clip before the model: its columns in ``scores``, the times of its frames, its JPEGs."""
+"""Schema of a clip before the model: its columns in ``scores``, the times of its frames, its T
+JPEGs."""
 END = pa.struct(
     [
         ("videos", pa.list_(pa.struct([*VIDEO_FACTS, ("wall_s", pa.float64())]))),
@@ -19,29 +20,30 @@ END = pa.struct(
         ("num_faces", pa.int64()),  # rows of the faces part
     ]
 )
-"""The end of a shard: the videos that were read, the others, and the rows of the faces part.
+"""Type of the end of a shard: videos that were read, rejects, number of rows of the faces part.
 
-``wall_s`` is the time in seconds that reading the video took.
+``wall_s`` is the time in seconds that it took to read the video.
 """
 _OF_EVERY_ROW = [("kind", pa.string()), ("shard_id", pa.string())]
 _OF_THE_SHARD = [("end", END), ("fault", pa.string())]
 
 READ_ROWS = pa.schema([*_OF_EVERY_ROW, *CLIP, *_OF_THE_SHARD])
-"""Rows from the readers to the models. ``kind`` is one of:
+"""Schema of the rows from the readers to the models. ``kind`` is one of:
 
 - clip: one clip; ``end`` and ``fault`` are null.
-- end: the shard is read; ``end`` is set, the columns of a clip are null.
-- fault: the storage failed; ``fault`` is the message, all else is null.
+- end: the shard was read; ``end`` is set, the columns of a clip are null.
+- fault: an expected failure, such as unreachable storage; ``fault`` is its message, all columns
+  except kind and shard_id are null.
 """
 SCORED_ROWS = pa.schema(
     [
         *(field for field in READ_ROWS if field.name != "crops"),
         ("probs", FLOATS),  # K probabilities of the clip, in label order
-        ("steps", FLOATS),  # S times K: those of S equal parts of the clip, in order of time
-        ("busy_s", pa.float64()),  # time of the model call, on its first row; else 0
+        ("steps", FLOATS),  # S times K: probabilities of S equal parts of the clip, in time order
+        ("busy_s", pa.float64()),  # seconds of a model call, on the first row of its batch; else 0
     ]
 )
-"""Rows from the models to the driver: no crops, and for a clip its probabilities."""
+"""Schema of the rows from the models to the driver: without crops, with probabilities of clips."""
 
 
 def clip_rows(shard_id: str, clips: pa.Table) -> pa.Table:
@@ -53,18 +55,18 @@ def clip_rows(shard_id: str, clips: pa.Table) -> pa.Table:
 def end_row(
     shard_id: str, *, videos: Sequence[Row], rejects: Sequence[Row], num_faces: int
 ) -> pa.Table:
-    """Return the end of a shard as one row of ``READ_ROWS``; for the fields see ``END``."""
+    """Return the end of a shard as one row of ``READ_ROWS``; ``END`` explains the arguments."""
     end = {"videos": list(videos), "rejects": list(rejects), "num_faces": num_faces}
     return _read_rows("end", shard_id, {"end": pa.array([end], END)}, 1)
 
 
 def fault_row(shard_id: str, line: str) -> pa.Table:
-    """Return the message of a storage fault as one row of ``READ_ROWS``."""
+    """Return the message of an expected failure as one row of ``READ_ROWS``."""
     return _read_rows("fault", shard_id, {"fault": pa.array([line])}, 1)
 
 
 def clips_table(rows: Sequence[Row]) -> pa.Table:
-    """Return clips as a table of ``CLIP``; further keys of a row are left out.
+    """Return clips as a table with the schema ``CLIP``; other keys of a row are left out.
 
     Raises:
         KeyError: if a row lacks a column.

@@ -1,4 +1,4 @@
-"""A scoring run: plan the shards, score those that are missing, write report and metrics."""
+"""Scoring run on the driver: plan the shards, score missing ones, write report and metrics."""
 
 from __future__ import annotations
 
@@ -37,11 +37,15 @@ from jobs.scoring.read import copy_plan_rejects
 from jobs.scoring.stream import StageSettings, score_shards
 from schemas.scores import score_tables
 
-_SLOWEST = 10  # videos in the report's table of the slowest
+_SLOWEST = 10  # number of videos in the report's table of slowest videos
 
 
 def run(config: Config) -> int:
-    """Score what is missing, then write the report and the marker; returns the exit code."""
+    """Score the missing shards, then write report.html and ``_SUCCESS``; return 0.
+
+    Raises:
+        InputError: if the package, the archive, the dataset or ``--out`` cannot be used.
+    """
     package, _ = load_parts(config.package, config.engine)
     yunet_model = None if config.from_dataset else detector_weights(package, config.yunet)
     settings = StageSettings(
@@ -91,7 +95,10 @@ def run(config: Config) -> int:
 def _run_from_dataset(
     config: Config, package: ModelPackage, settings: StageSettings, stored: dict[str, Any]
 ) -> int:
-    """Score a dataset by its own shards: its new, changed and removed videos are followed."""
+    """Score the clips of a dataset with the dataset's own shards.
+
+    A later run follows the dataset: new, changed and removed videos.
+    """
     dataset = settings.dataset
     if not storage.exists(storage.join(dataset, output.SUCCESS)):
         raise InputError(f"--from-dataset {dataset} is not complete; run jobs.build_dataset")
@@ -145,13 +152,13 @@ def _score(
 
 
 def _finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> None:
-    """Write the report and the marker; print the summary.
+    """Write report.html and ``_SUCCESS``; print the summary.
 
     Args:
-        config: of the run.
+        config: options of the run.
         package: the model package.
-        num_listed: videos of the plan.
-        left_out: videos by reason that the plan of the dataset rejected.
+        num_listed: number of videos of the plan.
+        left_out: number of videos that the plan of the dataset rejected, by reason.
     """
     entries = read_entries(config.out)
     counts = add_counts(entry.counts for entry in entries)

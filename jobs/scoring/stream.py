@@ -4,10 +4,10 @@
 
     readers (CPU)  --clips, 16 JPEGs each-->  models (GPU share or CPU)  --probabilities-->  commits
 
-A reader takes one shard. A model takes batches of clips, of any shards. As soon as the last clip of
-a shard is scored, an actor commits the shard. Ray Data limits the rows between the stages: readers
-wait while models are busy. Chunks of long videos are read first, by all readers; then one reader
-joins them.
+A reader reads one shard at a time. A model scores batches of clips from any shards. When the last
+clip of a shard is scored, an actor commits the shard. Ray Data limits the number of rows between
+the stages, so readers wait while models are busy. Chunks of long videos are read before all shards,
+by several workers; a reader of a shard then joins them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from jobs.scoring.read import ReadChunk, ReadClips, ReadVideos
 from jobs.scoring.rows import SCORED_ROWS
 
 BLOCK_BYTES = 4 * 2**20
-"""Size of the blocks from the readers, about 60 clips; Ray's default is 128 MB."""
+"""Size in bytes of the blocks from the readers, about 60 clips; Ray's default is 128 MB."""
 MAX_OPEN_COMMITS = 64
 MAX_COMMIT_ACTORS = 4
 
@@ -48,12 +48,12 @@ class StageSettings:
     """Settings of the readers and of the models.
 
     Attributes:
-        reading: settings of reading videos; its ``out`` is the score set.
-        dataset: dataset whose stored clips are scored; empty: videos are read.
+        reading: settings for reading videos; its ``out`` is the score set.
+        dataset: folder of the dataset whose stored clips are scored; empty: videos are read.
         package: address of the model package.
         engine: torch or onnx.
-        yunet_model: bytes of the detector's weights, or None.
-        batch_size: clips per model call.
+        yunet_model: bytes of YuNet's weights; None for dlib or a dataset.
+        batch_size: number of clips per call of the model.
         gpu_share: share of a GPU for each model; without GPUs in the cluster models run on CPUs.
     """
 
@@ -67,13 +67,13 @@ class StageSettings:
 
 
 class ScoreClips:
-    """Model that adds probabilities to clips, across videos; runs as an actor."""
+    """Ray actor with a model that adds probabilities to clips."""
 
     def __init__(self, package_uri: str, device: str, engine: Engine) -> None:
         self._predictor = Predictor.load(package_uri, device=device, engine=engine)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Return ``READ_ROWS`` as ``SCORED_ROWS``."""
+        """Return rows of ``READ_ROWS`` as rows of ``SCORED_ROWS``, in the same order."""
         began = time.monotonic()
         is_clip = pc.equal(rows["kind"], "clip")
         answers = self._predictor.jpeg_answers(rows["crops"].filter(is_clip).to_pylist())
@@ -91,7 +91,11 @@ class ScoreClips:
 
 
 def read_chunks(refs: Sequence[ShardRef], settings: StageSettings) -> None:
-    """Read the chunks of long videos that have no file in the ledger, with all readers."""
+    """Read the chunks of long videos that have no file in the ledger yet, on all CPUs.
+
+    Raises:
+        EmotionError: if the storage still fails after all retries.
+    """
     long = [ref for ref in refs if ref.num_chunks > 1]
     finished = finished_chunks(settings.reading.out) if long else set()
     items = [
@@ -120,7 +124,7 @@ def read_chunks(refs: Sequence[ShardRef], settings: StageSettings) -> None:
 
 
 def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Dataset, int]:
-    """Return a lazy Dataset of ``SCORED_ROWS`` of the shards, and the largest number of models."""
+    """Return a lazy dataset of ``SCORED_ROWS`` of the shards, and the largest number of models."""
     cpus = cluster.cluster_cpus()
     gpus = cluster.cluster_gpus() if settings.engine == "torch" else 0
     env = {"env_vars": cluster.WORKER_ENV}
@@ -131,7 +135,7 @@ def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Data
         if settings.dataset
         else (settings.reading, settings.yunet_model)
     )
-    # Without a GPU both stages take half a CPU, so that neither keeps the other from starting.
+    # Without a GPU each actor of both stages takes half a CPU, so that both stages can start.
     source = from_items(items, override_num_blocks=len(items))
     source.context.target_max_block_size = BLOCK_BYTES
     read = source.map_batches(
@@ -158,10 +162,10 @@ def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Data
 
 
 def _pool(size: int, num_items: int) -> ActorPoolStrategy:
-    """Return a pool that starts one actor for each item at once, at most ``size``.
+    """Return a pool that starts one actor per item, at most ``size``, all at the same time.
 
-    Ray Data adds further actors singly, each after the one before it has loaded. If the cluster
-    has no room for all at the start, the job begins with one.
+    Without an initial size Ray Data would add the actors one by one, each after the previous one
+    has loaded. If the cluster has no room for all of them, the job begins with one.
     """
     return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_items))
 
@@ -169,10 +173,10 @@ def _pool(size: int, num_items: int) -> ActorPoolStrategy:
 def score_shards(
     refs: Sequence[ShardRef], settings: StageSettings, commit_settings: CommitSettings
 ) -> RunTotals:
-    """Score shards; commit each one when it is complete.
+    """Score shards, commit each shard when it is complete, and return the totals of the run.
 
     Raises:
-        EmotionError: if the storage fails for longer than the retries last.
+        EmotionError: if the storage still fails after all retries.
     """
     began = time.monotonic()
     if not settings.dataset:
@@ -188,7 +192,7 @@ def score_shards(
                 check_fault(line)
             for shard_id in batch["shard_id"].unique().to_pylist():
                 shard = pending.get(shard_id)
-                if shard is None:  # a late clip of a rejected video: its shard is complete
+                if shard is None:  # a late clip of a rejected video; its shard is already complete
                     continue
                 if shard.add(batch.filter(pc.equal(batch["shard_id"], shard_id))):
                     commits.start(shard_id, pending.pop(shard_id))
@@ -199,7 +203,7 @@ def score_shards(
 
 
 class _Commits:
-    """Commits that run in actors of the cluster, and the progress that they report."""
+    """Commits that run in Ray actors, and the progress of the run."""
 
     def __init__(
         self, refs: Sequence[ShardRef], settings: CommitSettings, totals: RunTotals
@@ -207,7 +211,7 @@ class _Commits:
         actor: Any = ray.remote(
             num_cpus=0,
             max_restarts=-1,
-            max_task_retries=-1,  # a commit that was cut off is made again, with the same rows
+            max_task_retries=-1,  # an interrupted commit is repeated with the same rows
             runtime_env={"env_vars": cluster.WORKER_ENV},
         )(CommitActor)
         num = max(1, min(MAX_COMMIT_ACTORS, cluster.cluster_cpus() // 2))
@@ -230,13 +234,14 @@ class _Commits:
         self._open.append(next(self._actors).commit.remote(shard, self._refs[shard_id]))
 
     def count_finished(self, *, wait: bool = False) -> None:
-        """Count the finished commits.
+        """Add the finished commits to the totals and to the progress.
 
         Args:
-            wait: wait for all; False: wait only while more than ``MAX_OPEN_COMMITS`` are open.
+            wait: True waits for all commits; False waits only while more than
+                ``MAX_OPEN_COMMITS`` commits are open.
 
         Raises:
-            EmotionError: see ``score_shards``.
+            EmotionError: if the storage still fails after all retries.
         """
         least = len(self._open) if wait else len(self._open) - MAX_OPEN_COMMITS
         if not self._open:
