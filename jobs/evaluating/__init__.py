@@ -1,1 +1,1 @@
-"""Evaluating a score set against labels, and comparing evaluations."""
+"""Evaluation of a score set against labels, and comparison of evaluations."""

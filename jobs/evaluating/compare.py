@@ -1,4 +1,4 @@
-"""Reading several evaluations, and writing their comparison."""
+"""Comparison of several evaluations: read them and write the table and the page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ OUTCOME_COLUMNS = ("uri", "subject_id", "label", "predicted")
 
 
 def run(config: CompareConfig) -> list[dict[str, Any]]:
-    """Read, check, compare and write; return the rows of the table.
+    """Read the evaluations, compare them and write the results; return the rows of the table.
 
     Raises:
-        InputError: if a folder is no evaluation, or the test sets differ.
+        InputError: if a folder is not an evaluation, or the test sets differ.
     """
     names = config.names or tuple(name_of(uri) for uri in config.evals)
     pairs = zip(config.evals, names, strict=True)
@@ -36,10 +36,14 @@ def run(config: CompareConfig) -> list[dict[str, Any]]:
 
 
 def read_evaluation(uri: str, name: str) -> StoredEvaluation:
-    """Read a folder of jobs.evaluate, and the config of its score set.
+    """Read a folder that jobs.evaluate made, and the config.json of its score set if it exists.
+
+    Args:
+        uri: address of the folder.
+        name: name of the evaluation in the table.
 
     Raises:
-        InputError: if a file is missing.
+        InputError: if metrics.json or predictions.parquet is missing.
     """
     parts = {part: storage.join(uri, part) for part in ("metrics.json", "predictions.parquet")}
     for part, address in parts.items():
@@ -56,7 +60,7 @@ def read_evaluation(uri: str, name: str) -> StoredEvaluation:
 def _write(
     config: CompareConfig, rows: Sequence[Mapping[str, Any]], first: Mapping[str, Any]
 ) -> None:
-    """Write the table; ``first`` is metrics.json of the first evaluation."""
+    """Write all files; ``first`` is the content of metrics.json of the first evaluation."""
     output.claim(config.out, asdict(config), job="jobs.compare", may_change=asdict(config))
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(COMPARED))

@@ -9,7 +9,7 @@ from emotion.errors import InputError
 from emotion.ranges import Range, check_ranges
 from jobs.common.command import Address
 
-MAX_MISTAKES = 60  # on one page; one takes about 30 KB
+MAX_MISTAKES = 60  # on one page; each takes about 30 KB
 
 
 @dataclass(frozen=True)
@@ -17,22 +17,26 @@ class EvaluateConfig:
     """Options of jobs.evaluate.
 
     Attributes:
-        scores: Folder of a finished score set.
-        labels: CSV with columns uri, subject_id, label and optional split.
-        out: Folder for the figures; files of an earlier evaluation are overwritten.
-        split: Evaluate the videos of this split: by the table's column, else by the split that
-            jobs.build_dataset computes.
-        split_seed: Seed of that split, as given to jobs.build_dataset.
-        seed: Seed of the bootstrap.
+        scores: Complete score set: a folder that jobs.score made.
+        labels: Label table: CSV with columns uri, subject_id, label; split is optional.
+        out: Folder for the evaluation; files of an earlier evaluation are overwritten.
+        split: Split whose videos are evaluated. The column split of the label table decides; where
+            it is empty, the split that jobs.build_dataset computes.
+        split_seed: Seed of the computed split; give the same value as to jobs.build_dataset.
+        seed: Seed of the bootstrap, which gives the intervals.
         slice_by: Columns, separated by commas, whose values are evaluated separately: columns of
-            the label table, or with --dataset video_fps, video_height, video_codec, face_px, light.
-        dataset: Dataset of the same archive: shows mistakes as crops, and adds columns to slice by.
-        run: Folder of jobs.train: adds its learning curves to the page.
-        package: Package that made the scores: read for its temperature where the score set does
-            not store it.
-        mistakes: Number of wrong answers on the page, 0 to 60, the most confident first.
-        update_card: Write the figures into the card.md of --package; its model_id does not change.
-        mlflow_uri: Add figures, page and plots to the run of this model in MLflow.
+            the label table, or with --dataset also video_fps, video_height, video_codec, face_px,
+            light. Default: none.
+        dataset: Dataset of the same archive, made by jobs.build_dataset: shows the crops of wrong
+            predictions on the page, and adds columns for --slice-by. Default: none.
+        run: Folder of jobs.train: adds its learning curves to the page. Default: none.
+        package: Model package that made the scores. Its temperature is used; default: the
+            temperature that the score set stores. --update-card needs it.
+        mistakes: Number of wrong predictions on the page, 0 to 60, the most confident ones first.
+        update_card: Add the figures to the model card (card.md) of --package; its model_id does
+            not change.
+        mlflow_uri: MLflow tracking server: the figures, the page and the plots are added to the
+            run of this model. Default: no MLflow.
     """
 
     scores: Address
@@ -56,7 +60,7 @@ class EvaluateConfig:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names in ``slice_by``, each once."""
+        """Column names in ``slice_by``, each once, in the given order."""
         names = (self.slice_by or "").split(",")
         return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
@@ -66,10 +70,10 @@ class CompareConfig:
     """Options of jobs.compare.
 
     Attributes:
-        evals: Folders of jobs.evaluate; each one is compared with the first.
-        out: Folder for the table; files of an earlier comparison are overwritten.
-        names: Names for the table, one for each folder; default: the folders' names.
-        seed: Seed of the bootstrap.
+        evals: Two or more folders that jobs.evaluate made; each is compared with the first.
+        out: Folder for the comparison; files of an earlier comparison are overwritten.
+        names: Names in the table, one per folder of --evals; default: the names of the folders.
+        seed: Seed of the bootstrap, which gives the intervals.
     """
 
     evals: tuple[Address, ...]

@@ -1,4 +1,4 @@
-"""Reading a score set and its labels, and writing their evaluation."""
+"""Evaluation of a score set: join it with labels, compute the figures and write the files."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from jobs.training.mlflow_client import log_evaluation
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """The values that are written below ``--out``.
+    """Values that are written below ``--out``.
 
     Attributes:
         evaluation: the figures.
-        outcomes: a row per video.
+        outcomes: one outcome per video.
         curves: ROC and precision-recall curves by label.
-        slices: one of each column of ``--slice-by``.
-        mistakes: wrong answers for the page.
+        slices: figures by value, for each column of ``--slice-by``.
+        mistakes: wrong predictions for the page.
         metrics: content of metrics.json.
-        training: metrics.json of ``--run``; empty without it.
+        training: content of metrics.json of ``--run``; empty without it.
     """
 
     evaluation: Evaluation
@@ -57,10 +57,10 @@ class EvaluationResult:
 
 
 def run(config: EvaluateConfig) -> tuple[Evaluation, dict[str, Any]]:
-    """Read, join, evaluate and write; return the figures and the counts of rows left out.
+    """Read the inputs, evaluate and write; return the figures and the numbers of rows left out.
 
     Raises:
-        InputError: if an input is missing, or the score set and the labels do not fit.
+        InputError: if an input is missing, or the score set and the labels do not match.
     """
     scores = read_scores(config.scores)
     if config.dataset:
@@ -116,10 +116,11 @@ def _evaluate(
 def _join(
     config: EvaluateConfig, scores: ScoreSet, table: LabelTable, temperature: float | None
 ) -> tuple[list[Outcome], dict[str, Any]]:
-    """Return the videos to evaluate, and the counts of rows left out.
+    """Return the outcomes of the videos to evaluate, and the numbers of rows left out.
 
     Raises:
-        InputError: if there is no such video, or the score set has none of them.
+        InputError: if there is no video to evaluate, or the score set has none of the labelled
+            videos.
     """
     raw = None
     if temperature is not None:
@@ -149,7 +150,7 @@ def _join(
 
 
 def _check_labels(config: EvaluateConfig, scores: ScoreSet, table: LabelTable) -> None:
-    """Refuse a table that has no label of the package."""
+    """Raise InputError if the label table has no label of the package."""
     labels = sorted({row.label for row in table.rows})
     if labels and not set(labels) & set(scores.labels):
         raise InputError(
@@ -170,15 +171,16 @@ def _read_training(uri: str) -> dict[str, Any]:
 
 
 def read_temperature(scores: ScoreSet, package_uri: str | None) -> float | None:
-    """Return the number by which the package divided its logits; None where it is not stored.
+    """Return the temperature by which the logits were divided; None if it is not stored.
 
     Args:
-        scores: its config.json may store it.
-        package_uri: ``--package``, the package that made the scores; it is read first.
+        scores: score set whose config.json may store the temperature.
+        package_uri: ``--package``, the package that made the scores. If given, its temperature is
+            returned.
 
     Raises:
-        InputError: if the package is another than the one that made the scores.
-        PackageError: if there is no such package.
+        InputError: if another package made the scores.
+        PackageError: if the package cannot be read.
     """
     if package_uri is not None:
         package = load_package(package_uri)
@@ -220,7 +222,7 @@ def _write(config: EvaluateConfig, result: EvaluationResult) -> None:
 
 
 def print_evaluation(evaluation: Evaluation, *, split: str) -> None:
-    """Print the figures, and how many videos have no prediction and why."""
+    """Print the figures, and the number of videos without a prediction by reason."""
     print(f"split {split}: {evaluation.n_videos:,} videos of {evaluation.n_subjects:,} subjects")
     for name, title in (("war", "WAR"), ("uar", "UAR"), ("macro_f1", "macro F1"), ("ece", "ECE")):
         figure = evaluation.figures[name]
