@@ -1,1 +1,1 @@
-"""Export of a score set: from its parts to files for people and other programs."""
+"""Export of a score set to files for people and other programs."""

@@ -1,4 +1,4 @@
-"""Options of ``jobs.export``; this module imports nothing large, so that the help comes quickly."""
+"""Options of jobs.export; this module imports nothing large, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ class Config:
     """Options of an export.
 
     Attributes:
-        scores: Folder that jobs.score made.
-        out: Folder for the files: a new one, or that of an earlier run of the same command.
-        formats: csv and jsonl: the tables. vtt, srt: subtitles. eaf: ELAN. textgrid: Praat.
-            overlay: the video with boxes, names and bars. blurred: the same with every face
-            blurred. report: a page with the video, a timeline to click, and faces.
-        videos: Folder of the videos, for overlay, blurred and report; default: the one scored.
-        embed_mb: Largest video, in MB, that a report contains; for a larger one the report asks
-            its reader to open the file.
+        scores: Complete score set: a folder that jobs.score made.
+        out: Folder for the exported files: new, or begun by the same command.
+        formats: Formats to write, one or more. csv, jsonl: the tables. vtt, srt: subtitles. eaf:
+            annotations for ELAN. textgrid: annotations for Praat. overlay: the video with boxes,
+            labels and bars. blurred: the same video with every face blurred. report: an HTML page
+            with the video, a timeline to click, and faces.
+        videos: Folder of the videos, for overlay, blurred and report; default: the folder that was
+            scored.
+        embed_mb: Largest video in MB of 2^20 bytes, at least 0, that a report contains. For a
+            larger video the report asks the reader to open the video file.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 

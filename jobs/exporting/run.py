@@ -1,4 +1,4 @@
-"""An export: plan the shards, write the files of single videos, then the tables and the marker."""
+"""Export on the driver: plan the shards, write the files of videos, the tables and ``_SUCCESS``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ from jobs.ledger.stored_plan import planned_shards
 
 
 def run(config: Config) -> int:
-    """Export the missing files; returns 0, also if some videos could not be read again."""
+    """Export the missing files; return 0, also if some videos could not be read again.
+
+    Raises:
+        InputError: if the score set is not complete, ``--out`` cannot be used, or a format needs
+            the videos and their folder is unknown.
+    """
     if not storage.exists(storage.join(config.scores, output.SUCCESS)):
         raise InputError(f"--scores {config.scores} is not complete; run jobs.score again")
     facts = storage.read_json(storage.join(config.scores, "config.json"))
@@ -95,7 +100,7 @@ def _export(refs: Sequence[ShardRef], settings: ExportSettings) -> None:
 
 
 def _finish(config: Config) -> None:
-    """Write the marker; print the summary."""
+    """Write ``_SUCCESS``; print the summary."""
     entries = read_entries(config.out)
     failed = add_counts(entry.rejects for entry in entries)
     counts = add_counts(entry.counts for entry in entries)

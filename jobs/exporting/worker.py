@@ -1,4 +1,4 @@
-"""The export worker: writes the files of single videos, shard by shard."""
+"""Worker of an export: it writes the files of the videos of one shard after the other."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ VIDEO_FORMATS = {
     "blurred": ".mp4",
     "report": ".html",
 }
-"""Formats of one file per video, with the suffix of the file."""
+"""Formats with one file per video, and the suffix of the file."""
 TEXT_FORMATS = ("vtt", "srt", "eaf", "textgrid")
-"""Formats that need only the tables."""
+"""Formats that need only the tables of the score set."""
 PICTURE_FORMATS = ("overlay", "blurred", "report")
-"""Formats that need the video again."""
+"""Formats that need the video file too."""
 _TABLES = ("segments", "timeline", "tracks", "faces")
 Row = dict[str, Any]
 
@@ -55,7 +55,7 @@ class ExportSettings:
         formats: some of ``VIDEO_FORMATS``.
         labels: label set of the package.
         fps: samples per second of the extraction spec.
-        embed_bytes: largest video that a report contains.
+        embed_bytes: size in bytes of the largest video that a report contains.
     """
 
     scores: str
@@ -68,13 +68,16 @@ class ExportSettings:
 
 
 class ExportShard:
-    """Writer of the files and the ledger entry of a shard; runs as an actor."""
+    """Ray actor that writes the files and the ledger entry of a shard."""
 
     def __init__(self, settings: ExportSettings) -> None:
         self._settings = settings
 
     def __call__(self, item: Row) -> Row:
-        """Export one shard; returns counts of videos, files, failed videos, and a fault's line."""
+        """Export one shard; return the counts videos, files and failed, and fault.
+
+        ``fault`` is the message of an expected failure, such as unreachable storage, or empty.
+        """
         ref = ShardRef.from_item(item)
         with Fault() as fault:
             return self._shard(ref) | {"fault": ""}
@@ -98,7 +101,7 @@ class ExportShard:
         entry = Entry(
             shard_id=ref.shard_id,
             counts={"videos": len(videos), "files": files},
-            rejects=dict(failed),  # with a storage_error the shard is done again
+            rejects=dict(failed),  # to_do repeats a shard that has a storage_error
             retired=len(ref.retired),
         )
         write_entry(self._settings.out, entry)
@@ -108,10 +111,10 @@ class ExportShard:
         return storage.read_part(part_uri(self._settings.scores, name, shard_id))
 
     def _video(self, rows: VideoRows, planned: Row) -> int:
-        """Write the files of one video; returns the number of files.
+        """Write the files of one video; return the number of files.
 
         Raises:
-            VideoError: if a format needs the video and it cannot be read again.
+            VideoError: if a format needs the video file and the file cannot be read.
         """
         settings, count = self._settings, 0
         uri = str(rows.video["uri"])
@@ -137,7 +140,10 @@ class ExportShard:
     def _pictures(
         self, forms: Sequence[str], rows: VideoRows, path: Path, folder: Path
     ) -> Iterator[tuple[str, Path]]:
-        """Yield format and file of a video's pictures; the report contains the overlay."""
+        """Yield the format and the local file of each picture format in ``forms``.
+
+        The report contains the overlay.
+        """
         settings = self._settings
         tracks = drawn_tracks(
             rows.faces, rows.segments, rows.timeline, settings.labels, fps=settings.fps
@@ -162,11 +168,11 @@ class ExportShard:
             report.write_text(page, encoding="utf-8")
             yield "report", report
         if "overlay" in forms:
-            yield "overlay", drawn  # last: the caller may move the file, and the report reads it
+            yield "overlay", drawn  # last: the report reads this file, and the caller may move it
 
 
 def file_uri(out: str, form: str, uri: str) -> str:
-    """Return the address of one video's file.
+    """Return the address of the file of one video in one format.
 
     >>> file_uri("s3://b/out", "vtt", "s1/a.mp4")
     's3://b/out/vtt/s1/a.mp4.vtt'
@@ -177,7 +183,8 @@ def file_uri(out: str, form: str, uri: str) -> str:
 def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
     """Remove the files of a shard's retired videos.
 
-    Call it before any file is written: the new files of a changed video have the same names.
+    Call this before any file is written, because the new files of a changed video have the same
+    names.
     """
     live = {row["video_id"] for row in read_shard(ref)}
     for row in read_shard(replace(ref, retired=())):
