@@ -1,1 +1,1 @@
-"""Training and testing once per fold, or on each pair of corpora."""
+"""Cross-validation: one training and test per fold, or per pair of corpora."""

@@ -1,4 +1,4 @@
-"""The cross-corpus matrix: a model per corpus, each tested on the test people of every corpus."""
+"""Cross-corpus matrix: one model per corpus, tested on the test people of every corpus."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ MIN_CORPORA = 2
 
 
 def read_corpus_videos(dataset_uri: str, *, by: str) -> dict[str, list[FoldVideo]]:
-    """Read the dataset's videos by corpus, each corpus with all three splits.
+    """Read the dataset's videos by corpus.
+
+    Args:
+        dataset_uri: the dataset folder.
+        by: column of the table videos that names the corpus.
 
     Raises:
-        InputError: as ``read_folds``, and if a corpus has no usable video in train, val or test.
+        InputError: see ``read_folds``; also if a corpus has no usable video in train, val or test.
     """
     corpora = read_folds(dataset_uri, by=by, at_least=MIN_CORPORA)
     for name, videos in corpora.items():
@@ -41,12 +45,20 @@ def read_corpus_videos(dataset_uri: str, *, by: str) -> dict[str, list[FoldVideo
 def run_matrix(
     dataset_uri: str, out: str, *, by: str, flags: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """Train on each corpus and test on each; return what metrics.json holds.
+    """Train on each corpus, test each model on all corpora; return the content of metrics.json.
 
-    The test videos of a column are the same in every row: the people of that corpus's test split.
+    Rows of the matrix are training corpora, columns are test corpora. All models are tested on the
+    same videos of a corpus: the videos of its test split.
+
+    Args:
+        dataset_uri: the dataset folder.
+        out: the output folder.
+        by: column of the table videos that names the corpus.
+        flags: flags of jobs.train.
+        seed: seed of the bootstrap.
 
     Raises:
-        InputError: if the dataset has no such corpora, or a training fails.
+        InputError: see ``read_corpus_videos``; also if a training fails.
     """
     corpora = read_corpus_videos(dataset_uri, by=by)
     tests = [video for videos in corpora.values() for video in videos if video.split == "test"]
@@ -74,7 +86,7 @@ def _row(
     *,
     seed: int,
 ) -> dict[str, MatrixCell]:
-    """Return the cells of one model, by corpus tested on."""
+    """Return the cells of the model that was trained on corpus ``name``, by test corpus."""
     train_labels = {v.label for v in corpora[name] if v.split == "train" and v.reason is None}
     return {
         other: evaluate_cell(
@@ -126,7 +138,7 @@ def _write(
 
 
 def print_matrix(metrics: Mapping[str, Any]) -> None:
-    """Print a line per pair, and the means."""
+    """Print one line per pair of corpora, and the means on own and on other corpora."""
     for name, row in metrics["cells"].items():
         for other, cell in row.items():
             if cell["uar"] is None:

@@ -1,4 +1,4 @@
-"""Folds of a dataset: their videos, the dataset without one fold, training and predictions."""
+"""Folds of a dataset: reading them, the view for one training, the training, the predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobs.common.command import parse
 from jobs.training import run as training
 from jobs.training.options import Config as TrainConfig
 
-MIN_FOLDS = 3  # one to test on, one to choose weights on, one to train on
+MIN_FOLDS = 3  # one for test, one for val, one for train
 VIEW_FILES = (
     "spec.json",
     "config.json",
@@ -31,7 +31,7 @@ VIEW_FILES = (
 
 @dataclass(frozen=True)
 class FoldVideo:
-    """A labelled video of a dataset, with or without clips; ``reason`` says why it has none."""
+    """Labelled video of a dataset; ``reason`` is the reason for which it has no clip, or None."""
 
     video_id: str
     uri: str
@@ -49,12 +49,13 @@ def read_folds(
 
     Args:
         dataset_uri: the dataset folder.
-        by: a column of its videos: fold, corpus, or a further one of the label table.
-        at_least: smallest number of folds that is accepted.
+        by: column of the table videos that names the fold: fold, corpus, or an additional column
+            of the label table.
+        at_least: minimum number of folds.
 
     Raises:
-        InputError: if there is no such column, a row has no value in it, there are too few folds,
-            or a subject is in two.
+        InputError: if the column does not exist, is empty for a video, has fewer than ``at_least``
+            values, or has two values for one subject.
     """
     table = storage.read_tables(storage.join(dataset_uri, "videos"))
     if by not in table.column_names:
@@ -91,7 +92,7 @@ def read_folds(
 
 
 def val_fold(names: Sequence[str], test: str) -> str:
-    """Return the fold that weights are chosen on: the one after the test fold, cyclically.
+    """Return the fold that is the val split: the one after the test fold; the first after the last.
 
     >>> val_fold(("1", "2", "3"), "3")
     '1'
@@ -100,7 +101,7 @@ def val_fold(names: Sequence[str], test: str) -> str:
 
 
 def folder_of(kind: str, fold: str) -> str:
-    """Return the name of a fold's folder; other characters than letters, digits and -._ become _.
+    """Return the name of a fold's folder; characters except letters, digits and -._ become _.
 
     >>> folder_of("fold", "2"), folder_of("on", "a/b c")
     ('fold-2', 'on-a_b_c')
@@ -111,7 +112,7 @@ def folder_of(kind: str, fold: str) -> str:
 def fold_splits(folds: Mapping[str, Sequence[FoldVideo]], test: str) -> dict[str, str]:
     """Return the split of each video outside the test fold, by video_id.
 
-    The fold after the test fold is val, the others are train.
+    The fold after the test fold is val, all other folds are train.
     """
     val = val_fold(tuple(folds), test)
     return {
@@ -125,18 +126,18 @@ def fold_splits(folds: Mapping[str, Sequence[FoldVideo]], test: str) -> dict[str
 def write_view(
     dataset_uri: str, view_uri: str, *, split_of: Mapping[str, str], facts: Mapping[str, str]
 ) -> None:
-    """Write a dataset for jobs.train that has some of the clips, with their crops.
+    """Write a view: a dataset for jobs.train with a copy of some clips, in other splits.
 
-    A view that is complete is not written again.
+    A complete view is not written again.
 
     Args:
         dataset_uri: the dataset folder.
-        view_uri: the folder to write.
-        split_of: train or val, by video_id; other videos are left out.
-        facts: values to store in its ``_SUCCESS``, such as the fold.
+        view_uri: folder of the view.
+        split_of: "train" or "val" by video_id; clips of other videos are left out.
+        facts: values to store in the view's ``_SUCCESS``, such as the fold.
 
     Raises:
-        InputError: if the dataset has not a file that training needs.
+        InputError: if the dataset lacks a file that training needs.
     """
     if storage.exists(storage.join(view_uri, "_SUCCESS")):
         return
@@ -167,9 +168,16 @@ def train_model(
     facts: Mapping[str, str],
     flags: Sequence[str],
 ) -> Predictor:
-    """Train on a view of the dataset in ``home``/view, into ``home``/run; return its model.
+    """Write ``home``/view, train on it into ``home``/run, and return the trained model.
 
     A finished run is not trained again.
+
+    Args:
+        dataset_uri: the dataset folder.
+        home: folder of the fold or corpus.
+        split_of: see ``write_view``.
+        facts: see ``write_view``.
+        flags: flags of jobs.train except --dataset, --out and --address.
 
     Raises:
         InputError: if the training fails.
@@ -193,9 +201,9 @@ def _parts(dataset_uri: str) -> Iterator[pa.Table]:
 def predict_fold(
     dataset_uri: str, videos: Sequence[FoldVideo], predictor: Predictor
 ) -> list[Outcome]:
-    """Return the model's predictions of a fold's videos: the pooled probabilities of their clips.
+    """Return one outcome per video: the label of the pooled probabilities of its clips.
 
-    A video without a clip has no prediction and a reason.
+    The outcome of a video without a clip has no prediction and a reason.
     """
     wanted = {video.video_id for video in videos}
     clips: dict[str, list[tuple[int, NDArray[np.float32]]]] = defaultdict(list)
@@ -219,7 +227,7 @@ def _clips_of(dataset_uri: str, wanted: set[str]) -> Iterator[list[dict[str, Any
 def _outcome(
     video: FoldVideo, clips: Sequence[tuple[int, NDArray[np.float32]]], predictor: Predictor
 ) -> Outcome:
-    """Return one video's outcome; ``clips`` are number of faces and probabilities of each clip."""
+    """Return one video's outcome; ``clips`` has (number of faces, probabilities) of each clip."""
     reason = None if clips else video.reason or "no_clip"
     outcome = Outcome(
         video.uri, video.subject_id, video.label, None, reason, facts={"fold": video.fold}

@@ -12,13 +12,15 @@ class Config:
     """Options of jobs.crossval.
 
     Attributes:
-        dataset: Folder that jobs.build_dataset made and jobs.validate_dataset accepted.
-        out: Folder for the folds; a new one, or that of the same command, which then resumes.
-        by: Column of the dataset's videos that names the folds.
-        train: Flags for jobs.train, as in --train="--epochs 40"; not --dataset, --out or --address.
-        matrix: Train a model on each value of --by, with the dataset's own splits, and test each
-            model on all values.
-        seed: Seed of the bootstrap.
+        dataset: Valid dataset: a folder that jobs.build_dataset made.
+        out: Folder for the results: new, or begun by the same command, which then resumes.
+        by: Column of the table videos that names the folds: fold, corpus, or an additional column
+            of the label table.
+        train: Flags of jobs.train for every fold, as in --train="--epochs 40"; all flags except
+            --dataset, --out and --address.
+        matrix: Train one model per value of --by (such as corpus) with the splits of the dataset,
+            and test each model on the test people of all values.
+        seed: Seed of the bootstrap, which gives the intervals.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 

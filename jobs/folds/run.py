@@ -1,4 +1,4 @@
-"""One training and one test for each fold of a dataset, or for each pair of corpora."""
+"""Cross-validation on the driver: train and test each fold, or each pair of corpora."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from jobs.ledger import output
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold's test videos with their figures; ``labels`` are the package's, in order."""
+    """Figures and outcomes of one test fold; ``labels`` are the labels of the package, in order."""
 
     evaluation: Evaluation
     outcomes: list[Outcome]
@@ -41,14 +41,15 @@ class FoldResult:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Train and evaluate every fold, or every pair of corpora; return what metrics.json holds.
+    """Train and test every fold, or every pair of corpora; return the content of metrics.json.
 
     Raises:
-        InputError: if the dataset has no such folds, or a training fails.
+        InputError: if ``--train`` cannot be read, the folds cannot be used (see ``read_folds``), or
+            a training fails.
     """
     flags = split_flags(config.train, reserved=("dataset", "out", "address"), owner="fold")
     if config.matrix:
-        read_corpus_videos(config.dataset, by=config.by)  # may refuse, before --out is written
+        read_corpus_videos(config.dataset, by=config.by)  # may raise, before --out is written
         _claim(config)
         with cluster.session(config.address):
             return run_matrix(
@@ -64,7 +65,7 @@ def run(config: Config) -> dict[str, Any]:
 def run_fold(
     config: Config, folds: Mapping[str, Sequence[FoldVideo]], name: str, *, flags: Sequence[str]
 ) -> FoldResult:
-    """Train on the other folds, test on this one, and write its metrics.json."""
+    """Train without the fold ``name``, test on it, and write its metrics.json."""
     home, videos = storage.join(config.out, folder_of("fold", name)), folds[name]
     print(f"fold {name}: {len(videos)} videos to test on", flush=True)
     val = val_fold(tuple(folds), name)
@@ -90,7 +91,7 @@ def _claim(config: Config) -> None:
 
 
 def _write(config: Config, results: Mapping[str, FoldResult]) -> dict[str, Any]:
-    """Write the figures over all folds, in which every video was tested once."""
+    """Write the figures over all folds; each video was tested once."""
     outcomes = [o for result in results.values() for o in result.outcomes]
     labels = next(iter(results.values())).labels
     whole = evaluate_outcomes(outcomes, labels=labels, seed=config.seed)
@@ -109,7 +110,7 @@ def _write(config: Config, results: Mapping[str, FoldResult]) -> dict[str, Any]:
 
 
 def print_folds(metrics: Mapping[str, Any]) -> None:
-    """Print a line per fold, then mean and deviation of each figure."""
+    """Print one line per fold, then mean and standard deviation of each figure over the folds."""
     for name, one in metrics["folds"].items():
         print(f"fold {name}: WAR {one['war']:.3f}, UAR {one['uar']:.3f}, {one['n_videos']} videos")
     for figure, value in metrics["over_folds"].items():
