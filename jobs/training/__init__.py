@@ -1,1 +1,1 @@
-"""Training runs on Ray Train: from the clips of a dataset to a run folder with a package."""
+"""Training on Ray Train: from the clips of a dataset to a run folder with a model package."""

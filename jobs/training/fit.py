@@ -1,4 +1,4 @@
-"""Start of the training workers on the driver: resources, checkpoints, rows of epochs."""
+"""Start of the training workers by the driver: resources, checkpoints, results of epochs."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ from jobs.training.input import TrainInput
 from jobs.training.worker import WorkerPlan, train_worker
 
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Environment of the workers. Waiting threads sleep: spinning threads made an epoch ten times as
-long on cores that other processes also use."""
+"""Environment variables of the workers. With this value waiting threads sleep. Threads that wait
+actively made an epoch ten times as long on cores that other processes also use."""
 
 OnEpochEnd = Callable[[EpochRow, int, bool], None]
-"""Called on the driver with a row, the best epoch so far, and True if the row is new."""
+"""Callback on the driver after an epoch.
+
+It gets the row of the epoch, the number of the best epoch so far, and True if this start of the run
+trained the epoch, or False if an earlier start did.
+"""
 
 
 @dataclass(frozen=True)
 class WorkerCount:
-    """Number of processes that train.
+    """Number of training workers (processes) of a run.
 
     Attributes:
-        least: a run starts with at least so many.
-        most: largest number, used if the cluster has room; above ``least`` the run is elastic.
+        least: minimum number of workers with which the run starts.
+        most: maximum number, used if the cluster has room; if it is above ``least``, the run is
+            elastic.
         runs: number of runs that share the cluster.
     """
 
@@ -51,10 +56,14 @@ class WorkerCount:
 
     @classmethod
     def parse(cls, text: str | None, *, runs: int = 1) -> WorkerCount:
-        """Read ``4`` or ``2-8``; None is one per GPU of the run's share, or one without GPUs.
+        """Read ``4`` or ``2-8``; None is one worker per GPU of the run's share, at least one.
+
+        Args:
+            text: value of ``--workers``.
+            runs: number of runs that share the cluster.
 
         Raises:
-            InputError: on another text.
+            InputError: if ``text`` is not a number or range from 1 upwards.
 
         >>> WorkerCount.parse("2-8")
         WorkerCount(least=2, most=8, runs=1)
@@ -74,19 +83,19 @@ class WorkerCount:
     def divisor(self) -> int:
         """Least common multiple of all possible numbers of workers.
 
-        A number of rows that it divides is shared evenly by any of them.
+        If a number of rows is a multiple of it, every possible number of workers gets equal shares.
         """
         return math.lcm(*range(self.least, self.most + 1))
 
 
 def scaling(workers: WorkerCount) -> ray.train.ScalingConfig:
-    """Return the resources of the workers: a GPU each, or a share of the cores without GPUs.
+    """Return the resources of the workers: one GPU each, or without GPUs a share of the cores.
 
-    Half of the cores stay free for reading. Runs that share the cluster get equal parts; single
-    workers of several runs may share a GPU.
+    Half of the cores stay free for reading. Runs that share the cluster get equal parts. If each of
+    several runs has one worker, the workers may share a GPU.
 
     Raises:
-        InputError: if there are GPUs, but fewer than workers.
+        InputError: if the cluster has GPUs, but fewer than ``workers.least``.
     """
     gpus = cluster.cluster_gpus()
     if 0 < gpus < workers.least:
@@ -102,9 +111,10 @@ def scaling(workers: WorkerCount) -> ray.train.ScalingConfig:
 
 
 def arrow_filesystem(uri: str) -> tuple[pyarrow.fs.FileSystem | None, str]:
-    """Return the filesystem (None: local) and the path by which Ray Train writes below ``uri``.
+    """Return the filesystem and the path with which Ray Train writes below ``uri``.
 
-    pyarrow does not read AWS_ENDPOINT_URL, so it is passed here.
+    The filesystem is None for a local path. pyarrow does not read AWS_ENDPOINT_URL, so this
+    function passes it.
     """
     if not uri.startswith("s3://"):
         return None, uri
@@ -115,9 +125,10 @@ def arrow_filesystem(uri: str) -> tuple[pyarrow.fs.FileSystem | None, str]:
 
 @contextmanager
 def epoch_rows(on_epoch_end: OnEpochEnd) -> Iterator[Queue]:
-    """Yield a queue; a thread on the driver calls ``on_epoch_end`` with each row put into it.
+    """Yield a queue; a thread on the driver calls ``on_epoch_end`` for each item of the queue.
 
-    An error of ``on_epoch_end`` is raised at the end of the block; training continues until then.
+    If ``on_epoch_end`` raises an error, training continues, and the error is raised at the end of
+    the block.
     """
     queue = Queue(actor_options={"num_cpus": 0})
     with ThreadPoolExecutor(1) as pool:
@@ -138,7 +149,7 @@ def _call_with_rows(queue: Queue, on_epoch_end: OnEpochEnd) -> None:
 
 
 def epoch_line(row: EpochRow, *, epochs: int, best_epoch: int) -> str:
-    """Return the line of progress for an epoch."""
+    """Return the line that is printed after an epoch."""
     mark = "  best" if row.epoch == best_epoch else ""
     return (
         f"epoch {row.epoch:>3}/{epochs}  loss {row.train_loss:.3f}  "
@@ -149,12 +160,12 @@ def epoch_line(row: EpochRow, *, epochs: int, best_epoch: int) -> str:
 
 @dataclass(frozen=True)
 class FitResult:
-    """End of a run.
+    """Result of the training workers.
 
     Attributes:
         state: state of the last checkpoint.
-        fault: message of the error that stopped it; None without an error.
-        halted: stopped on request before its last epoch.
+        fault: message of the error that stopped the run; None without an error.
+        halted: True if the run was stopped on request before its last epoch.
     """
 
     state: RunState
@@ -174,11 +185,19 @@ def fit(
 ) -> FitResult:
     """Run the workers to the end, from the last checkpoint if there is one.
 
-    When a worker dies, Ray starts all workers again from the last checkpoint. All start from the
-    ``initial`` tensors that the driver read.
+    When a worker dies, Ray starts all workers again from the last checkpoint.
+
+    Args:
+        plan: plan that every worker follows; its queues and ``initial`` are set here.
+        data: the dataset.
+        workers: number of workers.
+        out: folder of the run; checkpoints are written to ``out``/checkpoints.
+        max_failures: number of restarts after dead workers.
+        on_epoch_end: callback after each epoch.
+        initial: pretrained tensors by the model's names, from which all workers start; None: none.
 
     Raises:
-        InputError: with a worker's message, if it stopped before the first epoch ended.
+        InputError: if the run stopped before the first epoch ended; the message is the worker's.
     """
     faults = Queue(actor_options={"num_cpus": 0})
     try:
@@ -214,7 +233,8 @@ def _trainer(
             storage_path=path,
             storage_filesystem=filesystem,
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-            # One more than asked for: an error that a retry cannot fix costs one, see WorkerPlan.
+            # One retry more than the user's number: an error that a retry cannot fix uses one retry
+            # (see WorkerPlan.faults).
             failure_config=ray.train.FailureConfig(max_failures=max_failures + 1),
             worker_runtime_env={"env_vars": THREADS_ENV},
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),  # type: ignore[call-arg]

@@ -1,7 +1,7 @@
-"""Ray Data ingest of training: stored clips as batches, split over the ranks.
+"""Ray Data ingest of training: it splits stored clips over the ranks and yields batches.
 
-Ray Data moves JPEGs. The threads of a rank decode its clips shortly before use. Decoding in Ray's
-tasks took 3.3 instead of 2.5 ms of CPU per clip, because 12 times as many bytes were copied.
+Ray Data moves JPEGs. Threads of each rank decode the clips shortly before use. Decoding in Ray's
+tasks took 3.3 instead of 2.5 ms of CPU per clip, because it copied 12 times as many bytes.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from emotion.train.sampling import epoch_order
 from jobs.common.cluster import cluster_cpus
 
 INGEST_CPUS = 0.25
-"""CPUs reserved per reading task; the training workers leave as many free even on one core."""
+"""CPUs reserved per reading task; training workers leave this much free even on one core."""
 
 READ_ROWS = 32
 PREFETCH = 2
 """Number of batches that Ray Data prefetches."""
 DECODE_AHEAD = 2
-"""Number of batches that a worker's threads decode before their use."""
+"""Number of batches that a worker's threads decode in advance."""
 PAD = "pad"
 Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class ReadClips:
-    """Reader of one split's clips in a part file; runs in Ray Data tasks.
+    """Reader of the clips of one split in a part file, for Ray Data tasks.
 
     Attributes:
         split: name of the split.
         labels: labels in class_index order.
-        clip_shape: (T, H, W, 3) of every clip.
+        clip_shape: shape (T, H, W, 3) of every clip.
     """
 
     split: str
@@ -56,6 +56,11 @@ class ReadClips:
 
     def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield rows of clip_id, crops (T JPEGs), target and shape, in the order of the file.
+
+        ``target`` is the class_index. A row of padding has target -1 and an empty clip_id.
+
+        Args:
+            row: ``uri`` of the part file, or ``PAD`` with the number of padding ``rows``.
 
         Raises:
             InputError: if a clip's label is not one of ``labels``.
@@ -85,7 +90,8 @@ def clips_of(dataset_uri: str, read: ReadClips, *, num_pads: int = 0) -> ray.dat
     Args:
         dataset_uri: the dataset folder.
         read: reader of the split.
-        num_pads: rows of padding, so that the ranks' shares can be equal without losing a clip.
+        num_pads: number of padding rows to add, so that all ranks get equal shares and no clip is
+            dropped.
     """
     parts = storage.list_files(storage.join(dataset_uri, "clips"), suffixes=(".parquet",))
     rows: list[dict[str, Any]] = [{"uri": part.uri, "rows": 0} for part in parts]
@@ -97,7 +103,10 @@ def clips_of(dataset_uri: str, read: ReadClips, *, num_pads: int = 0) -> ray.dat
 
 
 class Share:
-    """One rank's share of a split, kept decoded in memory or streamed anew in every epoch."""
+    """One rank's share of a split.
+
+    With ``keep`` the decoded clips stay in memory. Otherwise each epoch reads and decodes them.
+    """
 
     def __init__(self, source: ray.data.DataIterator, *, keep: bool, batch_size: int) -> None:
         self._source, self._batch_size = source, batch_size
@@ -105,7 +114,10 @@ class Share:
         self._kept: Batch | None = self._load() if keep else None
 
     def _load(self) -> Batch | None:
-        """Return all clips in order of clip_id, so that the order of reading has no effect."""
+        """Return all clips sorted by clip_id, so that the order of reading does not matter.
+
+        Return None for a share without clips.
+        """
         parts = [part for part in self._stream(READ_ROWS) if part.clip_ids]
         if not parts:
             return None
@@ -118,7 +130,7 @@ class Share:
         )
 
     def batches(self) -> Iterator[Batch]:
-        """Yield every clip once, in order; a batch may be short. Padding is left out."""
+        """Yield every clip once, in order, without padding; a batch may be smaller than others."""
         if self._kept is None:
             yield from (part for part in self._stream(self._batch_size) if part.clip_ids)
             return
@@ -127,13 +139,18 @@ class Share:
             yield _take(self._kept, np.arange(first, last))
 
     def shuffled(self, *, num_batches: int, seed: int, balance: Balance) -> Iterator[Batch]:
-        """Yield exactly ``num_batches`` full batches in a new order, equally many on every rank.
+        """Yield exactly ``num_batches`` full batches in random order.
 
-        Balanced sampling needs the share in memory. A streamed share is shuffled in a buffer of 16
-        batches, without balance. A share that is too small is read repeatedly.
+        A share in memory is drawn with ``balance``. A streamed share is shuffled in a buffer of 16
+        batches and ignores ``balance``. A share that is too small is read repeatedly.
+
+        Args:
+            num_batches: number of batches, the same on every rank.
+            seed: seed of the order; another seed per epoch and rank gives another order.
+            balance: treatment of rare labels.
 
         Raises:
-            InputError: if a streamed share has no full batch.
+            InputError: if a streamed share has fewer clips than one batch.
         """
         if self._kept is not None:
             num = num_batches * self._batch_size
@@ -159,7 +176,10 @@ class Share:
     def _stream(
         self, batch_size: int, *, seed: int | None = None, full: bool = False
     ) -> Iterator[Batch]:
-        """Yield decoded batches; with a seed, shuffled in a buffer of 16 batches."""
+        """Yield decoded batches; with a seed shuffle them in a buffer of 16 batches.
+
+        ``full`` drops a last batch that is too small.
+        """
         buffer = None if seed is None else 16 * batch_size
         batches: Iterable[Any] = self._source.iter_batches(
             batch_size=batch_size,
@@ -179,17 +199,17 @@ class Share:
 
 
 def _start_decoding(columns: Columns, pool: ThreadPoolExecutor) -> list[Future[NDArray[np.uint8]]]:
-    """Start decoding the clips of a batch in threads; padding is left out."""
+    """Start decoding the clips of a batch in threads, without padding; return the futures."""
     names = ("clip_id", "crops", "shape", "target")
     rows = zip(*(columns[name] for name in names), strict=True)
     return [pool.submit(_decode, *row[:3]) for row in rows if row[3] >= 0]
 
 
 def _decode(clip_id: str, crops: list[bytes], shape: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Decode a clip.
+    """Decode the T JPEGs of a clip to (T, H, W, 3) uint8.
 
     Raises:
-        InputError: if it does not have the declared shape, or a crop is no JPEG.
+        InputError: if the clip does not have ``shape``, or a crop is not a JPEG.
     """
     clip = decode_crops(crops)
     if clip.shape != tuple(shape):

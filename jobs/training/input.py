@@ -1,4 +1,4 @@
-"""Checks and counts of a dataset before training; no pixel is read."""
+"""Checks and counts of a dataset before training; crops are not read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ class TrainInput:
         uri: the dataset folder.
         spec: extraction spec of its clips.
         labels: labels in class_index order.
-        digest: first 16 hex digits of the SHA-256 of its ``_SUCCESS``; it changes with the dataset.
+        digest: first 16 hex digits of the SHA-256 of its ``_SUCCESS``, which changes with the
+            dataset.
         train_counts: clips per class_index in train.
         val_counts: clips per class_index in val.
         num_train: number of clips in train.
         num_val: number of clips in val.
         train_subjects: number of different subjects in train.
         val_subjects: number of different subjects in val.
-        test_counts: clips per class_index in test; they are counted only.
+        test_counts: clips per class_index in test, for the model card; test clips are not used.
         test_subjects: number of different subjects in test.
-        split_by: rule by which people were split, for the model card.
+        split_by: rule by which subjects were assigned to splits, as text for the model card.
     """
 
     uri: str
@@ -51,18 +52,18 @@ class TrainInput:
 
     @property
     def missing_in_val(self) -> tuple[str, ...]:
-        """Labels with clips in train and none in val: they do not affect the choice of weights."""
+        """Labels with clips in train but not in val; they do not affect the best epoch."""
         pairs = zip(self.labels, self.train_counts, self.val_counts, strict=True)
         return tuple(label for label, train, val in pairs if train and not val)
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
-        """(T, H, W, 3) of every clip."""
+        """Shape (T, H, W, 3) of every clip."""
         return self.spec.clip_len, self.spec.crop_px, self.spec.crop_px, 3
 
     @property
     def decoded_gb(self) -> float:
-        """Size of all decoded clips of train and val, 10^9 bytes."""
+        """Size of all decoded clips of train and val in GB of 10^9 bytes."""
         return (self.num_train + self.num_val) * math.prod(self.clip_shape) / 1e9
 
 
@@ -71,10 +72,11 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
 
     Args:
         uri: the dataset folder.
-        labels: labels of ``--labels`` that it must declare; None: any labels.
+        labels: labels that the dataset must declare, in order (``--labels``); None: any labels.
 
     Raises:
-        InputError: if it is incomplete, not validated, or has no clips for training or val.
+        InputError: if the dataset is not complete or not valid, declares other labels, has no clip
+            in train or val, or has fewer than two labels in train.
     """
     spec, config, digest = _declared(uri)
     declared = tuple(str(label) for label in config.get("labels", ()))
@@ -114,7 +116,7 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
 
 
 def _split_by(uri: str, rows: list[dict[str, str]], *, seed: int) -> str:
-    """Return the rule of the split: a fold, a hash of the name, or the label table."""
+    """Return text that names the rule of the split: folds, a hash of the name, or the table."""
     marker = storage.read_json(storage.join(uri, "_SUCCESS"))
     if {"test", "val"} <= marker.keys():
         return f"fold: {marker['test']} is kept out, {marker['val']} is val, the others train"

@@ -1,4 +1,4 @@
-"""Client of MLflow: connection, errors, and an evaluation added to the run of its model."""
+"""Client of MLflow: connection, errors, and sending an evaluation to the run of its model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ ENV = {
 
 
 def connect(uri: str) -> Any:
-    """Return a client (MlflowClient, which is untyped) whose server has answered.
+    """Return an MlflowClient after its server has answered one request.
+
+    Args:
+        uri: address of a tracking server, or of a database such as sqlite:///FILE.
 
     Raises:
         InputError: if MLflow is not installed or does not answer.
@@ -49,7 +52,10 @@ def connect(uri: str) -> Any:
 
 
 def _check_database(uri: str) -> None:
-    """Open a database once, because MLflow retries an unreachable one for minutes."""
+    """Connect to a database once, because MLflow retries an unreachable one for minutes.
+
+    Do nothing for an address that is not a database.
+    """
     scheme = uri.partition("://")[0].partition("+")[0]
     if scheme not in ("sqlite", "postgresql", "mysql", "mssql"):
         return
@@ -68,15 +74,15 @@ def _check_database(uri: str) -> None:
 
 
 def no_answer(uri: str, err: BaseException) -> InputError:
-    """Return the error for a server that does not answer as MLflow does."""
+    """Return the error for an MLflow server that failed with ``err``; passwords are masked."""
     reason = masked(" ".join(str(err).split()))
     return InputError(f"--mlflow-uri {masked(uri)} does not answer as MLflow does: {reason}")
 
 
 def faults() -> tuple[type[Exception], ...]:
-    """Return the errors of an unreachable server, storage or database.
+    """Return the exception types of an unreachable server, storage or database.
 
-    Errors of the package requests are OSError.
+    ``OSError`` covers the errors of the package requests.
     """
     from mlflow.exceptions import MlflowException
 
@@ -89,7 +95,7 @@ def faults() -> tuple[type[Exception], ...]:
 def log_evaluation(uri: str, metrics: Mapping[str, Any], files: Sequence[str]) -> None:
     """Add an evaluation's figures and files to the newest run of its model.
 
-    It prints the id of the run, or a warning that MLflow has no run of this model.
+    Print the id of the run, or a warning if MLflow has no run of this model.
 
     Args:
         uri: address of MLflow.
@@ -118,7 +124,7 @@ def log_evaluation(uri: str, metrics: Mapping[str, Any], files: Sequence[str]) -
 
 
 def send_file(client: Any, run_id: str, uri: str, folder: str | None) -> None:
-    """Send one stored file as an artifact below ``folder``; None: at the top."""
+    """Send one stored file as an artifact of a run, in ``folder`` or, for None, at the top."""
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / uri.rsplit("/", 1)[-1]
         path.write_bytes(storage.read_bytes(uri))
@@ -126,7 +132,7 @@ def send_file(client: Any, run_id: str, uri: str, folder: str | None) -> None:
 
 
 def flat_numbers(values: Mapping[str, Any], *, prefix: str) -> dict[str, float]:
-    """Return the plain numbers, and the two ends of each interval.
+    """Return the numbers among ``values`` and the two ends of each interval, with ``prefix``.
 
     >>> flat_numbers({"war": 0.5, "war_interval": [0.4, 0.6], "split": "val"}, prefix="val_")
     {'val_war': 0.5, 'val_war_low': 0.4, 'val_war_high': 0.6}
@@ -142,7 +148,7 @@ def flat_numbers(values: Mapping[str, Any], *, prefix: str) -> dict[str, float]:
 
 
 def dotted_names(values: Mapping[str, object], *, prefix: str = "") -> dict[str, object]:
-    """Return nested values by names joined with dots.
+    """Return nested values as one flat mapping; dots join the names.
 
     >>> dotted_names({"lr": 0.1, "augment": {"flip": 0.5}})
     {'lr': 0.1, 'augment.flip': 0.5}

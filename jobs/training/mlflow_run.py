@@ -1,7 +1,8 @@
 """Run of jobs.train in MLflow: parameters, metrics, artifacts and a model version.
 
-An unreachable server never stops a training. Data that could not be sent is kept and retried. At
-the end a warning lists data that is still missing; the same command again sends it.
+A server that becomes unreachable does not stop the training. Data that could not be sent is kept
+and sent later. At the end a warning lists the data that is still missing; the same command again
+sends it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from jobs.training.mlflow_client import (
 from jobs.training.worker import WorkerPlan
 
 RETRY_S = 60.0
-"""Seconds without a request after the server did not answer, so that epochs are not delayed."""
+"""Seconds to wait before the next request after an error, so that epochs are not delayed."""
 
 MAX_FAILED_STEPS = 2
-"""Number of failed steps at the end of a run after which the others are not tried."""
+"""Number of failed steps at the end of a run after which the remaining steps are skipped."""
 
 READY_S = 60
-"""Longest wait for a new model version, seconds."""
+"""Longest time in seconds to wait for a new model version."""
 
 SCALARS = ("train_loss", "val_loss", "val_war", "val_uar", "clips_per_s", "lr", "wall_s")
 RUN_FILE = "mlflow.json"
@@ -46,8 +47,8 @@ class Target:
 
     Attributes:
         uri: tracking server, or the database of a local MLflow (sqlite:///...).
-        experiment: name of the experiment; made if it does not exist.
-        model: name of the registered model.
+        experiment: name of the experiment; it is created if it does not exist.
+        model: name of the registered model; it is created if it does not exist.
     """
 
     uri: str
@@ -58,8 +59,8 @@ class Target:
 class Tracker:
     """Sender of one run to MLflow; it keeps data that could not be sent and retries.
 
-    Arguments of the constructor: ``sent`` are epochs whose metrics MLflow has; ``done`` is True if
-    MLflow has the whole run.
+    Arguments of the constructor: ``sent`` holds the epochs whose metrics MLflow already has.
+    ``done`` is True if MLflow already has the whole run.
     """
 
     def __init__(
@@ -107,11 +108,11 @@ class Tracker:
         return True
 
     def finish(self, out: str, rows: Sequence[EpochRow] = ()) -> None:
-        """Send missing metrics, the package and its version; print the run or a warning.
+        """Send the missing metrics, the package and a model version; print the run or a warning.
 
         Args:
-            out: --out of jobs.train: its package, and metrics.json if the run is complete.
-            rows: the history; empty: read from metrics.json.
+            out: --out of jobs.train; it holds package/ and, if the run is complete, metrics.json.
+            rows: rows of all epochs; empty: they are read from metrics.json.
         """
         if not self._done:
             self._finish(out, rows)
@@ -165,7 +166,7 @@ class Tracker:
             send_file(self._client, self.run_id, uri, folder)
 
     def _register(self, model_id: str) -> None:
-        """Make a model version of the package, unless this run has one."""
+        """Create a model version of the package, unless this run already has one."""
         from mlflow.exceptions import MlflowException
 
         name = self._target.model
@@ -189,10 +190,10 @@ def begin_tracking(
     """Begin or resume the run in MLflow; return None without --mlflow-uri.
 
     Args:
-        config: flags of jobs.train.
-        data: its dataset.
-        plan: plan of its workers.
-        may_change: names in ``config`` that do not affect the weights.
+        config: flags of jobs.train by name.
+        data: the dataset.
+        plan: plan of the workers.
+        may_change: names in ``config`` that do not affect the weights; they are not sent.
 
     Raises:
         InputError: if MLflow is not installed or does not answer.
@@ -212,10 +213,10 @@ def open_tracker(
     """Begin a run in MLflow, or resume the one that OUT/mlflow.json names.
 
     Args:
-        target: destination.
+        target: destination in MLflow.
         out: --out of jobs.train.
-        params: parameters of a new run.
-        tags: tags of a new run.
+        params: parameters for a new run.
+        tags: tags for a new run.
 
     Raises:
         InputError: if MLflow is not installed or does not answer.
@@ -256,12 +257,12 @@ def _begin(
 
 
 def scalars(row: EpochRow) -> dict[str, float]:
-    """Return the figures of an epoch that MLflow gets as metrics."""
+    """Return the figures of an epoch that are sent to MLflow as metrics."""
     return {name: float(getattr(row, name)) for name in SCALARS}
 
 
 def _start_tags(data: TrainInput, plan: WorkerPlan) -> dict[str, str]:
-    """Return the tags that are known before the run."""
+    """Return the tags that are known before the training."""
     commit = plan.git_commit or ""
     return {
         "dataset_digest": data.digest,

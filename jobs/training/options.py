@@ -1,4 +1,4 @@
-"""Options of jobs.train; imports neither torch nor Ray, so that help starts fast."""
+"""Options of jobs.train; this module imports neither torch nor Ray, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.common.flags import pairs
 
 MLFLOW = ("mlflow_uri", "mlflow_experiment", "mlflow_model")
 MAY_CHANGE = ("out", "workers", "address", "max_minutes", "max_failures", "cache_gb", *MLFLOW)
-"""Flags that may differ when a run is resumed: they do not affect the weights."""
+"""Flags that may differ when a run is resumed, because they do not affect the weights."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,16 @@ class ModelAndData:
 
     Attributes:
         dataset: Folder that jobs.build_dataset made.
-        out: Folder for the run; new, or begun by the same command.
+        out: Folder for the run: new, or begun by the same command, which then resumes.
         model: Name of the model: r3d_lite, r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v2_s, swin3d_t,
             cnn_mean, cnn_lstm, cnn_gru or cnn_attention.
-        model_args: Arguments of the model, such as backbone=resnet50 hidden=256.
-        pretrained: Weights to start from: none, torchvision's weights by name (KINETICS400_V1,
-            IMAGENET1K_V1), or a weights file or another run's package by path or s3://.
-        labels: Labels that the dataset must have, in order, between commas; default: any.
+        model_args: Arguments of the model as NAME=VALUE, such as backbone=resnet50 hidden=256;
+            see docs/training.md.
+        pretrained: Weights to start from: none; the name of torchvision's weights (KINETICS400_V1
+            or IMAGENET1K_V1); or the path or s3:// address of a weights file or of another run's
+            package.
+        labels: Labels that the dataset must declare, in this order, separated by commas; default:
+            the dataset's own labels.
     """
 
     dataset: Address
@@ -42,20 +45,22 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
     """Flags of jobs.train.
 
     Attributes:
-        augment: Changes to the default augmentation, such as rotate_deg=20 blur=0.3; see
-            docs/training.md.
-        batch_size: Clips per batch, over all workers.
-        seed: Seed of weights, order and augmentation.
-        max_minutes: Minutes after which no new epoch begins; 0: no limit.
-        max_failures: How often workers that died are started again.
-        workers: Number of processes, such as 4, or a range, such as 2-8, for an elastic run;
-            default: one per GPU, or one that uses all cores.
-        cache_gb: Largest size of all decoded clips, over all workers, at which they are kept in
-            memory; larger datasets are read anew in each epoch.
+        augment: Changes to the default augmentation as NAME=VALUE, such as rotate_deg=20 blur=0.3;
+            see docs/training.md.
+        batch_size: Number of clips per batch over all workers, at least 2.
+        seed: Seed of initial weights, order of clips, augmentation and dropout.
+        max_minutes: Minutes after which no new epoch begins, at least 0; 0: no limit.
+        max_failures: Number of restarts after a worker has died, at least 0.
+        workers: Number of training processes, such as 4, or a range, such as 2-8, for an elastic
+            run that uses free resources; at least 1. Default: one per GPU; without GPUs one that
+            uses all cores.
+        cache_gb: Memory for decoded clips in GB of 10^9 bytes over all workers, at least 0. If
+            train and val need more, every epoch reads and decodes the clips again.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
-        mlflow_uri: MLflow tracking server, or sqlite:///FILE; default: TensorBoard's files only.
-        mlflow_experiment: MLflow experiment; made if it does not exist.
-        mlflow_model: Name of the registered MLflow model; default: that of the experiment.
+        mlflow_uri: MLflow tracking server, or sqlite:///FILE; default: no MLflow, only
+            TensorBoard files.
+        mlflow_experiment: Name of the MLflow experiment; it is created if it does not exist.
+        mlflow_model: Name of the registered MLflow model; default: the name of the experiment.
     """
 
     augment: tuple[str, ...] = ()
@@ -81,9 +86,9 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
         )
 
     def recipe(self) -> Recipe:
-        """Return the options that affect the fitting of weights.
+        """Return the recipe: all options of optimisation, loss and augmentation.
 
         Raises:
-            InputError: on an --augment that is unknown or no number.
+            InputError: if a name of --augment is unknown or its value is not a number.
         """
         return recipe_of(self, parse_augment(pairs(self.augment, flag="augment")))

@@ -1,4 +1,4 @@
-"""Results of a training run: model package and metrics.json."""
+"""Results of a training run: the model package and metrics.json."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make_package(
     workers: str,
     pretrained: PretrainedWeights,
 ) -> ModelPackage:
-    """Make a package of the best epoch's weights and the facts of the run."""
+    """Return the package with the weights of the best epoch and the facts of the run."""
     temperature = fit_temperature(state.logits, state.targets)
     return ModelPackage(
         name=plan.model,
@@ -54,7 +54,10 @@ def make_package(
 
 
 def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
-    """Return the val figures of the best epoch per clip, with intervals over people and slices."""
+    """Return the figures of the best epoch over val clips, with intervals and slices.
+
+    The intervals come from a bootstrap over people.
+    """
     best = state.best_row
     val_scores = scores(np.array(best.val_confusion, np.int64), data.labels)
     outcomes = clip_outcomes(
@@ -71,7 +74,7 @@ def _metrics(state: RunState, data: TrainInput, temperature: float) -> dict[str,
 
 
 def _baseline(state: RunState, data: TrainInput, temperature: float) -> dict[str, Any]:
-    """Return the baseline of jobs.drift: predictions on val, faces of the training videos."""
+    """Return the baseline for jobs.drift: predictions on val, and faces of the training videos."""
     probs_NK = softmax(state.logits, temperature=temperature)
     answers = {
         "label": label_profile(predicted_counts(probs_NK, data.labels), data.labels),
@@ -121,7 +124,7 @@ def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any
 def write_outputs(out: str, state: RunState, package: ModelPackage, *, fault: str | None) -> None:
     """Write the package, then ``metrics.json``, which marks a finished run.
 
-    A run that stopped with ``fault`` gets its best package and no metrics.json.
+    If the run stopped with an error (``fault``), write only the package of the best epoch so far.
     """
     save_package(storage.join(out, "package"), package)
     if fault is not None:

@@ -1,4 +1,4 @@
-"""Training run on the driver: checks, plan, workers, package."""
+"""Training run on the driver: check the inputs, plan, run the workers, write the package."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from jobs.training.worker import WorkerPlan
 
 
 def claim(config: Config, data: TrainInput) -> None:
-    """Take --out for this run: new, or begun by the same command on the same dataset.
+    """Check that this run may write into --out, and store its flags there.
+
+    --out must be new, or begun by the same command on the same dataset.
 
     Raises:
-        InputError: if it holds something else or cannot be written.
+        InputError: if --out holds anything else or cannot be written.
     """
     settings = asdict(config) | {"dataset_digest": data.digest}
     settings["mlflow_uri"] = masked(config.mlflow_uri) if config.mlflow_uri else None
@@ -37,10 +39,10 @@ def claim(config: Config, data: TrainInput) -> None:
 
 
 def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
-    """Make the plan that every rank follows.
+    """Return the plan that every rank follows.
 
     Raises:
-        InputError: on a wrong value of --model, --model-args or --augment, or if --balance sampling
+        InputError: if --model, --model-args or --augment has a wrong value, or --balance sampling
             needs more memory than --cache-gb.
     """
     keep_decoded = data.decoded_gb <= config.cache_gb
@@ -69,7 +71,7 @@ def read_dataset(config: Config) -> TrainInput:
     """Check the dataset and count its clips.
 
     Raises:
-        InputError: if it cannot be trained on.
+        InputError: if the dataset cannot be used for training, see ``read_input``.
     """
     labels = parse_labels(config.labels) if config.labels else None
     return read_input(config.dataset, labels=labels)
@@ -79,7 +81,7 @@ def starting_weights(plan: WorkerPlan) -> PretrainedWeights:
     """Read the pretrained weights on the driver, so that errors appear before workers start.
 
     Raises:
-        InputError: if the model cannot be built, or the weights do not exist or do not fit it.
+        InputError: if the model cannot be built, or the weights do not exist or do not match it.
     """
     model = build_model(plan.model, len(plan.labels), plan.args)
     backbone = str(plan.args.get("backbone", ""))
@@ -96,16 +98,18 @@ def train(
     runs: int = 1,
     on_epoch_end: OnEpochEnd | None = None,
 ) -> FitResult:
-    """Run the workers; then write the package of the best epoch, unless the run was halted.
+    """Run the workers, then write the package of the best epoch.
+
+    If the run was halted (stopped on request), no package is written.
 
     Args:
         config: flags of the run.
-        data: its dataset.
-        plan: its plan.
-        pretrained: its first weights.
-        tracker: sends the epochs to MLflow; None: no MLflow.
+        data: the dataset.
+        plan: plan of the workers.
+        pretrained: weights to start from.
+        tracker: sender of the epochs to MLflow; None: no MLflow.
         runs: number of runs that share the cluster.
-        on_epoch_end: called with each row after it is written.
+        on_epoch_end: callback after an epoch is in TensorBoard and MLflow.
     """
     epochs = plan.recipe.epochs
     with cluster.session(config.address), Curves(storage.join(config.out, "tensorboard")) as curves:
@@ -149,7 +153,7 @@ def run(config: Config) -> int:
     """Train or resume; return 0 if the run is finished, 2 if it stopped with an error.
 
     Raises:
-        InputError: on wrong input, or an error before the first epoch ended.
+        InputError: if the input is wrong, or an error occurs before the end of the first epoch.
     """
     data = read_dataset(config)
     plan = plan_worker(config, data)

@@ -1,4 +1,4 @@
-"""TensorBoard curves, written during a run."""
+"""TensorBoard curves of a run, written after each epoch."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SCALARS = ("train_loss", "val_loss", "val_war", "val_uar", "clips_per_s", "lr")
 class Curves:
     """Writer of ``OUT/tensorboard``: scalars and the val confusion of each epoch.
 
-    It uses tensorboardX's EventsWriter, because ``flush`` of its SummaryWriter does not wait for
-    its queue: the file would lack the newest epoch, also at the end of a run.
+    It uses EventsWriter of tensorboardX. ``flush`` of SummaryWriter does not wait for the queue of
+    the writer, so the file would lack the newest epoch, also at the end of a run.
     """
 
     def __init__(self, uri: str) -> None:
@@ -44,7 +44,7 @@ class Curves:
         self._folder.cleanup()
 
     def add(self, row: EpochRow) -> None:
-        """Write an epoch and replace the stored file."""
+        """Add an epoch and write the whole file again."""
         values = vars(row)
         picture = confusion_picture(np.array(row.val_confusion, np.int64))
         summaries = [summary.scalar(name, values[name]) for name in SCALARS]

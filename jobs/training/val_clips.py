@@ -1,4 +1,4 @@
-"""Facts of a dataset's clips other than pixels: person, corpus, light, size of the face."""
+"""Facts of a dataset's clips without their crops: person, corpus, light, size of the face."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.val_figures import ClipColumns
 
 SLICED = ("corpus", "light", "face_px")
-"""Columns by which a package slices its val figures, if the dataset has them."""
+"""Columns by which the val figures of a package are sliced, if the dataset has them."""
 
 
 def read_corpora(dataset_uri: str) -> dict[str, int]:
-    """Return the number of videos of each corpus; empty if no video names one."""
+    """Return the number of videos by corpus; empty if no video has a corpus."""
     counts = Counter(row["corpus"] for row in _videos(dataset_uri) if row["corpus"])
     return dict(sorted(counts.items()))
 
 
 def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipColumns]:
-    """Return the facts of a split's clips, by clip_id."""
+    """Return the subject and the facts of each clip of a split, by clip_id."""
     videos = {row["video_id"]: row for row in _videos(dataset_uri)}
     measured = dataset_facts(dataset_uri) if videos else {}
     columns = {
@@ -37,12 +37,12 @@ def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipColumns]:
 
 
 def split_videos(dataset_uri: str, split: str) -> frozenset[str]:
-    """Return the ids of a split's videos; empty for a view of clips alone."""
+    """Return the video_ids of a split; empty for a view of jobs.crossval, which has only clips."""
     return frozenset(row["video_id"] for row in _videos(dataset_uri) if row["split"] == split)
 
 
 def _videos(dataset_uri: str) -> list[dict[str, Any]]:
-    """Read the videos' rows; empty for a view of clips alone, which jobs.crossval makes."""
+    """Read the rows of ``videos``; empty for a view of jobs.crossval, which has only clips."""
     uri = storage.join(dataset_uri, "videos")
     if not storage.list_files(uri, suffixes=(".parquet",)):
         return []

@@ -1,4 +1,4 @@
-"""Work of a Ray Train worker: epochs over its share, scores over all ranks, checkpoints."""
+"""Ray Train worker: epochs over its share of the clips, figures over all ranks, checkpoints."""
 
 from __future__ import annotations
 
@@ -40,23 +40,25 @@ class WorkerPlan:
 
     Attributes:
         model: name of the architecture.
-        args: its arguments.
-        pretrained: value of --pretrained, which the driver has read.
+        args: arguments of the architecture.
+        pretrained: value of --pretrained; the driver has already read these weights.
         labels: labels in class_index order.
-        recipe: options of the fitting.
+        recipe: options of optimisation, loss and augmentation.
         batch_size: clips per batch over all ranks.
         num_train: number of clips in the train split.
         train_counts: clips per class_index in the train split.
         keep_decoded: True if each rank keeps its decoded clips in memory.
         seed: seed of weights, order, augmentation and dropout.
         max_minutes: minutes after which no new epoch begins; 0: no limit.
-        runs_here: number of runs that share each machine's cores.
+        runs_here: number of runs that share the cores of each machine.
         halt: queue that stops the run: after an item is put into it, no new epoch begins.
         progress: queue for the rows of finished epochs, which the driver prints.
-        faults: queue for the message with which a rank stops. Without a message Ray would retry a
-            failure that a retry cannot fix; with one, the workers end.
-        git_commit: commit of the code at the start of the run.
-        initial: first tensors by the model's names, as the bytes of a safetensors file.
+        faults: queue for the message of an error that stops a rank. Ray retries every failure. If
+            this queue holds a message, restarted workers end at once, because a retry cannot fix
+            such an error.
+        git_commit: git commit of the code at the start of the run; None if it is unknown.
+        initial: pretrained tensors by the model's names, as the bytes of a safetensors file; None:
+            no pretrained weights.
     """
 
     model: str
@@ -79,7 +81,11 @@ class WorkerPlan:
 
 
 def train_worker(config: dict[str, Any]) -> None:
-    """Train in a worker process of Ray Train; ``config["plan"]`` is a WorkerPlan."""
+    """Train in a worker process of Ray Train; ``config["plan"]`` is a WorkerPlan.
+
+    Raises:
+        EmotionError: an error that a retry cannot fix; its message is put into ``plan.faults``.
+    """
     plan: WorkerPlan = config["plan"]
     if plan.faults is not None and not plan.faults.empty():
         return
@@ -92,7 +98,7 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 def _train(plan: WorkerPlan) -> None:
-    logging.getLogger().setLevel(logging.WARNING)  # Ray logs at INFO what the driver prints
+    logging.getLogger().setLevel(logging.WARNING)  # at INFO Ray repeats the output of the driver
     context = ray.train.get_context()
     _use_cores(context.get_local_world_size() * plan.runs_here)
     learner = _begin(plan)
@@ -115,18 +121,18 @@ def _train(plan: WorkerPlan) -> None:
     for epoch in range(len(state.history) + 1, plan.recipe.epochs + 1):
         if state.stale(plan.recipe.patience) or _must_stop(run_began, plan):
             break
-        if learner.begin_epoch(epoch) or wrapped is None:  # other weights learn than before
+        if learner.begin_epoch(epoch) or wrapped is None:  # the set of trained weights changed
             wrapped = ray.train.torch.prepare_model(learner.model)
         row, totals = _run_epoch(epoch, plan, pace, learner, wrapped, train, val)
         val_clips = _gathered(totals) if state.is_better(row) else None
         state.add(row, learner.eval_model, val_clips)
         _report(state, learner, first=first)
-        if first:  # after its checkpoint, because a receiver of the row may stop the run
+        if first:  # after the checkpoint, because the receiver of the row may stop the run
             _send_rows(plan, state, [row], is_new=True)
 
 
 def _begin(plan: WorkerPlan) -> Learner:
-    """Build the model with its first weights on this worker's device."""
+    """Build the model with its initial weights on the device of this worker."""
     torch.manual_seed(plan.seed)
     model = build_model(plan.model, len(plan.labels), plan.args)
     if plan.initial is not None:
@@ -136,7 +142,10 @@ def _begin(plan: WorkerPlan) -> Learner:
 
 
 def _use_cores(workers_here: int) -> None:
-    """Use an even share of all cores; Ray reserves fewer of them, so that ingest has some."""
+    """Let torch use an equal share of all cores, more than Ray reserves for this worker.
+
+    Ray reserves fewer cores, so that it can start the ingest tasks.
+    """
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers_here))
 
 
@@ -157,7 +166,7 @@ def _send_rows(plan: WorkerPlan, state: RunState, rows: list[EpochRow], *, is_ne
 
 
 def _must_stop(run_began: float, plan: WorkerPlan) -> bool:
-    """Return True if any rank is out of time or halted, so that all ranks stop together."""
+    """Return True on all ranks if any rank is out of time or halted, so that all stop together."""
     late = 0 < plan.max_minutes < (time.monotonic() - run_began) / 60
     halted = plan.halt is not None and not plan.halt.empty()
     return bool(_sum(np.array([float(late or halted)]))[0] > 0)
@@ -174,7 +183,10 @@ def _sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _with_shared_buffers(model: nn.Module) -> nn.Module:
-    """Give the model rank 0's running means, because norms of each rank had other clips."""
+    """Copy rank 0's buffers (running means of batch norm) to this rank; return the model.
+
+    The buffers differ between ranks, because each rank has other clips.
+    """
     if dist.is_initialized():
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)
@@ -182,7 +194,7 @@ def _with_shared_buffers(model: nn.Module) -> nn.Module:
 
 
 def _gathered(totals: Totals) -> ValClips:
-    """Return the val clips of all ranks."""
+    """Return logits, targets and clip_ids of the val clips of all ranks."""
     own: ValClips = (totals.logits, totals.targets, totals.clip_ids)
     if not dist.is_initialized():
         return own
@@ -201,7 +213,7 @@ def _run_epoch(
     train: Share,
     val: Share,
 ) -> tuple[EpochRow, Totals]:
-    """Train and evaluate; return the row over all ranks and this rank's val totals."""
+    """Train and evaluate one epoch; return its row over all ranks and this rank's val totals."""
     began, cpu_began = time.monotonic(), time.process_time()
     figures = _train_share(epoch, plan, pace, learner, wrapped, train)
     model = _with_shared_buffers(learner.eval_model)
@@ -242,14 +254,14 @@ def _train_share(
 
 
 def gpu_s(wall_s: float, device: torch.device) -> float | None:
-    """Return the seconds of all ranks on their GPUs, one GPU each; None without a GPU."""
+    """Return the total GPU time of all ranks in seconds, one GPU per rank; None without GPUs."""
     if device.type != "cuda":
         return None
     return wall_s * (dist.get_world_size() if dist.is_initialized() else 1)
 
 
 def _report(state: RunState, learner: Learner, *, first: bool) -> None:
-    """Report to Ray Train; every rank must call this, rank 0 adds the checkpoint."""
+    """Report the last epoch to Ray Train; every rank must call this, rank 0 adds the checkpoint."""
     row = state.history[-1]
     metrics = {"epoch": row.epoch, "val_uar": row.val_uar, "val_loss": row.val_loss}
     if not first:
