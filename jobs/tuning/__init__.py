@@ -1,1 +1,1 @@
-"""Search for a recipe on Ray Tune; every trial is a run of jobs.train."""
+"""Search for a training recipe on Ray Tune; each trial is a run of jobs.train."""

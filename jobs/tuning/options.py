@@ -1,4 +1,4 @@
-"""Options of jobs.tune; imports neither torch nor Ray, so that help starts fast."""
+"""Options of jobs.tune; this module imports neither torch nor Ray, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ class Config:
 
     Attributes:
         dataset: Folder that jobs.build_dataset made.
-        out: Folder for the search; new, or begun by the same command.
-        space: NAME=FORM, or a JSON file of them. NAME: a flag of jobs.train, augment.NAME or
-            model_args.NAME. FORM: uniform:LOW:HIGH, log:LOW:HIGH, int:LOW:HIGH, choice:A,B,...
-        trials: Number of trials.
-        concurrent: Number of trials at a time; they share cores, memory and GPUs.
-        train: Flags of jobs.train that are equal in all trials, as in --train="--epochs 30".
-        search: optuna chooses values by the results of earlier trials; random draws them.
-        scheduler: asha stops a trial that is worse than others after as many epochs; none stops no
-            trial.
-        grace_epochs: Number of first epochs in which no trial is stopped.
+        out: Folder for the search: new, or begun by the same command, which then resumes.
+        space: Search space as NAME=FORM ..., or one JSON file that maps NAME to FORM. NAME: a flag
+            of jobs.train, augment.NAME or model_args.NAME. FORM: uniform:LOW:HIGH, log:LOW:HIGH,
+            int:LOW:HIGH or choice:A,B,...
+        trials: Number of trials in total, at least 1.
+        concurrent: Number of trials that run at the same time, at least 1; they share cores,
+            memory and GPUs.
+        train: Flags of jobs.train that are the same in all trials, as in --train="--epochs 30".
+        search: Choice of values: optuna uses the results of earlier trials, random draws them at
+            random.
+        scheduler: Early stop of trials: asha stops a trial that is worse than other trials were
+            after the same number of epochs; none stops no trial.
+        grace_epochs: Number of epochs before asha may stop a trial, at least 1.
         seed: Seed of the search; the seed of training is a flag of jobs.train.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """

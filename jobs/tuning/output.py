@@ -1,4 +1,4 @@
-"""Results of a search: table, plot, page, and the best trial's package."""
+"""Results of a search: table, plot, HTML page, and the package of the best trial."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def write_search(
 
     Args:
         setup: setup that all trials share.
-        space: the varied dimensions.
-        trials: the trials that ended.
-        data: their dataset.
+        space: dimensions of the search.
+        trials: trials that ended.
+        data: dataset of the trials.
         search_flags: flags of the search, for the page.
 
     Raises:
@@ -72,7 +72,10 @@ def _facts(data: TrainInput) -> dict[str, Any]:
 
 
 def trials_table(trials: Sequence[Trial], space: Space) -> pa.Table:
-    """Return one row per trial and a column per dimension; null where it has no effect."""
+    """Return one row per trial, with ``COLUMNS`` and one column per dimension.
+
+    A value is null if the dimension has no effect in that trial.
+    """
     rows = []
     for trial in trials:
         facts = dataclasses.asdict(trial)
@@ -101,4 +104,4 @@ COLUMNS = pa.schema(
         ("command", pa.string()),
     ]
 )
-"""First columns of trials.parquet; the dimensions follow."""
+"""First columns of trials.parquet; one column per dimension follows."""

@@ -1,4 +1,4 @@
-"""Search over training recipes on the driver: checks, Ray Tune, results."""
+"""Search over training recipes on the driver: check the inputs, run Ray Tune, write results."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ from jobs.tuning.trial import (
 )
 
 TUNE_ENV = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # OUT/trials has all that they would write
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # as in every other job
-    "TUNE_FORCE_TRIAL_CLEANUP_S": "86400",  # a stopped trial first ends its epoch
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints tables at any verbosity
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # OUT/trials already holds their data
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C works as in every other job
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "86400",  # a stopped trial may finish its epoch
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints tables even with verbose=0
 }
 DRIVER_CPUS = 0.01
-"""CPUs of the process that waits for a trial's workers; Ray needs a number above 0."""
+"""CPUs reserved for the process that waits for a trial's workers; Ray needs a number above 0."""
 RETRIES = 2
-"""Retries of a trial whose process died; it resumes from its checkpoint."""
+"""Number of retries of a trial whose process died; a retry resumes from the checkpoint."""
 
 
 def run(config: Config) -> Trial:
-    """Search or resume; return the best trial.
+    """Search or resume a search; return the best trial.
 
     Raises:
-        InputError: on wrong input, or if no trial finished an epoch.
+        InputError: if the input is wrong, or no trial finished an epoch.
     """
     base = base_config(config.train, dataset=config.dataset)
     space, data = read_space(config.space), read_dataset(base)
@@ -65,7 +65,7 @@ def run(config: Config) -> Trial:
         if len(ended) >= config.trials:
             print(f"{len(ended)} trials are done: nothing to do", flush=True)
         else:
-            # Ray warns of more processes than it expects: each trial has about eight.
+            # Ray warns if many processes start at once; each trial has about eight processes.
             os.environ.setdefault(
                 "RAY_worker_maximum_startup_concurrency", str(4 * (config.concurrent + 1))
             )
@@ -93,7 +93,10 @@ def _check_size(config: Config, space: Space, base: TrainConfig) -> None:
 
 
 def _claim(config: Config, space: Space, data: TrainInput) -> None:
-    """Take --out for this search: new, or begun by the same command on the same dataset."""
+    """Check that this search may write into --out, and store its flags there.
+
+    --out must be new, or begun by the same command on the same dataset.
+    """
     settings = asdict(config) | {"dimensions": [asdict(dimension) for dimension in space]}
     settings |= {"dataset_digest": data.digest}
     output.claim(config.out, settings, job="jobs.tune", may_change=(*MAY_CHANGE, "space"))
@@ -121,7 +124,7 @@ def _search(config: Config, setup: SharedSetup, space: Space) -> None:
     os.environ.update(TUNE_ENV)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     trainable = ray.tune.with_parameters(TrialRun, setup=setup)
-    with tempfile.TemporaryDirectory() as scratch:  # Ray Tune's own files are not kept
+    with tempfile.TemporaryDirectory() as scratch:  # for Ray Tune's own files, which are not kept
         results = ray.tune.Tuner(
             ray.tune.with_resources(trainable, {"CPU": DRIVER_CPUS}),
             tune_config=ray.tune.TuneConfig(
@@ -163,7 +166,7 @@ class TrialEnds(ray.tune.Callback):
 
 
 def trial_line(trial: Trial, *, best: bool) -> str:
-    """Return the line of progress for a trial.
+    """Return the line that is printed after a trial.
 
     >>> trial_line(Trial(3, {"lr": 0.001}, "stopped", (), "", (0.5,), 1, 0.5, wall_s=9), best=True)
     'trial 003  stopped   after   1 epochs  val uar 0.500 (epoch 1)  9 s  lr=0.001  best'

@@ -1,7 +1,7 @@
-"""Choice of the next values of a search, and early end of trials.
+"""Search algorithm and scheduler: they choose the values of trials and stop bad trials early.
 
-Both start from the trials of an earlier run of the same search, which OUT/trials holds. No state of
-Ray Tune or Optuna is stored.
+When a search is resumed, both get the earlier trials from OUT/trials. No state of Ray Tune or
+Optuna is stored.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from jobs.tuning.space import Space, ends
 METRIC, EPOCH = "best_val_uar", "epoch"
 """Keys of a trial's reports: val UAR of its best epoch so far, and number of finished epochs."""
 REDUCTION = 3
-"""ASHA continues one in so many of the trials that reach a rung."""
+"""Reduction factor of ASHA: one of 3 trials that reach a rung continues."""
 
 
 class NumberedSearch(OptunaSearch):
-    """Optuna's choices with a number for each trial; it first repeats trials that were begun.
+    """Search by Optuna that numbers the trials and first repeats interrupted ones.
 
     Args:
-        space: distributions by name.
+        space: Optuna's distributions by dimension name.
         sampler: sampler of Optuna.
-        earlier: trials of earlier runs; the sampler uses the results of those that ended.
-        on_trial_begin: called with every trial before it begins.
+        earlier: trials of earlier runs. The sampler gets the results of trials that ended; trials
+            that were begun and did not end are repeated with the same number and values.
+        on_trial_begin: callback with every trial before it begins.
     """
 
     def __init__(
@@ -82,9 +83,10 @@ def make_search(
     earlier: Sequence[Trial],
     on_trial_begin: Callable[[Trial], object],
 ) -> NumberedSearch:
-    """Make a search by Optuna's tree of Parzen estimators, or by random draws.
+    """Return a search with Optuna's tree-structured Parzen estimator (TPE), or a random search.
 
-    The seed grows with the number of ``earlier`` trials, so that a resumed search draws new values.
+    The seed of the sampler is ``seed`` plus the number of ``earlier`` trials, so that a resumed
+    search draws new values.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler_seed = seed + len(earlier)
@@ -100,7 +102,7 @@ def make_search(
 
 
 def distribution(dimension: Dimension, models: Sequence[str]) -> BaseDistribution:
-    """Return a dimension as a distribution of Optuna."""
+    """Return the distribution of Optuna for a dimension."""
     if dimension.kind == "choice":
         return CategoricalDistribution(ends(dimension, models))
     if dimension.kind == "int":
@@ -111,10 +113,11 @@ def distribution(dimension: Dimension, models: Sequence[str]) -> BaseDistributio
 def make_scheduler(
     kind: SchedulerKind, *, grace_epochs: int, max_epochs: int, earlier: Sequence[Trial]
 ) -> TrialScheduler:
-    """Make an ASHA scheduler (Li et al. 2020) with the ``earlier`` trials that ended, or none.
+    """Return an ASHA scheduler (Li et al. 2020), or one that stops no trial.
 
-    A trial is compared after ``grace_epochs``, after three times as many, and so on. It is stopped
-    if it is not in the best third of the trials that were compared there before.
+    ASHA compares a trial after ``grace_epochs`` epochs, after three times as many, and so on. It
+    stops the trial if it is not in the best third of all trials that were compared at that epoch.
+    The ``earlier`` trials that ended are included.
     """
     if kind == "none":
         return FIFOScheduler()  # type: ignore[no-untyped-call]
@@ -133,7 +136,7 @@ def make_scheduler(
 
 
 def replay(scheduler: ASHAScheduler, trial: Trial) -> None:
-    """Report a trial that ended in an earlier run to a scheduler."""
+    """Report the epochs of a trial that ended in an earlier run to a scheduler."""
     controller: Any = None  # ASHA does not use it
     stub = TuneTrial("earlier", stub=True)
     scheduler.on_trial_add(controller, stub)
@@ -143,7 +146,7 @@ def replay(scheduler: ASHAScheduler, trial: Trial) -> None:
 
 
 def parameters_text(parameters: Parameters) -> str:
-    """Return parameters as text for a line of progress.
+    """Return parameters as text for a printed line.
 
     >>> parameters_text({"lr": 0.00123456, "model": "r3d_lite"})
     'lr=0.00123 model=r3d_lite'
@@ -152,7 +155,7 @@ def parameters_text(parameters: Parameters) -> str:
 
 
 def short(value: object) -> str:
-    """Return a real number with three digits, and any other value as text.
+    """Return a float with three significant digits, and any other value as text.
 
     >>> short(0.00012345), short(16), short("cnn_gru")
     ('0.000123', '16', 'cnn_gru')

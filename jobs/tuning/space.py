@@ -1,4 +1,4 @@
-"""Search space of flags of jobs.train: its checks, and the flags of one point of it."""
+"""Search space over flags of jobs.train: its checks, and the flags for one trial."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ FIXED = (
     "workers",
     "cache_gb",
 )
-"""Flags that a space may not name: they are equal in all trials."""
+"""Flags that a space must not name, because they are the same in all trials."""
 Space = tuple[Dimension, ...]
 Type = type[int] | type[float] | type[str] | type[bool]
 
 
 def tunable() -> dict[str, Type]:
-    """Return the flags that a space may name, by the type of their values."""
+    """Return the types of the flags that a space may name, by flag name."""
     types: dict[str, Type] = {}
     for name, hint in get_type_hints(Config).items():
         if name not in FIXED:
@@ -49,7 +49,7 @@ def tunable() -> dict[str, Type]:
 
 
 def _value_type(hint: Any) -> Type:
-    """Return the type of a flag's values: str for a choice of texts, T for an optional T."""
+    """Return the type of a flag's values: str for a Literal, T for ``T | None``."""
     if get_origin(hint) is Literal:
         return str
     options = [one for one in get_args(hint) if one is not type(None)]
@@ -76,11 +76,15 @@ def read_space(given: Sequence[str]) -> Space:
 
 
 def base_config(flags: str, *, dataset: str) -> Config:
-    """Return the flags of jobs.train that the trials share; their ``out`` is empty.
+    """Return the Config of jobs.train that the trials share; its ``out`` is empty.
+
+    Args:
+        flags: value of ``--train``.
+        dataset: address of the dataset.
 
     Raises:
         InputError: if the flags cannot be read, or hold --dataset, --out or --address.
-        SystemExit: 2 if jobs.train does not have a flag.
+        SystemExit: with code 2 if jobs.train does not have one of the flags.
     """
     words = split_flags(flags, reserved=OWN, owner="trial")
     return parse(Config, ["--dataset", dataset, "--out", "", *words], verb="jobs.train", doc=None)
@@ -89,8 +93,12 @@ def base_config(flags: str, *, dataset: str) -> Config:
 def type_of(dimension: Dimension, models: Sequence[str]) -> Type:
     """Return the type of a dimension's values.
 
+    Args:
+        dimension: the dimension.
+        models: models that the trials may have.
+
     Raises:
-        InputError: if a search cannot vary its name.
+        InputError: if a search cannot vary the flag that the dimension names.
     """
     name = dimension.name
     group, dot, key = name.partition(".")
@@ -115,12 +123,12 @@ def type_of(dimension: Dimension, models: Sequence[str]) -> Type:
 
 
 def models_of(space: Space, base: Config) -> tuple[str, ...]:
-    """Return the models that trials may have."""
+    """Return the names of the models that the trials may have."""
     return next((d.choices for d in space if d.name == "model"), (base.model,))
 
 
 def allowed_texts(name: str) -> tuple[str, ...]:
-    """Return the texts that a flag takes; empty if it takes any text or a number."""
+    """Return the allowed values of a flag with fixed choices; empty for any other flag."""
     hint = get_type_hints(Config).get(name)
     return get_args(hint) if get_origin(hint) is Literal else ()
 
@@ -129,7 +137,8 @@ def check_kind(dimension: Dimension, kind: Type) -> None:
     """Check that the values of a dimension have the type ``kind``.
 
     Raises:
-        InputError: if one does not.
+        InputError: if a value has another type or is not allowed, or if the form is a range and
+            the type needs a choice.
     """
     if dimension.kind == "choice":
         allowed = allowed_texts(dimension.name)
@@ -149,10 +158,10 @@ def check_kind(dimension: Dimension, kind: Type) -> None:
 
 
 def value_of(name: str, text: str, kind: Type) -> Value:
-    """Read one value of a choice.
+    """Return the value that ``text`` stands for, with the type ``kind``.
 
     Raises:
-        InputError: if it is of another type.
+        InputError: if ``text`` cannot be read as this type.
 
     >>> value_of("compile", "True", bool), value_of("batch_size", "8", int)
     (True, 8)
@@ -165,13 +174,13 @@ def value_of(name: str, text: str, kind: Type) -> Value:
 
 
 def check_space(space: Space, base: Config, data: TrainInput, *, flags: str = "") -> None:
-    """Check that jobs.train takes the ends and choices of every dimension.
+    """Check that jobs.train accepts both ends or all choices of every dimension.
 
     Args:
-        space: the dimensions.
+        space: dimensions of the search.
         base: flags that the trials share.
-        data: their dataset.
-        flags: value of ``--train``, which must not name a dimension of the space.
+        data: dataset of the trials.
+        flags: value of ``--train``, which must not set a dimension of the space.
 
     Raises:
         InputError: for the first wrong dimension; it names the dimension.
@@ -191,7 +200,7 @@ def check_space(space: Space, base: Config, data: TrainInput, *, flags: str = ""
 
 
 def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
-    """Return all choices, or the smallest and the largest value."""
+    """Return all choices of a dimension, or its smallest and its largest value."""
     kind = type_of(dimension, models)
     if dimension.kind == "choice":
         return tuple(value_of(dimension.name, text, kind) for text in dimension.choices)
@@ -203,24 +212,24 @@ def ends(dimension: Dimension, models: Sequence[str]) -> tuple[Value, ...]:
 def _check_point(base: Config, point: Parameters, data: TrainInput, *, name: str) -> None:
     try:
         plan = plan_worker(trial_config(base, point), data)
-        with torch.device("meta"):  # shapes without memory
+        with torch.device("meta"):  # builds the model without memory for its weights
             build_model(plan.model, len(data.labels), plan.args)
     except InputError as err:
         raise InputError(f"--space {name}: {err}") from err
 
 
 def unused(base: Config, parameters: Parameters) -> tuple[str, ...]:
-    """Return the ``model_args`` that the chosen model does not have."""
+    """Return the names of ``model_args`` parameters that the trial's model does not have."""
     has = model_args(str(parameters.get("model", base.model)), {})
     heads = [name for name in parameters if name.startswith("model_args.")]
     return tuple(name for name in heads if name.partition(".")[2] not in has)
 
 
 def trial_config(base: Config, parameters: Parameters, *, out: str = "") -> Config:
-    """Return the flags of jobs.train for the ``parameters`` of a trial.
+    """Return the Config of jobs.train for the ``parameters`` of a trial.
 
     Raises:
-        InputError: if jobs.train refuses them.
+        InputError: if jobs.train does not accept the values.
     """
     skipped = unused(base, parameters)
     changed: dict[str, Any] = {}
@@ -236,7 +245,7 @@ def trial_config(base: Config, parameters: Parameters, *, out: str = "") -> Conf
 
 
 def command_of(config: Config) -> str:
-    """Return the flags of jobs.train that differ from its defaults, without those of ``OWN``."""
+    """Return the flags of jobs.train that differ from the defaults as text, except ``OWN``."""
     values = {
         item.name: getattr(config, item.name)
         for item in fields(Config)

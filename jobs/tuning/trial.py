@@ -1,4 +1,4 @@
-"""One trial: a run of jobs.train in a process of Ray Tune, its reports and its stored result."""
+"""One trial of a search: a run of jobs.train under Ray Tune, its reports and its stored result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jobs.tuning.space import command_of, trial_config, unused
 
 FAILED, DONE = "failed", "done"
 Report = dict[str, Any]
-"""Report of an epoch to Ray Tune, by METRIC and EPOCH; the last one also has FAILED and DONE."""
+"""Report of an epoch to Ray Tune with METRIC and EPOCH; the last one also has FAILED and DONE."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class SharedSetup:
     """Setup that all trials share.
 
     Attributes:
-        base: flags of jobs.train, of which the trials change some.
+        base: flags of jobs.train; each trial changes some of them.
         out: folder of the search.
-        concurrent: number of trials at a time.
+        concurrent: number of trials that run at the same time.
     """
 
     base: TrainConfig
@@ -48,21 +48,21 @@ class SharedSetup:
     concurrent: int
 
     def home(self, trial: Trial) -> str:
-        """Return a trial's folder."""
+        """Return the folder of a trial."""
         return storage.join(self.out, "trials", trial.name)
 
     def config(self, trial: Trial) -> TrainConfig:
-        """Return a trial's flags of jobs.train."""
+        """Return the Config of jobs.train for a trial."""
         run = storage.join(self.home(trial), "run")
         return trial_config(self.base, trial.parameters, out=run)
 
 
 class TrialRun(ray.tune.Trainable):
-    """Ray Tune's process of a trial: the training runs in a thread, each step is an epoch.
+    """Process of a trial under Ray Tune: the training runs in a thread, each step is one epoch.
 
-    When Ray Tune stops a trial, the trial is halted and ends its epoch. If its process were killed,
-    the reservation of its workers would stay: Ray Train frees it by an actor that needs Ray's
-    dashboard.
+    When Ray Tune stops a trial, the training finishes its epoch and then ends. The process must not
+    be killed, because then the resources of its workers would stay reserved: Ray Train frees them
+    with an actor that needs Ray's dashboard.
     """
 
     def setup(  # type: ignore[override]  # tune.with_parameters passes the shared setup
@@ -83,7 +83,7 @@ class TrialRun(ray.tune.Trainable):
         return self._last_report.result() if report is None else report
 
     def cleanup(self) -> None:
-        """Halt the training and wait for the end of its epoch."""
+        """Stop the training and wait until its epoch has ended."""
         self._halt.put(True)
         self._pool.shutdown()
         self._halt.shutdown()
@@ -92,10 +92,11 @@ class TrialRun(ray.tune.Trainable):
 def train_trial(
     setup: SharedSetup, trial: Trial, *, halt: Queue, on_report: Callable[[Report], None]
 ) -> Report:
-    """Train or resume; call ``on_report`` for each epoch but the last, and return the last report.
+    """Train or resume; call ``on_report`` for each epoch except the last; return the last report.
 
-    An error of the training means bad values and is no error of the search. After an interruption
-    the earlier epochs are reported again, because the scheduler is new.
+    An error of the training means that the values of the trial are bad. It ends the trial, but not
+    the search. After an interruption the earlier epochs are reported again, because the scheduler
+    is new.
     """
     config = setup.config(trial)
     uars: list[float] = []
@@ -117,7 +118,7 @@ def train_trial(
 def _train(
     config: TrainConfig, concurrent: int, *, halt: Queue, on_epoch_end: OnEpochEnd
 ) -> str | None:
-    """Train to the end; return the message of the error that stopped it, if any."""
+    """Train to the end; return the message of the error that stopped the training, or None."""
     data = training.read_dataset(config)
     plan = replace(training.plan_worker(config, data), halt=halt)
     training.claim(config, data)
@@ -136,9 +137,9 @@ def is_finished(run: str) -> bool:
 
 
 def last_state(run: str) -> RunState:
-    """Read the state of a run: of its newest complete checkpoint, or of its metrics.json.
+    """Read the state of a run from metrics.json, or else from its newest complete checkpoint.
 
-    A finished run has no weights in its state. Without a complete checkpoint the history is empty.
+    The state of a finished run has no weights. Without a complete checkpoint the history is empty.
     """
     if is_finished(run):
         metrics = storage.read_json(storage.join(run, "metrics.json"))
@@ -162,7 +163,7 @@ def _read(folder: str) -> RunState | None:
 
 
 def write_trial(setup: SharedSetup, trial: Trial) -> Trial:
-    """Write OUT/trials/NUMBER/trial.json; return the trial with its command and unused names."""
+    """Write OUT/trials/NUMBER/trial.json; return the trial with ``command`` and ``unused`` set."""
     config = setup.config(trial)
     full = replace(trial, unused=unused(setup.base, trial.parameters), command=command_of(config))
     storage.write_json(storage.join(setup.home(trial), "trial.json"), dataclasses.asdict(full))
@@ -181,7 +182,9 @@ def read_trials(out: str) -> list[Trial]:
 def end_trial(
     setup: SharedSetup, number: int, parameters: Parameters, *, error: str | None
 ) -> Trial:
-    """Store the end of a trial; write the best package of one that was stopped early.
+    """Store the result of a trial that ended, and return it.
+
+    For a trial that was stopped early, also write the package of its best epoch.
 
     Args:
         setup: setup that all trials share.
@@ -200,14 +203,14 @@ def end_trial(
 
 
 def correct_statuses(setup: SharedSetup) -> None:
-    """Store trials as finished that finished while the scheduler was stopping them."""
+    """Correct the status of trials that finished while the scheduler was stopping them."""
     for trial in read_trials(setup.out):
         if trial.status == "stopped" and is_finished(setup.config(trial).out):
             end_trial(setup, trial.number, trial.parameters, error=None)
 
 
 def _package_id(config: TrainConfig, state: RunState) -> str:
-    """Return the model_id of a finished run; write the package of an unfinished run first."""
+    """Return the model_id of a run; if the run is not finished, write its package first."""
     if is_finished(config.out):
         return str(storage.read_json(storage.join(config.out, "metrics.json"))["model_id"])
     data = training.read_dataset(config)
@@ -234,7 +237,7 @@ def _with_figures(trial: Trial, state: RunState, *, model_id: str) -> Trial:
 
 
 def copy_package(run: str, target: str) -> None:
-    """Copy the package of a run to ``target``."""
+    """Copy the package of the run folder ``run`` to the folder ``target``."""
     source = storage.join(run, "package")
     for file in storage.list_files(source):
         name = storage.relative_to(file.uri, source)
