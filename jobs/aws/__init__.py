@@ -1,1 +1,1 @@
-"""SageMaker: requests from outside, and the training job in its container."""
+"""Amazon SageMaker: requests to the service, and the training job inside the container."""

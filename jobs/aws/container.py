@@ -1,6 +1,7 @@
-"""The training job in SageMaker's container: hyperparameters to flags, data in, package out.
+"""Training job in SageMaker's container: read hyperparameters and data, train, copy the package.
 
-One host runs ``train_here``. Several hosts form a Ray cluster first; see ``jobs.aws.hosts``.
+A job with one host runs ``train_here``. Several hosts first form a Ray cluster, see
+``jobs.aws.hosts``.
 """
 
 from __future__ import annotations
@@ -25,40 +26,40 @@ from jobs.training import run as training
 from jobs.training.options import Config as TrainConfig
 
 RESERVED = ("dataset", "out", "address")
-"""Flags of ``jobs.train`` that this module sets; a hyperparameter of this name is refused."""
+"""Flags of ``jobs.train`` that this module sets; hyperparameters with these names are refused."""
 OUT = "out"
-"""The reserved flag that may be a hyperparameter: several hosts need one folder on S3."""
+"""Reserved flag that is allowed as a hyperparameter: several hosts need one folder on S3."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The files and folders of SageMaker's tree."""
+    """Files and folders that SageMaker defines in a container, below ``root`` (/opt/ml)."""
 
     root: Path
 
     @property
     def hyperparameters(self) -> Path:
-        """JSON file: an object of strings."""
+        """JSON file with the hyperparameters: an object whose values are strings."""
         return self.root / "input/config/hyperparameters.json"
 
     @property
     def hosts(self) -> Path:
-        """JSON file: the names of this host and of all hosts."""
+        """JSON file with the names of this host and of all hosts."""
         return self.root / "input/config/resourceconfig.json"
 
     @property
     def failure(self) -> Path:
-        """Text file that DescribeTrainingJob shows as FailureReason (its first 1024 characters)."""
+        """Text file whose first 1024 characters DescribeTrainingJob shows as FailureReason."""
         return self.root / "output/failure"
 
     @property
     def run(self) -> Path:
-        """Folder of the run on one host: SageMaker copies it to S3, and back after a spot loss."""
+        """Folder of the run of one host; SageMaker copies it to S3, and back after a spot loss."""
         return self.root / "checkpoints/run"
 
     @property
     def model(self) -> Path:
-        """Folder that SageMaker packs into model.tar.gz."""
+        """Folder that SageMaker packs into model.tar.gz after the job."""
         return self.root / "model"
 
     def channel(self, name: str) -> Path:
@@ -67,17 +68,17 @@ class Tree:
 
 
 def read_hyperparameters(text: str, *, known: Collection[str]) -> dict[str, str]:
-    """Read hyperparameters as flag values by name; SageMaker's own (``sagemaker_...``) are skipped.
+    """Return the hyperparameters as texts by flag name, without SageMaker's own (``sagemaker_*``).
 
     SageMaker's SDK writes each value as JSON inside a string, boto3 writes the plain text. Both
-    are read.
+    forms are accepted.
 
     Args:
         text: content of hyperparameters.json.
         known: allowed names, with underscores.
 
     Raises:
-        InputError: if a name is not in ``known``.
+        InputError: if ``text`` is not a JSON object, or a name is not in ``known``.
 
     >>> read_hyperparameters('{"epochs": "3", "sagemaker_region": "x"}', known={"epochs"})
     {'epochs': '3'}
@@ -106,7 +107,7 @@ def _unquoted(value: str) -> str:
 def train_flags(
     values: Mapping[str, str], *, dataset: str, out: str, address: str | None
 ) -> list[str]:
-    """Return the arguments of ``jobs.train``.
+    """Return the command line of ``jobs.train``; ``values`` are flag values by name.
 
     >>> train_flags({"batch_size": "8"}, dataset="d", out="o", address=None)
     ['--dataset', 'd', '--out', 'o', '--batch-size', '8']
@@ -118,10 +119,10 @@ def train_flags(
 
 
 def find_dataset(tree: Tree, *, num_hosts: int) -> str:
-    """Return the folder of the channel ``dataset``, or build one from the channel ``videos``.
+    """Return the folder of the channel ``dataset``, or build a dataset from the channel ``videos``.
 
     Raises:
-        InputError: if there is neither channel, the build failed, or several hosts have videos.
+        InputError: if both channels are missing, the build fails, or several hosts are to build.
     """
     ready, videos = tree.channel("dataset"), tree.channel("videos")
     if ready.is_dir():
@@ -137,7 +138,7 @@ def find_dataset(tree: Tree, *, num_hosts: int) -> str:
 
     out = str(
         tree.root / "checkpoints/dataset"
-    )  # with the checkpoints: the build resumes after a spot loss
+    )  # in checkpoints/, which SageMaker keeps, so that the build resumes after a spot loss
     labels = str(videos / "labels.csv")
     flags = ["--videos", str(videos), "--labels", labels, "--out", out]
     if code := building.run(parse(options.Config, flags, verb="jobs.build_dataset", doc=None)):
@@ -146,7 +147,7 @@ def find_dataset(tree: Tree, *, num_hosts: int) -> str:
 
 
 def copy_package(uri: str, folder: Path) -> None:
-    """Copy the package's files to the folder that SageMaker packs.
+    """Copy the files of the package at ``uri`` to ``folder``, which SageMaker packs.
 
     Raises:
         InputError: if there is no file at ``uri``.
@@ -163,12 +164,12 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     """Train on the Ray cluster at ``address`` and copy the package to model/.
 
     Args:
-        tree: SageMaker's tree.
-        hosts: the machines of the job.
-        address: None starts a local Ray.
+        tree: SageMaker's files and folders.
+        hosts: hosts of the job.
+        address: address of the Ray cluster; None starts a local Ray.
 
     Raises:
-        InputError: on a wrong hyperparameter, or when the build or the training failed.
+        InputError: if a hyperparameter is wrong, or the build or the training fails.
     """
     known = {f.name for f in dataclasses.fields(TrainConfig)} - set(RESERVED) | {OUT}
     text = tree.hyperparameters.read_text() if tree.hyperparameters.is_file() else "{}"
@@ -196,9 +197,10 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
 
 
 def run(tree: Tree) -> int:
-    """Run this host's part of the job and return its exit code.
+    """Run this host's part of the job; return 0, or 1 after an expected error.
 
-    Every failure, a bug included, is written to ``tree.failure``, whose text SageMaker shows.
+    Every failure, including a bug, is written to ``tree.failure``, whose text SageMaker shows. A
+    bug is raised again.
     """
     try:
         _run(tree)
@@ -206,7 +208,7 @@ def run(tree: Tree) -> int:
         _write_failure(tree, str(err))
         print(f"error: {err}", file=sys.stderr)
         return 1
-    except BaseException:  # a bug: its traceback goes to the file, and Python ends with code 1
+    except BaseException:  # a bug: write its traceback and raise it; Python exits with code 1
         _write_failure(tree, traceback.format_exc())
         raise
     return 0
@@ -232,9 +234,9 @@ def _run(tree: Tree) -> None:
 
 
 def _write_failure(tree: Tree, text: str) -> None:
-    """Write the last 1024 characters of ``text``: SageMaker shows no more.
+    """Write at most 1024 characters of ``text``, because SageMaker shows no more.
 
-    The end of a traceback names the error.
+    Keep the end of a longer text, because the end of a traceback names the error.
     """
     tree.failure.parent.mkdir(parents=True, exist_ok=True)
     tree.failure.write_text(text if len(text) <= 1024 else "..." + text[-1021:])

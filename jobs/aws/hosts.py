@@ -1,6 +1,6 @@
-"""Several SageMaker hosts as one Ray cluster: the first is the head, the others join and wait.
+"""Ray cluster of several SageMaker hosts: the first host is the head, the others join it and wait.
 
-Every host runs the same command and reads its role from ``resourceconfig.json``::
+All hosts run the same command. A host reads its role from ``resourceconfig.json``::
 
     algo-1   ray start --head -> all nodes there? -> train -> ray stop
     algo-2   ray start --address algo-1  ........ head gone? -> ray stop
@@ -24,18 +24,18 @@ from emotion.errors import InputError
 
 PORT = 6379
 JOIN_TIMEOUT_S = 600.0
-"""Seconds to wait for the head and for all hosts; SageMaker starts them within minutes."""
+"""Seconds to wait for the head and for all hosts; SageMaker starts hosts within minutes."""
 POLL_S = 2.0
-"""Seconds between two looks at the head or the cluster."""
+"""Seconds between two checks of the head or of the cluster."""
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """The machines of one training job.
+    """Hosts (machines) of one training job.
 
     Attributes:
-        current: this machine's name.
-        names: names of all machines, sorted; the first is the head.
+        current: name of this host.
+        names: names of all hosts, sorted; the first is the head.
     """
 
     current: str
@@ -43,20 +43,20 @@ class Hosts:
 
     @property
     def head(self) -> str:
-        """Name of the machine that starts the training; its Ray cluster uses the cores of all."""
+        """Name of the host that starts the Ray cluster and the training."""
         return self.names[0]
 
     @property
     def is_head(self) -> bool:
-        """True on the head."""
+        """True if this host is the head."""
         return self.current == self.head
 
 
 def parse_hosts(text: str) -> Hosts:
-    """Read ``resourceconfig.json``.
+    """Return the hosts that the text of ``resourceconfig.json`` names.
 
     Raises:
-        InputError: if it is not SageMaker's JSON, or its hosts lack this host.
+        InputError: if the text is not SageMaker's JSON, or this host is not one of the hosts.
 
     >>> parse_hosts('{"current_host": "algo-2", "hosts": ["algo-2", "algo-1"]}').is_head
     False
@@ -76,15 +76,15 @@ def parse_hosts(text: str) -> Hosts:
 
 
 def read_hosts(path: Path) -> Hosts:
-    """Read the job's hosts; without the file return this machine alone, as ``localhost``."""
+    """Read the hosts of the job; without the file return one host, ``localhost``."""
     return parse_hosts(path.read_text()) if path.is_file() else Hosts("localhost", ("localhost",))
 
 
 def ray_command(*args: str) -> None:
-    """Run Ray's command line, such as ``ray start``.
+    """Run a command of Ray's command line, such as ``ray start``.
 
     Raises:
-        InputError: if it fails, with the last 2000 characters of its output.
+        InputError: if the command fails; the message has the last 2000 characters of its output.
     """
     environ = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
     command = [sys.executable, "-m", "ray.scripts.scripts", *args]
@@ -94,7 +94,7 @@ def ray_command(*args: str) -> None:
 
 
 def start_head(hosts: Hosts, *, port: int = PORT) -> str:
-    """Start the head on this host and return the cluster's address."""
+    """Start the head of the Ray cluster on this host; return the address of the cluster."""
     address = socket.gethostbyname(hosts.current)
     ray_command(
         "start", "--head", f"--node-ip-address={address}", f"--port={port}",
@@ -104,10 +104,10 @@ def start_head(hosts: Hosts, *, port: int = PORT) -> str:
 
 
 def wait_for_nodes(count: int, *, timeout_s: float = JOIN_TIMEOUT_S) -> None:
-    """Wait until the connected cluster has ``count`` living nodes.
+    """Wait until the connected cluster has ``count`` live nodes.
 
     Raises:
-        InputError: if there are fewer after ``timeout_s``.
+        InputError: if it has fewer after ``timeout_s`` seconds.
     """
 
     def alive() -> int:
@@ -124,7 +124,7 @@ def join_head(hosts: Hosts, *, port: int = PORT, timeout_s: float = JOIN_TIMEOUT
     """Wait for the head, then join its cluster.
 
     Raises:
-        InputError: if the head does not answer within ``timeout_s``.
+        InputError: if the head does not answer within ``timeout_s`` seconds.
     """
     if not _until(lambda: _answers(hosts.head, port), timeout_s=timeout_s):
         raise InputError(f"no Ray head answers at {hosts.head}:{port} within {timeout_s:g} s")
@@ -133,7 +133,7 @@ def join_head(hosts: Hosts, *, port: int = PORT, timeout_s: float = JOIN_TIMEOUT
 
 
 def wait_until_gone(hosts: Hosts, *, port: int = PORT, poll_s: float = POLL_S) -> None:
-    """Wait until the head has not answered three times in a row, which ends the job."""
+    """Wait until the head does not answer three times in a row; then the job has ended."""
     missed = 0
     while missed < 3:
         time.sleep(poll_s)

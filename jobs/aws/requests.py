@@ -1,4 +1,4 @@
-"""SageMaker requests as plain values: one function per verb; ``jobs.aws.send`` sends them."""
+"""Flags of jobs.sagemaker, and the SageMaker requests for them; ``jobs.aws.send`` sends these."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.common.flags import pairs
 
 JSON_LINES = "application/jsonlines"
 Params = dict[str, Any]
-"""The JSON of a request; ``check_calls`` checks it against botocore's service model."""
+"""Parameters of a request as JSON values; ``jobs.aws.send.check_calls`` checks them."""
 
 
 def _default_name() -> str:
@@ -26,7 +26,7 @@ def _default_name() -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the operation's name in the API, and its parameters."""
+    """One request to SageMaker: the name of the operation in the API, and its parameters."""
 
     operation: str
     params: Params
@@ -34,17 +34,18 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """Settings of every verb.
+    """Flags that train, deploy and transform share.
 
     Attributes:
-        image: Address of this project's image in a container registry that SageMaker reads.
-        role: ARN of the IAM role that the container runs as.
+        image: Address of this project's image in a container registry that SageMaker can read.
+        role: ARN of the IAM role with which the container runs.
         name: Name of the job, model or endpoint; default: video-emotion-DATE-TIME in UTC.
-        instance_type: SageMaker's machine type.
+        instance_type: SageMaker instance type (machine type).
         instance_count: Number of machines, at least 1.
-        yunet: s3:// address of the YuNet weights, for containers that cannot download them.
-        wait: Wait for the end of the job, or for a running endpoint; exit code 2 if it failed.
-        dry_run: Print the checked requests and do not send them.
+        yunet: s3:// address of YuNet's weights, for containers that cannot download them;
+            default: the container downloads them.
+        wait: Wait until the job has ended or the endpoint is in service; exit code 2 if it failed.
+        dry_run: Check the requests and print them as JSON; send nothing.
     """
 
     image: str
@@ -62,14 +63,16 @@ class Common:
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Common):
-    """Train on a dataset, or on videos with a labels.csv among them.
+    """Train on a dataset, or on videos and their labels.csv.
 
     Attributes:
-        out: s3:// prefix for checkpoints and the model.tar.gz.
-        dataset: s3:// prefix of a dataset that ``jobs.build_dataset`` made.
-        videos: s3:// prefix of videos with labels.csv, instead of --dataset; one machine only.
-        hyperparameters: Flags of ``jobs.train`` as NAME=VALUE ...
-        spot: Use spot machines; training resumes from its checkpoint after a loss.
+        out: s3:// prefix for the checkpoints and for model.tar.gz.
+        dataset: s3:// prefix of a dataset that jobs.build_dataset made. Give either --dataset or
+            --videos.
+        videos: s3:// prefix of videos and their labels.csv, from which the job builds a dataset
+            first; one machine only.
+        hyperparameters: Flags of jobs.train as NAME=VALUE, such as epochs=30 lr=0.001.
+        spot: Use spot machines, which AWS may stop; training then resumes from its checkpoint.
         volume_gb: Disk of each machine in GB, at least 1.
         max_runtime_s: Seconds after which SageMaker stops the job, at least 1.
     """
@@ -89,12 +92,12 @@ class Train(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy(Common):
-    """Answer requests at an endpoint.
+    """Deploy a model package as an endpoint.
 
     Attributes:
-        package: s3:// prefix of a package, or its model.tar.gz.
-        async_out: s3:// prefix for answers; makes the endpoint asynchronous: up to 1 GB and 1 h
-            per video.
+        package: s3:// prefix of a model package, or s3:// address of its model.tar.gz.
+        async_out: s3:// prefix for answers. It makes the endpoint asynchronous, with at most 1 GB
+            and 1 hour per video. Default: a synchronous endpoint.
     """
 
     package: str
@@ -103,12 +106,13 @@ class Deploy(Common):
 
 @dataclass(frozen=True, kw_only=True)
 class Transform(Common):
-    """Score every video of a folder.
+    """Score every video of a folder in a batch transform job.
 
     Attributes:
-        package: s3:// prefix of a package, or its model.tar.gz.
-        videos: s3:// prefix of videos.
-        out: s3:// prefix; gets manifest/, answers/ (a line per video), videos/ (a JSON file each).
+        package: s3:// prefix of a model package, or s3:// address of its model.tar.gz.
+        videos: s3:// prefix of the videos.
+        out: s3:// prefix for the results: manifest/ (input of the job), answers/ (one JSON line
+            per video) and videos/ (one JSON file per video).
     """
 
     package: str
@@ -117,7 +121,7 @@ class Transform(Common):
 
     @property
     def manifest_uri(self) -> str:
-        """Folder of the JSON lines that the transform job reads."""
+        """Address of the folder with the JSON lines that the transform job reads."""
         return storage.join(storage.absolute(self.out), "manifest")
 
 
@@ -133,7 +137,8 @@ def train_calls(config: Train) -> list[Call]:
     """Return the request ``CreateTrainingJob``.
 
     Raises:
-        InputError: unless exactly one of dataset and videos is given and every address is on S3.
+        InputError: if not exactly one of --dataset and --videos is given, an address is not on S3,
+            or --videos is given with several machines.
     """
     if bool(config.dataset) == bool(config.videos):
         raise InputError("give exactly one of --dataset and --videos")
@@ -173,7 +178,7 @@ def train_calls(config: Train) -> list[Call]:
 
 
 def deploy_calls(config: Deploy) -> list[Call]:
-    """Return ``CreateModel``, ``CreateEndpointConfig`` and ``CreateEndpoint``."""
+    """Return the requests ``CreateModel``, ``CreateEndpointConfig`` and ``CreateEndpoint``."""
     variant = {
         "VariantName": "all",
         "ModelName": config.name,
@@ -193,10 +198,10 @@ def deploy_calls(config: Deploy) -> list[Call]:
 
 
 def transform_calls(config: Transform) -> list[Call]:
-    """Return ``CreateModel`` and ``CreateTransformJob`` over a manifest of JSON lines.
+    """Return the requests ``CreateModel`` and ``CreateTransformJob`` over a manifest of JSON lines.
 
-    Each line names a video and the container reads the video from S3. SageMaker's limit of 100 MB
-    per payload then does not apply to videos, and a video that fails costs one line.
+    Each line names a video, and the container reads the video from S3. So SageMaker's limit of 100
+    MB per payload does not apply to videos, and a video that fails spoils only one line.
     """
     _s3("videos", config.videos)
     out = _s3("out", config.out)
@@ -232,11 +237,11 @@ def transform_calls(config: Transform) -> list[Call]:
 
 
 def manifest_parts(uris: Sequence[str], root: str, *, count: int) -> list[tuple[str, str]]:
-    """Return file names and texts of a manifest in ``count`` parts, a line per video.
+    """Return the file names and texts of a manifest in ``count`` parts, with one line per video.
 
-    SageMaker gives each machine whole files, so ``count`` is the number of machines; fewer videos
-    give fewer parts. A record's id follows from the video's address below ``root`` and is the same
-    in every run.
+    SageMaker gives whole files to each machine, so ``count`` is the number of machines. Fewer
+    videos give fewer parts. The record_id depends only on the video's path below ``root``, so it is
+    the same in every run. ``root`` is the folder of the videos.
 
     >>> manifest_parts(["s3://b/v/a/1.mp4"], "s3://b/v", count=1)[0][0]
     'part-00000.jsonl'
@@ -252,7 +257,7 @@ def manifest_parts(uris: Sequence[str], root: str, *, count: int) -> list[tuple[
 
 
 def record_id(relative_uri: str) -> str:
-    """Return a file name for an address: letters, digits, ``. _ -`` and 8 digits of its hash.
+    """Return a unique file name for a path: its letters, digits and ``. _ -``, and 8 hash digits.
 
     >>> record_id("s000/a b.mp4")
     's000_a_b.mp4-e75a297c'

@@ -1,4 +1,4 @@
-"""SageMaker requests: checked against botocore's description of the service, sent, awaited."""
+"""Check SageMaker requests against botocore's service model, send them, and wait for the end."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WAITERS = {
     "CreateEndpoint": ("endpoint_in_service", "EndpointName"),
     "CreateTransformJob": ("transform_job_completed_or_stopped", "TransformJobName"),
 }
-"""boto3's waiter by operation, and the parameter that holds the job's or endpoint's name."""
+"""Name of boto3's waiter and of the parameter with the job's or endpoint's name, by operation."""
 
 
 def check_calls(calls: Sequence[Call]) -> None:
-    """Check names, types, ranges and patterns of the parameters, without the service.
+    """Check names, types, ranges and patterns of the parameters, without a network connection.
 
     Raises:
-        InputError: with every error of the first wrong request.
+        InputError: if a request is wrong; the message lists every error of the first wrong one.
     """
     service = botocore.session.get_session().get_service_model("sagemaker")
     for call in calls:
@@ -42,7 +42,7 @@ def check_calls(calls: Sequence[Call]) -> None:
 
 
 def _pattern_errors(shape: Shape, value: Any, *, where: str) -> Iterator[str]:
-    """Yield an error per text that does not match its pattern; botocore checks no patterns."""
+    """Yield one error per text that does not match its pattern, which botocore does not check."""
     if isinstance(shape, StructureShape):
         for name, part in value.items():
             if name in shape.members:
@@ -71,7 +71,7 @@ def send(calls: Sequence[Call]) -> None:
     """Send the requests in order.
 
     Raises:
-        InputError: with the service's answer to the first request that it refuses.
+        InputError: if the service refuses a request; later requests are not sent.
     """
     client = _client()
     for call in calls:
@@ -82,10 +82,11 @@ def send(calls: Sequence[Call]) -> None:
 
 
 def wait(call: Call) -> None:
-    """Wait until the job that ``call`` created is done, or its endpoint is in service.
+    """Wait until the job that ``call`` created has ended, or its endpoint is in service.
 
     Raises:
-        InputError: if the job failed or was stopped, with the service's reason.
+        InputError: if the job or endpoint failed or the job was stopped; a failure has the
+            service's reason in the message.
     """
     client = _client()
     waiter, key = WAITERS[call.operation]
