@@ -1,1 +1,1 @@
-"""Validation of a dataset, on Ray and Great Expectations."""
+"""Validation of a dataset with Great Expectations and DuckDB, on Ray for large datasets."""

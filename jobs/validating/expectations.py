@@ -1,8 +1,9 @@
-"""Rules run by Great Expectations, on data frames without image bytes.
+"""Rules that Great Expectations checks on data frames without image bytes.
 
-``validate_footers`` checks the parts' columns, types and sizes. If it passes, their rows can be
-read and ``validate_tables`` checks every one. Great Expectations sends no analytics and stores no
-context. Importing this module takes seconds, so functions import it.
+``validate_footers`` checks columns, types and sizes of the parts. If that check passes, the rows
+can be read, and ``validate_tables`` checks every row. Great Expectations sends no analytics and
+stores no context here. The import of this module takes seconds, so callers import it inside
+functions.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from emotion.validate.suites import Declared
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it warns of optional packages that are not installed
+    warnings.simplefilter("ignore")  # the import warns of optional packages that are not installed
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     gxe: Any = importlib.import_module("great_expectations.expectations")
 
 Check = tuple[str, pd.DataFrame, Suite]
-"""Name of a table, its frame and its rules."""
+"""Name of a table, its data frame and its rules."""
 _SEVERITIES = {"error": "critical", "warning": "warning"}
 
 
 def validate_footers(footers: Sequence[Footer], *, clip_len: int) -> ValidationReport:
-    """Check that parts have the declared columns and ``clip_len`` crops for each clip."""
+    """Check that the parts have the declared columns, and ``clip_len`` crops per clip."""
     columns, crops = columns_frame(footers), crops_frame(footers, clip_len=clip_len)
     return run_checks(
         [
@@ -47,16 +48,17 @@ def validate_footers(footers: Sequence[Footer], *, clip_len: int) -> ValidationR
 
 
 def validate_crops(crops: pd.DataFrame, *, crop_px: int) -> ValidationReport:
-    """Check the frame of ``emotion.validate.crops.sample_crops``."""
+    """Check the data frame that ``emotion.validate.crops.sample_crops`` returned."""
     return run_checks([("crops", crops, suites.crops_suite(crop_px))])
 
 
 def validate_tables(tables: Tables, *, declared: Declared) -> ValidationReport:
-    """Check every row of some whole videos whose parts have passed ``validate_footers``.
+    """Check all rows of some videos; their parts must have passed ``validate_footers``.
 
     Args:
-        tables: the six tables by name, with at least the columns ``derived.STORED``.
-        declared: settings that the rows are checked against.
+        tables: the six tables by name with all rows of these videos and at least the columns
+            ``derived.STORED``.
+        declared: settings of the dataset with which the rows must agree.
     """
     return run_checks(checks(tables, declared=declared))
 
@@ -77,7 +79,7 @@ def checks(tables: Tables, *, declared: Declared) -> list[Check]:
 
 
 def expectation(rule: Rule) -> Any:
-    """Return the expectation of Great Expectations for a rule; its description is the text."""
+    """Return the expectation of Great Expectations for a rule, with the rule's text in it."""
     common: dict[str, Any] = {
         "description": rule.text,
         "severity": _SEVERITIES[rule.severity],
@@ -106,7 +108,7 @@ def expectation(rule: Rule) -> Any:
 
 
 def run_checks(given: Iterable[Check]) -> ValidationReport:
-    """Validate each frame with its suite; results are in the order of the suites."""
+    """Check each data frame with its rules; the results are in the order of the rules."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("tables")
@@ -144,7 +146,7 @@ def _result(dataset: str, rule: Rule, outcome: Any) -> Result:
 
 
 def _plain(value: object) -> str:
-    """Return a value as text, without NumPy's type names."""
+    """Return a value as text without NumPy's type names; dicts and tuples become phrases."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, tuple | list):

@@ -1,8 +1,8 @@
-"""Groups of shards: listed, cut, read and validated, one group at a time.
+"""Validation of a dataset in groups of shards, one group at a time.
 
-All rows of a video are in the parts of one shard, so a rule on a row, on a video or on its keys in
-other tables needs one shard only. The number of rows bounds the memory: a group is cut into pieces
-of whole shards, and a shard that is too large for one piece into pieces of whole videos.
+All rows of a video are in the parts of one shard. So a rule on rows, on videos or on keys between
+tables needs only one shard at a time. To bound the memory, a group is cut into pieces of whole
+shards. A shard that is too large for one piece is cut into pieces of whole videos.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from emotion.validate.suites import Declared
 from schemas.tables import DATASETS
 
 GROUP_MB = 64
-"""Default size of a group: MB of its frames, faces and tracks on storage."""
+"""Default size of a group: stored size of its frames, faces and tracks in MB of 10^6 bytes."""
 MAX_ROWS = 200_000
-"""Default number of faces, or of frames, that a piece may have."""
+"""Default maximum of the number of faces and of the number of frames in a piece."""
 _SIZED = ("frames", "faces", "tracks")
 Parts = Mapping[str, Mapping[str, int]]
 """Size of each part in bytes, by table and file name."""
@@ -37,8 +37,8 @@ class Piece:
     """Rows that are validated together.
 
     Attributes:
-        parts: file names, the same in every table's folder.
-        keep: condition on the rows; None: all rows.
+        parts: file names of the parts, the same in the folder of every table.
+        keep: condition that selects rows; None selects all rows.
     """
 
     parts: tuple[str, ...]
@@ -46,7 +46,7 @@ class Piece:
 
 
 def list_parts(dataset_uri: str) -> dict[str, dict[str, int]]:
-    """List the parts of a dataset; no file is opened."""
+    """Return the sizes in bytes of a dataset's parts, by table and file name; open no file."""
     parts: dict[str, dict[str, int]] = {}
     for name in DATASETS:
         files = storage.list_files(storage.join(dataset_uri, name), suffixes=(".parquet",))
@@ -55,9 +55,9 @@ def list_parts(dataset_uri: str) -> dict[str, dict[str, int]]:
 
 
 def cut_groups(parts: Parts, *, max_mb: float = GROUP_MB) -> list[list[str]]:
-    """Group the names of the parts, at most ``max_mb`` of frames, faces and tracks in a group.
+    """Return groups of part names with at most ``max_mb`` of frames, faces and tracks per group.
 
-    A larger part is a group by itself.
+    A larger shard is the only one of its group.
 
     >>> sizes = {"a": 600_000, "b": 500_000, "c": 500_000, "d": 3_000_000}
     >>> cut_groups({"faces": sizes, "clips": {"d": 9}}, max_mb=1)
@@ -76,7 +76,7 @@ def cut_groups(parts: Parts, *, max_mb: float = GROUP_MB) -> list[list[str]]:
 
 
 def read_footers(dataset_uri: str, parts: Parts) -> list[Footer]:
-    """Read the footers of all parts; rows are not read.
+    """Read the Parquet footers of all parts, but no rows.
 
     Raises:
         InputError: if a part is not Parquet.
@@ -93,9 +93,15 @@ def read_footers(dataset_uri: str, parts: Parts) -> list[Footer]:
 def validate_group(
     dataset_uri: str, parts: Parts, *, declared: Declared, max_rows: int = MAX_ROWS
 ) -> tuple[ValidationReport, dict[str, int]]:
-    """Check every rule on rows and videos, for the parts of some shards.
+    """Check all rules on rows and videos for the parts of some shards.
 
-    If columns or types are wrong, rows are not read.
+    If columns or types are wrong, no rows are read.
+
+    Args:
+        dataset_uri: the dataset folder.
+        parts: sizes of the parts of these shards, by table and file name.
+        declared: settings of the dataset with which the rows must agree.
+        max_rows: maximum number of faces, and of frames, that are in memory at a time.
 
     Returns:
         The report, and the number of rows of each table.
@@ -115,7 +121,7 @@ def validate_group(
 
 
 def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) -> Iterator[Piece]:
-    """Yield pieces of at most ``max_rows`` faces or frames, or of one video that has more."""
+    """Yield pieces with at most ``max_rows`` faces and frames; a larger video is one piece."""
     rows: dict[str, int] = {}
     for footer in footers:
         num_rows = footer.num_rows if footer.dataset in _SIZED else 0
@@ -134,7 +140,10 @@ def cut_pieces(dataset_uri: str, footers: Sequence[Footer], *, max_rows: int) ->
 
 
 def _cut_shard(dataset_uri: str, part: str, *, max_rows: int) -> Iterator[Piece]:
-    """Yield pieces of one shard's videos; the last piece has the rows of unknown videos too."""
+    """Yield pieces of whole videos of one shard.
+
+    The last piece also has rows whose video_id is not in the table videos.
+    """
     columns = ["video_id", "num_frames", "num_faces"]
     uri = storage.join(dataset_uri, "videos", part)
     videos = storage.read_part(uri, columns).to_pandas().fillna(0)
@@ -155,7 +164,7 @@ def _cut_shard(dataset_uri: str, part: str, *, max_rows: int) -> Iterator[Piece]
 
 
 def read_piece(dataset_uri: str, parts: Parts, piece: Piece) -> dict[str, pa.Table]:
-    """Read the rows of a piece, by table, without image bytes."""
+    """Return the rows of a piece by table, without image bytes."""
     tables = {}
     for name, schema in DATASETS.items():
         columns = STORED[name]
@@ -170,7 +179,7 @@ def read_piece(dataset_uri: str, parts: Parts, piece: Piece) -> dict[str, pa.Tab
 
 
 def of_group(parts: Parts, group: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the parts of one group.
+    """Return the sizes of the parts of one group, by table and file name.
 
     >>> of_group({"clips": {"a": 1, "b": 2}, "faces": {"b": 3}}, ["a"])
     {'clips': {'a': 1}, 'faces': {}}

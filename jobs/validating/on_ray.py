@@ -1,4 +1,4 @@
-"""Validation of groups of shards in Ray's workers."""
+"""Validation of groups of shards by Ray actors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jobs.validating.groups import Parts, validate_group
 
 
 class ValidateGroup:
-    """A Ray actor that validates groups of shards and imports Great Expectations once."""
+    """Ray actor that validates groups of shards; it imports Great Expectations once."""
 
     def __init__(self, dataset_uri: str, declared: Declared) -> None:
         self._dataset_uri, self._declared = dataset_uri, declared
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Validate the parts that the row names."""
+        """Validate the parts that ``row`` names; return ``number`` and ``result`` (JSON)."""
         report, counts = validate_group(
             self._dataset_uri, json.loads(row["parts"]), declared=self._declared
         )
@@ -31,7 +31,11 @@ class ValidateGroup:
 def mapped(
     dataset_uri: str, groups: Sequence[Parts], declared: Declared, *, workers: int
 ) -> Dataset:
-    """Return a lazy dataset: ``number`` of a group, and ``result``, JSON of report and counts."""
+    """Return a lazy dataset with one row per group, in any order.
+
+    A row has ``number``, the index of the group, and ``result``, JSON with the group's report and
+    its numbers of rows per table.
+    """
     items = [{"number": k, "parts": json.dumps(group)} for k, group in enumerate(groups)]
     pool = ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, len(items))))
     return from_items(items, override_num_blocks=len(items)).map(

@@ -1,4 +1,4 @@
-"""Validation of a dataset: every group of shards, then the whole."""
+"""Validation of a dataset: first rules on groups of shards, then rules on the whole dataset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jobs.validating.whole import validate_whole
 from schemas.tables import DATASETS
 
 PLAN_PART = "part-plan.parquet"
-"""Part of ``rejects`` only: videos that were left out before they were read."""
+"""Part that only ``rejects`` has: videos that the plan rejected before they were read."""
 _EVERY_PART = "every shard has a part in each table"
 
 
@@ -39,15 +39,18 @@ def validate(
 ) -> ValidationReport:
     """Check every part and row of a dataset and write its folder ``validation/``.
 
-    Rules on rows and videos run on groups of shards: one group in this process, several groups in
-    Ray's workers. Rules across the whole dataset follow. If a part is missing or has wrong columns,
-    rows are not read.
+    Rules on rows and videos are checked in groups of shards: a single group in this process,
+    several groups by Ray actors. Then rules on the whole dataset are checked. If a part is missing
+    or has wrong columns, no rows are read.
 
     Args:
         dataset_uri: the dataset folder.
-        max_reject_share: share of the labelled videos that may be left out, 0 to 1.
-        group_mb: size of a group in MB: of its frames, faces and tracks on storage.
-        address: Ray cluster for several groups, if no Ray is connected; see ``cluster.session``.
+        max_reject_share: largest share of the labelled videos that may be rejects, 0 to 1.
+        group_mb: size of a group in MB: stored size of its frames, faces and tracks.
+        address: Ray cluster for several groups, if Ray is not connected; see ``cluster.session``.
+
+    Returns:
+        The report; its ``success`` is False if a rule with severity error failed.
 
     Raises:
         InputError: if there is no dataset at the address, or a part is not Parquet.
@@ -93,7 +96,7 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
 
 
 def _parts_report(parts: Parts) -> ValidationReport:
-    """Check by file names that every shard has its part in each table."""
+    """Check by file names that every shard has one part in each table."""
     shards = {part for files in parts.values() for part in files} - {PLAN_PART}
     missing = [f"{name}/{part}" for name in DATASETS for part in sorted(shards - set(parts[name]))]
     notes = [f"{name} is missing" for name in missing]
@@ -123,7 +126,7 @@ def _validate_groups(
         workers = cluster.cluster_cpus()
         rows = on_ray.mapped(dataset_uri, groups, declared, workers=workers)
         by_number = {row["number"]: json.loads(row["result"]) for row in rows.iter_rows()}
-    results = [by_number[number] for number in range(len(groups))]  # in order: the same examples
+    results = [by_number[number] for number in range(len(groups))]  # always in the same order
     counts: Counter[str] = Counter()
     for one in results:
         counts.update(one["counts"])
@@ -142,7 +145,7 @@ def _write(
 
 
 def print_report(report: ValidationReport) -> None:
-    """Print a line per table, then each rule that failed, with examples."""
+    """Print one line per table, then each failed rule and each warning with examples."""
     total = Counter(result.dataset for result in report.results)
     failed = Counter(result.dataset for result in report.failed)
     warned = Counter(result.dataset for result in report.warnings)

@@ -1,7 +1,7 @@
-"""Rules across the whole dataset, run by DuckDB over the parts in bounded memory.
+"""Rules on the whole dataset, which DuckDB checks over all parts in bounded memory.
 
-DuckDB reads local parts itself. Parts on S3 are streamed through Arrow into a temporary database
-file, because DuckDB would have to download its own S3 reader.
+DuckDB reads local parts directly. Parts on S3 are streamed through Arrow into a temporary database
+file, because DuckDB would have to download an extension to read S3.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
 
 MEMORY = "512MB"
-"""Memory of DuckDB; what does not fit goes to temporary files."""
+"""Memory limit of DuckDB; larger data is spilled to temporary files."""
 LEAK_DISTANCE = 0.1
-"""Distance below which two subjects are one person, so that a split leaks: an error.
+"""Distance of face embeddings below which two subjects of different splits count as one person.
 
-Of 42 rendered people with seven clips each, the means of two halves of one person's clips are 0.09
-to 0.16 apart, the means of two persons 0.20 or more; of 16 drawn people 0.147 or more. A larger
-distance is a warning only: none separates the same drawn or rendered person from lookalikes.
+This is a leak between splits, an error. Measured with 42 rendered people and seven clips each: the
+means of two halves of one person's clips are 0.09 to 0.16 apart, the means of two people 0.20 or
+more. For 16 drawn people the means of two people are 0.147 or more apart. A distance above this
+limit gives at most a warning, because no limit separates one drawn or rendered person from
+lookalikes.
 """
 
 MAX_PAIRS = 20
-"""Number of nearest pairs that the report names."""
+"""Maximum number of nearest pairs of subjects that the report names."""
 TRACK_ROWS = 20_000
-"""Rows of ``tracks`` that are read at a time, or a few more: whole shards."""
+"""Number of rows of ``tracks`` to read at a time; it may be exceeded to complete a shard."""
 
 COLUMNS = {
     "videos": ["video_id", "uri", "content_sha256", "subject_id", "label", "split", "complete"],
@@ -59,10 +61,10 @@ def validate_whole(
     """Check the rules that need more than one group of shards.
 
     Args:
-        dataset_uri: the dataset folder; its parts have the declared columns.
+        dataset_uri: the dataset folder; its parts must have the declared columns.
         parts: size in bytes of each part, by table and file name.
         labels: the label set.
-        max_reject_share: share of the labelled videos that may be left out, 0 to 1.
+        max_reject_share: largest share of the labelled videos that may be rejects, 0 to 1.
     """
     with tempfile.TemporaryDirectory(prefix="video-emotion-validation-") as folder:
         with _database(dataset_uri, parts, labels, Path(folder)) as database:
@@ -77,7 +79,7 @@ def validate_whole(
 
 
 def _tracks(dataset_uri: str, parts: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the tracks of whole shards, ``TRACK_ROWS`` or a few more at a time."""
+    """Yield tables with the tracks of whole shards, each with about ``TRACK_ROWS`` rows."""
     held: list[pa.Table] = []
     for place, part in enumerate(parts):
         held.append(storage.read_part(storage.join(dataset_uri, "tracks", part), FACE_COLUMNS))
@@ -131,7 +133,10 @@ def _database(
 def _open(
     database: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], declared: pa.Schema
 ) -> None:
-    """Create a view or table ``name``: its columns, and ``part``, the file name of the part."""
+    """Create the view or table ``name`` with its ``COLUMNS`` and ``part``, the part's file name.
+
+    A table with only video_id has each (video_id, part) once if it was read from S3.
+    """
     columns = COLUMNS[name]
     if uris and storage.is_local(uris[0]):
         paths = [storage.absolute(uri) for uri in uris]
