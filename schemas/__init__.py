@@ -1,1 +1,1 @@
-"""Schemas of stored tables and sent messages: Arrow schemas, and models of the HTTP API."""
+"""Schemas of stored tables (Arrow) and of the endpoint's messages (pydantic)."""

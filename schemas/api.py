@@ -1,7 +1,7 @@
 """Requests and answers of the HTTP endpoint and of the SageMaker container.
 
-``VideoAnswer`` has the fields of a scored video and its clips; probabilities are in the package's
-label order. Every answer that is not a success is an ``ErrorAnswer``.
+``VideoAnswer`` has the fields of a scored video and its clips. Probabilities are in the label order
+of the package. The answer to a request that failed is an ``ErrorAnswer``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Message(BaseModel):
-    """Base of every message: frozen, unknown fields are refused."""
+    """Base of every message; messages are frozen and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -34,7 +34,7 @@ class ClipAnswer(_Message):
 
 
 class SegmentAnswer(_Message):
-    """Run of one label in one face track."""
+    """One segment: a run of one label in one face track."""
 
     track_id: int
     identity_id: int
@@ -47,7 +47,7 @@ class SegmentAnswer(_Message):
 
 
 class VideoAnswer(_Message):
-    """One scored video; without a clip ``label`` is null and ``reason`` names the cause."""
+    """One scored video; if it has no clip, ``label`` is null and ``reason`` gives the reason."""
 
     uri: str
     duration_s: float
@@ -63,13 +63,13 @@ class VideoAnswer(_Message):
 
 
 class UriRequest(_Message):
-    """Request for a video in storage; its address must begin with an allowed prefix."""
+    """Request to score a stored video; its address must be below an allowed prefix."""
 
     uri: str = Field(min_length=1, max_length=2048)
 
 
 class ErrorDetail(_Message):
-    """Reason of an error for programs, and a sentence for people."""
+    """An error: ``reason`` is a fixed word for programs, ``detail`` a sentence for people."""
 
     reason: str
     detail: str
@@ -82,7 +82,7 @@ class ErrorAnswer(_Message):
 
 
 class InfoAnswer(_Message):
-    """Facts of the model, and the limits on a video."""
+    """Facts of the model, and limits on a video; ``max_mb`` is in MB of 1,000,000 bytes."""
 
     model_id: str
     name: str
@@ -92,7 +92,10 @@ class InfoAnswer(_Message):
 
 
 class RecordRequest(_Message):
-    """One line of a batch: a video in storage; with times, only clips that start between them."""
+    """One line of a batch: a stored video; only clips that start in [start_s, end_s) are returned.
+
+    A null ``start_s`` is 0. A null ``end_s`` is the end of the video.
+    """
 
     record_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,199}$")
     video_uri: str = Field(min_length=1, max_length=2048)
@@ -101,7 +104,7 @@ class RecordRequest(_Message):
 
 
 class RecordAnswer(_Message):
-    """Result of one record; an error in it does not change other records."""
+    """Answer to one record; an error of one record does not affect other records."""
 
     record_id: str | None
     status: Literal["ok", "error"]
@@ -111,7 +114,7 @@ class RecordAnswer(_Message):
 
 
 class ExecutionParameters(_Message):
-    """Limits on the requests of a SageMaker batch transform."""
+    """Limits on the requests of a SageMaker batch transform, in SageMaker's field names."""
 
     max_concurrent_transforms: int = Field(serialization_alias="MaxConcurrentTransforms")
     batch_strategy: Literal["SINGLE_RECORD", "MULTI_RECORD"] = Field(

@@ -1,7 +1,7 @@
-"""Arrow schemas of a score set; boxes, times and lists as in ``schemas.tables``.
+"""Arrow schemas of a score set; boxes, times and lists are stored as in ``schemas.tables``.
 
 Every table has ``video_id``. Times are seconds from the first frame of the video. Probability
-columns are in the label order of the package; in each row they sum to 1 or are all null.
+columns are in the label order of the package. In each row they sum to 1, or all of them are null.
 """
 
 from __future__ import annotations
@@ -57,13 +57,17 @@ VIDEO_FACTS: Columns = [
     ("num_tracks", pa.int32()),
     ("num_identities", pa.int32()),
     ("coverage", pa.float32()),  # share of sampled frames with a tracked face, 0 to 1
-    ("reason", pa.string()),  # why there is no label, else null
+    ("reason", pa.string()),  # reason for which the video has no label, else null
 ]
-"""Columns of a video that are known once it is read, before the model runs."""
+"""Columns of a video that are known after reading it, before the model runs."""
 
 
 def _answer_columns(labels: Sequence[str]) -> Columns:
-    """Return the columns of ``emotion.predict.mixture`` and one probability per label."""
+    """Return the columns of a prediction (see ``emotion.predict.mixture``).
+
+    These are the label and its probability, the second label, the margin between both, the entropy,
+    and one probability per label.
+    """
     return [
         ("label", pa.string()),
         ("confidence", pa.float32()),
@@ -88,7 +92,7 @@ def timeline_schema(labels: Sequence[str]) -> pa.Schema:
         *_VIDEO,
         *_TRACK,
         *_SPAN,
-        ("face_share", pa.float32()),  # samples with the face, of those of the second
+        ("face_share", pa.float32()),  # share of the second's samples that show the face, 0 to 1
         ("quality", pa.float32()),
         ("box", FLOATS),
         *_answer_columns(labels),
@@ -114,7 +118,10 @@ def segments_schema(labels: Sequence[str]) -> pa.Schema:
 
 
 def tracks_schema(labels: Sequence[str]) -> pa.Schema:
-    """Return the schema of ``tracks``: one row per track; answers are null if it has no clip."""
+    """Return the schema of ``tracks``: one row per track.
+
+    The columns of the prediction are null for a track without a clip.
+    """
     columns: Columns = [
         *_VIDEO,
         *_TRACK,
@@ -130,7 +137,7 @@ def tracks_schema(labels: Sequence[str]) -> pa.Schema:
 def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
     """Return the schema of ``videos``: one row per video that was read.
 
-    Answers are null for a video without a clip.
+    The columns of the prediction are null for a video without a clip.
     """
     columns: Columns = [
         *VIDEO_FACTS,
@@ -154,7 +161,7 @@ SCORED_FACES = pa.schema(
         ("blur", pa.float32()),
     ]
 )
-"""Schema of ``faces``: one row per face in a sampled frame; columns as in a dataset."""
+"""Schema of ``faces``: one row per face in a sampled frame; columns are as in a dataset."""
 
 
 def score_tables(labels: Sequence[str]) -> dict[str, pa.Schema]:

@@ -1,8 +1,8 @@
-"""Arrow schemas of the stored tables, and ``conform``, the last step before every write.
+"""Arrow schemas of the stored tables, and ``conform``, which checks a table before it is written.
 
-Boxes are xyxy pixels of the upright frame, times seconds of presentation time from the first
-frame, images JPEG bytes, landmarks ten floats x0 y0 ... x4 y4. Lists hold plain numbers, so that
-pyarrow, DuckDB, pandas and Spark read the tables without this project.
+Boxes are xyxy pixels of the upright frame. Times are seconds of presentation time from the first
+frame. Images are JPEG bytes. Landmarks are ten floats x0 y0 ... x4 y4 in pixels. Lists hold plain
+numbers, so that pyarrow, DuckDB, pandas and Spark read the tables without this project.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 SCHEMA_VERSION = 2
-"""Version of the stored tables' columns; a dataset or score set of another version is refused.
+"""Version of the columns of stored tables; jobs refuse a dataset or score set of another version.
 
 1: frames.n_faces, num_people of scored videos, num_segments of the plan, _ledger/segments.
 2: frames.num_faces, num_identities, num_chunks, _ledger/chunks.
 """
 
 EMBEDDING_LENGTH = 128
-"""Values of a face embedding; its Euclidean length is 1."""
+"""Number of values of a face embedding; its Euclidean norm is 1."""
 
 FLOATS = pa.list_(pa.float32())
 TIMES = pa.list_(pa.float64())
@@ -28,7 +28,7 @@ MANIFEST = pa.schema(
     [
         ("shard_id", pa.string()),
         ("video_id", pa.string()),
-        ("uri", pa.string()),  # relative to the archive's root if it is below it
+        ("uri", pa.string()),  # relative to the archive's root, or absolute if it is elsewhere
         ("size_bytes", pa.int64()),
         ("etag", pa.string()),  # the object's ETag, or the modification time in ns
         ("subject_id", pa.string()),
@@ -36,11 +36,11 @@ MANIFEST = pa.schema(
         ("corpus", pa.string()),
         ("split", pa.string()),
         ("fold", pa.string()),
-        ("duration_s", pa.float64()),  # by the header, else estimated from the size
-        ("num_chunks", pa.int32()),  # chunks for different workers; 1: one worker reads it all
+        ("duration_s", pa.float64()),  # from the header, else estimated from the size
+        ("num_chunks", pa.int32()),  # number of chunks; 1: one worker reads the whole video
     ]
 )
-"""Facts of a video before it is read; label-table columns follow as strings."""
+"""Facts of a video before it is read. Additional columns of the label table follow as strings."""
 
 CHUNKS = pa.schema(
     [
@@ -69,7 +69,10 @@ CHUNKS = pa.schema(
         ),
     ]
 )
-"""Observations of one chunk of a long video; in ``_ledger/chunks`` until they are joined."""
+"""Observations of one chunk of a long video, one row per sampled frame.
+
+They are in ``_ledger/chunks`` until the chunks are joined.
+"""
 
 VIDEOS = pa.schema(
     [
@@ -93,15 +96,15 @@ VIDEOS = pa.schema(
         ("num_tracks", pa.int32()),
         ("num_identities", pa.int32()),
         ("num_clips", pa.int32()),
-        ("complete", pa.bool_()),  # false: decoding broke off; the part before the break is kept
-        ("reason", pa.string()),  # null, or the reason for no clip: no_face, short_tracks
+        ("complete", pa.bool_()),  # false: decoding failed part of the way; that part is stored
+        ("reason", pa.string()),  # null, or the reason for having no clip: no_face, short_tracks
     ]
 )
 
 FRAMES = pa.schema(
     [
         ("video_id", pa.string()),
-        ("frame_index", pa.int32()),  # k of the sample at first_pts + k / sample_fps
+        ("frame_index", pa.int32()),  # number k of the sample at first_pts + k / sample_fps
         ("pts_s", pa.float64()),
         ("num_faces", pa.int32()),
         ("brightness", pa.float32()),  # mean luma, 0 to 255
@@ -113,7 +116,7 @@ FACES = pa.schema(
     [
         ("face_id", pa.string()),
         ("video_id", pa.string()),
-        ("track_id", pa.int32()),  # null: a detection that never became a track
+        ("track_id", pa.int32()),  # null: a detection that belongs to no track
         ("identity_id", pa.int32()),  # groups the tracks of one person in the video
         ("frame_index", pa.int32()),
         ("pts_s", pa.float64()),
@@ -140,7 +143,7 @@ TRACKS = pa.schema(
         ("stop_s", pa.float64()),  # end of the sample of its last face; half-open
         ("num_faces", pa.int32()),
         ("mean_size_px", pa.float32()),
-        ("embedding", FLOATS),  # EMBEDDING_LENGTH values, of unit length
+        ("embedding", FLOATS),  # EMBEDDING_LENGTH values with Euclidean norm 1
     ]
 )
 
@@ -156,10 +159,10 @@ CLIPS = pa.schema(
         ("fold", pa.string()),
         ("start_s", pa.float64()),
         ("stop_s", pa.float64()),  # half-open
-        ("pts_s", TIMES),  # of each crop's frame; repeated for a sample without the face
+        ("pts_s", TIMES),  # time of each crop's frame; repeated for a sample without the face
         ("box", FLOATS),  # mean over the clip
-        ("num_faces", pa.int32()),  # crops that show the face of their own sample
-        ("quality", pa.float32()),  # 0 to 1: share of own faces times mean detection score
+        ("num_faces", pa.int32()),  # number of crops from a face of their own sample, not repeated
+        ("quality", pa.float32()),  # 0 to 1: num_faces / T times the mean detection score
         ("crops", pa.list_(pa.binary())),  # T JPEGs
     ]
 )
@@ -168,11 +171,11 @@ REJECTS = pa.schema(
     [
         ("video_id", pa.string()),
         ("uri", pa.string()),
-        ("stage", pa.string()),  # plan, decode
+        ("stage", pa.string()),  # stage that rejected the video: plan or decode
         ("reason", pa.string()),
         ("detail", pa.string()),
-        ("offset_s", pa.float64()),  # time of the break; null: unknown
-        ("offset_bytes", pa.int64()),  # position of the last good packet; null: unknown
+        ("offset_s", pa.float64()),  # time at which decoding failed; null: unknown
+        ("offset_bytes", pa.int64()),  # file position of the last good packet; null: unknown
     ]
 )
 
@@ -191,18 +194,18 @@ VIDEO_COLUMNS = {
     "tracks": ("subject_id", "label", "split"),
     "clips": ("subject_id", "label", "split", "fold"),
 }
-"""Columns of ``videos`` that the rows of other tables repeat, by table."""
+"""Columns of ``videos`` that rows of another table repeat, by the name of that table."""
 
 
 def with_columns(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    """Return ``schema`` with further string columns, those of the label table."""
+    """Return ``schema`` with additional string columns, such as those of the label table."""
     for name in names:
         schema = schema.append(pa.field(name, pa.string()))
     return schema
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return ``table`` with exactly the columns, order and types of ``schema``.
+    """Return ``table`` with the order and types of the columns of ``schema``.
 
     Raises:
         ValueError: if a column is missing or is not in the schema.
@@ -216,10 +219,10 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def rows_table(rows: Sequence[dict[str, object]], schema: pa.Schema) -> pa.Table:
-    """Return rows of plain Python values as a table of ``schema``; no rows give an empty table.
+    """Return rows of plain Python values as a table with ``schema``; no rows give an empty table.
 
     Raises:
-        ValueError: if a row has an unknown key or lacks one.
+        ValueError: if the keys of a row are not exactly the columns of ``schema``.
     """
     for row in rows:
         if row.keys() != set(schema.names):
