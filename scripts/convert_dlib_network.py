@@ -1,9 +1,9 @@
-"""Convert dlib's face recognition network to ONNX, into the cache or into FILE.
+"""Convert dlib's face recognition network to ONNX and write it to the cache or to FILE.
 
     python -m scripts.convert_dlib_network [FILE]
 
-`make setup` runs this. Without it, the first run that tells people apart converts the network.
-`VIDEO_EMOTION_DLIB_EMBEDDER=FILE` names a file in another place.
+`make setup` runs this script. Without it, the first run that computes face embeddings converts the
+network. If FILE is not in the cache, set `VIDEO_EMOTION_DLIB_EMBEDDER=FILE` to use it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from emotion.extract.embed import load_embedder_model
 
 
 def main() -> int:
-    """Write the ONNX file and print its path."""
+    """Write the ONNX file and print its path; return 0, or 2 if it cannot be made or written."""
     try:
         model = load_embedder_model()
     except InputError as err:

@@ -2,8 +2,8 @@
 
 python scripts/draw_architecture.py
 
-The text file describes its own format. Columns and rows count from 0. The picture has its own
-background and follows the reader's light or dark setting.
+Comments in the text file describe its format. Columns and rows count from 0. The picture has a
+background and follows the light or dark setting of the reader.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ path { fill: none; stroke: #656d76; stroke-width: 1.6; } marker path { fill: #65
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the picture; ``lines`` holds its title and the lines below it."""
+    """One box of the picture; ``lines`` holds its title and the two lines below it."""
 
     column: int
     row: int
@@ -55,7 +55,7 @@ def read(text: str) -> tuple[dict[str, Box], list[tuple[str, str]]]:
     """Return the boxes by name and the arrows of a source text.
 
     Raises:
-        ValueError: on a line that is neither a box, an arrow, a comment nor empty.
+        ValueError: if a line is not a box, an arrow, a comment or empty.
 
     >>> read("box a 0 1 data  Title | line\\narrow a a")
     ({'a': Box(column=0, row=1, kind='data', lines=('Title', 'line'))}, [('a', 'a')])
@@ -109,7 +109,7 @@ def _box(box: Box) -> str:
 
 
 def _arrow(start: Box, stop: Box) -> str:
-    """Return a line between two sides: straight within a row or column, else with one corner."""
+    """Return an arrow between two boxes: straight within a row or column, else with two corners."""
     if start.row == stop.row:
         right = stop.column > start.column
         y = start.y + BOX_H // 2

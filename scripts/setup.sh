@@ -3,8 +3,8 @@
 #
 #   scripts/setup.sh VENV
 #
-# A stamp in VENV holds the checksum of pyproject.toml and constraints.txt. If it matches, the script
-# ends at once. The stamp is written last, so an interrupted install is repeated.
+# VENV/video-emotion.stamp holds the checksum of pyproject.toml and constraints.txt. If it matches,
+# the script ends at once. The file is written last, so an interrupted install is repeated.
 set -eu
 
 venv=${1:?name the folder of the virtualenv}

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# A real S3 server (a Ceph gateway, in memory) on this machine's loopback, for `make test-s3`.
+# Run a real S3 server (a Ceph gateway, data in memory) on 127.0.0.1 for `make test-s3`.
 #
 #   scripts/start_s3.sh start DIR   install Ceph if it is missing (Debian, root), start, wait
-#   scripts/start_s3.sh stop  DIR   end what start began, by the process ids kept in DIR
+#   scripts/start_s3.sh stop  DIR   end the processes that start began; DIR holds their ids
 #   scripts/start_s3.sh env         print the variables that clients need, as NAME=VALUE lines
 #   scripts/start_s3.sh run CMD...  start, run CMD with those variables, stop
 #
-# Unlike moto it checks signatures, honours conditional writes and hides unfinished uploads.
-# Everything it holds is gone after stop.
+# Unlike moto, this server checks signatures, supports conditional writes and hides unfinished
+# uploads. All stored data is lost after stop.
 set -euo pipefail
 
 PORT=${S3_PORT:-7480}
 URL=http://127.0.0.1:$PORT
 KEY=video-emotion-key
 SECRET=video-emotion-secret
-DAEMONS="radosgw osd.0 mon.a" # in the order in which they are ended
+DAEMONS="radosgw osd.0 mon.a" # in the order in which stop ends them
 
 fail() {
     echo "start_s3.sh: $*" >&2
@@ -144,7 +144,7 @@ print_env() {
     echo "AWS_ACCESS_KEY_ID=$KEY"
     echo "AWS_SECRET_ACCESS_KEY=$SECRET"
     echo "AWS_DEFAULT_REGION=us-east-1"
-    # Servers before the new checksums of 2025 refuse them.
+    # S3 servers older than 2025 refuse the checksums that newer clients send by default.
     echo "AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
     echo "AWS_RESPONSE_CHECKSUM_VALIDATION=when_required"
 }
