@@ -1,6 +1,7 @@
-"""Online scoring: the Ray Serve app, its web page, and SageMaker's HTTP contract.
+"""Scoring over HTTP: the Ray Serve app, its web page, and the SageMaker container.
 
-The names in ``__all__`` are the Python API (docs/python.md). Each is imported at its first use.
+The names in ``__all__`` are the Python API (docs/python.md). Each name is imported at its first
+use.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def __getattr__(name: str) -> object:
     """Import a public name at its first use.
 
     Raises:
-        AttributeError: if it is not one of ``__all__``.
+        AttributeError: if ``name`` is not in ``__all__``.
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,9 +1,9 @@
-"""Answer over HTTP on this machine, or on a Ray cluster with --address.
+"""Score videos over HTTP on this machine, or on a Ray cluster with --address.
 
     python -m serve --package RUN/package [--host 127.0.0.1 --port 8000]
 
-POST a video to /v1/predict, or open the page at / in a browser. There is no login: before you
-listen on another --host than 127.0.0.1, put a proxy with a login in front.
+POST a video to /v1/predict, or open the page at / in a browser. The server has no login. Before you
+set --host to another address than 127.0.0.1, put a proxy with a login in front of the server.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ from emotion.errors import EmotionError, InputError
 from serve.options import Options
 
 QUIET = {"log_level": "WARNING"}
-"""Ray Serve's logging without a line per request; `serve run serve.app:app` logs requests."""
+"""Logging settings of Ray Serve without a line per request; `serve run` logs every request."""
 
 
 class Flags(Options):
     """Settings of the endpoint and its network address."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 is every interface."""
+    """Network address to listen on; 0.0.0.0 listens on all interfaces."""
     port: int = Field(default=8000, ge=1, le=65535)
-    """Port to listen on."""
+    """Port to listen on, 1 to 65535."""
     request_timeout_s: float = Field(default=900.0, gt=0)
-    """Seconds until a request is answered 408, upload and waiting included; above 0."""
+    """Largest time in seconds for a request, including upload and waiting; above 0. A request that
+    takes longer is answered with status 408."""
     address: str | None = None
     """Ray cluster to run on; default: $RAY_ADDRESS, else a local Ray."""
 
 
 def connect(address: str | None, *, num_cpus: float) -> None:
-    """Join a cluster, or start a Ray on this machine.
+    """Join a Ray cluster, or start Ray on this machine.
 
     Args:
-        address: None takes $RAY_ADDRESS; without either a local Ray starts.
-        num_cpus: CPUs that all replicas reserve; a local Ray gets one more, or the machine's CPUs.
+        address: address of the cluster; None takes $RAY_ADDRESS, else starts a local Ray.
+        num_cpus: total number of CPUs that the replicas reserve. A local Ray gets one more, or the
+            number of CPUs of this machine if that is larger.
 
     Raises:
         InputError: if no cluster answers at the address.
@@ -67,7 +69,7 @@ def check_port(host: str, port: int) -> None:
     """Check that a server can listen on the address.
 
     Raises:
-        InputError: if it cannot, with the system's reason.
+        InputError: if it cannot; the message has the reason of the operating system.
     """
     try:
         with socket.create_server((host, port)):
@@ -81,7 +83,7 @@ def run(flags: Flags) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        InputError: if the package cannot be read, the port is taken or no cluster answers.
+        InputError: if the package cannot be read, the port is in use or no cluster answers.
     """
     import ray  # not for --help
     from ray import serve
@@ -112,7 +114,10 @@ def run(flags: Flags) -> None:
 
 
 def _stop_on_signal() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set; call this after Ray has set its handlers."""
+    """Return an event that SIGINT and SIGTERM set.
+
+    Call this after Ray has started, because Ray sets signal handlers of its own.
+    """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -120,7 +125,7 @@ def _stop_on_signal() -> threading.Event:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return 2 after an expected error."""
+    """Serve until SIGINT or SIGTERM; return 0, or 2 after an expected error."""
     flags = tyro.cli(Flags, prog="python -m serve", args=argv, description=__doc__)
     try:
         run(flags)

@@ -3,7 +3,7 @@
     serve run serve.app:app package=RUN/package
     VIDEO_EMOTION_PACKAGE=s3://bucket/run/package serve run serve.app:app
 
-Nothing is loaded at import: each replica loads the model when it starts.
+The import of this module loads no model. Each replica loads the model when it starts.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from serve.web import create_web
 
 Load = Callable[[Options], VideoScorer]
 
-# The app counts the videos that wait for its model and answers 503 in its own JSON. Ray's limits
-# are higher, so that /healthz and the page are answered while the model is busy.
+# The web app counts the videos that wait for its model, and answers 503 with a JSON body if there
+# are too many. Ray's limits are higher, so that /healthz and the page work while the model is busy.
 SPARE_REQUESTS = 32
-"""Requests that a replica takes beyond those that score or wait."""
+"""Number of requests that a replica accepts in addition to the one scored and those waiting."""
 QUEUED_REQUESTS = 64
-"""Requests that Ray Serve holds when all replicas are full."""
+"""Number of requests that Ray Serve queues when all replicas are full."""
 
 
 def check_package(options: Options) -> None:
-    """Read the package once, so that a wrong one is an error here and not in a replica.
+    """Read the package once, so that an error appears here and not in a replica.
 
     Raises:
-        PackageError: if the package cannot be read, or lacks the file that the engine runs.
+        PackageError: if the package cannot be read, or lacks the model file of the engine.
     """
     from emotion.predict.predictor import load_parts  # imports PyTorch
 
@@ -41,7 +41,7 @@ def check_package(options: Options) -> None:
 
 @serve.ingress()
 class Endpoint:
-    """One replica: loads the model, then gives the web app to Ray Serve."""
+    """One replica: it loads the model and gives its web app to Ray Serve."""
 
     def __init__(self, options: Options, load: Load) -> None:
         self.options, self.scorer = options, load(options)
@@ -57,13 +57,13 @@ class Endpoint:
 
 
 def application(options: Options, *, load: Load = load_scorer) -> Application:
-    """Return the deployment with its limits.
+    """Return the Ray Serve application with the limits of ``options``.
 
     A replica that cannot load its model fails after one try.
 
     Args:
-        options: the endpoint's settings.
-        load: returns the loaded model; tests give a plain object.
+        options: settings of the endpoint.
+        load: function that returns the loaded model; tests pass another one.
     """
     configure = serve.deployment(
         name="video-emotion",
@@ -82,10 +82,10 @@ def app(args: dict[str, str]) -> Application:
     """Return the application for ``serve run serve.app:app NAME=VALUE ...``.
 
     Args:
-        args: fields of ``serve.options.Options``, all text.
+        args: fields of ``serve.options.Options`` by name, all as text.
 
     Raises:
-        InputError: on a bad setting or a package that cannot be read.
+        InputError: if a setting is wrong or the package cannot be read.
     """
     options = options_from(args)
     check_package(options)

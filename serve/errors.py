@@ -1,7 +1,7 @@
-"""Errors of a request, and the JSON body that answers them.
+"""Errors of requests, and the JSON bodies that answer them.
 
-Every body is ``{"error": {"reason": ..., "detail": ...}}``. Reasons are those of
-``emotion.errors`` and a few more that only a request can have, such as ``busy``.
+Every body is ``{"error": {"reason": ..., "detail": ...}}``. A reason is one of ``emotion.errors``,
+or one that only a request can have, such as ``busy``.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from emotion.errors import VideoError
 from schemas.api import ErrorAnswer, ErrorDetail
 
 VIDEO_STATUS = {"missing": 404, "too_large": 413, "storage_error": 502}
-"""HTTP status of a ``VideoError``; every other reason is 422."""
+"""HTTP status of a ``VideoError`` by reason; every other reason has status 422."""
 
 HTTP_REASONS = {404: "not_found", 405: "method_not_allowed"}
-"""Reason of an HTTP error that the web framework raises; any other is ``http_error``."""
+"""Reason for an error that the web framework raises, by status; any other is ``http_error``."""
 BUSY_RETRY_S = 5
-"""Seconds after which a caller may retry, sent with status 503."""
+"""Seconds after which a client may retry; sent as Retry-After with status 503."""
 
 
 class RequestError(Exception):
-    """A request that cannot be answered.
+    """Error of a request, which becomes an answer with an error body.
 
     Attributes:
         status: HTTP status code.
-        error: reason and detail for the caller.
+        error: reason and detail for the client.
     """
 
     def __init__(self, status: int, reason: str, detail: str) -> None:
@@ -38,7 +38,7 @@ class RequestError(Exception):
 
 
 def video_request_error(err: VideoError) -> RequestError:
-    """Return the error for a video that cannot be used.
+    """Return the request error for a video that cannot be used.
 
     >>> video_request_error(VideoError("empty_file", "the file has 0 bytes")).status
     422
@@ -47,7 +47,7 @@ def video_request_error(err: VideoError) -> RequestError:
 
 
 def error_response(status: int, error: ErrorDetail) -> Response:
-    """Return the JSON body; with status 503 the header Retry-After too."""
+    """Return the response with a JSON body; status 503 also gets the header Retry-After."""
     headers = {"Retry-After": str(BUSY_RETRY_S)} if status == 503 else {}
     body = ErrorAnswer(error=error).model_dump(mode="json")
     return JSONResponse(body, status_code=status, headers=headers)
@@ -65,7 +65,10 @@ async def _on_http_error(_: Request, err: Exception) -> Response:
 
 
 async def _on_bug(_: Request, err: Exception) -> Response:
-    """Answer 500 with the error's type; Starlette raises it again and logs the traceback."""
+    """Answer with status 500 and the type of the error.
+
+    Starlette then raises the error again, and its traceback is logged.
+    """
     detail = f"{type(err).__name__}; see the server's log"
     return error_response(500, ErrorDetail(reason="internal_error", detail=detail))
 

@@ -1,4 +1,4 @@
-"""Settings of the endpoint, from flags, from ``serve run`` arguments or from the environment."""
+"""Settings of the endpoint; flags, ``serve run`` arguments or environment variables set them."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ ENV_PREFIX = "VIDEO_EMOTION_"
 
 
 class Options(BaseModel):
-    """Settings of one replica; the network address is a setting of Ray Serve."""
+    """Settings of the endpoint except its network address, which Ray Serve gets separately."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     package: str
     """Model package: a folder, an s3:// prefix or a model.tar.gz."""
     yunet: str | None = None
-    """YuNet weights file; default: the cache, else a checked download. For packages made with
-    YuNet only."""
+    """File of YuNet's weights, used only for packages made with YuNet; default:
+    $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
     device: str = "auto"
-    """Device of the model: auto, cpu or cuda."""
+    """Device of the model: cpu or cuda; auto takes a GPU if the replica has one, else the CPU."""
     engine: Engine = "torch"
-    """Library that runs the model; onnx runs the package's model.onnx on the CPU."""
+    """Runtime of the model: torch; or onnx, which runs the package's model.onnx on the CPU."""
     max_mb: float = Field(default=200.0, gt=0)
-    """Largest video in MB of 1,000,000 bytes; above 0."""
+    """Largest video file in MB of 1,000,000 bytes; above 0."""
     max_duration_s: float = Field(default=600.0, gt=0)
     """Longest video in seconds; above 0."""
     max_waiting: int = Field(default=4, ge=0)
-    """Videos that may wait in one replica while it scores another, at least 0; more are answered
-    503."""
+    """Number of videos that may wait in one replica while it scores another video, at least 0. A
+    request beyond that is answered with status 503."""
     allow_uri: tuple[str, ...] = ()
-    """Prefixes that callers may name as {"uri": ...}: s3://bucket/folder or a local folder.
-    Default: none, uploads only."""
+    """Prefixes below which clients may request stored videos with {"uri": ...}: s3://bucket/folder
+    or a local folder. Default: none, uploads only."""
     replicas: int = Field(default=1, ge=1)
-    """Copies of the model, each in its own process; at least 1."""
+    """Number of replicas, at least 1; each replica is a process with its own copy of the model."""
     replica_cpus: float = Field(default=1.0, ge=0)
-    """CPUs that Ray reserves for each replica; at least 0."""
+    """Number of CPUs that Ray reserves for each replica; at least 0."""
     replica_gpus: float = Field(default=0.0, ge=0)
-    """GPUs that Ray reserves for each replica; at least 0."""
+    """Number of GPUs that Ray reserves for each replica; at least 0, such as 0.5 or 1."""
 
     @property
     def limits(self) -> Limits:
-        """Limits of one video."""
+        """Limits on one video."""
         from emotion.video.decode import Limits  # imports PyAV: not for --help
 
         return Limits(max_bytes=int(self.max_mb * 1e6), max_duration_s=self.max_duration_s)
 
 
 def options_from(values: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Options:
-    """Read settings from ``values``, and those that are missing from ``VIDEO_EMOTION_<NAME>``.
+    """Return the settings in ``values``; missing ones come from ``VIDEO_EMOTION_<NAME>``.
 
     Args:
-        values: text by name, as ``serve run serve.app:app package=... max_mb=50`` gives it;
-            ``allow_uri`` holds prefixes separated by commas.
-        environ: the process's environment.
+        values: settings as text by name, such as those of ``serve run serve.app:app package=...
+            max_mb=50``; ``allow_uri`` holds prefixes separated by commas.
+        environ: environment variables.
 
     Raises:
-        InputError: on a missing package, an unknown name or a bad value.
+        InputError: if the package is missing, a name is unknown or a value is wrong.
 
     >>> options_from({"package": "p"}, {"VIDEO_EMOTION_ALLOW_URI": "s3://a,s3://b/c"}).allow_uri
     ('s3://a', 's3://b/c')

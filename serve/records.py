@@ -1,7 +1,7 @@
-"""Batch records: one JSON line names one video, and one JSON line answers it, errors included.
+"""Records of a batch: each JSON line names a video and gets one JSON line as its answer.
 
-A record that fails does not fail its request: SageMaker's batch transform drops all answers of a
-failed request.
+The answer to a record that fails is a line with an error. The request itself does not fail, because
+SageMaker's batch transform drops all answers of a failed request.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from serve.sources import fetched_async
 
 
 def parse_record(line: bytes) -> RecordRequest:
-    """Read one JSON line.
+    """Return the record of one JSON line.
 
     Raises:
-        RequestError: 400 if it is not a record, or its window [start_s, end_s) is empty.
+        RequestError: 400 if the line is not a record, or its window [start_s, end_s) is empty.
     """
     try:
         record = RecordRequest.model_validate_json(line)
@@ -38,11 +38,16 @@ def parse_record(line: bytes) -> RecordRequest:
 
 
 def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None) -> VideoAnswer:
-    """Keep the clips and segments that start in [start_s, end_s), and pool the label over them.
+    """Keep the clips and segments that start in [start_s, end_s), and pool these clips again.
 
-    Windows that follow each other contain every clip once. ``duration_s``, ``coverage`` and
-    ``num_tracks`` are still those of the whole video. Without a clip in the window the label is
-    None and ``reason`` is ``no_face`` unless the video has one.
+    Adjacent windows together contain every clip exactly once. ``duration_s``, ``coverage`` and
+    ``num_tracks`` stay those of the whole video. Without a clip in the window the label is None,
+    and ``reason`` is that of the video or, if it has none, ``no_face``.
+
+    Args:
+        answer: answer for the whole video.
+        start_s: start of the window in seconds; None: 0.
+        end_s: end of the window in seconds; None: the end of the video.
     """
     if start_s is None and end_s is None:
         return answer
@@ -63,7 +68,7 @@ def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None
 
 
 def split_lines(body: bytes) -> list[bytes]:
-    r"""Return the lines that are not blank, without white space at their ends.
+    r"""Return the lines that are not blank, without white space at both ends.
 
     >>> split_lines(b'{"a": 1}\r\n\n{"b": 2}')
     [b'{"a": 1}', b'{"b": 2}']
@@ -79,14 +84,15 @@ def failed(record_id: str | None, error: ErrorDetail) -> RecordAnswer:
 async def answer_record(
     line: bytes, worker: Worker, *, prefixes: tuple[str, ...], output: str | None
 ) -> RecordAnswer:
-    """Score the video that one line names.
+    """Score the video that one line names; an error becomes an answer with status "error".
 
     Args:
         line: JSON of a ``RecordRequest``.
-        worker: the queue of the model.
-        prefixes: prefixes of the addresses that a record may name.
-        output: folder for the whole prediction as RECORD_ID.json; a retry overwrites the file, and
-            the answer then has no clips and no segments. None sends all in the answer.
+        worker: worker that scores the video.
+        prefixes: prefixes below which a record may name videos.
+        output: folder to which the whole prediction is written as RECORD_ID.json (a retry
+            overwrites the file); the answer then has no clips and no segments. None: the answer
+            holds the whole prediction.
     """
     record_id: str | None = None
     try:
@@ -107,6 +113,6 @@ async def answer_record(
 
 
 def json_lines(answers: list[RecordAnswer]) -> bytes:
-    """Return a JSON line per answer, each with a line feed."""
+    """Return one JSON line per answer; each line ends with a line feed."""
     lines = itertools.chain.from_iterable((a.model_dump_json().encode(), b"\n") for a in answers)
     return b"".join(lines)

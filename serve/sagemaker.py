@@ -1,11 +1,11 @@
-"""Answer SageMaker's HTTP requests: the container's ``serve`` command, one model, without Ray.
+"""Answer SageMaker's HTTP requests with one model, without Ray: the container's ``serve`` command.
 
     video-emotion-sagemaker-serve                              (in the container: port 8080)
     python -m serve.sagemaker serve --root DIR --port 8080     (anywhere)
 
-GET /ping, GET /execution-parameters, and POST /invocations with the bytes of a video (``video/*``
-or ``application/octet-stream``), one JSON record, or JSON lines of records. The answer is HTTP 200;
-each record has a status of its own.
+The server answers GET /ping, GET /execution-parameters and POST /invocations. The body of
+/invocations is a video (content type ``video/*`` or ``application/octet-stream``), one JSON record,
+or one JSON record per line. The answer has HTTP status 200 and a status per record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from serve.uploads import read_small, received_bytes
 
 JSON_LINES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl")
 MAX_PAYLOAD_MB = 100
-"""SageMaker's largest payload in a batch transform, in MB."""
+"""Largest payload of a SageMaker batch transform, in MB."""
 
 
 class Settings(BaseModel):
@@ -41,58 +41,63 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: tyro.conf.Positional[Literal["serve"]] = "serve"
-    """Word that SageMaker starts the container with."""
+    """The word serve, with which SageMaker starts the container."""
     root: str = Field(default_factory=lambda: os.environ.get("SM_ROOT", "/opt/ml"))
-    """Folder of SageMaker's tree, which holds the package in model/; default: $SM_ROOT, else
+    """Folder of SageMaker's files, which holds the package in model/; default: $SM_ROOT, else
     /opt/ml."""
     host: str = "0.0.0.0"  # noqa: S104  (SageMaker calls from outside the container)
-    """Address to listen on."""
+    """Network address to listen on; 0.0.0.0 listens on all interfaces."""
     port: int = Field(default=8080, ge=1, le=65535)
-    """Port to listen on."""
+    """Port to listen on, 1 to 65535."""
     device: str = "auto"
-    """Device of the model: auto, cpu or cuda."""
+    """Device of the model: cpu or cuda; auto takes a GPU if there is one, else the CPU."""
     engine: Engine = Field(
         default_factory=lambda: os.environ.get("VIDEO_EMOTION_ENGINE", "torch"),
         validate_default=True,
     )
-    """Library that runs the model; onnx runs the package's model.onnx on the CPU. Default:
-    $VIDEO_EMOTION_ENGINE, else torch."""
+    """Runtime of the model: torch; or onnx, which runs the package's model.onnx on the CPU.
+    Default: $VIDEO_EMOTION_ENGINE, else torch."""
     yunet: str | None = None
-    """YuNet weights file, for packages made with YuNet; default: $VIDEO_EMOTION_YUNET, else the
-    cache, else a checked download."""
+    """File of YuNet's weights, used only for packages made with YuNet; default:
+    $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
     allow_uri: str = Field(
         default_factory=lambda: os.environ.get("VIDEO_EMOTION_ALLOW_URI", "s3://")
     )
-    """Prefixes that records may name, separated by commas; s3:// allows all that the role may read.
-    Default: $VIDEO_EMOTION_ALLOW_URI, else s3://."""
+    """Prefixes, separated by commas, below which records may name videos; s3:// allows everything
+    that the IAM role may read. Default: $VIDEO_EMOTION_ALLOW_URI, else s3://."""
     output: str | None = Field(default_factory=lambda: os.environ.get("VIDEO_EMOTION_OUTPUT"))
-    """Prefix for one JSON file per record; default: $VIDEO_EMOTION_OUTPUT, else no files."""
+    """Folder for one JSON file per record, an s3:// prefix or a path; default:
+    $VIDEO_EMOTION_OUTPUT, else no files."""
     max_mb: float = Field(default=5000.0, gt=0)
-    """Largest video that a record may name, in MB of 1,000,000 bytes; above 0."""
+    """Largest video file that a record may name, in MB of 1,000,000 bytes; above 0."""
     max_duration_s: float = Field(default=4 * 3600.0, gt=0)
     """Longest video in seconds; above 0."""
 
     @property
     def limits(self) -> Limits:
-        """Limits of one video."""
+        """Limits on one video."""
         return Limits(max_bytes=int(self.max_mb * 1e6), max_duration_s=self.max_duration_s)
 
     @property
     def package(self) -> str:
-        """Folder of the package in ROOT/model; raises InputError if there is not exactly one."""
+        """Folder of the package in ROOT/model.
+
+        Raises:
+            InputError: if ROOT/model does not hold exactly one package.
+        """
         return str(find_package(Path(self.root) / "model"))
 
 
 def create_container(
     scorer: VideoScorer, *, limits: Limits, prefixes: tuple[str, ...], output: str | None
 ) -> FastAPI:
-    """Return an app that answers the three addresses of SageMaker's contract.
+    """Return a web app for the three routes that SageMaker requires.
 
     Args:
         scorer: the loaded model.
-        limits: limits of one video.
-        prefixes: addresses that records may name.
-        output: prefix for one JSON file per record, or None.
+        limits: limits on one video.
+        prefixes: prefixes below which records may name videos.
+        output: folder for one JSON file per record; None writes no files.
     """
     app = FastAPI(title="video-emotion container", docs_url=None, redoc_url=None)
     add_handlers(app)
@@ -132,7 +137,7 @@ def create_container(
 
 
 async def _answer_bytes(request: Request, worker: Worker) -> RecordAnswer:
-    limit = min(worker.limits.max_bytes, 2**30)  # bytes of the largest asynchronous request
+    limit = min(worker.limits.max_bytes, 2**30)  # SageMaker's asynchronous requests: at most 1 GiB
     async with received_bytes(request, max_bytes=limit) as upload:
         try:
             answer = await worker.answer(upload.path, uri=upload.name)
@@ -146,10 +151,10 @@ def _json(answer: RecordAnswer) -> Response:
 
 
 def find_package(folder: Path) -> Path:
-    """Return the folder with model.json: SageMaker's model folder, or one directly below it.
+    """Return the folder that holds model.json: ``folder``, or a folder directly below it.
 
     Raises:
-        InputError: if there is none, or several.
+        InputError: if there is no such folder, or more than one.
     """
     packages = [path for path in (folder, *folder.glob("*")) if (path / "model.json").is_file()]
     if len(packages) != 1:
@@ -160,7 +165,7 @@ def find_package(folder: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Load the model and answer until SIGTERM; return 2 after an expected error."""
+    """Load the model and answer until SIGTERM; return 0, or 2 after an expected error."""
     settings = tyro.cli(Settings, prog="python -m serve.sagemaker", args=argv, description=__doc__)
     try:
         scorer = load_scorer(settings)

@@ -1,4 +1,4 @@
-"""One model in one process: one video at a time in its own thread, and a bounded queue."""
+"""Scoring in one process: one model, one video at a time in a thread, and a bounded queue."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class ModelFacts(Protocol):
-    """Facts of a model that the server answers; a ``ModelPackage`` has them."""
+    """Facts of a model that /v1/info returns; ``ModelPackage`` has these attributes."""
 
     @property
     def model_id(self) -> str:
-        """Hash of the package's content."""
+        """Hash of the content of the package."""
 
     @property
     def name(self) -> str:
@@ -35,11 +35,11 @@ class ModelFacts(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Label set, in the order of every answer."""
+        """Labels in the order of the probabilities in every answer."""
 
 
 class VideoScorer(Protocol):
-    """A loaded model: a ``VideoPredictor``, or a plain object in tests."""
+    """Loaded model; ``VideoPredictor`` has these methods, and tests use a plain object."""
 
     @property
     def package(self) -> ModelFacts:
@@ -54,7 +54,7 @@ class VideoScorer(Protocol):
 
 
 class ScorerOptions(Protocol):
-    """Settings of a model to load; ``Options`` and the container's ``Settings`` have them."""
+    """Settings for loading a model; ``Options`` and the container's ``Settings`` have them."""
 
     yunet: str | None
     device: str
@@ -66,7 +66,7 @@ class ScorerOptions(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """Limits of one video."""
+        """Limits on one video."""
 
 
 def load_scorer(options: ScorerOptions) -> VideoScorer:
@@ -87,10 +87,10 @@ def load_scorer(options: ScorerOptions) -> VideoScorer:
 
 
 def check_header(path: Path, limits: Limits) -> None:
-    """Check a video by its container's header, before anything is decoded.
+    """Check a video by the header of its container, without decoding frames.
 
     Raises:
-        VideoError: empty_file, not_a_video, no_video_stream, too_large.
+        VideoError: with reason empty_file, not_a_video, no_video_stream or too_large.
     """
     with open_video(path, limits) as (container, _):
         duration_s = (container.duration or 0) / av.time_base
@@ -101,15 +101,18 @@ def check_header(path: Path, limits: Limits) -> None:
 
 
 def video_answer(prediction: VideoPrediction, *, uri: str) -> VideoAnswer:
-    """Return the prediction as it is sent; ``uri`` is the caller's name of the video."""
+    """Return the answer for a prediction; ``uri`` is the name that the client gave the video."""
     return VideoAnswer.model_validate(dataclasses.asdict(prediction) | {"uri": uri})
 
 
 class Worker:
-    """A queue that scores videos one after the other, in a thread beside the event loop.
+    """Queue that scores videos one after the other, in one thread beside the event loop.
 
-    Threads cannot share a detector and a model, and two videos at once are not faster on the same
-    cores. To score in parallel, start more replicas.
+    Several threads cannot share a detector and a model, and two videos at a time are not faster on
+    the same cores. To score in parallel, start more replicas.
+
+    The constructor takes the loaded model, the limits on one video, and ``max_waiting``: the number
+    of videos that may wait while one is scored.
     """
 
     def __init__(self, scorer: VideoScorer, *, limits: Limits, max_waiting: int) -> None:
@@ -119,10 +122,10 @@ class Worker:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Hold a place in the queue; take it before the upload is read.
+        """Hold a place in the queue during the block; enter the block before reading the upload.
 
         Raises:
-            RequestError: 503 when the queue is full.
+            RequestError: 503 if the queue is full.
         """
         if self._free_places == 0:
             raise RequestError(503, "busy", "too many videos are waiting; try again in a moment")
@@ -133,10 +136,10 @@ class Worker:
             self._free_places += 1
 
     async def answer(self, path: Path, *, uri: str) -> VideoAnswer:
-        """Score one file.
+        """Score one local file; call this inside ``place``.
 
         Raises:
-            RequestError: 422 or 413 if the video cannot be used.
+            RequestError: if the video cannot be used: 413 if it is too large, else 422.
         """
         loop = asyncio.get_running_loop()
         try:

@@ -1,7 +1,7 @@
-"""Addresses that a caller may name: those below the allowed prefixes.
+"""Access to stored videos that a client names; only addresses below allowed prefixes are read.
 
-A server that reads every address would open its own disk and network to every caller. Without an
-allowed prefix only uploads are answered.
+A server that reads any address would open its disk and network to every client. Without an allowed
+prefix the server accepts only uploads.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from emotion import storage
 from emotion.errors import VideoError
 from serve.errors import RequestError, video_request_error
 
-# fsspec chains file systems at "::" and reads versions and options after "?" and "#".
+# fsspec joins file systems with "::" and reads versions and options after "?" and "#".
 _FORBIDDEN = ("::", "?", "#", "\\", "\0", "%")
 
 
 def allowed_uri(uri: str, prefixes: Sequence[str]) -> str:
-    """Return ``uri`` as it is to be opened, if it lies below one of ``prefixes``.
+    """Return the address to open for ``uri``, if it is below one of ``prefixes``.
 
     Local paths are resolved first, so that ``..`` and symbolic links cannot leave the folder.
 
@@ -30,7 +30,8 @@ def allowed_uri(uri: str, prefixes: Sequence[str]) -> str:
         prefixes: ``s3://`` (any bucket), ``s3://bucket/folder`` or local folders.
 
     Raises:
-        RequestError: 403; its text does not show if there is a file.
+        RequestError: 403 if ``uri`` is not allowed; the message does not show whether the file
+            exists.
 
     >>> allowed_uri("s3://bucket/in/a.mp4", ["s3://bucket/in"])
     's3://bucket/in/a.mp4'
@@ -64,11 +65,16 @@ def _local_roots(prefixes: Sequence[str]) -> list[Path]:
 
 @contextlib.contextmanager
 def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Path]:
-    """Yield a local file with the bytes of ``uri``; a download is removed at the end of the block.
+    """Yield a local file with the bytes of ``uri``; remove a download at the end of the block.
+
+    Args:
+        uri: address that the client named.
+        prefixes: allowed prefixes, see ``allowed_uri``.
+        max_bytes: largest allowed file.
 
     Raises:
         RequestError: 403 if the address is not allowed.
-        VideoError: missing, too_large, storage_error.
+        VideoError: with reason missing, too_large or storage_error.
     """
     source = allowed_uri(uri, prefixes)
     with contextlib.ExitStack() as stack:
@@ -88,7 +94,7 @@ def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Pa
 async def fetched_async(
     uri: str, prefixes: tuple[str, ...], *, max_bytes: int
 ) -> AsyncIterator[Path]:
-    """Yield the file of ``fetched``, which runs in a thread beside the event loop.
+    """Yield the file of ``fetched``; the download runs in a thread beside the event loop.
 
     Raises:
         RequestError: 403 not allowed, 404 missing, 413 too large, 502 storage error.

@@ -1,4 +1,4 @@
-"""A request's body as a temporary file, with a limit that is checked while it arrives."""
+"""Storing of a request's body in a temporary file; the size is checked while the body arrives."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from serve.errors import RequestError
 
 FORM_OVERHEAD_BYTES = 64 * 1024
-"""Bytes of boundaries and headers that a form may add to its file."""
+"""Number of bytes that a form may have in addition to its file (boundaries and headers)."""
 MAX_JSON_BYTES = 64 * 1024
-"""Largest JSON body of one request."""
+"""Size in bytes of the largest JSON body of a request."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A received file.
+    """Received file.
 
     Attributes:
-        path: temporary file with its bytes.
-        name: the caller's name of it, without folders.
+        path: temporary file with the received bytes.
+        name: file name that the client gave, without folders; "upload" without a name.
     """
 
     path: Path
@@ -36,10 +36,11 @@ class Upload:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """Yield the body in pieces, up to ``max_bytes``.
+    """Yield the body in pieces.
 
     Raises:
-        RequestError: 413 if it is longer; at once if Content-Length says so.
+        RequestError: 413 if the body has more than ``max_bytes``; before the first piece if
+            Content-Length is larger.
     """
     too_large = RequestError(413, "too_large", f"the body is over the limit of {max_bytes} bytes")
     announced = request.headers.get("content-length", "")
@@ -54,20 +55,21 @@ async def read_body(request: Request, *, max_bytes: int) -> AsyncGenerator[bytes
 
 
 async def read_small(request: Request, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
-    """Return a whole small body.
+    """Return the whole body, read into memory.
 
     Raises:
-        RequestError: 413 over ``max_bytes``.
+        RequestError: 413 if the body has more than ``max_bytes``.
     """
     return b"".join([chunk async for chunk in read_body(request, max_bytes=max_bytes)])
 
 
 @contextlib.asynccontextmanager
 async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[Upload]:
-    """Yield the form's ``file`` field as a temporary file.
+    """Yield the field ``file`` of a form as a temporary file, which exists during the block.
 
     Raises:
-        RequestError: 400 for a broken form or a missing field, 413 over ``max_bytes``.
+        RequestError: 400 if the form is broken or has no such field, 413 if the file has more than
+            ``max_bytes``.
     """
     body = read_body(request, max_bytes=max_bytes + FORM_OVERHEAD_BYTES)
     parser = MultiPartParser(request.headers, body, max_files=1, max_fields=8)
@@ -91,10 +93,10 @@ async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[Up
 
 @contextlib.asynccontextmanager
 async def received_bytes(request: Request, *, max_bytes: int) -> AsyncIterator[Upload]:
-    """Yield the whole body as a temporary file.
+    """Yield the whole body as a temporary file, which exists during the block.
 
     Raises:
-        RequestError: 413 over ``max_bytes``.
+        RequestError: 413 if the body has more than ``max_bytes``.
     """
     with _temporary_path("upload") as path:
         with path.open("wb") as file:
@@ -104,7 +106,9 @@ async def received_bytes(request: Request, *, max_bytes: int) -> AsyncIterator[U
 
 
 def _plain_name(filename: str) -> str:
-    """Return the last part of a file's name: printable, at most 200 characters.
+    """Return a file name without folders: printable characters only, at most the last 200.
+
+    Return "upload" if nothing is left, or only dots and spaces.
 
     >>> _plain_name("C:\\\\videos\\\\a b.mp4"), _plain_name("../../etc/passwd"), _plain_name("..")
     ('a b.mp4', 'passwd', 'upload')

@@ -1,4 +1,4 @@
-"""The HTTP interface as a plain FastAPI app, without Ray: it runs under uvicorn too."""
+"""HTTP interface as a FastAPI app that does not need Ray; it also runs under uvicorn alone."""
 
 from __future__ import annotations
 
@@ -39,15 +39,17 @@ _BODIES = {
 def create_web(
     scorer: VideoScorer, *, limits: Limits, prefixes: tuple[str, ...], max_waiting: int
 ) -> FastAPI:
-    """Return an app with the endpoint, its page and its health check around one loaded model.
+    """Return a web app for one model: /v1/predict, /v1/info, the health check and the page.
 
     Args:
         scorer: the loaded model.
-        limits: limits of one video.
-        prefixes: prefixes of the addresses that callers may name; empty allows uploads only.
-        max_waiting: videos that may wait while one is scored; more are answered 503.
+        limits: limits on one video.
+        prefixes: prefixes below which clients may request stored videos; empty: uploads only.
+        max_waiting: number of videos that may wait while one is scored; a request beyond that is
+            answered with status 503.
     """
-    # FastAPI's documentation pages load scripts from other hosts; /openapi.json does not.
+    # FastAPI's documentation pages are off, because they load scripts from other hosts.
+    # /openapi.json stays.
     app = FastAPI(title="video-emotion", docs_url=None, redoc_url=None)
     add_handlers(app)
     worker = Worker(scorer, limits=limits, max_waiting=max_waiting)
@@ -92,7 +94,12 @@ def _info(scorer: VideoScorer, limits: Limits) -> InfoAnswer:
 async def _requested_video(
     request: Request, limits: Limits, prefixes: tuple[str, ...]
 ) -> AsyncIterator[tuple[Path, str]]:
-    """Yield the file that a request uploads or names, and its name in the answer."""
+    """Yield the local file that a request uploads or names, and its ``uri`` for the answer.
+
+    Raises:
+        RequestError: 415 for another content type than a form or JSON; see also ``received_form``,
+            ``parse_uri`` and ``fetched_async``.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         async with received_form(request, max_bytes=limits.max_bytes) as upload:
@@ -110,7 +117,7 @@ async def _requested_video(
 
 
 def parse_uri(body: bytes) -> str:
-    """Return the address in a JSON request.
+    """Return the address in the JSON body of a request.
 
     Raises:
         RequestError: 400 if the body is not ``{"uri": "..."}``.
@@ -128,7 +135,7 @@ def parse_uri(body: bytes) -> str:
 
 
 def _page() -> tuple[str, dict[str, str]]:
-    """Return the page, and headers that let a browser run its own script and style only."""
+    """Return the HTML page, and headers that let a browser use only the page's script and style."""
     template = resources.files("serve").joinpath("page.html").read_text(encoding="utf-8")
     html = template.replace("{{palette}}", json.dumps(palette()))
     policy = (
@@ -145,9 +152,10 @@ def _page() -> tuple[str, dict[str, str]]:
 
 
 def palette() -> dict[str, Any]:
-    """Return the colours of the page's script: by label, and for other labels in order.
+    """Return the colours for the page's script.
 
-    Each is a pair: the colour, and the colour of text on it.
+    ``named`` has the colours by label. ``spare`` is a list of colours for other labels. Each colour
+    is a pair: the colour itself, and the colour of text on it.
 
     >>> palette()["named"]["sad"]
     ('#0072b2', '#fff')
