@@ -43,7 +43,7 @@ class Config:
     val_share: float = 0.1
     """Share of subjects in val, if val is drawn or taken from the published train; 0 to below 1."""
     test_share: float = 0.15
-    """Share of subjects in test, if the split is drawn; 0 to below 1, below 1 with --val-share."""
+    """Share of subjects in test, if the split is drawn; at least 0, with --val-share below 1."""
     seed: int = 0
     """Random seed of a drawn split."""
     label_set: str = ",".join(LABELS)

@@ -34,8 +34,8 @@ class Flags(Options):
     port: int = Field(default=8000, ge=1, le=65535)
     """Port to listen on, 1 to 65535."""
     request_timeout_s: float = Field(default=900.0, gt=0)
-    """Largest time in seconds for a request, including upload and waiting; above 0. A request that
-    takes longer is answered with status 408."""
+    """Largest time in seconds for a request, including upload and waiting; above 0.
+    A request that takes longer is answered with status 408."""
     address: str | None = None
     """Ray cluster to run on; default: $RAY_ADDRESS, else a local Ray."""
 

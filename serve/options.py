@@ -25,8 +25,8 @@ class Options(BaseModel):
     package: str
     """Model package: a folder, an s3:// prefix or a model.tar.gz."""
     yunet: str | None = None
-    """File of YuNet's weights, used only for packages made with YuNet; default:
-    $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
+    """File of YuNet's weights, used only for packages made with YuNet.
+    Default: $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
     device: str = "auto"
     """Device of the model: cpu or cuda; auto takes a GPU if the replica has one, else the CPU."""
     engine: Engine = "torch"
@@ -36,11 +36,11 @@ class Options(BaseModel):
     max_duration_s: float = Field(default=600.0, gt=0)
     """Longest video in seconds; above 0."""
     max_waiting: int = Field(default=4, ge=0)
-    """Number of videos that may wait in one replica while it scores another video, at least 0. A
-    request beyond that is answered with status 503."""
+    """Number of videos that may wait in one replica while it scores another video, at least 0.
+    A request beyond that is answered with status 503."""
     allow_uri: tuple[str, ...] = ()
-    """Prefixes below which clients may request stored videos with {"uri": ...}: s3://bucket/folder
-    or a local folder. Default: none, uploads only."""
+    """Prefixes (s3://bucket/folder or a local folder) of videos that clients may request.
+    A client requests such a video with {"uri": ...}. Default: none, uploads only."""
     replicas: int = Field(default=1, ge=1)
     """Number of replicas, at least 1; each replica is a process with its own copy of the model."""
     replica_cpus: float = Field(default=1.0, ge=0)

@@ -43,8 +43,8 @@ class Settings(BaseModel):
     command: tyro.conf.Positional[Literal["serve"]] = "serve"
     """The word serve, with which SageMaker starts the container."""
     root: str = Field(default_factory=lambda: os.environ.get("SM_ROOT", "/opt/ml"))
-    """Folder of SageMaker's files, which holds the package in model/; default: $SM_ROOT, else
-    /opt/ml."""
+    """Folder of SageMaker's files, which holds the package in model/.
+    Default: $SM_ROOT, else /opt/ml."""
     host: str = "0.0.0.0"  # noqa: S104  (SageMaker calls from outside the container)
     """Network address to listen on; 0.0.0.0 listens on all interfaces."""
     port: int = Field(default=8080, ge=1, le=65535)
@@ -58,16 +58,17 @@ class Settings(BaseModel):
     """Runtime of the model: torch; or onnx, which runs the package's model.onnx on the CPU.
     Default: $VIDEO_EMOTION_ENGINE, else torch."""
     yunet: str | None = None
-    """File of YuNet's weights, used only for packages made with YuNet; default:
-    $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
+    """File of YuNet's weights, used only for packages made with YuNet.
+    Default: $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
     allow_uri: str = Field(
         default_factory=lambda: os.environ.get("VIDEO_EMOTION_ALLOW_URI", "s3://")
     )
-    """Prefixes, separated by commas, below which records may name videos; s3:// allows everything
-    that the IAM role may read. Default: $VIDEO_EMOTION_ALLOW_URI, else s3://."""
+    """Prefixes, separated by commas, of videos that records may name.
+    s3:// allows everything that the IAM role may read.
+    Default: $VIDEO_EMOTION_ALLOW_URI, else s3://."""
     output: str | None = Field(default_factory=lambda: os.environ.get("VIDEO_EMOTION_OUTPUT"))
-    """Folder for one JSON file per record, an s3:// prefix or a path; default:
-    $VIDEO_EMOTION_OUTPUT, else no files."""
+    """Folder for one JSON file per record, an s3:// prefix or a path.
+    Default: $VIDEO_EMOTION_OUTPUT, else no files."""
     max_mb: float = Field(default=5000.0, gt=0)
     """Largest video file that a record may name, in MB of 1,000,000 bytes; above 0."""
     max_duration_s: float = Field(default=4 * 3600.0, gt=0)

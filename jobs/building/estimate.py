@@ -22,7 +22,7 @@ from jobs.reading.videos import fetched
 TRIED_VIDEOS = 8
 """Largest number of videos that are processed for the estimate."""
 TRIED_S = 15.0
-"""Seconds of processing after which a video is broken off and no further video is begun."""
+"""Seconds of processing after which a video is stopped and no other video is started."""
 
 
 def print_estimate(

@@ -151,7 +151,7 @@ def _open_planned(
 
 
 def _key_columns(plan: Plan) -> str:
-    """Return the columns whose change retires a planned video and plans it anew."""
+    """Return the columns whose change retires a planned video and plans it again."""
     of_shards = ("shard_id", "duration_s", "num_chunks")
     names = [n for n in (*MANIFEST.names, *plan.extra_columns) if n not in of_shards]
     return ", ".join(f'"{name}"' for name in names)

@@ -28,8 +28,8 @@ class Config:
         concurrent: Number of trials that run at the same time, at least 1; they share cores,
             memory and GPUs.
         train: Flags of jobs.train that are the same in all trials, as in --train="--epochs 30".
-        search: Choice of values: optuna uses the results of earlier trials, random draws them at
-            random.
+        search: Choice of values: optuna uses the results of earlier trials; random draws values
+            independently of them.
         scheduler: Early stop of trials: asha stops a trial that is worse than other trials were
             after the same number of epochs; none stops no trial.
         grace_epochs: Number of epochs before asha may stop a trial, at least 1.
