@@ -1,8 +1,8 @@
 """Print which expressions the faces of one video show, without Ray.
 
-    python -m jobs.predict CLIP --package RUN/package [--json]
+    python -m jobs.predict VIDEO --package RUN/package [--json]
 
-CLIP is a video file. CLIP and the package are local paths or s3:// addresses.
+VIDEO and the package are local paths or s3:// addresses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BAR_WIDTH = 20
 class Config:
     """Options of a prediction."""
 
-    clip: tyro.conf.Positional[str]
+    video: tyro.conf.Positional[str]
     """Video file to score, a local path or s3://."""
     package: Annotated[str, tyro.conf.arg(aliases=["-p"])]
     """Model package: a folder, an s3:// prefix or a model.tar.gz."""
@@ -43,10 +43,10 @@ class Config:
 
 
 def predict(config: Config) -> VideoPrediction:
-    """Return the answer for ``config.clip``.
+    """Return the answer for ``config.video``.
 
     Raises:
-        InputError: if the clip does not exist or cannot be used, or the package is broken.
+        InputError: if the video does not exist or cannot be used, or the package is broken.
     """
     from emotion.predict.video import load_video_predictor  # imports torch: not for --help
 
@@ -57,13 +57,13 @@ def predict(config: Config) -> VideoPrediction:
         engine=config.engine,
     )
     try:
-        with storage.local_copy(config.clip) as path:
+        with storage.local_copy(config.video) as path:
             answer = predictor.predict(path)
     except FileNotFoundError as err:
-        raise InputError(f"clip {config.clip} does not exist; name a video file") from err
+        raise InputError(f"video {config.video} does not exist; name a video file") from err
     except VideoError as err:
-        raise InputError(f"clip {config.clip} cannot be used: {err}") from err
-    return dataclasses.replace(answer, uri=config.clip)
+        raise InputError(f"video {config.video} cannot be used: {err}") from err
+    return dataclasses.replace(answer, uri=config.video)
 
 
 def summary_lines(answer: VideoPrediction) -> list[str]:

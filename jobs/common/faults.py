@@ -61,7 +61,7 @@ def check_fault(line: str) -> None:
         EmotionError: if ``line`` is not empty; its message adds that the same command resumes.
     """
     if line:
-        raise EmotionError(f"{line}; the same command again does what is left")
+        raise EmotionError(f"{line}; run the same command again to resume")
 
 
 def expected_line(err: BaseException) -> str | None:

@@ -51,7 +51,7 @@ def claim(
         if spec is not None and read_spec(out).digest != spec.digest:
             raise _made_with(out, f"another extraction spec ({read_spec(out).difference(spec)})")
     elif storage.is_folder(out) and storage.list_files(out):
-        raise InputError(f"--out {out} holds files of something else; name a new --out")
+        raise InputError(f"--out {out} holds files but no config.json; name a new or empty --out")
     storage.check_writable(out)
     if spec is not None:
         storage.write_json(storage.join(out, "spec.json"), spec.to_json())

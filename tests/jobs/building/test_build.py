@@ -165,7 +165,7 @@ def test_bad_input_costs_itself(
         (["--videos", "{tmp}/empty"], "holds no file"),
         (["--labels", "{tmp}/none.csv"], "does not exist"),
         (["--out", "{tmp}/file/out"], "cannot write"),
-        (["--out", "{tmp}/full"], "holds files of something else"),
+        (["--out", "{tmp}/full"], "holds files but no config.json"),
         (["--label-set", "happy"], "two or more"),
         (["--clip-len", "0"], "clip_len must be at least 1 and at most 1024, got 0"),
         (["--clip-stride", "0"], "clip_stride is 0"),

@@ -175,7 +175,7 @@ def test_a_fault_in_a_worker_is_one_line(
     assert main(build_arguments(str(archive), str(out))) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f"error: cannot write into {out}/clips: ")
-    assert error.endswith("; the same command again does what is left")
+    assert error.endswith("; run the same command again to resume")
     assert done_shards(str(out)) == []
 
 

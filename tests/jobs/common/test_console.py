@@ -144,7 +144,7 @@ def test_a_clip_that_cannot_be_used_is_one_line(
     assert console.main(["predict", str(path), "--package", package]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith(f"error: clip {path} ")
+    assert lines[0].startswith(f"error: video {path} ")
 
 
 def test_a_wrong_package_is_one_line(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,9 @@ def test_a_setting_that_may_change_is_stored_anew(tmp_path: Path) -> None:
 
 def test_files_of_something_else_are_refused(store: str) -> None:
     storage.write_bytes(f"{store}/thesis.txt", b"mine")
-    with pytest.raises(InputError, match="holds files of something else; name a new --out"):
+    with pytest.raises(
+        InputError, match="holds files but no config.json; name a new or empty --out"
+    ):
         claim(store, SETTINGS, job="jobs.train")
 
 

@@ -134,4 +134,4 @@ def test_refuses_a_folder_of_something_else(
 ) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     assert run(dataset, tmp_path) == 2
-    assert "holds files of something else" in capfd.readouterr().err
+    assert "holds files but no config.json" in capfd.readouterr().err

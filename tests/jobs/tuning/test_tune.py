@@ -178,4 +178,4 @@ def test_refuses_a_folder_of_something_else(
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert tune.main(flags(dataset, tmp_path)) == 2
-    assert "holds files of something else" in capsys.readouterr().err
+    assert "holds files but no config.json" in capsys.readouterr().err
