@@ -29,7 +29,7 @@ lint: setup ## check format, lint and types
 	$(PY) -m mypy
 
 quick: setup ## run the tests without Ray, browser, S3 and servers
-	$(PY) -m pytest -m quick -n 2 --dist loadfile $(PYTEST_ARGS) $(FILE)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m quick -n 2 --dist loadfile $(PYTEST_ARGS) $(FILE)
 
 ifdef FILE
 test: setup tools ## run everything that a change must pass; FILE=tests/x runs one file or folder

@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "s3_server" in fixtures:
             item.add_marker("s3")
-        large = any(item.get_closest_marker(name) for name in ("s3", "slow", "process"))
+        large = any(item.get_closest_marker(name) for name in ("s3", "slow", "large"))
         if not large and fixtures.isdisjoint({"local_ray", "browser"}):
             item.add_marker("quick")
 

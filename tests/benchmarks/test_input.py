@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.input import Timed, table
 from benchmarks.input_threads import batches_of, decoders, draw_jpegs, flops_of_a_clip
 from emotion.models.transforms import decode_crops
 from tests.helpers.blocked import CLOUD, run_without
+
+pytestmark = pytest.mark.large
 
 BARE = """
 from benchmarks.input import main

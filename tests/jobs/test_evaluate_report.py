@@ -36,6 +36,8 @@ from tests.helpers.tiny_dataset import (
 )
 from tests.repository.test_evaluation_docs import EVALUATION_KEYS
 
+pytestmark = pytest.mark.large
+
 # By video, of each clip: its start, its faces and the probability of "happy".
 CLIPS: dict[str, list[tuple[float, int, float]]] = {
     "v1": [(0.0, 3, 0.9), (1.0, 1, 0.6)],

@@ -27,6 +27,8 @@ from jobs.export_onnx import main
 from tests.emotion.package.test_onnx import some_clips
 from tests.emotion.package.test_package import a_package
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 PRODUCT = ("schemas", "emotion", "jobs", "serve")
 OWN = {*PRODUCT, "tests", "benchmarks"}
 DEV = "dev"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 LARGE = ("torch", "ray", "pandas", "matplotlib", "cv2", "duckdb", "great_expectations", "av")
 VERBS = sorted(p.stem for p in (ROOT / "jobs").glob("*.py") if p.stem != "__init__")
 PROGRAM = f"""

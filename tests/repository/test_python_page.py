@@ -20,6 +20,8 @@ from schemas.tables import SCHEMA_VERSION
 from tests.helpers.blocked import run_without
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 PAGE = (ROOT / "docs" / "python.md").read_text()
 LARGE = ("av", "cv2", "fastapi", "numpy", "pyarrow", "ray", "torch")
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 # A script in place of Python: it makes a "virtualenv" with itself in it, and logs pip's arguments.
 PYTHON = """#!/bin/sh
 case "$*" in

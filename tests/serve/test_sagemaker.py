@@ -26,6 +26,8 @@ from serve.scoring import video_answer
 from tests.helpers.paths import ROOT, SHARED
 from tests.helpers.ports import free_port, wait_for_server
 
+pytestmark = pytest.mark.large
+
 REAL = SHARED / "data" / "real"
 
 

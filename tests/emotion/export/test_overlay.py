@@ -14,6 +14,8 @@ from emotion.errors import VideoError
 from emotion.export.overlay import DrawnTrack, overlay
 from emotion.predict.spans import Span
 
+pytestmark = pytest.mark.large
+
 GREY = 128
 BOX = (40.0, 30.0, 72.0, 62.0)
 

@@ -15,6 +15,8 @@ from emotion.extract.spec import DetectorName
 from emotion.extract.yunet import STRIDES, YuNet, decode, suppress
 from emotion.weights import YUNET
 
+pytestmark = pytest.mark.large
+
 Image = NDArray[np.uint8]
 Rows = NDArray[np.float32]
 MIN_SCORE = 0.7

@@ -17,6 +17,8 @@ from emotion.extract.spec import DetectorName
 from emotion.extract.walk import VideoSummary
 from emotion.weights import YUNET
 
+pytestmark = pytest.mark.large
+
 Rows = dict[str, list[dict[str, Any]]]
 
 

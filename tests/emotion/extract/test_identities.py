@@ -18,6 +18,8 @@ from emotion.extract.identity import Identities, MeanEmbedding
 from emotion.extract.walk import VideoSummary
 from emotion.weights import YUNET
 
+pytestmark = pytest.mark.large
+
 SPEC = spec_for("yunet")
 Vector = NDArray[np.float32]
 

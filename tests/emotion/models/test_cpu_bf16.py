@@ -13,6 +13,8 @@ from emotion.models.registry import build_model
 from emotion.train.learner import autocast_dtype, make_learner
 from emotion.train.recipe import Recipe
 
+pytestmark = pytest.mark.large
+
 
 def poison() -> None:
     """Fill freed memory with NaN, so that reading it before a write shows in a result."""

@@ -12,6 +12,8 @@ from emotion.models.frame_cnn import BACKBONES
 from emotion.models.registry import MODELS, ModelArg, build_model, default_args
 from emotion.train.pretrained import load_pretrained
 
+pytestmark = pytest.mark.large
+
 FIXED_SIZE = ("s3d", "mvit_v2_s")  # they work on 16 frames of 224 px inside
 
 

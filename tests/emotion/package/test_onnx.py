@@ -29,6 +29,8 @@ from emotion.package.onnx_export import (
 from emotion.predict.predictor import Predictor
 from tests.emotion.package.test_package import LABELS, SPEC, a_package
 
+pytestmark = pytest.mark.large
+
 SMALL: dict[str, dict[str, ModelArg]] = {
     "r3d_lite": {},  # its first means of a black clip were off by 1e-4
     "r3d_18": {},

@@ -10,6 +10,8 @@ from emotion.validate.result import Result, ValidationReport
 from tests.helpers.pages import parsed
 from tests.helpers.tiny_dataset import clean, tables_of, write_dataset
 
+pytestmark = pytest.mark.large
+
 REPORT = ValidationReport(
     (
         Result("tracks", "start_s is never null", True, 0, (), 7),

@@ -17,6 +17,8 @@ from emotion.report.video import VideoRows, video_report
 from schemas.scores import prob_column, scored_videos_schema, share_column
 from tests.helpers.pages import parsed
 
+pytestmark = pytest.mark.large
+
 LABELS = ("calm", "glad")
 FPS = 8.0
 

@@ -22,6 +22,8 @@ from emotion.synth.face import Head
 from emotion.synth.identity import make_identity
 from jobs import make_corpus
 
+pytestmark = pytest.mark.large
+
 SEED = 3
 Picture = NDArray[np.uint8]
 

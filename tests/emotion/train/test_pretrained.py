@@ -22,6 +22,8 @@ from emotion.train.pretrained import PretrainedWeights, load_pretrained
 from tests.emotion.package.test_package import a_package
 from tests.helpers.drawn_dataset import run, write_dataset
 
+pytestmark = pytest.mark.large
+
 R3D_URL = "https://download.pytorch.org/models/r3d_18-b3b3357e.pth"
 
 

@@ -15,6 +15,8 @@ from tests.helpers.drawing import write_video
 from tests.helpers.mutants import KINDS, flip, mutate
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def victims(tmp_path_factory: pytest.TempPathFactory) -> Path:

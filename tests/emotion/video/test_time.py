@@ -22,6 +22,8 @@ from emotion.video.packets import Reader
 from tests.helpers.drawing import read_number
 from tests.helpers.timed import WHOLE, Case, expected, same, sampled
 
+pytestmark = pytest.mark.large
+
 
 @pytest.mark.parametrize(
     "pts_s, fps, samples",

@@ -27,6 +27,8 @@ from jobs.aws.hosts import (
     wait_until_gone,
 )
 
+pytestmark = pytest.mark.large
+
 KNOWN = {"model", "epochs", "batch_size"}
 
 

@@ -32,6 +32,8 @@ from tests.helpers.faults import (
 )
 from tests.helpers.hurting import hurt
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -23,6 +23,8 @@ from tests.helpers.faults import (
 )
 from tests.helpers.scoring import assert_same, rows
 
+pytestmark = pytest.mark.large
+
 ENV = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 

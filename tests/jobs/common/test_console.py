@@ -25,6 +25,8 @@ from tests.helpers.blocked import CLOUD, run_without
 from tests.helpers.drawing import number_video
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> str:

@@ -23,6 +23,8 @@ from emotion.synth.corpus import write_corpus
 from tests.helpers.paths import ROOT
 from tests.helpers.ports import free_ports
 
+pytestmark = pytest.mark.large
+
 BIN = Path(sys.executable).parent
 START_TIMEOUT_S = 60
 

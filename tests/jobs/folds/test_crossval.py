@@ -19,6 +19,8 @@ from jobs.crossval import main
 from jobs.folds.folds import fold_splits, read_folds, write_view
 from tests.helpers.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of, write_dataset
 
+pytestmark = pytest.mark.large
+
 
 def picture(label: str, rng: np.random.Generator) -> bytes:
     """Return a crop whose brightness depends on the label."""

@@ -19,6 +19,8 @@ from jobs.reading.first_look import FirstLook
 from tests.helpers.drawing import number_frame, write_video
 from tests.helpers.faults import Job, build_arguments, command, kill_one, wait_for
 
+pytestmark = pytest.mark.large
+
 
 def test_a_video_that_kills_its_reader_costs_itself(corpus: Path, tmp_path: Path) -> None:
     """A worker dies within a shard; the next one takes a first look, which dies again."""

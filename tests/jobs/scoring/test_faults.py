@@ -16,6 +16,8 @@ from schemas.scores import score_tables
 from tests.helpers.faults import NUM_VIDEOS, Job, Proxy, Tables, read_dataset, write_archive
 from tests.helpers.hurting import hurt
 
+pytestmark = pytest.mark.large
+
 TABLES = score_tables(LABELS)
 ANSWERS = ("confidence", "margin", "entropy")
 

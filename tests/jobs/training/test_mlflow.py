@@ -23,7 +23,10 @@ from tests.helpers.drawn_dataset import run, write_dataset
 from tests.jobs.test_evaluate import LINES, write_labels, write_scores
 
 # MLflow's own tables use a loader that SQLAlchemy 2.1 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
+    pytest.mark.large,
+]
 
 
 @pytest.fixture(scope="module")

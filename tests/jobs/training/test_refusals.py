@@ -13,6 +13,8 @@ from emotion.package.model_package import load_package
 from schemas.tables import CLIPS, rows_table
 from tests.helpers.drawn_dataset import SPEC, run, write_dataset
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:

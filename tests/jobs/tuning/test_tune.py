@@ -20,6 +20,8 @@ from jobs import tune
 from tests.helpers.drawn_dataset import LABELS, write_dataset
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.large
+
 SPACE = ("--space", "lr=log:1e-4:1e-2", "model_args.dropout=uniform:0:0.5")
 
 

@@ -15,6 +15,8 @@ from schemas.tables import DATASETS
 from tests.helpers.planted import DEFECTS, both, boxed, put, repeat
 from tests.helpers.tiny_dataset import CLIP_LEN, LABELS, SPEC, Rows, a_video, add, clean, tables_of
 
+pytestmark = pytest.mark.large
+
 DECLARED = Declared(LABELS, CLIP_LEN, CLIP_LEN, SPEC.crop_px, REASONS)
 
 

@@ -32,6 +32,8 @@ from tests.helpers.tiny_dataset import (
     write_dataset,
 )
 
+pytestmark = pytest.mark.large
+
 DECLARED = Declared(LABELS, CLIP_LEN, CLIP_LEN, SPEC.crop_px, REASONS)
 
 

@@ -16,6 +16,8 @@ from jobs.validating.validate import validate
 from schemas.tables import DATASETS
 from tests.helpers.tiny_dataset import CROP, SPEC, a_video, add, clean, tables_of, write_dataset
 
+pytestmark = pytest.mark.large
+
 
 def test_a_clean_dataset_gets_a_clean_report(
     store: str, capsys: pytest.CaptureFixture[str]
