@@ -168,7 +168,7 @@ def test_bad_input_costs_itself(
         (["--out", "{tmp}/full"], "holds files but no config.json"),
         (["--label-set", "happy"], "two or more"),
         (["--clip-len", "0"], "clip_len must be at least 1 and at most 1024, got 0"),
-        (["--clip-stride", "0"], "clip_stride is 0"),
+        (["--clip-stride", "0"], "clip_stride must be at least 1 and at most 16, got 0"),
         (["--chunk-minutes", "0"], "--chunk-minutes must be above 0, got 0.0"),
         (["--detector", "yunet", "--yunet", "{tmp}/none.onnx"], "YuNet weights"),
     ],
