@@ -87,14 +87,11 @@ def load_yunet(address: str | None = None) -> bytes:
     Raises:
         InputError: if the file cannot be read or downloaded, or its SHA-256 is wrong.
     """
-    address = address or os.environ.get("VIDEO_EMOTION_YUNET")
-    if address:
-        return _read(YUNET, address)
-    cached = cache_folder() / YUNET.name
-    if cached.is_file():
-        return _read(YUNET, str(cached))
+    stored = _find(YUNET, address or os.environ.get("VIDEO_EMOTION_YUNET"))
+    if stored:
+        return _read(YUNET, stored)
     data = _checked(_download(YUNET), YUNET, YUNET.url)
-    storage.write_bytes(str(cached), data)
+    storage.write_bytes(str(cache_folder() / YUNET.name), data)
     return data
 
 
@@ -111,12 +108,9 @@ def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
     Raises:
         InputError: if a file cannot be read or has another SHA-256, or the package is missing.
     """
-    address = os.environ.get("VIDEO_EMOTION_DLIB_EMBEDDER")
-    if address:
-        return _read(DLIB_EMBEDDER_ONNX, address)
-    cached = cache_folder() / DLIB_EMBEDDER_ONNX.name
-    if cached.is_file():
-        return _read(DLIB_EMBEDDER_ONNX, str(cached))
+    stored = _find(DLIB_EMBEDDER_ONNX, os.environ.get("VIDEO_EMOTION_DLIB_EMBEDDER"))
+    if stored:
+        return _read(DLIB_EMBEDDER_ONNX, stored)
     data = convert(find_dlib_embedder().read_bytes())
     if hashlib.sha256(data).hexdigest() != DLIB_EMBEDDER_ONNX.sha256:
         raise InputError(
@@ -124,8 +118,14 @@ def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
             "install the versions of onnx and numpy that constraints.txt names"
         )
     with contextlib.suppress(OSError, InputError):  # read-only: the next call converts again, 0.2 s
-        storage.write_bytes(str(cached), data)
+        storage.write_bytes(str(cache_folder() / DLIB_EMBEDDER_ONNX.name), data)
     return data
+
+
+def _find(file: WeightsFile, address: str | None) -> str | None:
+    """Return ``address`` if it is given, else the cached file if it exists, else None."""
+    cached = cache_folder() / file.name
+    return address or (str(cached) if cached.is_file() else None)
 
 
 def _read(file: WeightsFile, address: str) -> bytes:

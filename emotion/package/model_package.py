@@ -39,13 +39,17 @@ from emotion.package.files import (
     write_files,
 )
 from emotion.package.onnx_file import OnnxModel, find_onnx
+from emotion.package.trust import Trust
 from emotion.versions import installed, versions
 
-FORMAT = 2
+FORMAT = 3
 """Version of the files. A new number means that older releases cannot read them.
 
-Format 1 has no temperature.
+Format 1 has no temperature and no trust, format 2 has no trust.
 """
+
+ADDED_IN = {"temperature": 2, "trust": 3}
+"""Format in which a fact was added."""
 
 FACT_NAMES = (
     "format",
@@ -55,6 +59,7 @@ FACT_NAMES = (
     "extraction",
     "weights_sha256",
     "temperature",
+    "trust",
     "training",
     "metrics",
     "versions",
@@ -75,6 +80,7 @@ class ModelPackage:
         metrics: figures on val.
         versions: versions of the libraries that trained it.
         temperature: divisor of the logits before softmax, fitted on val (Guo et al. 2017).
+        trust: kind of faces it was trained on, measured figures, margin of certain answers.
         format: ``FORMAT`` of the files that it was read from. It is kept for an older package, so
             that its ``model_id`` stays the same.
     """
@@ -88,6 +94,7 @@ class ModelPackage:
     metrics: Mapping[str, object]
     versions: Mapping[str, str]
     temperature: float = 1.0
+    trust: Trust = Trust()
     format: int = FORMAT
 
     def facts(self) -> dict[str, Any]:
@@ -103,7 +110,8 @@ class ModelPackage:
             "metrics": dict(self.metrics),
             "versions": dict(self.versions),
         }
-        return facts if self.format == 1 else facts | {"temperature": self.temperature}
+        added = {"temperature": self.temperature, "trust": self.trust.to_json()}
+        return facts | {k: v for k, v in added.items() if ADDED_IN[k] <= self.format}
 
     @functools.cached_property
     def model_id(self) -> str:
@@ -226,12 +234,13 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
         raise InputError(f"{FACTS} is not JSON: {err}") from err
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
-    names = set(FACT_NAMES) - ({"temperature"} if facts.get("format") == 1 else set())
+    stored_format = facts.get("format")
+    if stored_format not in range(1, FORMAT + 1):
+        raise InputError(f"format is {stored_format}, this release reads 1 to {FORMAT}")
+    names = {name for name in FACT_NAMES if ADDED_IN.get(name, 1) <= stored_format}
     missing, unknown = names - facts.keys(), facts.keys() - names
     if missing or unknown:
         raise InputError(f"{FACTS} lacks {sorted(missing)} and has unknown {sorted(unknown)}")
-    if facts["format"] not in (1, FORMAT):
-        raise InputError(f"format is {facts['format']}, this release reads 1 to {FORMAT}")
     spec = ExtractionSpec.from_json(facts["extraction"])
     sha256 = hashlib.sha256(weights).hexdigest()
     if sha256 != facts["weights_sha256"]:
@@ -249,6 +258,7 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
         metrics=facts["metrics"],
         versions=facts["versions"],
         temperature=float(facts.get("temperature", 1.0)),
+        trust=Trust.from_json(facts["trust"]) if "trust" in facts else Trust(),
         format=int(facts["format"]),
     )
     if not package.temperature > 0:

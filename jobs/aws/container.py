@@ -136,9 +136,8 @@ def find_dataset(tree: Tree, *, num_hosts: int) -> str:
     from jobs.building import options
     from jobs.building import run as building
 
-    out = str(
-        tree.root / "checkpoints/dataset"
-    )  # in checkpoints/, which SageMaker keeps, so that the build resumes after a spot loss
+    # SageMaker keeps checkpoints/, so the build resumes after a spot loss.
+    out = str(tree.root / "checkpoints/dataset")
     labels = str(videos / "labels.csv")
     flags = ["--videos", str(videos), "--labels", labels, "--out", out]
     if code := building.run(parse(options.Config, flags, verb="jobs.build_dataset", doc=None)):
@@ -175,9 +174,8 @@ def train_here(tree: Tree, hosts: aws_hosts.Hosts, *, address: str | None) -> No
     text = tree.hyperparameters.read_text() if tree.hyperparameters.is_file() else "{}"
     values = read_hyperparameters(text, known=known)
     out = values.pop(OUT, str(tree.run))
-    if (
-        len(hosts.names) > 1 and cluster.cluster_gpus() == 0
-    ):  # with GPUs the default is one worker each
+    if len(hosts.names) > 1 and cluster.cluster_gpus() == 0:
+        # With GPUs the default is one worker for each.
         values.setdefault("workers", str(len(hosts.names)))
     if len(hosts.names) > 1 and storage.is_local(out):
         raise InputError(

@@ -48,8 +48,8 @@ def claim(
         before = storage.read_json(config_uri)
         check_schema_version(before, out, flag="out", remedy="name a new --out")
         _check_same(out, before, now, may_change)
-        if spec is not None and read_spec(out).digest != spec.digest:
-            raise _made_with(out, f"another extraction spec ({read_spec(out).difference(spec)})")
+        if spec is not None and (stored := read_spec(out)).digest != spec.digest:
+            raise _made_with(out, f"another extraction spec ({stored.difference(spec)})")
     elif storage.is_folder(out) and storage.list_files(out):
         raise InputError(f"--out {out} holds files but no config.json; name a new or empty --out")
     storage.check_writable(out)

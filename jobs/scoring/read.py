@@ -22,12 +22,16 @@ from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
 from jobs.reading.shard_reader import End, Reading, ShardReader
 from jobs.reading.videos import reject_row
-from jobs.scoring.rows import clip_rows, clips_table, end_row, fault_row
-from schemas.scores import SCORED_FACES
+from jobs.scoring.rows import CLIP, clip_rows, clips_table, end_row, fault_row
+from schemas.scores import SCORED_FACES, VIDEO_FACTS
 from schemas.tables import REJECTS
 
 _CLIPS_PER_TABLE = 16  # about 1 MB of JPEGs
 _CLIPS_PER_READ = 64  # row group of a dataset's clips
+_OF_VIDEOS = [name for name, _ in VIDEO_FACTS if name != "coverage"]
+"""Columns of a dataset's ``videos`` that the ``videos`` of a score set has too."""
+_OF_CLIPS = [name for name in CLIP.names if name != "uri"]
+"""Columns of a dataset's ``clips`` that scoring needs."""
 
 
 def until_fault(shard_id: str, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -136,14 +140,15 @@ class ReadClips:
 
     def _rows(self, ref: ShardRef) -> Iterator[pa.Table]:
         began = time.monotonic()
-        faces = self._copy_faces(ref)
-        videos = self._read("videos", ref)
-        for stored in storage.read_batches(self._part("clips", ref), _CLIPS_PER_READ):
+        faces = self._read("faces", ref, SCORED_FACES.names).cast(SCORED_FACES)
+        storage.write_table(part_uri(self._out, "faces", ref.shard_id), faces)
+        videos = self._read("videos", ref, _OF_VIDEOS)
+        for stored in storage.read_batches(self._part("clips", ref), _CLIPS_PER_READ, _OF_CLIPS):
             clips = _without_retired(stored, ref)
             places = pc.index_in(clips["video_id"], value_set=videos["video_id"].combine_chunks())
             yield clip_rows(ref.shard_id, clips.append_column("uri", videos["uri"].take(places)))
-        rejects = self._read("rejects", ref).to_pylist()
-        rows = videos.select(_OF_VIDEOS).to_pylist()
+        rejects = self._read("rejects", ref, REJECTS.names).to_pylist()
+        rows = videos.to_pylist()
         covered = coverages(faces, {row["video_id"]: row["num_frames"] for row in rows})
         facts = [row | {"coverage": covered[row["video_id"]], "wall_s": 0.0} for row in rows]
         if facts:
@@ -153,30 +158,8 @@ class ReadClips:
     def _part(self, table: str, ref: ShardRef) -> str:
         return part_uri(self._dataset, table, ref.shard_id)
 
-    def _read(self, table: str, ref: ShardRef) -> pa.Table:
-        return _without_retired(storage.read_part(self._part(table, ref)), ref)
-
-    def _copy_faces(self, ref: ShardRef) -> pa.Table:
-        """Write the part of ``faces``; return its rows."""
-        stored = storage.read_part(self._part("faces", ref), SCORED_FACES.names)
-        faces = _without_retired(stored, ref).cast(SCORED_FACES)
-        storage.write_table(part_uri(self._out, "faces", ref.shard_id), faces)
-        return faces
-
-
-_OF_VIDEOS = [
-    "video_id",
-    "uri",
-    "content_sha256",
-    "duration_s",
-    "num_frames",
-    "num_faces",
-    "num_clips",
-    "num_tracks",
-    "num_identities",
-    "reason",
-]
-"""Columns of a dataset's ``videos`` that the ``videos`` of a score set has too."""
+    def _read(self, table: str, ref: ShardRef, columns: list[str]) -> pa.Table:
+        return _without_retired(storage.read_part(self._part(table, ref), columns), ref)
 
 
 def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:

@@ -127,7 +127,7 @@ def edit_metrics(folder: Path) -> None:
 
 
 def edit_format(folder: Path) -> None:
-    edit(folder, format=3)
+    edit(folder, format=4)
 
 
 def drop_fact(folder: Path) -> None:
@@ -166,7 +166,7 @@ def no_facts(folder: Path) -> None:
         (rename_architecture, "model 'resnet99' is unknown"),
         (edit_spec, "extraction spec says digest"),
         (edit_metrics, "model.json was edited"),
-        (edit_format, "format is 3, this release reads 1 to 2"),
+        (edit_format, "format is 4, this release reads 1 to 3"),
         (drop_fact, "lacks"),
         (not_json, "is not JSON"),
         (other_weights, "not of one training run"),
