@@ -116,7 +116,7 @@ def find_crops(frames: Sequence[Image], model: bytes, count: int) -> list[Image]
     """Return up to ``count`` aligned crops of faces."""
     detector = load_detector(spec_for("yunet"), model)
     crops = [
-        crop_face(frame, landmarks, detector="yunet", crop_px=112)
+        crop_face(frame, landmarks, landmarks_by="yunet", crop_px=112)
         for frame in frames
         for landmarks in detector(frame).landmarks
     ]

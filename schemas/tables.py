@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the columns of stored tables; jobs refuse a dataset or score set of another version.
 
 1: frames.n_faces, num_people of scored videos, num_segments of the plan, _ledger/segments.
 2: frames.num_faces, num_identities, num_chunks, _ledger/chunks.
+3: faces.landmarks_by.
 """
 
 EMBEDDING_LENGTH = 128
@@ -58,6 +59,7 @@ CHUNKS = pa.schema(
                         ("box", FLOATS),
                         ("score", pa.float32()),
                         ("landmarks", FLOATS),
+                        ("landmarks_by", pa.string()),
                         ("yaw_deg", pa.float64()),
                         ("roll_deg", pa.float64()),
                         ("blur", pa.float64()),
@@ -123,6 +125,7 @@ FACES = pa.schema(
         ("box", FLOATS),
         ("score", pa.float32()),
         ("landmarks", FLOATS),
+        ("landmarks_by", pa.string()),  # dlib or yunet: order of the points, see docs/datasets.md
         ("yaw_deg", pa.float32()),
         ("roll_deg", pa.float32()),
         ("blur", pa.float32()),

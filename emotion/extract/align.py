@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.extract.spec import DetectorName
+from emotion.extract.spec import LandmarksName
 
 # Positions (x, y) of the landmarks in the crop, as shares of its side. The crop is wider than with
 # ArcFace's template, so that brows and chin are inside. Only eyes and nose are used: the mouth
 # corners move with the expression, and an alignment on them would remove a part of it.
-_TEMPLATES: dict[DetectorName, NDArray[np.float64]] = {
+_TEMPLATES: dict[LandmarksName, NDArray[np.float64]] = {
     "yunet": np.array([[0.31, 0.35], [0.69, 0.35], [0.50, 0.565]]),
     "dlib": np.array([[0.785, 0.35], [0.595, 0.35], [0.215, 0.35], [0.405, 0.35], [0.50, 0.625]]),
 }
@@ -46,21 +46,21 @@ def crop_face(
     image: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     *,
-    detector: DetectorName,
+    landmarks_by: LandmarksName,
     crop_px: int,
 ) -> NDArray[np.uint8]:
     """Crop one face, upright and scaled by its eyes and nose.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        landmarks: (5, 2) float32 pixels, in the detector's order.
-        detector: the detector that made the landmarks.
+        landmarks: (5, 2) float32 pixels, in the order of ``landmarks_by``; see ``detect.Faces``.
+        landmarks_by: the method that gave the landmarks.
         crop_px: side of the crop.
 
     Returns:
         (crop_px, crop_px, 3) uint8 RGB. Pixels outside the frame repeat the frame's edge.
     """
-    template = _TEMPLATES[detector]
+    template = _TEMPLATES[landmarks_by]
     points = landmarks[: len(template)].astype(np.float64)
     matrix = similarity(points, template * crop_px)
     warped = cv2.warpAffine(
@@ -70,26 +70,26 @@ def crop_face(
 
 
 def eyes_and_nose(
-    landmarks: NDArray[np.float32], detector: DetectorName
+    landmarks: NDArray[np.float32], landmarks_by: LandmarksName
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return three points in pixels, (2,) each: eye centres and nose.
 
     The first eye is the one on the left side of the image.
     """
     points = landmarks.astype(np.float64)
-    if detector == "yunet":
+    if landmarks_by == "yunet":
         return points[0], points[1], points[2]
     return points[2:4].mean(0), points[0:2].mean(0), points[4]
 
 
-def head_angles(landmarks: NDArray[np.float32], detector: DetectorName) -> tuple[float, float]:
+def head_angles(landmarks: NDArray[np.float32], landmarks_by: LandmarksName) -> tuple[float, float]:
     """Return an estimate of (yaw, roll) in degrees, from eyes and nose.
 
     Roll is the slope of the line through the eyes, positive clockwise in the image. Yaw is positive
     if the nose points to the image's right; the estimate assumes that the nose is 0.6 eye distances
     in front of the eyes. Both are 0 if the eyes are at one point.
     """
-    left, right, nose = eyes_and_nose(landmarks, detector)
+    left, right, nose = eyes_and_nose(landmarks, landmarks_by)
     axis = right - left
     distance = float(np.hypot(*axis))
     if distance < 1e-6:

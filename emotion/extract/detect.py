@@ -162,6 +162,8 @@ def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
     own: dict[str, Any]
     if detector == "yunet":
         own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": 320, "min_score": 0.7}
+        if overrides.get("landmarks") == "yunet":
+            own["landmarks_sha256"] = weights.YUNET.sha256
     else:
         sha256 = weights.DLIB_LANDMARKS.sha256
         own = {"detector_sha256": sha256, "detect_side_px": 640, "min_score": 0.0}

@@ -9,6 +9,7 @@ from emotion import weights
 from emotion.errors import InputError, VideoError
 from emotion.extract.detect import Detector, load_detector
 from emotion.extract.embed import Embedder
+from emotion.extract.landmarks import load_landmarks
 from emotion.extract.observe import Observation, observe
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary, walk
@@ -43,6 +44,7 @@ class Extractor:
         self.limits = limits or Limits()
         self._keep_partial = keep_partial
         self._detect: Detector = load_detector(spec, yunet_model)
+        self._predict_landmarks = load_landmarks(spec)
         self._embedder: Embedder | None = None  # made by the first walk; observing does not need it
 
     def observations(
@@ -68,7 +70,12 @@ class Extractor:
             stop=stop,
         )
         for frame in frames:
-            yield observe(frame, detector=self._detect, spec=self.spec)
+            yield observe(
+                frame,
+                detector=self._detect,
+                predict_landmarks=self._predict_landmarks,
+                spec=self.spec,
+            )
 
     def rows(
         self, path: Path, *, video_id: str, summary: VideoSummary

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from emotion.extract.align import crop_face, head_angles
 from emotion.extract.cuts import Signature, signature
 from emotion.extract.detect import Detector, Faces
+from emotion.extract.landmarks import LandmarkPredictor
 from emotion.extract.quality import brightness_and_blur, thumbnail
-from emotion.extract.spec import ExtractionSpec
+from emotion.extract.spec import ExtractionSpec, LandmarksName
 from emotion.video.decode import Frame
 
 
@@ -27,6 +28,8 @@ class DetectedFace:
         box: xyxy pixels of the upright frame.
         score: score of the detection; see ``Faces.scores``.
         landmarks: ten floats x0 y0 ... x4 y4, pixels of the upright frame.
+        landmarks_by: method that gave the landmarks; their order follows from it, see
+            ``detect.Faces``.
         yaw_deg: rough estimate, degrees; see ``head_angles``.
         roll_deg: rough estimate, degrees; see ``head_angles``.
         blur: variance of the crop's Laplacian; small if the crop is blurred.
@@ -37,6 +40,7 @@ class DetectedFace:
     box: tuple[float, float, float, float]
     score: float
     landmarks: tuple[float, ...]
+    landmarks_by: LandmarksName
     yaw_deg: float
     roll_deg: float
     blur: float
@@ -72,11 +76,23 @@ class Observation:
     faces: tuple[DetectedFace, ...]
 
 
-def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observation:
+def observe(
+    frame: Frame,
+    *,
+    detector: Detector,
+    predict_landmarks: LandmarkPredictor | None,
+    spec: ExtractionSpec,
+) -> Observation:
     """Detect, measure and crop the faces of one frame.
 
-    Only the crops are cut from the frame at full size. Everything else uses a small picture, so a
+    Landmarks and crops come from the frame at full size. Everything else uses a small picture, so a
     frame without a face is never converted to pixels at full size.
+
+    Args:
+        frame: the frame.
+        detector: detector of ``spec``.
+        predict_landmarks: predictor of ``spec``; None keeps the landmarks of the detector.
+        spec: choices of the extraction.
     """
     picture = frame.thumbnail(spec.detect_side_px)
     faces = detector(picture, frame_hw=frame.hw)
@@ -88,22 +104,31 @@ def observe(frame: Frame, *, detector: Detector, spec: ExtractionSpec) -> Observ
         brightness=brightness,
         blur=blur,
         signature=signature(small),
-        faces=tuple(_face(frame.image, faces, k, spec) for k in range(len(faces))),
+        faces=tuple(
+            _face(frame.image, faces, k, predict_landmarks, spec) for k in range(len(faces))
+        ),
     )
 
 
 def _face(
-    image: NDArray[np.uint8], faces: Faces, number: int, spec: ExtractionSpec
+    image: NDArray[np.uint8],
+    faces: Faces,
+    number: int,
+    predict_landmarks: LandmarkPredictor | None,
+    spec: ExtractionSpec,
 ) -> DetectedFace:
-    landmarks = faces.landmarks[number]
-    crop = crop_face(image, landmarks, detector=spec.detector, crop_px=spec.crop_px)
+    landmarks, by = faces.landmarks[number], spec.detector
+    if predict_landmarks is not None:
+        landmarks, by = predict_landmarks(image, faces.boxes[number], landmarks)
+    crop = crop_face(image, landmarks, landmarks_by=by, crop_px=spec.crop_px)
     brightness, blur = brightness_and_blur(crop)
-    yaw, roll = head_angles(landmarks, spec.detector)
+    yaw, roll = head_angles(landmarks, by)
     x0, y0, x1, y1 = (float(v) for v in faces.boxes[number])
     return DetectedFace(
         box=(x0, y0, x1, y1),
         score=float(faces.scores[number]),
         landmarks=tuple(float(v) for v in landmarks.ravel()),
+        landmarks_by=by,
         yaw_deg=yaw,
         roll_deg=roll,
         blur=blur,

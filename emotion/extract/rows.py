@@ -31,6 +31,7 @@ def face_row(video_id: str, observation: Observation, number: int) -> Row:
         "box": list(face.box),
         "score": face.score,
         "landmarks": list(face.landmarks),
+        "landmarks_by": face.landmarks_by,
         "yaw_deg": face.yaw_deg,
         "roll_deg": face.roll_deg,
         "blur": face.blur,

@@ -9,11 +9,15 @@ from typing import Any, Literal
 
 from emotion.errors import InputError
 from emotion.ranges import Range
-from emotion.weights import DLIB_EMBEDDER
+from emotion.weights import DLIB_EMBEDDER, DLIB_LANDMARKS
 
 DetectorName = Literal["yunet", "dlib"]
-EXTRACTION_VERSION = 2
-"""Version of the extraction: a release that makes other pixels from the same spec increases it."""
+LandmarksName = Literal["yunet", "dlib"]
+EXTRACTION_VERSION = 3
+"""Version of the extraction: a release that makes other pixels from the same spec increases it.
+
+3: landmarks by dlib's predictor in YuNet's box, field ``landmarks``.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +27,9 @@ class ExtractionSpec:
     Attributes:
         detector: name of the face detector.
         detector_sha256: hex SHA-256 of its weights file.
+        landmarks: method that gives the landmarks, by which crops are aligned: dlib's predictor
+            in the detected box, or the detector itself. With detector dlib it is dlib.
+        landmarks_sha256: hex SHA-256 of the weights file of that method.
         sample_fps: samples per second of presentation time; above 0, at most 240.
         detect_side_px: longest side of the picture that the detector gets, pixels; 64 to 4096.
         min_score: lowest score of a detection that is used; -10 to 10, see ``Faces.scores``.
@@ -43,6 +50,8 @@ class ExtractionSpec:
 
     detector: DetectorName
     detector_sha256: str
+    landmarks: LandmarksName = "dlib"
+    landmarks_sha256: str = DLIB_LANDMARKS.sha256
     sample_fps: float = 8.0
     detect_side_px: int = 320
     min_score: float = 0.7
@@ -69,6 +78,11 @@ class ExtractionSpec:
             value = getattr(self, name)
             if value not in allowed:
                 raise InputError(f"extraction spec: {name} must be {allowed}, got {value}")
+        if self.landmarks not in ("dlib", self.detector):
+            raise InputError(
+                f"extraction spec: landmarks with detector {self.detector} must be dlib, "
+                f"got {self.landmarks}"
+            )
 
     @property
     def digest(self) -> str:
@@ -89,6 +103,12 @@ class ExtractionSpec:
                 match the fields.
         """
         fields = {k: v for k, v in value.items() if k != "digest"}
+        version = fields.get("version", 1)
+        if version != EXTRACTION_VERSION:
+            raise InputError(
+                f"extraction spec is of version {version}, this release cuts crops by version "
+                f"{EXTRACTION_VERSION}; build the dataset and train the package again"
+            )
         try:
             spec = cls(**fields)
         except TypeError as err:

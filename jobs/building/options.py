@@ -21,6 +21,8 @@ class Config:
         out: Folder for the dataset: new, or begun by the same command.
         detector: Face detector: yunet, dlib, or auto, which takes yunet if its weights are
             available, else dlib.
+        landmarks: Landmarks by which faces are cropped: dlib's predictor in the detected box, or
+            yunet, the detector's own. With detector dlib only dlib.
         yunet: File of YuNet's weights, a local path or s3://; default: $VIDEO_EMOTION_YUNET, then
             the cache, then a download with a checked SHA-256.
         label_set: Allowed labels separated by commas, in the order of the model's outputs.
@@ -52,6 +54,7 @@ class Config:
     labels: Address
     out: Address
     detector: Literal["auto", "yunet", "dlib"] = "auto"
+    landmarks: Literal["dlib", "yunet"] = "dlib"
     yunet: str | None = None
     label_set: str = ",".join(LABELS)
     sample_fps: float = 8.0

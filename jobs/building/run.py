@@ -78,6 +78,7 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
         print(f"detector: {name}")
     clip_len = config.clip_len
     options = {
+        "landmarks": config.landmarks,
         "sample_fps": config.sample_fps,
         "crop_px": config.crop_px,
         "clip_len": clip_len,

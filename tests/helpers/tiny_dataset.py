@@ -83,6 +83,7 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
                 "box": [10.0, 10.0, 50.0, 60.0],
                 "score": 0.9,
                 "landmarks": [30.0] * 10,
+                "landmarks_by": "dlib",
                 "yaw_deg": None,
                 "roll_deg": 2.0,
                 "size_px": 44.7,

@@ -43,7 +43,7 @@ def test_eyes_come_to_the_same_place_however_the_head_is_turned(degrees: float) 
         image[
             round(float(y)) - 2 : round(float(y)) + 3, round(float(x)) - 2 : round(float(x)) + 3
         ] = colour
-    crop = crop_face(image, landmarks, detector="yunet", crop_px=112)
+    crop = crop_face(image, landmarks, landmarks_by="yunet", crop_px=112)
     for channel, share_x in ((0, 0.31), (1, 0.69)):
         ys, xs = np.nonzero(crop[:, :, channel] > 128)
         assert abs(xs.mean() - share_x * 112) < 1.5
@@ -52,7 +52,7 @@ def test_eyes_come_to_the_same_place_however_the_head_is_turned(degrees: float) 
 
 def test_a_crop_beyond_the_frame_repeats_the_edge() -> None:
     image = np.full((50, 50, 3), 77, np.uint8)
-    crop = crop_face(image, UPRIGHT, detector="yunet", crop_px=64)
+    crop = crop_face(image, UPRIGHT, landmarks_by="yunet", crop_px=64)
     assert crop.shape == (64, 64, 3)
     assert (crop == 77).all()
 

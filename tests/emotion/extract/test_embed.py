@@ -51,7 +51,7 @@ def crops_of(image: Image, name: DetectorName, detector: Detector) -> list[Image
     """Return every face from left to right, after the JPEG coding of stored crops."""
     faces = detector(image)
     order = np.argsort(faces.boxes[:, 0])
-    cut = [crop_face(image, faces.landmarks[k], detector=name, crop_px=112) for k in order]
+    cut = [crop_face(image, faces.landmarks[k], landmarks_by=name, crop_px=112) for k in order]
     return [through_jpeg(crop) for crop in cut]
 
 
@@ -107,7 +107,7 @@ def test_the_chip_is_the_one_that_dlib_cuts(shared: Path) -> None:
     points = dlib.shape_predictor(str(weights.find_dlib_landmarks()))(picture, box)
     expected = dlib.get_face_chip(picture, points, size=150, padding=PADDING)
     landmarks = np.array([(p.x, p.y) for p in points.parts()], np.float32)
-    warped = chip(crop_face(picture, landmarks, detector="dlib", crop_px=150))
+    warped = chip(crop_face(picture, landmarks, landmarks_by="dlib", crop_px=150))
     inside = (slice(20, 130), slice(20, 130))
     shifts = [(dx, dy) for dx in (-6, 0, 6) for dy in (-6, 0, 6)]
     apart = {

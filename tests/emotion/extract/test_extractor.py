@@ -136,7 +136,7 @@ def test_the_crop_shows_the_face_upright(
     turned = np.asarray(cv2.warpAffine(image, turn, (width, height)), np.uint8)
     faces = detect(turned)
     assert abs(head_angles(faces.landmarks[0], detector)[1] + 20) < 8
-    crop = crop_face(turned, faces.landmarks[0], detector=detector, crop_px=224)
+    crop = crop_face(turned, faces.landmarks[0], landmarks_by=detector, crop_px=224)
     bordered = cv2.copyMakeBorder(crop, 112, 112, 112, 112, cv2.BORDER_REPLICATE)
     again = detect(np.asarray(bordered, np.uint8))
     assert len(again) == 1

@@ -49,6 +49,7 @@ def face(x: float, who: int, *, size: float = 50, yaw_deg: float = 0) -> Detecte
         box=(x, 100, x + size, 100 + size),
         score=0.9,
         landmarks=(0.0,) * 10,
+        landmarks_by="dlib",
         yaw_deg=yaw_deg,
         roll_deg=0.0,
         blur=100.0,

@@ -20,6 +20,8 @@ def test_every_field_is_in_the_digest() -> None:
     changed = {
         "detector": "dlib",
         "detector_sha256": "0" * 64,
+        "landmarks": "yunet",
+        "landmarks_sha256": "0" * 64,
         "sample_fps": 5.0,
         "detect_side_px": 640,
         "min_score": 0.5,
@@ -45,6 +47,8 @@ def test_every_field_is_in_the_digest() -> None:
     "change, message",
     [
         ({"sample_fps": 5.0}, "it was edited"),
+        ({"version": 2}, "is of version 2, this release cuts crops by version 3; build"),
+        ({"landmarks": "yunet"}, "landmarks with detector dlib must be dlib, got yunet"),
         ({"surprise": 1}, "not one of this release"),
         ({"clip_len": 0}, "clip_len must be at least 1 and at most 1024, got 0"),
     ],
