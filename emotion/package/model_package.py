@@ -235,7 +235,7 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
     stored_format = facts.get("format")
-    if stored_format not in range(1, FORMAT + 1):
+    if not isinstance(stored_format, int) or not 1 <= stored_format <= FORMAT:
         raise InputError(f"format is {stored_format}, this release reads 1 to {FORMAT}")
     names = {name for name in FACT_NAMES if ADDED_IN.get(name, 1) <= stored_format}
     missing, unknown = names - facts.keys(), facts.keys() - names
