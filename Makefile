@@ -6,6 +6,9 @@ PY := $(VENV)/bin/python
 DEMO ?= demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# Two processes, one file of tests at a time each. With more threads per process they would wait for
+# each other.
+PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONDONTWRITEBYTECODE ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 
@@ -29,7 +32,7 @@ lint: setup ## check format, lint and types
 	$(PY) -m mypy
 
 quick: setup ## run the tests without Ray, browser, S3 and servers
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m quick -n 2 --dist loadfile $(PYTEST_ARGS) $(FILE)
+	$(PARALLEL) -m quick $(PYTEST_ARGS) $(FILE)
 
 ifdef FILE
 test: setup tools ## run everything that a change must pass; FILE=tests/x runs one file or folder
@@ -39,7 +42,7 @@ test: setup tools check
 endif
 
 check: lint ## as test, without installing programs
-	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(PARALLEL) -m "not slow" $(PYTEST_ARGS)
 
 test-all: setup tools lint ## as test, with the tests that take minutes
 	$(PY) -m pytest $(PYTEST_ARGS)
