@@ -66,7 +66,7 @@ class PersonAnswer(_Message):
 
 
 class TrustAnswer(_Message):
-    """What is known about the model: whom it was trained on, and how often it finds each label."""
+    """Facts of the model: faces that it was trained on, and how often it finds each label."""
 
     domain: str = Field(default="unknown", description="kind of faces it was trained on")
     margin: float = Field(default=0.0, description="margin below which an answer is uncertain")

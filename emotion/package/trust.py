@@ -45,7 +45,7 @@ class MeasuredOn:
 
 @dataclass(frozen=True)
 class Trust:
-    """What a package says about its own limits.
+    """Limits of a model, as its package states them.
 
     Attributes:
         domain: kind of faces that the model was trained on: one of ``DOMAINS``, or other text.
@@ -85,7 +85,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class TrustNote:
-    """What stands beside every answer of a model.
+    """Remarks that stand beside every answer of a model.
 
     Attributes:
         domain: kind of faces that the model was trained on; see ``Trust.domain``.
