@@ -22,8 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Imported after parsing: --help needs no torch and no matplotlib.
     from jobs.evaluating.run import print_evaluation, run
 
-    evaluation, left_out = run(config)
-    print_evaluation(evaluation, split=config.split)
+    result, left_out = run(config)
+    print_evaluation(result, split=config.split)
     for label, count in left_out["unknown_labels"].items():
         print(f"  left out: {count:,} with label {label}, which the package does not have")
     print(f"report: {storage.join(config.out, 'report.html')}")

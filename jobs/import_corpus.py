@@ -68,6 +68,8 @@ class Config:
     """For csv only: column with the fold; default: none."""
     subject_pattern: str = ""
     """For folders only: regular expression that finds the subject in a path; default: none."""
+    domain: str = ""
+    """Kind of faces: drawn, rendered, acted, in the wild, or other text; default: the corpus's."""
 
     def __post_init__(self) -> None:
         """Refuse a flag that does not apply to the corpus."""
@@ -104,6 +106,7 @@ def options(config: Config) -> Options:
             fold=config.fold_column,
         ),
         subject_pattern=config.subject_pattern,
+        domain=config.domain,
     )
 
 

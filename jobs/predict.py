@@ -17,8 +17,11 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError, VideoError
-from emotion.predict.answer import ClipPrediction, VideoPrediction
+from emotion.predict.answer import ClipPrediction, VideoPrediction, people_lines
+from emotion.predict.baseline import parse_baseline
 from emotion.predict.engine import Engine
+from emotion.predict.mixture import label_text
+from emotion.ranges import Range, check_ranges
 from jobs.common.command import one_line_errors, parse
 
 BAR_WIDTH = 20
@@ -40,6 +43,18 @@ class Config:
     """Device of the model: cpu, cuda or cuda:N; auto takes a GPU if there is one, else the CPU."""
     engine: Engine = "torch"
     """Runtime of the model: torch; or onnx, the model.onnx that jobs.export_onnx adds, on CPU."""
+    margin: float | None = None
+    """Difference between the two largest probabilities, 0 to 1, below which an answer is uncertain.
+    Default: the margin of the package."""
+    baseline: str | None = None
+    """Each person's resting expression, to which the answers become relative: first:30s takes the
+    first 30 s of face time, label:neutral the samples in which neutral leads, median all samples.
+    Default: no baseline."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, margin=Range(0, 1))
+        if self.baseline is not None:
+            parse_baseline(self.baseline)  # refuses a wrong text
 
 
 def predict(config: Config) -> VideoPrediction:
@@ -55,6 +70,8 @@ def predict(config: Config) -> VideoPrediction:
         yunet_weights=config.yunet,
         device=config.device,
         engine=config.engine,
+        margin=config.margin,
+        baseline=parse_baseline(config.baseline) if config.baseline else None,
     )
     try:
         with storage.local_copy(config.video) as path:
@@ -71,12 +88,15 @@ def summary_lines(answer: VideoPrediction) -> list[str]:
     if answer.label is None or answer.confidence is None:
         head = f"{answer.uri}: no label ({answer.reason})"
     else:
-        head = f"{answer.uri}: {answer.label} {answer.confidence:.2f}"
+        label = label_text(answer.label, uncertain=answer.is_uncertain)
+        head = f"{answer.uri}: {label} {answer.confidence:.2f}"
     faces = f"{answer.num_tracks} face" + ("" if answer.num_tracks == 1 else "s")
     lines = [
         head,
         f"  {answer.duration_s:.1f} s, {faces}, seen in {answer.coverage:.0%} of the samples, "
         f"model {answer.model_id}",
+        *(f"  {line}" for line in answer.trust.lines()),
+        *(f"  {line}" for line in people_lines(answer.people)),
     ]
     if answer.clips:
         lines += ["", "   start    stop  face  label"]
@@ -93,6 +113,7 @@ def _clip_line(clip: ClipPrediction) -> str:
     return (
         f"{clip.start_s:7.2f} {clip.stop_s:7.2f} {clip.track_id:5}  "
         f"{clip.label:9} {clip.confidence:.2f} {bar:{BAR_WIDTH}} {others}"
+        f"{'  uncertain' if clip.is_uncertain else ''}"
     )
 
 

@@ -31,6 +31,7 @@ class ClipAnswer(_Message):
     label: str
     confidence: float
     probs: dict[str, float]
+    is_uncertain: bool = Field(default=False, description="margin below that of the model")
 
 
 class SegmentAnswer(_Message):
@@ -44,6 +45,34 @@ class SegmentAnswer(_Message):
     confidence: float = Field(description="mean probability of the label in the run")
     second_label: str | None
     margin: float = Field(description="confidence minus the second label's mean probability")
+    is_uncertain: bool = Field(default=False, description="margin below that of the model")
+
+
+class PersonAnswer(_Message):
+    """Evidence about one person of the video; a usable face is large, frontal and sharp enough."""
+
+    identity_id: int
+    face_s: float = Field(description="seconds with a face of the person")
+    face_share: float = Field(description="share of the video's time with a face of the person")
+    usable_share: float = Field(description="share of the video's time with a usable face")
+    small_share: float = Field(description="share of the person's faces that are too small")
+    turned_share: float = Field(description="share of the person's faces that are turned away")
+    blurred_share: float = Field(description="share of the person's faces that are blurred")
+    median_size_px: float
+    median_yaw_deg: float
+    median_blur: float
+    baseline_s: float | None = None
+    baseline_reason: str | None = None
+
+
+class TrustAnswer(_Message):
+    """Facts of the model: faces that it was trained on, and how often it finds each label."""
+
+    domain: str = Field(default="unknown", description="kind of faces it was trained on")
+    margin: float = Field(default=0.0, description="margin below which an answer is uncertain")
+    warning: str | None = Field(default=None, description="sentence for people; null: no warning")
+    measured_on: str | None = Field(default=None, description="set on which recall was measured")
+    recall: dict[str, float] = Field(default={}, description="share of a label's cases it finds")
 
 
 class VideoAnswer(_Message):
@@ -60,6 +89,9 @@ class VideoAnswer(_Message):
     clips: tuple[ClipAnswer, ...]
     segments: tuple[SegmentAnswer, ...] = ()
     model_id: str
+    is_uncertain: bool | None = Field(default=None, description="null if there is no label")
+    people: tuple[PersonAnswer, ...] = ()
+    trust: TrustAnswer = TrustAnswer()
 
 
 class UriRequest(_Message):
@@ -89,6 +121,7 @@ class InfoAnswer(_Message):
     labels: tuple[str, ...]
     max_mb: float
     max_duration_s: float
+    trust: TrustAnswer
 
 
 class RecordRequest(_Message):

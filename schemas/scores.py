@@ -33,6 +33,15 @@ def share_column(label: str) -> str:
     return f"share_{label}"
 
 
+def delta_column(label: str) -> str:
+    """Return the name of the column with a label's difference to the person's rest.
+
+    >>> delta_column("happy")
+    'delta_happy'
+    """
+    return f"delta_{label}"
+
+
 _VIDEO: Columns = [("video_id", pa.string()), ("uri", pa.string())]
 _TRACK: Columns = [("track_id", pa.int32()), ("identity_id", pa.int32())]
 _SPAN: Columns = [("start_s", pa.float64()), ("stop_s", pa.float64())]  # half-open
@@ -65,11 +74,12 @@ VIDEO_FACTS: Columns = [
 def _answer_columns(labels: Sequence[str]) -> Columns:
     """Return the columns of a prediction (see ``emotion.predict.mixture``).
 
-    These are the label and its probability, the second label, the margin between both, the entropy,
-    and one probability per label.
+    These are the label, a mark for an uncertain answer, the label's probability, the second label,
+    the margin between both, the entropy, and one probability per label.
     """
     return [
         ("label", pa.string()),
+        ("is_uncertain", pa.bool_()),  # margin below that of the score set
         ("confidence", pa.float32()),
         ("second_label", pa.string()),
         ("margin", pa.float32()),
@@ -86,7 +96,8 @@ def scores_schema(labels: Sequence[str]) -> pa.Schema:
 def timeline_schema(labels: Sequence[str]) -> pa.Schema:
     """Return the schema of ``timeline``: one row per second of a track.
 
-    A second of the video without a tracked face has one row, whose track_id is null.
+    A second of the video without a tracked face has one row, whose track_id is null. The columns
+    ``delta_column`` are null without a baseline.
     """
     columns: Columns = [
         *_VIDEO,
@@ -96,6 +107,7 @@ def timeline_schema(labels: Sequence[str]) -> pa.Schema:
         ("quality", pa.float32()),
         ("box", FLOATS),
         *_answer_columns(labels),
+        *[(delta_column(label), pa.float32()) for label in labels],
     ]
     return pa.schema(columns)
 
@@ -147,6 +159,25 @@ def scored_videos_schema(labels: Sequence[str]) -> pa.Schema:
     return pa.schema(columns)
 
 
+PEOPLE = pa.schema(
+    [
+        *_VIDEO,
+        ("identity_id", pa.int32()),
+        ("face_s", pa.float64()),  # time with a face of the person
+        ("face_share", pa.float32()),  # face_s over the video's length, 0 to 1
+        ("usable_share", pa.float32()),  # time with a usable face over the video's length
+        ("small_share", pa.float32()),  # share of the person's faces that are too small
+        ("turned_share", pa.float32()),  # share that is turned away
+        ("blurred_share", pa.float32()),  # share that is blurred
+        ("median_size_px", pa.float32()),
+        ("median_yaw_deg", pa.float32()),  # of the absolute values
+        ("median_blur", pa.float32()),
+        ("baseline_s", pa.float64()),  # time from which the rest was measured; null: none
+        ("baseline_reason", pa.string()),  # null, or the reason for having no rest
+    ]
+)
+"""Schema of ``people``: one row per person of a video; see ``emotion.predict.people``."""
+
 SCORED_FACES = pa.schema(
     [
         ("video_id", pa.string()),
@@ -157,6 +188,7 @@ SCORED_FACES = pa.schema(
         ("box", FLOATS),
         ("score", pa.float32()),
         ("size_px", pa.float32()),
+        ("yaw_deg", pa.float32()),
         ("brightness", pa.float32()),
         ("blur", pa.float32()),
     ]
@@ -171,6 +203,7 @@ def score_tables(labels: Sequence[str]) -> dict[str, pa.Schema]:
         "timeline": timeline_schema(labels),
         "segments": segments_schema(labels),
         "tracks": tracks_schema(labels),
+        "people": PEOPLE,
         "videos": scored_videos_schema(labels),
         "faces": SCORED_FACES,
         "rejects": REJECTS,

@@ -16,7 +16,7 @@ SCHEMA_VERSION = 3
 
 1: frames.n_faces, num_people of scored videos, num_segments of the plan, _ledger/segments.
 2: frames.num_faces, num_identities, num_chunks, _ledger/chunks.
-3: faces.landmarks_by.
+3: faces.landmarks_by; in score sets is_uncertain, delta_LABEL, faces.yaw_deg and the table people.
 """
 
 EMBEDDING_LENGTH = 128

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from emotion import storage
 from emotion.pooling import pool_clips
-from emotion.predict.answer import by_label, top
+from emotion.predict.answer import by_label
+from emotion.predict.mixture import is_uncertain, mixture
 from schemas.api import ErrorDetail, RecordAnswer, RecordRequest, VideoAnswer
 from serve.errors import RequestError
 from serve.scoring import Worker
@@ -40,9 +41,9 @@ def parse_record(line: bytes) -> RecordRequest:
 def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None) -> VideoAnswer:
     """Keep the clips and segments that start in [start_s, end_s), and pool these clips again.
 
-    Adjacent windows together contain every clip exactly once. ``duration_s``, ``coverage`` and
-    ``num_tracks`` stay those of the whole video. Without a clip in the window the label is None,
-    and ``reason`` is that of the video or, if it has none, ``no_face``.
+    Adjacent windows together contain every clip exactly once. ``duration_s``, ``coverage``,
+    ``num_tracks`` and ``people`` stay those of the whole video. Without a clip in the window the
+    label is None, and ``reason`` is that of the video or, if it has none, ``no_face``.
 
     Args:
         answer: answer for the whole video.
@@ -57,13 +58,19 @@ def in_window(answer: VideoAnswer, *, start_s: float | None, end_s: float | None
     answer = answer.model_copy(update={"clips": clips, "segments": segments})
     if not clips:
         reason = answer.reason or "no_face"
-        empty: dict[str, object] = {"label": None, "confidence": None, "probs": {}}
+        empty: dict[str, object] = dict.fromkeys(("label", "confidence", "is_uncertain"))
+        empty["probs"] = {}
         return answer.model_copy(update=empty | {"reason": reason})
     labels = tuple(clips[0].probs)
     vectors = [list(clip.probs.values()) for clip in clips]
     pooled = pool_clips(vectors, [clip.num_faces for clip in clips])
-    label, confidence = top(pooled, labels)
-    update = {"label": label, "confidence": confidence, "probs": by_label(pooled, labels)}
+    mixed = mixture(pooled, labels)
+    update = {
+        "label": mixed.label,
+        "confidence": mixed.confidence,
+        "probs": by_label(pooled, labels),
+        "is_uncertain": is_uncertain(mixed.margin, least=answer.trust.margin),
+    }
     return answer.model_copy(update=update)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import av
 
 from emotion.errors import VideoError
+from emotion.package.trust import Trust
 from emotion.predict.engine import Engine
 from emotion.video.decode import Limits, open_video
 from schemas.api import VideoAnswer
@@ -36,6 +37,10 @@ class ModelFacts(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the probabilities in every answer."""
+
+    @property
+    def trust(self) -> Trust:
+        """Kind of faces that the model was trained on, its margin and its measured figures."""
 
 
 class VideoScorer(Protocol):

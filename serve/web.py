@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from emotion.colours import LABEL_COLOURS, SPARE_COLOURS, ink
+from emotion.package.trust import trust_note
 from emotion.video.decode import Limits
-from schemas.api import ErrorAnswer, InfoAnswer, UriRequest, VideoAnswer
+from schemas.api import ErrorAnswer, InfoAnswer, TrustAnswer, UriRequest, VideoAnswer
 from serve.errors import RequestError, add_handlers
 from serve.scoring import VideoScorer, Worker
 from serve.sources import fetched_async
@@ -87,6 +89,7 @@ def _info(scorer: VideoScorer, limits: Limits) -> InfoAnswer:
         labels=scorer.package.labels,
         max_mb=limits.max_bytes / 1e6,
         max_duration_s=limits.max_duration_s,
+        trust=TrustAnswer.model_validate(asdict(trust_note(scorer.package.trust))),
     )
 
 

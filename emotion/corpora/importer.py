@@ -21,6 +21,14 @@ Corpus = Literal[
 NUM_FOLDS = {"crema-d": 5, "ravdess": 6, "savee": 4, "dfew": 5, "mafw": 5}
 """Number of folds of the corpora that are evaluated in folds."""
 
+DOMAIN_OF = dict.fromkeys(("crema-d", "ravdess", "savee"), "acted") | dict.fromkeys(
+    ("meld", "afew", "dfew", "ferv39k", "mafw"), "in the wild"
+)
+"""Kind of faces in a corpus, for the column ``domain``; see ``emotion.package.trust.DOMAINS``.
+
+Films and series count as in the wild: their actors are seen in any light, pose and company.
+"""
+
 SplitRule = Literal["official", "subject", "none"]
 
 
@@ -43,6 +51,7 @@ class Options:
         table: for csv only: address of the table.
         columns: for csv only: names of the table's columns.
         subject_pattern: for folders only: regular expression for the subject in a path.
+        domain: kind of faces, for the column ``domain``; empty takes that of ``DOMAIN_OF``.
     """
 
     fold: int | None = None
@@ -57,6 +66,7 @@ class Options:
     table: str = ""
     columns: generic.Columns = generic.Columns("uri", "label", "", "", "")
     subject_pattern: str = ""
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,9 @@ def import_corpus(corpus: Corpus, archive: Archive, lists: Archive, options: Opt
         raise InputError(f"no usable {corpus} video below {archive.root}: {files_summary(archive)}")
     splits, note = _splits(corpus, [clip for clip, _ in labelled], options)
     rows = tuple((clip, label, splits(clip)) for clip, label in labelled)
-    return Imported(rows, to_csv(rows, corpus=corpus), tuple(unused), (*notes, *note))
+    domain = options.domain or DOMAIN_OF.get(corpus, "")
+    table = to_csv(rows, corpus=corpus, domain=domain)
+    return Imported(rows, table, tuple(unused), (*notes, *note))
 
 
 def _check_fold(corpus: Corpus, fold: int | None, split: SplitRule) -> None:

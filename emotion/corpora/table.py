@@ -125,20 +125,23 @@ def dataset_label(source: str, *, mapping: Mapping[str, str], label_set: Sequenc
     return word if word in label_set else source
 
 
-def to_csv(rows: Iterable[tuple[Clip, str, str]], *, corpus: str) -> bytes:
+def to_csv(rows: Iterable[tuple[Clip, str, str]], *, corpus: str, domain: str = "") -> bytes:
     """Return a label table as UTF-8 CSV, in the order of the rows.
 
     Args:
         rows: each clip with its label and its split (empty text if it has none).
         corpus: value of the column ``corpus`` in every row.
+        domain: value of the column ``domain`` in every row; empty: no such column, unless the clips
+            have one.
     """
     rows = list(rows)
     extra = list(dict.fromkeys(name for clip, _, _ in rows for name in clip.extra))
+    own = {"domain": domain} if domain and "domain" not in extra else {}
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*KNOWN_COLUMNS, "source_label", *extra])
+    writer.writerow([*KNOWN_COLUMNS, *own, "source_label", *extra])
     for clip, label, split in rows:
         known = [clip.uri, clip.subject_id, label, split, clip.fold or "", corpus]
         values = [clip.extra.get(name, "") for name in extra]
-        writer.writerow([*known, clip.source_label, *values])
+        writer.writerow([*known, *own.values(), clip.source_label, *values])
     return text.getvalue().encode()

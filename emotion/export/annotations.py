@@ -15,7 +15,13 @@ import pympi
 from emotion.predict.spans import Span, by_track
 
 
-def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") -> bytes:
+def elan(
+    spans: Sequence[Span],
+    *,
+    media: str,
+    author: str = "video-emotion",
+    remarks: Sequence[str] = (),
+) -> bytes:
     """Return the bytes of an ELAN annotation document (EAF 2.8), with times in milliseconds.
 
     For each tier of labels there is a tier of confidences.
@@ -24,18 +30,21 @@ def elan(spans: Sequence[Span], *, media: str, author: str = "video-emotion") ->
         spans: spans of one video; without spans the document has no annotation.
         media: address of the video, absolute or relative to the document's folder.
         author: name of the annotator.
+        remarks: lines for properties ``remark 1`` and so on in the document's header.
     """
     eaf = pympi.Eaf(author=author)
     kind = mimetypes.guess_type(media)[0] or "video/mp4"
     eaf.add_linked_file(media, relpath=media, mimetype=kind)
     eaf.header |= {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
+    for number, line in enumerate(remarks, start=1):
+        eaf.add_property(f"remark {number}", line)
     eaf.remove_tier("default")
     for tier, runs in by_track(spans).items():
         eaf.add_tier(tier)
         eaf.add_tier(f"{tier} confidence")
         for run in runs:
             start, stop = _ms(run.start_s), max(_ms(run.stop_s), _ms(run.start_s) + 1)
-            eaf.add_annotation(tier, start, stop, run.label)
+            eaf.add_annotation(tier, start, stop, run.label_text)
             eaf.add_annotation(f"{tier} confidence", start, stop, f"{run.confidence:.3f}")
     if not spans:  # a document needs a tier
         eaf.add_tier("person 1")
@@ -59,7 +68,7 @@ def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:
         for run in runs:
             stop_s = min(run.stop_s, end_s)
             if run.start_s < stop_s:
-                labels.add_interval(run.start_s, stop_s, run.label)
+                labels.add_interval(run.start_s, stop_s, run.label_text)
                 confidences.add_interval(run.start_s, stop_s, f"{run.confidence:.3f}")
     return _file_bytes(grid, "a.TextGrid")
 

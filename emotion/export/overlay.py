@@ -121,6 +121,7 @@ def overlay(
     blur_faces: bool = False,
     draw: bool = True,
     limits: Limits | None = None,
+    remark: str = "",
 ) -> OverlayResult:
     """Write ``source`` as MP4 (H.264, yuv420p) with its tracks drawn in.
 
@@ -132,6 +133,7 @@ def overlay(
         draw: draw boxes, names and bars. A picture whose shorter side is below ``LEAST_SIDE_PX`` is
             enlarged two or three times.
         limits: bounds on the video's size, length and reading time; None: the defaults.
+        remark: text for the comment in the file's metadata; empty: none.
 
     Raises:
         VideoError: if the video cannot be read to its end.
@@ -142,6 +144,8 @@ def overlay(
         av.open(str(source)) as sound,
         av.open(str(target), "w", options={"movflags": "+faststart"}) as out,
     ):
+        if remark:
+            out.metadata["comment"] = remark
         audio = Sound(sound, out)
         time_base = stream.time_base or Fraction(1, 1000)
         reader = Reader(container, stream, check=lambda: None, may_skip=False)

@@ -10,7 +10,9 @@ from pysubs2 import SSAEvent, SSAFile, make_time
 from emotion.predict.spans import Span, person, scenes
 
 
-def subtitles(spans: Sequence[Span], form: Literal["vtt", "srt"]) -> str:
+def subtitles(
+    spans: Sequence[Span], form: Literal["vtt", "srt"], *, remarks: Sequence[str] = ()
+) -> str:
     """Return the text of a subtitle file.
 
     A cue has one line per span, such as ``person 1: happy 87%``. In a video with only one person
@@ -19,6 +21,7 @@ def subtitles(spans: Sequence[Span], form: Literal["vtt", "srt"]) -> str:
     Args:
         spans: spans of one video; without spans the file has no cue.
         form: ``vtt`` for WebVTT, ``srt`` for SubRip.
+        remarks: lines for a NOTE at the start of WebVTT; SubRip has no comments and ignores them.
     """
     one_person = len({span.identity_id for span in spans}) <= 1
     file = SSAFile()
@@ -33,4 +36,9 @@ def subtitles(spans: Sequence[Span], form: Literal["vtt", "srt"]) -> str:
                 text=r"\N".join(lines),
             )
         )
-    return str(file.to_string(form))
+    text = str(file.to_string(form))
+    if form == "srt" or not remarks:
+        return text
+    head, _, cues = text.partition("\n")
+    note = "\n".join(line.replace("-->", "to") for line in remarks)  # a NOTE must not hold -->
+    return f"{head}\n\nNOTE\n{note}\n{cues}"

@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 from emotion import storage
 
 TABLE_FORMATS = ("csv", "jsonl")
-TABLES = ("videos", "tracks", "segments", "timeline", "scores", "rejects")
+TABLES = ("videos", "people", "tracks", "segments", "timeline", "scores", "rejects")
 """The exported tables. ``faces`` is not exported, because it has a row per face and sample.
 
 Read it as Parquet.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emotion.package.card_figures import figures, table
+from emotion.package.trust import Trust, warning_for
 from emotion.splits import SPLITS
 
 Facts = Mapping[str, Any]
@@ -29,6 +30,8 @@ must not be presented as if it did.
 - No decision about a person (hiring, credit, policing, border, care) may rest on its output.
 
 ## What it was trained on
+Kind of faces: {domain}.{warning}
+
 {data}
 
 Labels, in the order of the outputs: {labels}.
@@ -46,6 +49,9 @@ temperature fitted: expect less on others. The test split was not read in traini
 
 {metrics}
 
+## When it does not know
+{margin}
+
 ## Limits
 - Accuracy differs between people, ages, skin tones, poses and lights; measure it on the people it
   is to be used with, with the subjects kept apart, before using it.
@@ -62,6 +68,8 @@ def model_card(facts: Facts) -> str:
         facts: content of ``model.json``.
     """
     spec, training, labels = facts["extraction"], facts["training"], facts["labels"]
+    trust = Trust.from_json(facts["trust"]) if "trust" in facts else Trust()
+    warning = warning_for(trust)
     metrics = {"temperature": facts.get("temperature")} | facts["metrics"]
     return TEMPLATE.format(
         architecture=facts["architecture"],
@@ -77,6 +85,19 @@ def model_card(facts: Facts) -> str:
         training=_training(facts),
         metrics=figures(metrics, labels, unit="clips"),
         limits=_limits(training),
+        domain=trust.domain,
+        warning=f" {warning[0].upper()}{warning[1:]}." if warning else "",
+        margin=_margin(trust),
+    )
+
+
+def _margin(trust: Trust) -> str:
+    """Return text about the margin below which an answer is uncertain."""
+    if not trust.margin:
+        return "No answer of this model is marked as uncertain: its margin is 0."
+    return (
+        f"An answer whose two largest probabilities differ by less than {trust.margin:.3f} is "
+        "marked as uncertain."
     )
 
 

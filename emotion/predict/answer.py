@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion.package.trust import TrustNote
+from emotion.predict.mixture import is_uncertain, mixture
+
+FEW_USABLE = 0.5
+"""Share of a person's faces that must be usable; with fewer, people are told so."""
 Box = tuple[float, float, float, float]
 
 
@@ -18,6 +23,7 @@ class ClipPrediction:
 
     The clip shows [start_s, stop_s), seconds from the first frame. ``box`` is xyxy pixels.
     ``confidence`` is the probability of ``label``. ``probs`` is by label, in label order.
+    ``is_uncertain`` is True if the two largest probabilities differ by less than the margin in use.
     """
 
     clip_id: str
@@ -31,6 +37,7 @@ class ClipPrediction:
     label: str
     confidence: float
     probs: dict[str, float]
+    is_uncertain: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class SegmentPrediction:
     """Answer for a run of one label in one track, [start_s, stop_s) in seconds.
 
     ``confidence`` is the label's mean probability. ``margin`` is ``confidence`` minus the mean
-    probability of ``second_label``, which is None if there is only one label.
+    probability of ``second_label``, which is None if there is only one label. ``is_uncertain`` is
+    True if ``margin`` is below the margin in use.
     """
 
     track_id: int
@@ -49,6 +57,28 @@ class SegmentPrediction:
     confidence: float
     second_label: str | None
     margin: float
+    is_uncertain: bool = False
+
+
+@dataclass(frozen=True)
+class PersonPrediction:
+    """Evidence about one person of a video; fields are the columns of ``schemas.scores.PEOPLE``.
+
+    ``emotion.predict.people`` defines a usable face.
+    """
+
+    identity_id: int
+    face_s: float
+    face_share: float
+    usable_share: float
+    small_share: float
+    turned_share: float
+    blurred_share: float
+    median_size_px: float
+    median_yaw_deg: float
+    median_blur: float
+    baseline_s: float | None
+    baseline_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +97,10 @@ class VideoPrediction:
         clips: answers for the clips, in the order in which the clips were completed.
         segments: segments by track, in order of time; see ``emotion.predict.segments``.
         model_id: id of the package.
+        is_uncertain: True if the two largest probabilities differ by less than the margin in use;
+            None without a clip.
+        people: evidence about each person, by identity_id.
+        trust: warning, margin and recall by label; see ``emotion.package.trust``.
     """
 
     uri: str
@@ -80,16 +114,9 @@ class VideoPrediction:
     clips: tuple[ClipPrediction, ...]
     segments: tuple[SegmentPrediction, ...]
     model_id: str
-
-
-def top(probs: NDArray[np.float32], labels: tuple[str, ...]) -> tuple[str, float]:
-    """Return the most probable label and its probability; the first of equally probable ones.
-
-    >>> top(np.array([0.25, 0.75], np.float32), ("calm", "tense"))
-    ('tense', 0.75)
-    """
-    best = int(probs.argmax())
-    return labels[best], float(probs[best])
+    is_uncertain: bool | None = None
+    people: tuple[PersonPrediction, ...] = ()
+    trust: TrustNote = field(default_factory=TrustNote)
 
 
 def by_label(probs: NDArray[np.float32], labels: tuple[str, ...]) -> dict[str, float]:
@@ -98,7 +125,11 @@ def by_label(probs: NDArray[np.float32], labels: tuple[str, ...]) -> dict[str, f
 
 
 def clip_prediction(
-    clip: Mapping[str, Any], probs: NDArray[np.float32], labels: tuple[str, ...]
+    clip: Mapping[str, Any],
+    probs: NDArray[np.float32],
+    labels: tuple[str, ...],
+    *,
+    margin: float = 0.0,
 ) -> ClipPrediction:
     """Return the answer for a clip.
 
@@ -107,8 +138,9 @@ def clip_prediction(
             num_faces and quality.
         probs: (K,) probabilities of the model.
         labels: K names.
+        margin: margin below which the answer is uncertain.
     """
-    label, confidence = top(probs, labels)
+    mixed = mixture(probs, labels)
     x1, y1, x2, y2 = clip["box"]
     return ClipPrediction(
         clip_id=clip["clip_id"],
@@ -119,12 +151,33 @@ def clip_prediction(
         box=(x1, y1, x2, y2),
         num_faces=clip["num_faces"],
         quality=clip["quality"],
-        label=label,
-        confidence=confidence,
+        label=mixed.label,
+        confidence=mixed.confidence,
         probs=by_label(probs, labels),
+        is_uncertain=is_uncertain(mixed.margin, least=margin),
     )
 
 
 def segment_prediction(row: Mapping[str, Any]) -> SegmentPrediction:
     """Return the answer for a row of the table ``segments``; other columns are left out."""
     return SegmentPrediction(**{f.name: row[f.name] for f in fields(SegmentPrediction)})
+
+
+def person_prediction(row: Mapping[str, Any]) -> PersonPrediction:
+    """Return the evidence of a row of the table ``people``; other columns are left out."""
+    return PersonPrediction(**{f.name: row[f.name] for f in fields(PersonPrediction)})
+
+
+def people_lines(people: Sequence[PersonPrediction]) -> list[str]:
+    """Return a line about each person with few usable faces or without a rest; may be empty."""
+    lines = []
+    for one in people:
+        name = f"person {one.identity_id + 1}"
+        if one.usable_share < FEW_USABLE * one.face_share:
+            lines.append(
+                f"{name}: few usable faces ({one.small_share:.0%} small, {one.turned_share:.0%} "
+                f"turned away, {one.blurred_share:.0%} blurred)"
+            )
+        if one.baseline_reason is not None:
+            lines.append(f"{name}: no baseline ({one.baseline_reason}); answers are not relative")
+    return lines

@@ -24,7 +24,8 @@ def tracks_of(faces: pa.Table) -> dict[str, list[TrackFaces]]:
     identity = table["identity_id"].to_numpy()
     frame = table["frame_index"].to_numpy().astype(np.int64)
     score = table["score"].to_numpy().astype(np.float64)
-    size = table["size_px"].to_numpy().astype(np.float64)
+    columns = {"sizes_px": "size_px", "yaws_deg": "yaw_deg", "blurs": "blur"}
+    measured = {k: table[name].to_numpy().astype(np.float64) for k, name in columns.items()}
     flat = table["box"].combine_chunks().flatten() if table.num_rows else pa.array([], pa.float32())
     boxes = flat.to_numpy(zero_copy_only=False).reshape(-1, 4).astype(np.float32)
     tracks: dict[str, list[TrackFaces]] = {}
@@ -39,8 +40,8 @@ def tracks_of(faces: pa.Table) -> dict[str, list[TrackFaces]]:
             identity_id=int(identity[start]),
             frame_index=frame[span],
             scores=score[span],
-            sizes_px=size[span],
             boxes=boxes[span],
+            **{name: values[span] for name, values in measured.items()},
         )
         tracks.setdefault(video[start], []).append(of_track)
         start = stop

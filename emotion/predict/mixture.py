@@ -1,4 +1,4 @@
-"""Values that are computed from one vector of probabilities: label, margin, entropy."""
+"""Values that are computed from one vector of probabilities: label, margin, entropy, certainty."""
 
 from __future__ import annotations
 
@@ -49,3 +49,31 @@ def mixture(probs: NDArray[np.floating], labels: tuple[str, ...]) -> Mixture:
         margin=first - second,
         entropy=float(abs(-(positive * np.log2(positive)).sum())),  # abs turns -0.0 into 0.0
     )
+
+
+def is_uncertain(margin: float, *, least: float) -> bool:
+    """Return True if an answer's margin is below ``least``; with ``least`` 0 always False.
+
+    Args:
+        margin: probability of the label minus that of the best other label, -1 to 1.
+        least: margin of the package, 0 to 1.
+
+    >>> is_uncertain(0.1, least=0.2), is_uncertain(0.2, least=0.2), is_uncertain(-0.1, least=0.0)
+    (True, False, False)
+    """
+    return least > 0 and margin < least
+
+
+def label_text(label: str, *, uncertain: bool | None, confidence: float | None = None) -> str:
+    """Return an answer as people read it.
+
+    Args:
+        label: the most probable label.
+        uncertain: True if the answer is uncertain.
+        confidence: probability of the label, 0 to 1; None leaves it out.
+
+    >>> label_text("sad", uncertain=False, confidence=0.872), label_text("sad", uncertain=True)
+    ('sad 87%', 'uncertain (sad)')
+    """
+    guess = label if confidence is None else f"{label} {confidence:.0%}"
+    return f"uncertain ({guess})" if uncertain else guess

@@ -9,8 +9,10 @@ import numpy as np
 
 from emotion.extract.spec import ExtractionSpec
 from emotion.predict.answer import clip_prediction
+from emotion.predict.baseline import Baseline
+from emotion.predict.samples import ScoredClip
 from emotion.predict.segments import SegmentRule
-from emotion.predict.summary import ScoredClip, summarise
+from emotion.predict.summary import summarise
 from emotion.predict.timeline import Row, TrackFaces, answer_columns
 from schemas.scores import CLIP_FACTS, VIDEO_FACTS
 
@@ -23,6 +25,8 @@ def video_rows(
     labels: tuple[str, ...],
     spec: ExtractionSpec,
     rule: SegmentRule,
+    margin: float = 0.0,
+    baseline: Baseline | None = None,
 ) -> Iterator[tuple[str, Row]]:
     """Yield (name of the table, row) for every row of one video.
 
@@ -35,16 +39,15 @@ def video_rows(
         labels: K names.
         spec: extraction spec of the clips.
         rule: rule by which segments are cut.
+        margin: margin below which an answer is uncertain.
+        baseline: rule for each person's rest; None: no rest.
     """
     scored = []
     for clip in clips:
         probs = np.array(clip["probs"], np.float32)
         steps = np.array(clip["steps"], np.float32).reshape(-1, len(labels))
-        scored.append(ScoredClip(clip_prediction(clip, probs, labels), clip["pts_s"], steps))
-        yield (
-            "scores",
-            {name: clip[name] for name, _ in CLIP_FACTS} | answer_columns(probs, labels),
-        )
+        answer = clip_prediction(clip, probs, labels, margin=margin)
+        scored.append(ScoredClip(answer, clip["pts_s"], steps))
     summary = summarise(
         faces,
         scored,
@@ -53,12 +56,22 @@ def video_rows(
         stride=spec.clip_stride,
         duration_s=video["duration_s"],
         rule=rule,
+        margin=margin,
+        baseline=baseline,
     )
+    for clip, final in zip(clips, summary.clips, strict=True):
+        probs = np.array(list(final.answer.probs.values()), np.float32)
+        yield (
+            "scores",
+            {name: clip[name] for name, _ in CLIP_FACTS}
+            | answer_columns(probs, labels, margin=margin),
+        )
     ids = {"video_id": video["video_id"], "uri": video["uri"]}
     for table, rows in (
         ("timeline", summary.timeline),
         ("segments", summary.segments),
         ("tracks", summary.tracks),
+        ("people", summary.people),
     ):
         for row in rows:
             yield table, ids | row

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from emotion.predict.mixture import label_text
 
 
 @dataclass(frozen=True, order=True)
@@ -18,6 +20,7 @@ class Span:
         stop_s: end, seconds from the first frame; excluded.
         label: the label of the run.
         confidence: mean probability of the label, 0 to 1.
+        is_uncertain: True if the run's margin is below the margin in use.
     """
 
     identity_id: int
@@ -26,15 +29,21 @@ class Span:
     stop_s: float
     label: str
     confidence: float
+    is_uncertain: bool = False
+
+    @property
+    def label_text(self) -> str:
+        """Label as people read it: "happy", or "uncertain (happy)"."""
+        return label_text(self.label, uncertain=self.is_uncertain)
 
     @property
     def text(self) -> str:
-        """Label and confidence as text.
+        """Label and confidence as people read them.
 
         >>> Span(0, 0, 0.0, 1.0, "happy", 0.872).text
         'happy 87%'
         """
-        return f"{self.label} {self.confidence:.0%}"
+        return label_text(self.label, uncertain=self.is_uncertain, confidence=self.confidence)
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,7 @@ class Scene:
 
 def spans_of(rows: Iterable[Mapping[str, Any]]) -> list[Span]:
     """Return the spans of one video's rows of ``segments``, sorted by person, track and time."""
-    names = ("identity_id", "track_id", "start_s", "stop_s", "label", "confidence")
-    return sorted(Span(**{name: row[name] for name in names}) for row in rows)
+    return sorted(Span(**{f.name: row[f.name] for f in fields(Span)}) for row in rows)
 
 
 def person(identity_id: int) -> str:

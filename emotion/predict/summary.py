@@ -3,52 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.arrays import check_array, repr_with_shapes
 from emotion.pooling import pool_clips
-from emotion.predict.answer import ClipPrediction
+from emotion.predict.answer import ClipPrediction, by_label
+from emotion.predict.baseline import Baseline, Rest, relative, rests_of
+from emotion.predict.mixture import is_uncertain, mixture
+from emotion.predict.people import person_rows
+from emotion.predict.samples import ScoredClip, clips_by_track, samples_of
 from emotion.predict.segments import Run, SegmentRule, runs
 from emotion.predict.timeline import (
-    Evidence,
     Row,
     TrackFaces,
     answer_columns,
     empty_second_row,
     second_rows,
-    smooth,
 )
-
-LEAST_REACH_S = 0.25
-"""Smallest reach of the kernel, seconds: an expression takes 0.25 to 0.5 s to appear.
-
-``emotion.predict.timeline`` defines the kernel.
-"""
-
-
-@dataclass(frozen=True)
-class ScoredClip:
-    """A clip with its answer and the probabilities of its steps.
-
-    Attributes:
-        answer: the answer for the clip.
-        pts_s: presentation times, in seconds, of its T frames.
-        steps: (S, K) probabilities of S equal parts of the clip in time.
-    """
-
-    answer: ClipPrediction
-    pts_s: Sequence[float]
-    steps: NDArray[np.float32]
-
-    __repr__ = repr_with_shapes
-
-    def __post_init__(self) -> None:
-        shape = (None, len(self.answer.probs))
-        check_array("ScoredClip.steps", self.steps, shape=shape, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -59,14 +33,18 @@ class Summary:
         timeline: rows by track and second, then the seconds without a tracked face.
         segments: rows by track and time.
         tracks: rows by track_id.
+        people: rows by identity_id.
         video: label, confidence, second label, margin, entropy, probabilities, and each label's
             share of the tracked samples.
+        clips: the clips with their final answers; with a baseline, relative to the person's rest.
     """
 
     timeline: list[Row] = field(default_factory=list)
     segments: list[Row] = field(default_factory=list)
     tracks: list[Row] = field(default_factory=list)
+    people: list[Row] = field(default_factory=list)
     video: Row = field(default_factory=dict)
+    clips: tuple[ScoredClip, ...] = ()
 
 
 def summarise(
@@ -78,6 +56,8 @@ def summarise(
     stride: int,
     duration_s: float,
     rule: SegmentRule = SegmentRule(),  # noqa: B008  (frozen)
+    margin: float = 0.0,
+    baseline: Baseline | None = None,
 ) -> Summary:
     """Return the rows of one video that follow from its scored clips.
 
@@ -89,66 +69,106 @@ def summarise(
         stride: samples from the start of a clip to the start of the next clip of the track.
         duration_s: length of the video, seconds.
         rule: rule by which segments are cut.
+        margin: margin below which an answer is uncertain, 0 to 1; 0: none is.
+        baseline: rule for each person's rest, to which the answers become relative; None: no rest.
     """
-    summary = Summary()
-    by_track: dict[int, list[ScoredClip]] = {}
-    for clip in clips:
-        by_track.setdefault(clip.answer.track_id, []).append(clip)
+    tracks = sorted(faces, key=lambda t: t.track_id)
+    before = samples_of(tracks, clips, fps=fps, stride=stride)
+    rests = _rests(tracks, before, baseline, labels, fps=fps)
+    after = before
+    if rests:
+        clips = [_relative_clip(clip, rests, labels, margin=margin) for clip in clips]
+        after = samples_of(tracks, clips, fps=fps, stride=stride)
+    by_track = clips_by_track(clips)
+    summary = Summary(
+        clips=tuple(clips),
+        people=person_rows(tracks, rests, fps=fps, duration_s=duration_s),
+    )
     shown = np.zeros(len(labels))  # samples by label, over all tracks
-    for track in sorted(faces, key=lambda t: t.track_id):
-        of_track = by_track.get(track.track_id, [])
-        probs = _at_samples(track, of_track, fps=fps, stride=stride)
-        summary.timeline.extend(second_rows(track, probs, labels, fps=fps))
-        summary.tracks.append(_track(track, [c.answer for c in of_track], labels, fps=fps))
+    for track in tracks:
+        probs, rest = after[track.track_id], rests.get(track.identity_id)
+        deltas = _deltas(before[track.track_id], rest)
+        summary.timeline.extend(
+            second_rows(track, probs, labels, fps=fps, margin=margin, deltas=deltas)
+        )
+        answers = [clip.answer for clip in by_track.get(track.track_id, [])]
+        summary.tracks.append(_track(track, answers, labels, fps=fps, margin=margin))
         track_runs = runs(probs, track.frame_index, fps=fps, rule=rule) if probs is not None else []
         for number, run in enumerate(track_runs):
             shown[run.class_index] += run.stop - run.start
-            summary.segments.append(_segment(track, run, number, probs, labels, fps=fps))
+            summary.segments.append(
+                _segment(track, run, number, probs, labels, fps=fps, least_margin=margin)
+            )
     summary.timeline.extend(
         empty_second_row(second, labels) for second in _empty_seconds(faces, fps, duration_s)
     )
-    summary.video.update(pooled_columns([clip.answer for clip in clips], labels))
+    summary.video.update(pooled_columns([clip.answer for clip in clips], labels, margin=margin))
     share = shown / shown.sum() if shown.sum() else [None] * len(labels)
     summary.video.update({f"share_{k}": v for k, v in zip(labels, share, strict=True)})
     return summary
 
 
-def pooled_columns(clips: Sequence[ClipPrediction], labels: tuple[str, ...]) -> Row:
+def _rests(
+    tracks: Sequence[TrackFaces],
+    probs: Mapping[int, NDArray[np.float32] | None],
+    baseline: Baseline | None,
+    labels: tuple[str, ...],
+    *,
+    fps: float,
+) -> dict[int, Rest]:
+    """Return the rest of each person by identity_id; empty without a baseline."""
+    if baseline is None:
+        return {}
+    samples: dict[int, list[tuple[NDArray[np.int64], NDArray[np.float32] | None]]] = {}
+    for track in tracks:
+        own = samples.setdefault(track.identity_id, [])
+        own.append((track.frame_index, probs[track.track_id]))
+    return rests_of(samples, baseline, labels, fps=fps)
+
+
+def _relative_clip(
+    clip: ScoredClip, rests: Mapping[int, Rest], labels: tuple[str, ...], *, margin: float
+) -> ScoredClip:
+    """Return a clip with its answer and its steps relative to the rest of its person."""
+    rest = rests.get(clip.answer.identity_id)
+    own = np.array([list(clip.answer.probs.values())], np.float32)
+    probs = relative(own, rest, labels)[0]
+    mixed = mixture(probs, labels)
+    answer = replace(
+        clip.answer,
+        label=mixed.label,
+        confidence=mixed.confidence,
+        probs=by_label(probs, labels),
+        is_uncertain=is_uncertain(mixed.margin, least=margin),
+    )
+    return replace(clip, answer=answer, steps=relative(clip.steps, rest, labels))
+
+
+def _deltas(probs: NDArray[np.float32] | None, rest: Rest | None) -> NDArray[np.float32] | None:
+    """Return calibrated probabilities minus those of the rest, (N, K); None without a rest."""
+    if probs is None or rest is None or rest.probs is None:
+        return None
+    return np.asarray(probs - rest.probs, np.float32)
+
+
+def pooled_columns(
+    clips: Sequence[ClipPrediction], labels: tuple[str, ...], *, margin: float = 0.0
+) -> Row:
     """Return the answer columns of the probabilities pooled over clips; nulls without a clip."""
     if not clips:
         return answer_columns(None, labels)
     vectors = [list(clip.probs.values()) for clip in clips]
-    return answer_columns(pool_clips(vectors, [clip.num_faces for clip in clips]), labels)
-
-
-def _at_samples(
-    track: TrackFaces, clips: Sequence[ScoredClip], *, fps: float, stride: int
-) -> NDArray[np.float32] | None:
-    """Return (N, K) probabilities at the middle of each of the track's samples.
-
-    Each step of a clip is one point of evidence, at the mean time of its frames. The reach of the
-    kernel is half the distance between two points, at least ``LEAST_REACH_S``.
-
-    Returns:
-        None if the track has no clip.
-    """
-    if not clips:
-        return None
-    times_s, weights, probs = [], [], []
-    for clip in clips:
-        of_steps = np.array_split(np.asarray(clip.pts_s), len(clip.steps))
-        times_s += [float(part.mean()) + 0.5 / fps for part in of_steps]
-        weights += [float(clip.answer.num_faces)] * len(of_steps)
-        probs.append(clip.steps)
-    num_steps = len(clips[0].steps)
-    apart = stride if num_steps == 1 else len(clips[0].pts_s) / num_steps
-    evidence = Evidence(np.array(times_s), np.array(weights), np.concatenate(probs))
-    middle_s = (track.frame_index.astype(np.float64) + 0.5) / fps
-    return smooth(evidence, middle_s, reach_s=max(LEAST_REACH_S, 0.5 * apart / fps))
+    pooled = pool_clips(vectors, [clip.num_faces for clip in clips])
+    return answer_columns(pooled, labels, margin=margin)
 
 
 def _track(
-    track: TrackFaces, clips: Sequence[ClipPrediction], labels: tuple[str, ...], *, fps: float
+    track: TrackFaces,
+    clips: Sequence[ClipPrediction],
+    labels: tuple[str, ...],
+    *,
+    fps: float,
+    margin: float,
 ) -> Row:
     return {
         "track_id": track.track_id,
@@ -158,7 +178,7 @@ def _track(
         "num_faces": len(track.frame_index),
         "num_clips": len(clips),
         "mean_size_px": float(track.sizes_px.mean()),
-    } | pooled_columns(clips, labels)
+    } | pooled_columns(clips, labels, margin=margin)
 
 
 def _segment(
@@ -169,6 +189,7 @@ def _segment(
     labels: tuple[str, ...],
     *,
     fps: float,
+    least_margin: float,
 ) -> Row:
     """Return the row of one segment.
 
@@ -183,6 +204,7 @@ def _segment(
     others = np.delete(mean, run.class_index)
     names = [name for name in labels if name != label]
     second = int(others.argmax()) if len(others) else None
+    margin = float(mean[run.class_index] - (0.0 if second is None else others[second]))
     return {
         "track_id": track.track_id,
         "identity_id": track.identity_id,
@@ -197,7 +219,8 @@ def _segment(
             "label": label,
             "confidence": float(mean[run.class_index]),
             "second_label": None if second is None else names[second],
-            "margin": float(mean[run.class_index] - (0.0 if second is None else others[second])),
+            "margin": margin,
+            "is_uncertain": is_uncertain(margin, least=least_margin),
         }
     )
 

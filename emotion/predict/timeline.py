@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion.arrays import check_array, repr_with_shapes
-from emotion.predict.mixture import mixture
-from schemas.scores import prob_column
+from emotion.predict.mixture import is_uncertain, mixture
+from schemas.scores import delta_column, prob_column
 
 Row = dict[str, object]
+Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class TrackFaces:
         frame_index: (N,) numbers k of the samples at k / sample_fps seconds, ascending.
         scores: (N,) detection scores; a score above 1 counts as 1.
         sizes_px: (N,) square roots of the boxes' areas.
+        yaws_deg: (N,) estimates of the turn of the head, degrees.
+        blurs: (N,) variances of the crops' Laplacians; a small value means blurred.
         boxes: (N, 4) xyxy pixels.
     """
 
@@ -71,6 +74,8 @@ class TrackFaces:
     frame_index: NDArray[np.int64]
     scores: NDArray[np.float64]
     sizes_px: NDArray[np.float64]
+    yaws_deg: NDArray[np.float64]
+    blurs: NDArray[np.float64]
     boxes: NDArray[np.float32]
 
     __repr__ = repr_with_shapes
@@ -78,8 +83,9 @@ class TrackFaces:
     def __post_init__(self) -> None:
         num = len(self.frame_index)
         check_array("TrackFaces.frame_index", self.frame_index, shape=(None,), dtype=np.int64)
-        check_array("TrackFaces.scores", self.scores, shape=(num,), dtype=np.float64)
-        check_array("TrackFaces.sizes_px", self.sizes_px, shape=(num,), dtype=np.float64)
+        for name in ("scores", "sizes_px", "yaws_deg", "blurs"):
+            values = getattr(self, name)
+            check_array(f"TrackFaces.{name}", values, shape=(num,), dtype=np.float64)
         check_array("TrackFaces.boxes", self.boxes, shape=(num, 4), dtype=np.float32)
 
 
@@ -117,7 +123,13 @@ def smooth(
 
 
 def second_rows(
-    faces: TrackFaces, probs: NDArray[np.float32] | None, labels: tuple[str, ...], *, fps: float
+    faces: TrackFaces,
+    probs: NDArray[np.float32] | None,
+    labels: tuple[str, ...],
+    *,
+    fps: float,
+    margin: float = 0.0,
+    deltas: NDArray[np.float32] | None = None,
 ) -> list[Row]:
     """Return one row for each second from the track's first face to its last.
 
@@ -126,6 +138,8 @@ def second_rows(
         probs: (N, K) probabilities at the track's samples; None if the track has no clip.
         labels: K names.
         fps: samples per second of the extraction spec.
+        margin: margin below which an answer is uncertain.
+        deltas: (N, K) differences to the person's rest at the samples; None without a rest.
 
     Returns:
         Rows of ``timeline`` without the video's columns. In a second without a face of the track,
@@ -153,35 +167,57 @@ def second_rows(
                 if count
                 else None,
             }
-            | answer_columns(
-                probs[inside].mean(axis=0) if count and probs is not None else None, labels
-            )
+            | answer_columns(_mean(probs, inside), labels, margin=margin)
+            | delta_columns(_mean(deltas, inside), labels)
         )
     return rows
 
 
+def _mean(values: NDArray[np.float32] | None, inside: NDArray[np.bool_]) -> Vector | None:
+    """Return the mean of the rows of ``values`` in ``inside``; None if there is none."""
+    if values is None or not inside.any():
+        return None
+    mean: Vector = values[inside].mean(axis=0)
+    return mean
+
+
 def empty_second_row(number: int, labels: tuple[str, ...]) -> Row:
     """Return the row of a second in which no track has a face."""
-    return {
-        "track_id": None,
-        "identity_id": None,
-        "start_s": float(number),
-        "stop_s": float(number + 1),
-        "face_share": 0.0,
-        "quality": None,
-        "box": None,
-    } | answer_columns(None, labels)
+    return (
+        {
+            "track_id": None,
+            "identity_id": None,
+            "start_s": float(number),
+            "stop_s": float(number + 1),
+            "face_share": 0.0,
+            "quality": None,
+            "box": None,
+        }
+        | answer_columns(None, labels)
+        | delta_columns(None, labels)
+    )
 
 
-def answer_columns(probs: NDArray[np.floating] | None, labels: Sequence[str]) -> Row:
-    """Return label, confidence, second label, margin, entropy, and a probability per label.
+def delta_columns(deltas: NDArray[np.floating] | None, labels: Sequence[str]) -> Row:
+    """Return a column per label: the difference to the person's rest; null for None."""
+    if deltas is None:
+        return dict.fromkeys(map(delta_column, labels))
+    return {delta_column(k): float(v) for k, v in zip(labels, deltas, strict=True)}
+
+
+def answer_columns(
+    probs: NDArray[np.floating] | None, labels: Sequence[str], *, margin: float = 0.0
+) -> Row:
+    """Return the columns of a prediction; see ``schemas.scores``.
 
     Args:
         probs: (K,) summing to 1; for None all columns are null.
         labels: K names.
+        margin: margin below which an answer is uncertain, 0 to 1; 0: none is.
     """
     if probs is None:
-        names = ("label", "confidence", "second_label", "margin", "entropy")
+        names = ("label", "is_uncertain", "confidence", "second_label", "margin", "entropy")
         return dict.fromkeys((*names, *map(prob_column, labels)))
-    columns: Row = dict(vars(mixture(probs, tuple(labels))))
+    mixed = mixture(probs, tuple(labels))
+    columns: Row = vars(mixed) | {"is_uncertain": is_uncertain(mixed.margin, least=margin)}
     return columns | {prob_column(label): float(p) for label, p in zip(labels, probs, strict=True)}

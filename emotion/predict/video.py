@@ -10,21 +10,50 @@ from emotion import weights
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from emotion.package.model_package import ModelPackage
-from emotion.predict.answer import VideoPrediction, clip_prediction, segment_prediction
+from emotion.package.trust import trust_note
+from emotion.predict.answer import (
+    VideoPrediction,
+    clip_prediction,
+    person_prediction,
+    segment_prediction,
+)
+from emotion.predict.baseline import Baseline
 from emotion.predict.engine import Engine
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Predictor
-from emotion.predict.summary import ScoredClip, summarise
+from emotion.predict.samples import ScoredClip
+from emotion.predict.summary import summarise
 from emotion.video.decode import Limits
 from schemas.scores import SCORED_FACES, prob_column
 from schemas.tables import rows_table
 
 
 class VideoPredictor:
-    """Extractor and predictor of one package; it answers for one video at a time."""
+    """Extractor and predictor of one package; it answers for one video at a time.
 
-    def __init__(self, extractor: Extractor, predictor: Predictor) -> None:
+    Args:
+        extractor: extractor of the package's spec.
+        predictor: the model.
+        margin: margin below which an answer is uncertain, 0 to 1; None: that of the package.
+        baseline: rule for each person's rest, to which the answers become relative; None: no rest.
+
+    Raises:
+        InputError: if the baseline names a label that the package does not have.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        predictor: Predictor,
+        *,
+        margin: float | None = None,
+        baseline: Baseline | None = None,
+    ) -> None:
         self._extractor, self._predictor = extractor, predictor
+        self._note = trust_note(predictor.package.trust, margin=margin)
+        self._baseline = baseline
+        if baseline is not None:
+            baseline.check_labels(predictor.package.labels)
 
     @property
     def package(self) -> ModelPackage:
@@ -60,7 +89,8 @@ class VideoPredictor:
     def _score(self, rows: list[dict[str, Any]]) -> Iterator[ScoredClip]:
         answers = self._predictor.jpeg_answers([row["crops"] for row in rows])
         for row, probs, steps in zip(rows, answers.probs, answers.steps, strict=True):
-            yield ScoredClip(clip_prediction(row, probs, self.package.labels), row["pts_s"], steps)
+            answer = clip_prediction(row, probs, self.package.labels, margin=self._note.margin)
+            yield ScoredClip(answer, row["pts_s"], steps)
 
     def _answer(
         self,
@@ -78,6 +108,8 @@ class VideoPredictor:
             fps=spec.sample_fps,
             stride=spec.clip_stride,
             duration_s=summary.facts.duration_s,
+            margin=self._note.margin,
+            baseline=self._baseline,
         )
         pooled: dict[str, Any] = rows.video
         return VideoPrediction(
@@ -89,9 +121,12 @@ class VideoPredictor:
             coverage=summary.coverage,
             reason=summary.reason,
             num_tracks=summary.num_tracks,
-            clips=tuple(clip.answer for clip in scored),
+            clips=tuple(clip.answer for clip in rows.clips),
             segments=tuple(segment_prediction(row) for row in rows.segments),
             model_id=self.package.model_id,
+            is_uncertain=pooled["is_uncertain"],
+            people=tuple(person_prediction(row) for row in rows.people),
+            trust=self._note,
         )
 
 
@@ -115,6 +150,8 @@ def load_video_predictor(
     device: str = "auto",
     engine: Engine = "torch",
     limits: Limits | None = None,
+    margin: float | None = None,
+    baseline: Baseline | None = None,
 ) -> VideoPredictor:
     """Load a package and the face detector of its extraction spec; return a VideoPredictor.
 
@@ -124,13 +161,19 @@ def load_video_predictor(
         device: see ``Predictor.load``.
         engine: see ``Predictor.load``.
         limits: bounds on one video's size, length and reading time.
+        margin: see ``VideoPredictor``.
+        baseline: see ``VideoPredictor``.
 
     Raises:
         PackageError: if the package is broken.
-        InputError: if the detector's weights are missing and cannot be downloaded.
+        InputError: if the detector's weights are missing and cannot be downloaded, or the package
+            does not have the baseline's label.
     """
     predictor = Predictor.load(package_uri, device=device, engine=engine)
     model = detector_weights(predictor.package, yunet_weights)
     return VideoPredictor(
-        Extractor(predictor.package.spec, yunet_model=model, limits=limits), predictor
+        Extractor(predictor.package.spec, yunet_model=model, limits=limits),
+        predictor,
+        margin=margin,
+        baseline=baseline,
     )

@@ -25,7 +25,8 @@ def evaluation_report(
             ``slices``, ``temperature`` and ``clips``.
         confusion_png: plot of the confusion matrix, PNG.
         title: name of the score set.
-        plots: further PNGs by name: learning, roc, pr, reliability, slices; each may be missing.
+        plots: further PNGs by name: learning, roc, pr, reliability, risk, slices; each may be
+            missing.
         mistakes: wrong answers to show, in this order.
     """
     return render(
@@ -37,6 +38,8 @@ def evaluation_report(
         slices=metrics.get("slices", {}),
         temperature=metrics.get("temperature"),
         clips=metrics.get("clips", {}),
+        effect=metrics.get("abstention", {}),
+        aurc=metrics.get("aurc"),
         mistakes=mistakes,
         side_px=SIDE_PX,
         missing=bars(sorted(metrics["missing"].items())),

@@ -9,6 +9,7 @@ from emotion.colours import LINE_COLOURS
 from emotion.evaluate.calibration import ReliabilityBin
 from emotion.evaluate.curves import Curve, LabelCurves
 from emotion.evaluate.evaluation import Evaluation
+from emotion.evaluate.risk_coverage import Abstention, RiskCoverage
 from emotion.evaluate.slices import Slices
 from emotion.report.plots import GRID, Plot, blank, confusion_plot, finish, square, style
 
@@ -20,6 +21,7 @@ def evaluation_plots(
     slices: Sequence[Slices],
     training: Mapping[str, Any],
     title: str,
+    risk: tuple[RiskCoverage, Abstention] | None = None,
 ) -> dict[str, Plot]:
     """Draw the plots of an evaluation and return them by name.
 
@@ -31,6 +33,7 @@ def evaluation_plots(
         slices: "slices" is drawn if there is one.
         training: metrics.json of a training run; "learning" is drawn if it is not empty.
         title: text above the confusion matrix.
+        risk: "risk" is drawn if the curve has a point.
     """
     one = evaluation
     plots = {
@@ -48,6 +51,8 @@ def evaluation_plots(
             uncalibrated=one.reliability_uncalibrated,
             ece_uncalibrated=one.figures["ece_uncalibrated"].value,
         )
+    if risk and risk[0].margins:
+        plots["risk"] = risk_plot(*risk)
     if slices:
         plots["slices"] = slices_plot(slices)
     if training:
@@ -129,6 +134,27 @@ def reliability_plot(
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     below.set(xlabel="confidence of the predicted label", ylabel="videos")
+    return finish(figure)
+
+
+def risk_plot(curve: RiskCoverage, at_margin: Abstention) -> Plot:
+    """Draw the error rate over the share of videos that are answered, with the margin marked."""
+    figure = blank(width=4.8, height=4.6)
+    axes = figure.add_subplot()
+    area = f"AURC {curve.area or 0.0:.3f}"
+    axes.plot(curve.coverage, curve.risk, label=area, drawstyle="steps-pre", color=LINE_COLOURS[0])
+    if at_margin.margin and at_margin.risk is not None:
+        name = f"margin {at_margin.margin:.3f}: {at_margin.risk:.1%} of {at_margin.coverage:.1%}"
+        point = at_margin.coverage, at_margin.risk
+        axes.plot(*point, label=name, marker="o", linestyle="", color=LINE_COLOURS[1])
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, max(0.1, *curve.risk) * 1.1))
+    axes.grid(color=GRID, linewidth=0.6)
+    axes.set(
+        xlabel="share of videos with a certain answer",
+        ylabel="share of these that is wrong",
+        title="risk and coverage",
+    )
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     return finish(figure)
 
 

@@ -13,15 +13,18 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from emotion.colours import colour
+from emotion.package.trust import TrustNote, note_of_scores
+from emotion.predict.answer import FEW_USABLE
 from emotion.predict.drift import Drift
-from emotion.report.charts import bars, histogram
+from emotion.predict.people import USABLE
+from emotion.report.charts import Histogram, bars, histogram
 from emotion.report.page import name_of, render
 
 MAX_ROWS = 500
 MAX_FOLDERS = 40
 VIDEO_COLUMNS = (
     "uri", "duration_s", "num_clips", "num_tracks", "num_identities", "coverage", "label",
-    "confidence", "margin", "reason",
+    "is_uncertain", "confidence", "margin", "reason",
 )  # fmt: skip
 
 
@@ -52,6 +55,8 @@ def scores_report(
         labels=config["labels"],
         facts={key: value for key, value in config.items() if not isinstance(value, list | dict)},
         title=name_of(scores_uri),
+        note=note_of_scores(config),
+        people=storage.read_tables(storage.join(scores_uri, "people")),
         shown_s=_shown_s(scores_uri),
         slowest=slowest,
         drifts=drifts,
@@ -77,6 +82,8 @@ def scores_page(
     labels: Sequence[str],
     facts: Mapping[str, Any],
     title: str,
+    note: TrustNote = TrustNote(),  # noqa: B008  (frozen)
+    people: pa.Table | None = None,
     shown_s: Mapping[str, float] | None = None,
     slowest: Sequence[Mapping[str, Any]] = (),
     drifts: Sequence[Drift] = (),
@@ -89,6 +96,8 @@ def scores_page(
         labels: the package's label set, in order.
         facts: settings of the score set; the page lists them.
         title: name of the score set.
+        note: warning and recall of the model.
+        people: rows of ``people``.
         shown_s: seconds for which faces show each label.
         slowest: uri, wall_s and duration_s of the videos that took the longest.
         drifts: comparison of each variable with the model's baseline.
@@ -104,6 +113,10 @@ def scores_page(
         num_videos=len(labelled) + len(failed),
         num_answered=len(labelled),
         num_clips=pc.sum(videos["num_clips"]).as_py() or 0,
+        note=note,
+        num_uncertain=sum(bool(row["is_uncertain"]) for row in labelled),
+        usable=USABLE,
+        evidence=_evidence(people) if people is not None and people.num_rows else None,
         duration_s=pc.sum(videos["duration_s"]).as_py() or 0.0,
         num_identities=pc.sum(videos["num_identities"]).as_py() or 0,
         labels=bars([(label, per_label[label]) for label in labels]),
@@ -118,11 +131,36 @@ def scores_page(
         num_failed=len(failed),
         videos=labelled[:MAX_ROWS],
         histograms=[
+            *_people_histograms(people),
             histogram("confidence of the video's label", [r["confidence"] for r in labelled]),
             histogram("coverage: share of frames with a face", [r["coverage"] for r in labelled]),
         ],
         facts=sorted(facts.items()),
     )
+
+
+def _evidence(people: pa.Table) -> dict[str, Any]:
+    """Return counts about the people: all, those with few usable faces, with and without a rest."""
+    rows = people.to_pylist()
+    few = [row for row in rows if row["usable_share"] < FEW_USABLE * row["face_share"]]
+    return {
+        "num": len(rows),
+        "few_usable": len(few),
+        "with_rest": sum(row["baseline_s"] is not None for row in rows),
+        "without_rest": Counter(r["baseline_reason"] for r in rows if r["baseline_reason"]),
+    }
+
+
+def _people_histograms(people: pa.Table | None) -> list[Histogram]:
+    if people is None or not people.num_rows:
+        return []
+    titles = {
+        "usable_share": "people: share of time with a usable face",
+        "median_size_px": "people: size of the face, px",
+        "median_yaw_deg": "people: turn of the head, degrees",
+        "median_blur": "people: sharpness (variance of the Laplacian)",
+    }
+    return [histogram(title, people[name].to_pylist()) for name, title in titles.items()]
 
 
 @dataclass(frozen=True)

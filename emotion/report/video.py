@@ -11,6 +11,9 @@ import cv2
 import numpy as np
 
 from emotion.colours import colour
+from emotion.package.trust import TrustNote
+from emotion.predict.mixture import label_text
+from emotion.predict.people import USABLE
 from emotion.predict.spans import person
 from emotion.report.page import data_uri, name_of, render
 from emotion.video.decode import Limits, VideoFacts, sample_frames
@@ -31,6 +34,7 @@ class VideoRows:
     segments: list[Row]
     timeline: list[Row]
     tracks: list[Row]
+    people: list[Row]
     faces: list[Row]
 
 
@@ -42,12 +46,13 @@ class TrackChart:
         name: name of the person, and number of the track.
         bars: x, width, y, height, colour, start_s and text for each label in each second; y and
             height are 0 to 1, from the top.
-        runs: x, width, colour, label, start_s and text for each segment.
+        runs: x, width, colour, label, start_s, text, and True for an uncertain answer, for each
+            segment.
     """
 
     name: str
     bars: list[tuple[float, float, float, float, str, float, str]]
-    runs: list[tuple[float, float, str, str, float, str]]
+    runs: list[tuple[float, float, str, str, float, str, bool]]
 
 
 def video_report(
@@ -58,6 +63,7 @@ def video_report(
     labels: Sequence[str],
     fps: float,
     embed_bytes: int,
+    note: TrustNote = TrustNote(),  # noqa: B008  (frozen)
 ) -> str:
     """Return the page of one video as HTML.
 
@@ -69,6 +75,7 @@ def video_report(
         fps: samples per second of the extraction spec.
         embed_bytes: largest size of ``drawn``, bytes, that is embedded in the page; for a larger
             video the page asks the reader to choose the file.
+        note: warning and recall of the model.
 
     Raises:
         VideoError: if the video cannot be read to its end.
@@ -81,6 +88,12 @@ def video_report(
         "video.html",
         title=name_of(str(video["uri"])),
         video=video,
+        label=label_text(video["label"], uncertain=video["is_uncertain"])
+        if video["label"]
+        else None,
+        note=note,
+        usable=USABLE,
+        evidence=[row | {"person": person(row["identity_id"])} for row in rows.people],
         people=video["num_identities"],
         source=source,
         shares=[
@@ -93,7 +106,10 @@ def video_report(
         ticks=_ticks(length_s),
         chart_px=CHART_PX,
         length_s=length_s,
-        segments=[row | {"person": person(row["identity_id"])} for row in rows.segments],
+        segments=[
+            row | {"person": person(row["identity_id"]), "text": _text(row)}
+            for row in rows.segments
+        ],
         faces=_faces(rows, path, fps),
     )
 
@@ -118,15 +134,21 @@ def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) 
             x(row["start_s"]),
             x(row["stop_s"]) - x(row["start_s"]),
             colour(row["label"], labels),
-            row["label"],
+            _text(row),
             row["start_s"],
-            f"{row['label']} {row['confidence']:.0%}, {row['start_s']:.1f}–{row['stop_s']:.1f} s",
+            f"{_text(row)}, {row['confidence']:.0%}, {row['start_s']:.1f}–{row['stop_s']:.1f} s",
+            bool(row["is_uncertain"]),
         )
         for row in rows.segments
         if row["track_id"] == track["track_id"]
     ]
     name = f"{person(track['identity_id'])} · track {track['track_id']}"
     return TrackChart(name, bars, runs)
+
+
+def _text(row: Row) -> str:
+    """Return the label of a segment as people read it."""
+    return label_text(row["label"], uncertain=row["is_uncertain"])
 
 
 def _ticks(length_s: float) -> list[tuple[float, str]]:
@@ -196,7 +218,7 @@ def _crops(
         small = cv2.resize(part, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
         _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         image = data_uri(jpeg.tobytes(), mime="image/jpeg")
-        text = f"{person(segment['identity_id'])}: {segment['label']} {segment['confidence']:.0%}"
+        text = f"{person(segment['identity_id'])}: {_text(segment)} {segment['confidence']:.0%}"
         start_s = segment["start_s"]
         crops.append((start_s, {"image": image, "text": text, "time_s": start_s}))
     return crops

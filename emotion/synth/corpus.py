@@ -24,7 +24,8 @@ from emotion.synth.identity import make_identity
 LABEL_TABLE = "labels.csv"
 CONFIG = "config.json"
 RENDERER = 1  # version; raise it if the same arguments give other frames
-COLUMNS: tuple[str, ...] = ("uri", *(field.name for field in fields(ClipFacts)))
+COLUMNS: tuple[str, ...] = ("uri", *(field.name for field in fields(ClipFacts)), "domain")
+DOMAIN = "drawn"  # kind of faces; see emotion.package.trust
 Row = tuple[str, ClipFacts]
 
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -99,7 +100,7 @@ def write_table(path: Path, rows: list[Row]) -> None:
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({"uri": uri, **asdict(facts)} for uri, facts in rows)
+        writer.writerows({"uri": uri, **asdict(facts), "domain": DOMAIN} for uri, facts in rows)
     part.replace(path)
 
 

@@ -12,6 +12,7 @@ from emotion.evaluate.curves import LabelCurves
 from emotion.evaluate.dataset_facts import check_dataset, dataset_facts
 from emotion.evaluate.evaluation import Evaluation, curves_of, evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.risk_coverage import Abstention, RiskCoverage, abstention, outcome_curve
 from emotion.evaluate.score_set import (
     ScoreSet,
     clip_figures,
@@ -41,6 +42,7 @@ class EvaluationResult:
         evaluation: the figures.
         outcomes: one outcome per video.
         curves: ROC and precision-recall curves by label.
+        risk: risk-coverage curve, and what the margin of the score set does.
         slices: figures by value, for each column of ``--slice-by``.
         mistakes: wrong predictions for the page.
         metrics: content of metrics.json.
@@ -50,14 +52,15 @@ class EvaluationResult:
     evaluation: Evaluation
     outcomes: tuple[Outcome, ...]
     curves: LabelCurves
+    risk: tuple[RiskCoverage, Abstention]
     slices: tuple[Slices, ...]
     mistakes: tuple[Mistake, ...]
     metrics: dict[str, Any]
     training: Mapping[str, Any]
 
 
-def run(config: EvaluateConfig) -> tuple[Evaluation, dict[str, Any]]:
-    """Read the inputs, evaluate and write; return the figures and the numbers of rows left out.
+def run(config: EvaluateConfig) -> tuple[EvaluationResult, dict[str, Any]]:
+    """Read the inputs, evaluate and write; return the result and the numbers of rows left out.
 
     Raises:
         InputError: if an input is missing, or the score set and the labels do not match.
@@ -80,7 +83,7 @@ def run(config: EvaluateConfig) -> tuple[Evaluation, dict[str, Any]]:
     if config.mlflow_uri:
         files = [file.uri for file in storage.list_files(config.out)]
         log_evaluation(config.mlflow_uri, result.metrics, files)
-    return result.evaluation, left_out
+    return result, left_out
 
 
 def _evaluate(
@@ -95,7 +98,12 @@ def _evaluate(
     mistakes = surest_mistakes(outcomes, limit=config.mistakes)
     if config.dataset:
         mistakes = with_strips(mistakes, dataset_uri=config.dataset, scores_uri=config.scores)
+    curve = outcome_curve(outcomes)
+    at_margin = abstention(outcomes, float(scores.config.get("margin") or 0.0))
     metrics = evaluation.to_json() | {
+        "aurc": curve.area,
+        "risk_coverage": curve.to_json(),
+        "abstention": asdict(at_margin),
         "split": config.split,
         "slices": {one.column: one.to_json() for one in slices},
         "clips": clip_figures(scores, outcomes),
@@ -106,6 +114,7 @@ def _evaluate(
         evaluation=evaluation,
         outcomes=tuple(outcomes),
         curves=curves_of(outcomes, labels=labels),
+        risk=(curve, at_margin),
         slices=slices,
         mistakes=tuple(mistakes),
         metrics=metrics,
@@ -123,7 +132,7 @@ def _join(
             videos.
     """
     raw = None
-    if temperature is not None:
+    if temperature is not None and not scores.config.get("baseline"):
         raw = scores.probs if temperature == 1.0 else uncalibrated_probs(scores, temperature)
     outcomes, left_out = join_labels(
         table.rows,
@@ -200,6 +209,7 @@ def _write(config: EvaluateConfig, result: EvaluationResult) -> None:
     plots = evaluation_plots(
         one,
         curves=result.curves,
+        risk=result.risk,
         slices=result.slices,
         training=result.training,
         title=f"split {config.split}: WAR {war}, UAR {uar}",
@@ -221,8 +231,9 @@ def _write(config: EvaluateConfig, result: EvaluationResult) -> None:
     storage.write_json(storage.join(out, "metrics.json"), result.metrics)
 
 
-def print_evaluation(evaluation: Evaluation, *, split: str) -> None:
-    """Print the figures, and the number of videos without a prediction by reason."""
+def print_evaluation(result: EvaluationResult, *, split: str) -> None:
+    """Print the figures, the effect of the margin, and the videos without a prediction."""
+    evaluation, (_, effect) = result.evaluation, result.risk
     print(f"split {split}: {evaluation.n_videos:,} videos of {evaluation.n_subjects:,} subjects")
     for name, title in (("war", "WAR"), ("uar", "UAR"), ("macro_f1", "macro F1"), ("ece", "ECE")):
         figure = evaluation.figures[name]
@@ -231,5 +242,10 @@ def print_evaluation(evaluation: Evaluation, *, split: str) -> None:
         if figure.value is not None:
             print(f"  {title:9} {figure.value:.3f}{spread}")
     print(f"  {'coverage':9} {evaluation.figures['coverage'].value:.3f}")
+    if effect.margin and effect.risk is not None:
+        print(
+            f"  margin {effect.margin:.3f}: {effect.coverage:.1%} of the videos get a certain "
+            f"answer, {effect.risk:.1%} of these are wrong; of all answers {effect.risk_of_all:.1%}"
+        )
     for reason, count in evaluation.missing.items():
         print(f"  without a prediction: {reason} {count:,}")

@@ -11,6 +11,7 @@ from ray.data import ActorPoolStrategy, from_items
 from emotion import storage
 from emotion.errors import InputError
 from emotion.export.tables import TABLE_FORMATS, export_tables
+from emotion.package.trust import note_of_scores
 from emotion.versions import check_schema_version
 from jobs.common import cluster
 from jobs.common.faults import check_fault
@@ -62,6 +63,7 @@ def run(config: Config) -> int:
         labels=tuple(facts["labels"]),
         fps=spec.sample_fps,
         embed_bytes=round(config.embed_mb * 2**20),
+        note=note_of_scores(facts),
     )
     with lock.held(config.out), TemporaryDirectory(prefix="video-emotion-plan-") as name:
         source = facts.get("dataset") or config.scores
@@ -77,6 +79,8 @@ def run(config: Config) -> int:
                     _export(missing, settings)
             export_tables(config.scores, config.out, tables)
             _finish(config)
+            for line in settings.note.lines():
+                print(line)
             return 0
     print(f"{config.out} is complete: nothing to do")
     return 0

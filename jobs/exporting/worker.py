@@ -18,6 +18,7 @@ from emotion.export.annotations import elan, textgrid
 from emotion.export.drawn import drawn_tracks
 from emotion.export.overlay import overlay
 from emotion.export.subtitles import subtitles
+from emotion.package.trust import TrustNote
 from emotion.predict.spans import spans_of
 from emotion.report.video import VideoRows, video_report
 from jobs.common.faults import Fault
@@ -40,7 +41,7 @@ TEXT_FORMATS = ("vtt", "srt", "eaf", "textgrid")
 """Formats that need only the tables of the score set."""
 PICTURE_FORMATS = ("overlay", "blurred", "report")
 """Formats that need the video file too."""
-_TABLES = ("segments", "timeline", "tracks", "faces")
+_TABLES = ("segments", "timeline", "tracks", "people", "faces")
 Row = dict[str, Any]
 
 
@@ -56,6 +57,7 @@ class ExportSettings:
         labels: label set of the package.
         fps: samples per second of the extraction spec.
         embed_bytes: size in bytes of the largest video that a report contains.
+        note: warning and recall of the model, for the formats that can hold a remark.
     """
 
     scores: str
@@ -65,6 +67,7 @@ class ExportSettings:
     labels: tuple[str, ...]
     fps: float
     embed_bytes: int
+    note: TrustNote = TrustNote()
 
 
 class ExportShard:
@@ -131,11 +134,15 @@ class ExportShard:
 
     def _text(self, form: str, rows: VideoRows) -> bytes:
         spans = spans_of(rows.segments)
+        remarks = self._settings.note.lines()
         if form == "eaf":
-            return elan(spans, media=storage.join(self._settings.videos, str(rows.video["uri"])))
+            media = storage.join(self._settings.videos, str(rows.video["uri"]))
+            return elan(spans, media=media, remarks=remarks)
         if form == "textgrid":
             return textgrid(spans, duration_s=rows.video["duration_s"])
-        return subtitles(spans, "vtt" if form == "vtt" else "srt").encode()
+        if form == "vtt":
+            return subtitles(spans, "vtt", remarks=remarks).encode()
+        return subtitles(spans, "srt").encode()
 
     def _pictures(
         self, forms: Sequence[str], rows: VideoRows, path: Path, folder: Path
@@ -150,7 +157,7 @@ class ExportShard:
         )
         drawn = folder / "overlay.mp4"
         if {"overlay", "report"} & set(forms):
-            overlay(path, drawn, tracks)
+            overlay(path, drawn, tracks, remark="; ".join(settings.note.lines()))
         if "blurred" in forms:
             blurred = folder / "blurred.mp4"
             overlay(path, blurred, tracks, blur_faces=True)
@@ -163,6 +170,7 @@ class ExportShard:
                 labels=settings.labels,
                 fps=settings.fps,
                 embed_bytes=settings.embed_bytes,
+                note=settings.note,
             )
             report = folder / "report.html"
             report.write_text(page, encoding="utf-8")

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from emotion.extract.spec import ExtractionSpec
+from emotion.predict.baseline import Baseline
 from emotion.predict.faces import tracks_of
 from emotion.predict.score_rows import video_rows
 from emotion.predict.segments import SegmentRule
@@ -20,7 +21,7 @@ from jobs.ledger.entries import Entry, SlowVideo, write_entry
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import forget_chunks
-from schemas.scores import score_tables
+from schemas.scores import SCORED_FACES, score_tables
 
 SLOWEST = 5
 """Number of slowest videos of a shard that its ledger entry names, for the report."""
@@ -35,12 +36,16 @@ class CommitSettings:
         labels: labels of the package, in its order.
         spec: extraction spec of the package.
         rule: rule by which segments are cut.
+        margin: margin below which an answer is uncertain.
+        baseline: rule for each person's rest; None: no rest.
     """
 
     out: str
     labels: tuple[str, ...]
     spec: ExtractionSpec
     rule: SegmentRule
+    margin: float = 0.0
+    baseline: Baseline | None = None
 
 
 @dataclass
@@ -124,6 +129,8 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
                 labels=settings.labels,
                 spec=settings.spec,
                 rule=settings.rule,
+                margin=settings.margin,
+                baseline=settings.baseline,
             ):
                 writer.add(table, row)
         for row in end["rejects"]:
@@ -156,5 +163,5 @@ def read_faces(out: str, shard_id: str) -> dict[str, list[TrackFaces]]:
     Faces go through the storage, because the driver holds the rows of all shards that are not
     complete. A shard of one hour may have 100,000 faces.
     """
-    columns = ["video_id", "track_id", "identity_id", "frame_index", "score", "size_px", "box"]
+    columns = [name for name in SCORED_FACES.names if name not in ("pts_s", "brightness")]
     return tracks_of(storage.read_part(part_uri(out, "faces", shard_id), columns))

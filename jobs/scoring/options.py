@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emotion.errors import InputError
+from emotion.predict.baseline import parse_baseline
 from emotion.predict.engine import Engine
 from emotion.predict.segments import SegmentRule
 from emotion.ranges import Range, above, at_least, check_ranges
@@ -30,6 +31,11 @@ class Config:
             merged into a neighbour.
         segment_gap_s: Longest time in seconds, at least 0, for which the face may be absent within
             a segment.
+        margin: Difference between the two largest probabilities, 0 to 1, below which an answer is
+            uncertain. Default: the margin of the package.
+        baseline: Each person's resting expression, to which the answers become relative:
+            first:30s takes the first 30 s of face time, label:neutral the samples in which neutral
+            leads, median all samples. Default: no baseline.
         chunk_minutes: Length of a chunk in minutes, above 0. A video longer than 1.5 chunks is cut
             into chunks, which different workers read.
         shard_minutes: Video time per shard in minutes, above 0; a shard is the unit of work and of
@@ -52,6 +58,8 @@ class Config:
     segment_enter: float = SegmentRule.enter
     segment_min_s: float = SegmentRule.min_s
     segment_gap_s: float = SegmentRule.max_gap_s
+    margin: float | None = None
+    baseline: str | None = None
     chunk_minutes: float = 5.0
     shard_minutes: float | None = None
     engine: Engine = "torch"
@@ -68,11 +76,14 @@ class Config:
             segment_enter=Range(0, 1, high_open=True),
             segment_min_s=at_least(0),
             segment_gap_s=at_least(0),
+            margin=Range(0, 1),
             chunk_minutes=above(0),
             shard_minutes=above(0),
             batch_size=at_least(1),
             gpu_share=Range(0, 1, low_open=True),
         )
+        if self.baseline is not None:
+            parse_baseline(self.baseline)  # refuses a wrong text
 
     @property
     def rule(self) -> SegmentRule:

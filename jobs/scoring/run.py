@@ -13,7 +13,10 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.package.domain import dataset_domain
 from emotion.package.model_package import ModelPackage
+from emotion.package.trust import UNKNOWN, note_of_scores
+from emotion.predict.baseline import parse_baseline
 from emotion.predict.predictor import load_parts
 from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.video import detector_weights
@@ -47,6 +50,8 @@ def run(config: Config) -> int:
         InputError: if the package, the archive, the dataset or ``--out`` cannot be used.
     """
     package, _ = load_parts(config.package, config.engine)
+    if config.baseline is not None:
+        parse_baseline(config.baseline).check_labels(package.labels)
     yunet_model = None if config.from_dataset else detector_weights(package, config.yunet)
     settings = StageSettings(
         reading=Reading(
@@ -73,6 +78,10 @@ def run(config: Config) -> int:
         "architecture": package.name,
         "engine": config.engine,
         "segments": vars(config.rule),
+        "margin": package.trust.margin if config.margin is None else config.margin,
+        "baseline": config.baseline,
+        "trust": package.trust.to_json(),
+        "video_domain": dataset_domain(config.from_dataset) if config.from_dataset else UNKNOWN,
         "training": dict(package.training),
     }
     if config.from_dataset:
@@ -138,7 +147,7 @@ def _score(
         revise_shard(config.out, ref, score_tables(package.labels))
     prices = read_prices(config.prices) if config.prices else {}
     metrics: dict[str, Any] = {}
-    commit_settings = CommitSettings(config.out, package.labels, package.spec, config.rule)
+    commit_settings = _commit_settings(config, package)
     if missing:
         with cluster.session(config.address):
             totals = score_shards(missing, settings, commit_settings)
@@ -149,6 +158,18 @@ def _score(
         storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
         print(json.dumps({"metrics": metrics}, allow_nan=False))
     return 0
+
+
+def _commit_settings(config: Config, package: ModelPackage) -> CommitSettings:
+    """Return the settings of the commits."""
+    return CommitSettings(
+        out=config.out,
+        labels=package.labels,
+        spec=package.spec,
+        rule=config.rule,
+        margin=package.trust.margin if config.margin is None else config.margin,
+        baseline=parse_baseline(config.baseline) if config.baseline else None,
+    )
 
 
 def _finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> None:
@@ -188,3 +209,5 @@ def _finish(config: Config, package: ModelPackage, num_listed: int, left_out: Co
     )
     for reason, count in sorted(reasons.items()):
         print(f"  left out: {reason} {count:,}")
+    for line in note_of_scores(storage.read_json(storage.join(config.out, "config.json"))).lines():
+        print(line)

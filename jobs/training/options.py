@@ -30,6 +30,8 @@ class ModelAndData:
             package.
         labels: Labels that the dataset must declare, in this order, separated by commas; default:
             the dataset's own labels.
+        domain: Kind of faces that the package states: drawn, rendered, acted, in the wild, or other
+            text; default: the column domain of the dataset's videos, else unknown.
     """
 
     dataset: Address
@@ -38,6 +40,7 @@ class ModelAndData:
     model_args: tuple[str, ...] = ()
     pretrained: str = "none"
     labels: str | None = None
+    domain: str | None = None
 
 
 @dataclass(frozen=True)

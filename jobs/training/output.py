@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,16 @@ import numpy as np
 from emotion import storage
 from emotion.evaluate.calibration import fit_temperature, softmax
 from emotion.evaluate.metrics import scores
+from emotion.evaluate.risk_coverage import choose_margin
 from emotion.evaluate.val_figures import clip_outcomes, val_figures
+from emotion.package.domain import dataset_domain
 from emotion.package.model_package import (
     ModelPackage,
     package_versions,
     save_package,
     weights_bytes,
 )
+from emotion.package.trust import MeasuredOn, Trust
 from emotion.predict.drift import label_profile, measured_profile
 from emotion.predict.profiles import face_profiles, profiles_to_json
 from emotion.train.checkpoint import RunState
@@ -34,9 +39,14 @@ def make_package(
     *,
     workers: str,
     pretrained: PretrainedWeights,
+    domain: str | None = None,
 ) -> ModelPackage:
-    """Return the package with the weights of the best epoch and the facts of the run."""
+    """Return the package with the weights of the best epoch and the facts of the run.
+
+    ``domain`` is the kind of faces in the dataset; None takes that of its videos.
+    """
     temperature = fit_temperature(state.logits, state.targets)
+    metrics = _metrics(state, data, temperature)
     return ModelPackage(
         name=plan.model,
         args=plan.args,
@@ -48,8 +58,36 @@ def make_package(
         | {"workers": workers}
         | _sources(data, plan, pretrained)
         | {"baseline": _baseline(state, data, temperature)},
-        metrics=_metrics(state, data, temperature),
+        metrics=metrics,
         versions=package_versions(),
+        trust=_trust(state, data, temperature, metrics, domain=domain),
+    )
+
+
+def _trust(
+    state: RunState,
+    data: TrainInput,
+    temperature: float,
+    metrics: Mapping[str, Any],
+    *,
+    domain: str | None,
+) -> Trust:
+    """Return the domain of the dataset, and the margin and figures on its val clips."""
+    probs_NK = softmax(state.logits, temperature=temperature)
+    per_class = metrics["per_class"].items()
+    on_val = MeasuredOn(
+        name=f"val of {dataset_name(data)}",
+        unit="clips",
+        num=data.num_val,
+        date=datetime.now(UTC).date().isoformat(),
+        war=metrics["war"],
+        uar=metrics["uar"],
+        recall={label: one["recall"] for label, one in per_class if one["support"]},
+    )
+    return Trust(
+        domain=domain or dataset_domain(data.uri),
+        margin=choose_margin(probs_NK, probs_NK.argmax(axis=1) == state.targets),
+        figures=(on_val,),
     )
 
 
@@ -96,10 +134,15 @@ def _sources(data: TrainInput, plan: WorkerPlan, pretrained: PretrainedWeights) 
     }
 
 
+def dataset_name(data: TrainInput) -> str:
+    """Return the last part of the dataset's address."""
+    return data.uri.rstrip("/").rsplit("/", 1)[-1]
+
+
 def _facts(state: RunState, data: TrainInput, plan: WorkerPlan) -> dict[str, Any]:
     rows = state.history
     return {
-        "dataset": data.uri.rstrip("/").rsplit("/", 1)[-1],
+        "dataset": dataset_name(data),
         "dataset_digest": data.digest,
         "train_clips": data.num_train,
         "train_subjects": data.train_subjects,

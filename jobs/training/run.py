@@ -136,7 +136,9 @@ def train(
         return result
     state = result.state
     workers = config.workers or "auto"
-    package = make_package(state, data, plan, workers=workers, pretrained=pretrained)
+    package = make_package(
+        state, data, plan, workers=workers, pretrained=pretrained, domain=config.domain
+    )
     write_outputs(config.out, state, package, fault=result.fault)
     if tracker:
         tracker.finish(config.out, state.history)

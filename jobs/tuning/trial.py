@@ -217,7 +217,9 @@ def _package_id(config: TrainConfig, state: RunState) -> str:
     plan = training.plan_worker(config, data)
     pretrained = training.starting_weights(plan)
     workers = config.workers or "auto"
-    package = make_package(state, data, plan, workers=workers, pretrained=pretrained)
+    package = make_package(
+        state, data, plan, workers=workers, pretrained=pretrained, domain=config.domain
+    )
     write_outputs(config.out, state, package, fault="stopped by the search")
     return package.model_id
 

@@ -32,5 +32,5 @@ def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) ->
     for row, other in zip(actual, expected, strict=True):
         assert row.keys() == other.keys()
         for name, value in row.items():
-            close = name in CLOSE or name.startswith(("prob_", "share_"))
+            close = name in CLOSE or name.startswith(("prob_", "share_", "delta_"))
             assert value == (pytest.approx(other[name], abs=1e-6) if close else other[name]), name

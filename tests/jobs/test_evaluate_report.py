@@ -102,7 +102,7 @@ def evaluated(folder: str, *more: str) -> dict[str, Any]:
 
 
 def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str]) -> None:
-    write_scores(f"{store}/s", temperature=TEMPERATURE)
+    write_scores(f"{store}/s", temperature=TEMPERATURE, margin=0.3)
     rows = add(clean(), a_video("v3", "carl", "happy", "test"))
     write_dataset(f"{store}/d", tables_of(rows))
     row = {"epoch": 1, "train_loss": 2.0, "val_loss": 1.5, "val_uar": 0.5, "val_war": 0.6}
@@ -110,6 +110,9 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     more = ("--dataset", f"{store}/d", "--run", f"{store}/run", "--slice-by", "skin_tone, face_px")
     metrics = evaluated(store, *more)
     assert set(metrics) == EVALUATION_KEYS | {
+        "abstention",
+        "aurc",
+        "risk_coverage",
         "clips",
         "duplicate_uris",
         "model_id",
@@ -131,6 +134,13 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     assert (clips["n_clips"], clips["right_clips"], clips["videos_without_clip"]) == (4, 2, 1)
     assert (clips["war_covered"], clips["war"]) == pytest.approx((2 / 4, 2 / 5))
     assert (clips["uar_covered"], clips["uar"]) == pytest.approx((1 / 3, 1 / 4))
+    # margins 0.65, 0.9, 0.2; v4 has no answer
+    assert metrics["risk_coverage"]["coverage"] == [0.25, 0.5, 0.75]
+    assert metrics["risk_coverage"]["risk"] == pytest.approx([1, 1 / 2, 2 / 3])
+    assert metrics["aurc"] == pytest.approx((1 + 1 / 2 + 2 / 3) / 3)
+    effect = {"margin": 0.3, "answered": 2, "coverage": 0.5, "risk": 0.5}
+    assert effect.items() <= metrics["abstention"].items()
+    assert metrics["abstention"]["risk_of_all"] == pytest.approx(2 / 3)
     tone = metrics["slices"]["skin_tone"]
     assert [group["figures"]["war"] for group in tone["groups"]] == pytest.approx([0.5, 0.0])
     assert [group["name"] for group in metrics["slices"]["face_px"]["groups"]] == [
@@ -143,7 +153,7 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     assert table[1]["confidence"] == pytest.approx(0.95) == table[1]["prob_happy"]
     assert table[3]["predicted"] is None and table[3]["reason"] == "no_face"
     assert table[3]["prob_happy"] is None
-    for name in ("confusion", "roc", "pr", "reliability", "slices", "learning"):
+    for name in ("confusion", "roc", "pr", "reliability", "risk", "slices", "learning"):
         png = np.frombuffer(storage.read_bytes(f"{store}/eval/{name}.png"), np.uint8)
         image = cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)
         assert image is not None and image.std() > 5
@@ -158,7 +168,18 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
     )
     assert f"{first} {second}" in page.text
     assert "Smallest group: I, 2 videos of 2 subjects" in page.text
-    assert "ECE" in capsys.readouterr().out
+    assert "With the margin 0.300, 50.0% of the videos get a certain answer, and" in page.text
+    said = capsys.readouterr().out
+    assert "ECE" in said
+    assert "margin 0.300: 50.0% of the videos get a certain answer, 50.0% of these are" in said
+
+
+def test_relative_scores_have_no_uncalibrated_probabilities(tmp_path: Path) -> None:
+    """Answers relative to a rest are no softmax of logits over the temperature."""
+    write_scores(f"{tmp_path}/s", temperature=TEMPERATURE, baseline="median")
+    metrics = evaluated(str(tmp_path))
+    assert metrics["ece_uncalibrated"] is None
+    assert metrics["abstention"]["margin"] == 0.0 and metrics["abstention"]["coverage"] == 0.75
 
 
 def test_uncalibrated_clips_are_pooled_as_the_predictor_pools(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from emotion.evaluate.calibration import ReliabilityBin
 from emotion.evaluate.corpus_matrix import CELL_KEYS
 from emotion.evaluate.evaluation import FIGURES, evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.risk_coverage import Abstention
 from emotion.evaluate.slices import SliceGroup, Slices
 from tests.helpers.paths import ROOT
 
@@ -59,8 +60,13 @@ def test_an_evaluation_has_these_keys() -> None:
 
 
 def test_every_key_is_explained() -> None:
-    kinds = (Slices, SliceGroup, ReliabilityBin)
+    kinds = (Slices, SliceGroup, ReliabilityBin, Abstention)
     names = {field.name for kind in kinds for field in fields(kind)}
-    names |= WITH_INTERVAL | OTHER_KEYS | {key.removesuffix("_interval") for key in CELL_KEYS}
+    names |= (
+        {"aurc", "risk_coverage", "abstention"}
+        | WITH_INTERVAL
+        | OTHER_KEYS
+        | {key.removesuffix("_interval") for key in CELL_KEYS}
+    )
     plain = {name.removesuffix("_interval") for name in names}
     assert {name for name in plain if not re.search(rf"(?<!\w){name}(?!\w)", PAGE)} == set()

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from emotion.errors import REASONS
 from emotion.labels import LABELS
-from schemas.scores import prob_column, score_tables, share_column
+from schemas.scores import delta_column, prob_column, score_tables, share_column
 from schemas.tables import DATASETS
 from tests.helpers.paths import ROOT
 
@@ -132,7 +132,8 @@ def test_documents_name_every_column() -> None:
         for name in schema.names
         if table != "rejects"  # as in datasets
     ]
-    probs = {name(label) for label in LABELS for name in (prob_column, share_column)}
+    by_label = (prob_column, share_column, delta_column)
+    probs = {name(label) for label in LABELS for name in by_label}
     assert _missing([name for name in columns if name not in probs], scoring) == []
 
 

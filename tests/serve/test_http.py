@@ -18,6 +18,7 @@ pytest.importorskip("ray.serve")
 
 from ray import serve
 
+from emotion.package.trust import Trust
 from serve.app import application
 from serve.options import Options
 from tests.helpers.drawing import number_video
@@ -65,6 +66,7 @@ def make_loader() -> Callable[[Options], Any]:
         model_id: str = "m0"
         name: str = "drawn"
         labels: tuple[str, ...] = ("neutral", "happy")
+        trust: Trust = Trust(domain="drawn", margin=0.2)
 
     class Scorer:
         """A model that answers the same for every file; it takes 1 s for a file named *.slow."""

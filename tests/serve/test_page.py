@@ -23,6 +23,9 @@ SERVER = """
 import dataclasses, sys
 from pathlib import Path
 import uvicorn
+from emotion.package.trust import Trust, TrustNote
+from emotion.predict.answer import PersonPrediction, VideoPrediction
+from emotion.predict.answer import SegmentPrediction as Run
 from emotion.video.decode import Limits
 from serve.web import create_web
 
@@ -31,22 +34,19 @@ LABELS = ("neutral", "happy", "sad", "angry", "surprise", "fear", "disgust")
 Clip = dataclasses.make_dataclass("Clip", (
     "clip_id", "track_id", "identity_id", "start_s", "stop_s", "box", "num_faces", "quality",
     "label", "confidence", "probs"))
-Video = dataclasses.make_dataclass("Video", (
-    "uri", "duration_s", "label", "confidence", "probs", "coverage", "reason", "num_tracks",
-    "clips", "segments", "model_id"))
-Run = dataclasses.make_dataclass("Run", (
-    "track_id", "identity_id", "start_s", "stop_s", "label", "confidence", "second_label",
-    "margin"))
 
 RUNS = (
     Run(0, 0, 0.0, 4.5, "happy", 0.6, "sad", 0.25), Run(0, 0, 4.5, 8.0, "angry", 0.7, None, 0.7),
-    Run(1, 1, 2.0, 8.0, "fear", 0.5, "neutral", 0.1))
+    Run(1, 1, 2.0, 8.0, "fear", 0.5, "neutral", 0.1, True))
+NOTE = TrustNote("drawn", 0.2, "do not trust it", "a test (9 videos)", {"happy": 0.8, "fear": 0.25})
+PEOPLE = (PersonPrediction(0, 4.0, 0.5, 0.25, 0.5, 0.0, 0.0, 30.0, 0.0, 99.0, None, None),)
 
 @dataclasses.dataclass(frozen=True)
 class Package:
     model_id: str = "m0"
     name: str = "drawn"
     labels: tuple[str, ...] = LABELS
+    trust: Trust = Trust(domain="drawn", margin=0.2)
 
 class Scorer:
     package = Package()
@@ -63,8 +63,9 @@ class Scorer:
                     f"c{track}{k}", track, track, 2.0 * k, 2.0 * k + 2, box, 16, 0.9, label, 0.7,
                     probs))
         probs = dict(zip(LABELS, (0.1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1)))
-        return Video(
-            str(path), 8.0, "happy", 0.4, probs, 0.875, None, 2, tuple(clips), RUNS, "m0")
+        return VideoPrediction(
+            str(path), 8.0, "happy", 0.4, probs, 0.875, None, 2, tuple(clips), RUNS, "m0", False,
+            PEOPLE, NOTE)
 
 web = create_web(
     Scorer(), limits=Limits(max_bytes=5_000_000, max_duration_s=60), prefixes=(), max_waiting=2)
@@ -136,8 +137,14 @@ def test_an_upload_draws_its_timeline(
     charts = browser.find_elements(By.CSS_SELECTOR, "#timeline svg")
     assert [chart.get_attribute("aria-label") for chart in charts] == [
         "Face 1: happy, angry",
-        "Face 2: fear",
+        "Face 2: uncertain (fear)",
     ]
+    titles = [one.text for one in browser.find_elements(By.CSS_SELECTOR, "#timeline h3")]
+    assert titles == ["Face 1 · in view 50% of the time, usable 25%", "Face 2"]
+    assert browser.find_element(By.ID, "warning").text == "Warning: do not trust it."
+    assert browser.find_element(By.ID, "recall").text.endswith(
+        "measured on a test (9 videos): happy 80%, fear 25%"
+    )
     assert len(browser.find_elements(By.CSS_SELECTOR, "#timeline [data-clip]")) == 7
     assert len(browser.find_elements(By.CSS_SELECTOR, "#timeline rect[data-label]")) == 7 * 7
     bands = browser.find_elements(By.CSS_SELECTOR, "#timeline [data-band]")
@@ -145,7 +152,7 @@ def test_an_upload_draws_its_timeline(
     runs = browser.find_elements(By.CSS_SELECTOR, "#runs tbody tr")
     texts = [
         "0:00.0–0:04.5 1 happy 60%",
-        "0:02.0–0:08.0 2 fear 50%",
+        "0:02.0–0:08.0 2 uncertain (fear) 50%",
         "0:04.5–0:08.0 1 angry 70%",
     ]
     next_best = [" sad 35%", " neutral 40%", ""] if width > 736 else [""] * 3

@@ -1,5 +1,6 @@
 """Subtitles and annotations, read back by other programs and libraries."""
 
+import dataclasses
 import io
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,11 +24,7 @@ def read_vtt(text: str) -> list[webvtt.Caption]:
 
 
 def test_rows_become_spans_in_order() -> None:
-    rows = [
-        {"identity_id": s.identity_id, "track_id": s.track_id, "start_s": s.start_s,
-         "stop_s": s.stop_s, "label": s.label, "confidence": s.confidence, "quality": 1.0}
-        for s in reversed(TWO)
-    ]  # fmt: skip
+    rows = [dataclasses.asdict(span) | {"quality": 1.0} for span in reversed(TWO)]
     assert spans_of(rows) == TWO
 
 
@@ -137,3 +134,27 @@ def test_empty_documents_open(tmp_path: Path) -> None:
     (tmp_path / "a.TextGrid").write_bytes(textgrid([], duration_s=2.0))
     grid = parselmouth.read(str(tmp_path / "a.TextGrid"))
     assert parselmouth.praat.call(grid, "Get end time") == pytest.approx(2.0)
+
+
+UNSURE = [Span(0, 0, 0.0, 1.0, "calm", 0.4, is_uncertain=True)]
+REMARKS = ["warning: not for people --> never", "recall on FER2013 test: glad 80%"]
+
+
+def test_an_uncertain_run_says_so_everywhere() -> None:
+    (cue,) = read_vtt(subtitles(UNSURE, "vtt"))
+    assert cue.text == "uncertain (calm 40%)"
+    (line,) = srt.parse(subtitles(UNSURE, "srt"))
+    assert line.content == "uncertain (calm 40%)"
+    assert b">uncertain (calm)<" in elan(UNSURE, media="a.mp4")
+    assert b'"uncertain (calm)"' in textgrid(UNSURE, duration_s=1.0)
+
+
+def test_remarks_are_a_note_in_webvtt_and_properties_in_elan(tmp_path: Path) -> None:
+    text = subtitles(TWO, "vtt", remarks=REMARKS)
+    assert text.startswith("WEBVTT\n\nNOTE\nwarning: not for people to never\nrecall on FER2013")
+    assert [c.text for c in read_vtt(text)] == [c.text for c in read_vtt(subtitles(TWO, "vtt"))]
+    assert subtitles(TWO, "srt", remarks=REMARKS) == subtitles(TWO, "srt")
+    path = tmp_path / "a.eaf"
+    path.write_bytes(elan(TWO, media="a.mp4", remarks=REMARKS))
+    properties = dict(pympi.Eaf(str(path)).properties)
+    assert [properties[f"remark {k}"] for k in (1, 2)] == REMARKS

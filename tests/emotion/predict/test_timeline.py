@@ -7,24 +7,14 @@ import numpy as np
 import pytest
 
 from emotion.predict.answer import ClipPrediction
+from emotion.predict.samples import ScoredClip
 from emotion.predict.segments import Run, SegmentRule, runs
-from emotion.predict.summary import ScoredClip, Summary, summarise
+from emotion.predict.summary import Summary, summarise
 from emotion.predict.timeline import Evidence, TrackFaces, second_rows, smooth
+from tests.helpers.tracks import track_faces as faces
 
 LABELS = ("calm", "glad")
 FPS = 8.0
-
-
-def faces(frames: Sequence[int], *, track: int = 0, person: int = 0) -> TrackFaces:
-    count = len(frames)
-    return TrackFaces(
-        track_id=track,
-        identity_id=person,
-        frame_index=np.array(frames, np.int64),
-        scores=np.full(count, 0.9),
-        sizes_px=np.full(count, 40.0),
-        boxes=np.tile(np.array([1, 2, 3, 4], np.float32), (count, 1)),
-    )
 
 
 def clip(start: int, glad: Sequence[float], *, track: int = 0, num_faces: int = 16) -> ScoredClip:

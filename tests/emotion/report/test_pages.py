@@ -12,13 +12,14 @@ import pytest
 from emotion import storage
 from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.outcome import Outcome
+from emotion.package.trust import Trust, TrustNote
 from emotion.predict.drift import Profile, compare
 from emotion.report.charts import histogram
 from emotion.report.evaluation import evaluation_report
 from emotion.report.plots import confusion_plot
 from emotion.report.scores import scores_page, scores_report
 from emotion.report.validation import validation_report
-from schemas.scores import scored_videos_schema
+from schemas.scores import PEOPLE, scored_videos_schema
 from schemas.tables import REJECTS, rows_table
 from tests.helpers.pages import parsed
 from tests.helpers.tiny_dataset import LABELS
@@ -51,8 +52,8 @@ def test_a_scores_page_separates_labels_from_failures() -> None:
     html = scores_page(videos, rejects=rejects, labels=LABELS, facts={"model_id": "m1"}, title="x")
     page = parsed(html)
     assert (
-        "4 videos 2 with a label 2 without a label 6 clips scored 4 people, counted in each video "
-        "3:01 min" in page.text
+        "4 videos 2 with a label 0 of them uncertain 2 without a label 6 clips scored 4 people, "
+        "counted in each video 3:01 min" in page.text
     )
     assert "neutral 0 · 0.0% happy 2 · 100.0%" in page.text
     assert "c.mp4 no_face d.mp4 truncated stopped at 1 s" in page.text
@@ -109,7 +110,10 @@ def test_an_empty_score_set_has_a_page() -> None:
 def test_a_scores_report_reads_its_folder(store: str) -> None:
     videos = scored(ANSWER | {"uri": "a", "label": "happy"})
     storage.write_table(f"{store}/videos/part-0.parquet", videos)
-    storage.write_json(f"{store}/config.json", {"labels": list(LABELS), "videos_root": "s3://b/v"})
+    storage.write_table(f"{store}/people/part-0.parquet", rows_table([], PEOPLE))
+    trust = {"trust": Trust().to_json(), "margin": 0.0, "video_domain": "unknown"}
+    facts = {"labels": list(LABELS), "videos_root": "s3://b/v"}
+    storage.write_json(f"{store}/config.json", facts | trust)
     assert "videos_root s3://b/v" in parsed(scores_report(store)).text
 
 
@@ -185,3 +189,29 @@ def test_the_confusion_plot_is_drawn_where_the_counts_are() -> None:
 
 def test_an_empty_confusion_can_be_drawn() -> None:
     assert confusion_plot([[0, 0], [0, 0]], ("happy", "neutral")).png.startswith(b"\x89PNG")
+
+
+def test_a_scores_page_warns_and_counts_uncertain_answers_and_people() -> None:
+    videos = scored(
+        ANSWER | {"uri": "a.mp4", "label": "happy", "is_uncertain": True},
+        ANSWER | {"uri": "b.mp4", "label": "happy", "is_uncertain": False},
+    )
+    person: dict[str, object] = dict.fromkeys(PEOPLE.names, 0.5)
+    person |= {
+        "video_id": "v", "uri": "a.mp4", "identity_id": 0, "baseline_s": None,
+        "baseline_reason": None, "usable_share": 0.2,
+    }  # fmt: skip
+    others = [person | {"usable_share": 0.5}, person | {"baseline_reason": "no_clip"}]
+    note = TrustNote("drawn", 0.2, "do not <use> it", "a test (9 videos)", {"happy": 0.8})
+    page = parsed(
+        scores_page(
+            videos, labels=LABELS, facts={}, title="x", note=note,
+            people=rows_table([person, *others], PEOPLE),
+        )
+    )  # fmt: skip
+    assert "2 with a label 1 of them uncertain 0 without" in page.text
+    assert "Warning: do not <use> it. " in page.text
+    assert "measured on a test (9 videos): happy 80.0%." in page.text
+    assert "a.mp4 uncertain (happy) 80.0%" in page.text and "b.mp4 happy 80.0%" in page.text
+    assert "2 of 3 people have usable faces in less than half of their time." in page.text
+    assert "relative to the rest of 0 people; 1 have no rest: no_clip." in page.text

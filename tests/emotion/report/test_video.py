@@ -32,6 +32,7 @@ def rows(uri: str, duration_s: float) -> VideoRows:
     ]
     spans = [who | {"start_s": float(k), "stop_s": k + 1.0} | half[k] for k in range(2)]
     other = {"second_label": None, "margin": 0.7, "entropy": 0.5, "quality": 1.0}
+    other |= {"is_uncertain": False}
     video = dict.fromkeys(scored_videos_schema(LABELS).names) | {
         "uri": uri, "video_id": "v", "duration_s": duration_s, "label": "calm", "confidence": 0.6,
         "coverage": 1.0, "num_identities": 1, share_column("calm"): 0.5, share_column("glad"): 0.5,
@@ -45,6 +46,7 @@ def rows(uri: str, duration_s: float) -> VideoRows:
         segments=[span | other | {"segment_index": k} for k, span in enumerate(spans)],
         timeline=[span | other | {"face_share": 1.0, "box": None} for span in spans],
         tracks=[who | {"start_s": 0.0, "stop_s": 2.0, "num_faces": 16, "num_clips": 1}],
+        people=[],
         faces=faces,
     )
 
@@ -165,7 +167,7 @@ def test_a_video_without_faces_has_a_page(source: Path, drawn: Path) -> None:
     bare = VideoRows(
         video=empty.video | {"label": None, "confidence": None, "reason": "no_face",
                              share_column("calm"): None, share_column("glad"): None},
-        segments=[], timeline=[], tracks=[], faces=[],
+        segments=[], timeline=[], tracks=[], people=[], faces=[],
     )  # fmt: skip
     html = rendered(bare, source, drawn, embed_bytes=0)
     text = parsed(html, scripts=True).text

@@ -100,7 +100,8 @@ def test_same_keys_same_file_other_subject_other_face(made: Path, tmp_path: Path
 def test_table_says_what_the_containers_say(made: Path) -> None:
     rows = read_table(made / "labels.csv")
     columns = "uri,subject_id,label,intensity,skin_tone,fps,frames,width,height,onset_s,offset_s"
-    assert ",".join(rows[0]) == columns
+    assert ",".join(rows[0]) == f"{columns},domain"
+    assert {row["domain"] for row in rows} == {"drawn"}
     assert [row["uri"] for row in rows] == [f"videos/s000/s000_{label}.mp4" for label in LABELS]
     assert [row["label"] for row in rows] == list(LABELS)
     for row in rows:

@@ -39,7 +39,10 @@ def score_dataset(dataset: Path | str, package: Path, out: Path) -> int:
 
 def comparable(out: Path, table: str) -> list[dict[str, Any]]:
     """Return the rows of a table in an order that does not depend on the shards."""
-    keys = ("uri", "video_id", "track_id", "start_s", "frame_index", "segment_index", "clip_id")
+    keys = (
+        "uri", "video_id", "track_id", "start_s", "frame_index", "segment_index", "clip_id",
+        "identity_id",
+    )  # fmt: skip
     return sorted(rows(out, table), key=lambda r: [str(r.get(k)) for k in keys])
 
 

@@ -62,6 +62,10 @@ def test_leaves_a_package_with_its_facts(trained: Path) -> None:
     low, high = package.metrics["uar_interval"]
     assert low <= package.metrics["uar"] <= high
     assert metrics["model_id"] == package.model_id
+    (on_val,) = package.trust.figures
+    assert (on_val.unit, on_val.num, on_val.uar) == ("clips", 9, package.metrics["uar"])
+    assert set(on_val.recall) == set(LABELS)
+    assert package.trust.domain == "unknown" and 0 <= package.trust.margin < 1
     history = metrics["history"]
     assert isinstance(history, list)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
