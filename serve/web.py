@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from emotion.colours import LABEL_COLOURS, SPARE_COLOURS, ink
+from emotion.published.default import describe_model
 from emotion.video.decode import Limits
 from schemas.api import ErrorAnswer, InfoAnswer, UriRequest, VideoAnswer
 from serve.errors import RequestError, add_handlers
@@ -85,6 +86,7 @@ def _info(scorer: VideoScorer, limits: Limits) -> InfoAnswer:
         model_id=scorer.package.model_id,
         name=scorer.package.name,
         labels=scorer.package.labels,
+        model=describe_model(scorer.package),
         max_mb=limits.max_bytes / 1e6,
         max_duration_s=limits.max_duration_s,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emotion.package.card_figures import figures, table
+from emotion.package.card_source import source_sections
 from emotion.splits import SPLITS
 
 Facts = Mapping[str, Any]
@@ -76,7 +77,7 @@ def model_card(facts: Facts) -> str:
         digest=spec["digest"],
         training=_training(facts),
         metrics=figures(metrics, labels, unit="clips"),
-        limits=_limits(training),
+        limits=_limits(training) + source_sections(facts),
     )
 
 

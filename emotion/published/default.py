@@ -1,4 +1,4 @@
-"""The model that answers where no package is named."""
+"""The model that answers where no package is named; this module imports no torch at the top."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from emotion import storage, weights
 from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
-from emotion.package.model_package import FORMAT, ModelPackage, load_package, save_package
 from emotion.package.trust import Trust
 from emotion.published.facts import MINI_XCEPTION_TRUST, MOBILEFACENET_TRUST, TEMPERATURES
 from emotion.weights import DownloadError, WeightsFile
+
+if TYPE_CHECKING:
+    from emotion.package.model_package import ModelPackage
 
 PACKAGE_VARIABLE = "VIDEO_EMOTION_PACKAGE"
 """Environment variable that names the package which is used where no package is named."""
@@ -145,6 +149,8 @@ def _note_failure() -> None:
 
 def _folder(published: Published, spec: ExtractionSpec) -> Path:
     """Return the folder of an import; everything that decides its content is in its name."""
+    from emotion.package.model_package import FORMAT
+
     facts = {
         "file": published.file.sha256,
         "spec": spec.digest,
@@ -160,11 +166,18 @@ def _folder(published: Published, spec: ExtractionSpec) -> Path:
 def _cached(published: Published, spec: ExtractionSpec) -> str | None:
     """Return the folder of an earlier import, or None if there is none or it was changed."""
     folder = _folder(published, spec)
+    return str(folder) if _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return True if a folder is a package that nobody changed."""
+    from emotion.package.model_package import load_package
+
     try:
         load_package(str(folder))
-    except (PackageError, OSError):
-        return None
-    return str(folder)
+    except PackageError:
+        return False
+    return True
 
 
 def _imported(published: Published, data: bytes, spec: ExtractionSpec) -> str:
@@ -187,14 +200,14 @@ def _move_in(package: ModelPackage, folder: Path, workplace: Path) -> None:
 
     A folder that another process made meanwhile stays; a broken one is replaced.
     """
+    from emotion.package.model_package import save_package
+
     new = workplace / "package"
     save_package(str(new), package)
     if folder.exists():
-        try:
-            load_package(str(folder))
+        if _is_whole(folder):
             return
-        except PackageError:
-            folder.rename(workplace / "broken")
+        folder.rename(workplace / "broken")
     try:
         new.rename(folder)
     except OSError:
@@ -207,6 +220,8 @@ _temporary: dict[str, str] = {}
 
 
 def _kept_until_exit(package: ModelPackage) -> str:
+    from emotion.package.model_package import save_package
+
     if package.model_id not in _temporary:
         folder = tempfile.mkdtemp(prefix="video-emotion-package-")
         atexit.register(functools.partial(shutil.rmtree, folder, ignore_errors=True))
@@ -215,7 +230,31 @@ def _kept_until_exit(package: ModelPackage) -> str:
     return _temporary[package.model_id]
 
 
-def describe_model(package: ModelPackage) -> str:
+class ModelFacts(Protocol):
+    """Facts of a model that ``describe_model`` reads; ``ModelPackage`` has them."""
+
+    @property
+    def model_id(self) -> str:
+        """Hash of the content of the package."""
+
+    @property
+    def name(self) -> str:
+        """Name of the architecture."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels in the order of the outputs."""
+
+    @property
+    def metrics(self) -> Mapping[str, object]:
+        """Figures on val."""
+
+    @property
+    def trust(self) -> Trust:
+        """Kind of faces it was trained on, and measured figures."""
+
+
+def describe_model(package: ModelFacts) -> str:
     """Return one line that says which model answers and how good it is.
 
     The measured share of right answers is that of the first figure in the package's ``Trust``, else

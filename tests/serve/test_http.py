@@ -7,7 +7,7 @@ import dataclasses
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ pytest.importorskip("ray.serve")
 
 from ray import serve
 
+from emotion.package.trust import Trust
 from serve.app import application
 from serve.options import Options
 from tests.helpers.drawing import number_video
@@ -65,6 +66,8 @@ def make_loader() -> Callable[[Options], Any]:
         model_id: str = "m0"
         name: str = "drawn"
         labels: tuple[str, ...] = ("neutral", "happy")
+        metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
+        trust: Trust = Trust()
 
     class Scorer:
         """A model that answers the same for every file; it takes 1 s for a file named *.slow."""
@@ -256,6 +259,7 @@ def test_info_and_unknown_addresses(url: str) -> None:
         "model_id": "m0",
         "name": "drawn",
         "labels": ["neutral", "happy"],
+        "model": "model: drawn (m0), domain: unknown; its accuracy was not measured",
         "max_mb": 0.06,
         "max_duration_s": 5.0,
     }

@@ -21,8 +21,10 @@ from tests.helpers.ports import free_port, wait_for_server
 
 SERVER = """
 import dataclasses, sys
+from collections.abc import Mapping
 from pathlib import Path
 import uvicorn
+from emotion.package.trust import Trust
 from emotion.video.decode import Limits
 from serve.web import create_web
 
@@ -47,6 +49,8 @@ class Package:
     model_id: str = "m0"
     name: str = "drawn"
     labels: tuple[str, ...] = LABELS
+    metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    trust: Trust = Trust()
 
 class Scorer:
     package = Package()
