@@ -89,9 +89,9 @@ def find_default_package() -> str:
     if address := _cached(MOBILEFACENET, here):
         return address
     failure = "its last download failed"
-    if weights.find_weights(weights.MOBILEFACENET) or _may_download():
+    if weights.find_weights(MOBILEFACENET.file) or _may_download():
         try:
-            data = weights.load_weights(weights.MOBILEFACENET)
+            data = weights.load_weights(MOBILEFACENET.file)
         except DownloadError as err:
             failure = str(err)
             _note_failure()

@@ -53,7 +53,8 @@ def _compute(layer: KerasLayer, inputs: list[Values]) -> Values:
         scale, shift, mean, variance = (
             layer.arrays[f"{one}:0"] for one in ("gamma", "beta", "moving_mean", "moving_variance")
         )
-        return (x_NHWC - mean) / np.sqrt(variance + config["epsilon"]) * scale + shift
+        factor = scale / np.sqrt(variance + config["epsilon"])
+        return np.asarray((x_NHWC - mean) * factor + shift)
     if layer.kind == "MaxPooling2D":
         windows = _windows(x_NHWC, tuple(config["pool_size"]), config, fill=-np.inf)
         return np.asarray(windows.max(axis=(4, 5)))

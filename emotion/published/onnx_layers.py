@@ -66,7 +66,7 @@ def read_graph(data: bytes) -> onnx.GraphProto:
         model = onnx.ModelProto.FromString(data)
     except DecodeError as err:
         raise InputError(f"the ONNX file is damaged or cut short: {err}") from err
-    graph = model.graph
+    graph: onnx.GraphProto = model.graph
     if not graph.node:
         raise InputError("the ONNX file holds no graph; is it an ONNX file?")
     if len(model.functions):

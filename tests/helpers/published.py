@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -69,7 +70,7 @@ class _Graph:
         self.tensors: list[onnx.TensorProto] = []
         self._random = np.random.default_rng(0)
 
-    def node(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         name = f"{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
@@ -82,7 +83,7 @@ class _Graph:
         self, key: str, name: str, *, stride: int = 1, padding: int = 0, groups: int = 1
     ) -> str:
         weight, bias = (self.weights[f"{key}.conv.{one}"] for one in ("weight", "bias"))
-        settings = {"strides": [stride] * 2, "pads": [padding] * 4, "group": groups}
+        settings: dict[str, Any] = {"strides": [stride] * 2, "pads": [padding] * 4, "group": groups}
         if self._norms:
             name = self._norm(key, name, weight, bias, settings)
         else:
@@ -94,7 +95,7 @@ class _Graph:
         return self.node("PRelu", [name, self.tensor(f"{key}.slope", slope[:, None, None])])
 
     def _norm(
-        self, key: str, name: str, weight: Array, bias: Array, settings: dict[str, object]
+        self, key: str, name: str, weight: Array, bias: Array, settings: dict[str, Any]
     ) -> str:
         """Add a convolution without bias and a batch norm that together equal weight and bias."""
         scale, variance = self._random.uniform(0.5, 2, (2, len(bias))).astype(np.float32)
