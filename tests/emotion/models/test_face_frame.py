@@ -61,7 +61,7 @@ def test_the_crop_has_its_eyes_there() -> None:
     left, right, _ = eyes_and_nose(points, "yunet")
     for x, y in (left, right):
         cv2.circle(picture, (int(x), int(y)), 2, (255, 255, 255), -1)
-    crop = crop_face(picture, points, detector="yunet", crop_px=112)
+    crop = crop_face(picture, points, landmarks_by="yunet", crop_px=112)
     ys, xs = np.nonzero(crop[..., 0] > 100)
     assert ys.mean() / 112 == pytest.approx(CROP_EYE_HEIGHT, abs=0.02)
     apart = (xs[xs > 56].mean() - xs[xs < 56].mean()) / 112
