@@ -48,7 +48,8 @@ class Block(nn.Module):
         # TensorFlow's padding "same": none at the top of an even side, 1 on both ends of an odd.
         odd = int(x_NCHW.shape[-1]) % 2
         y_NCHW = functional.max_pool2d(y_NCHW, 3, stride=2, padding=odd, ceil_mode=True)
-        return y_NCHW + self.shortcut(x_NCHW)
+        shortcut_NCHW: Tensor = self.shortcut(x_NCHW)
+        return y_NCHW + shortcut_NCHW
 
 
 class MiniXception(nn.Module):

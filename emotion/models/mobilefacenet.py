@@ -38,8 +38,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         """Return features of maps of any (H, W); both sides are divided by the stride."""
-        y_NCHW = self.each_act(self.each(self.up_act(self.up(x_NCHW))))
-        y_NCHW = self.down(y_NCHW)
+        y_NCHW: Tensor = self.down(self.each_act(self.each(self.up_act(self.up(x_NCHW)))))
         return x_NCHW + y_NCHW if self.residual else y_NCHW
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.labels import LABELS
-from emotion.models.registry import build_model, default_args
+from emotion.models.registry import ModelArg, build_model, default_args
 from emotion.package.model_package import ModelPackage, package_versions, weights_bytes
 from emotion.package.trust import Trust
 
@@ -72,7 +72,12 @@ def build_package(
         "head.1.weight": both,
         "head.1.bias": torch.zeros(len(order)),
     }
-    own = {"backbone": backbone, "hidden": 2 * len(order), "heads": 1, "dropout": 0.0}
+    own: dict[str, ModelArg] = {
+        "backbone": backbone,
+        "hidden": 2 * len(order),
+        "heads": 1,
+        "dropout": 0.0,
+    }
     args = default_args("cnn_mean") | own
     model = build_model("cnn_mean", len(LABELS), args)
     model.load_state_dict(
