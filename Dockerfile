@@ -20,7 +20,9 @@ COPY schemas ./schemas
 COPY emotion ./emotion
 COPY jobs ./jobs
 COPY serve ./serve
+COPY scripts ./scripts
 RUN pip install --constraint constraints.txt . \
+    && python -m scripts.fetch_mini_xception \
     && ln -s "$(command -v video-emotion-sagemaker-train)" /usr/local/bin/train \
     && ln -s "$(command -v video-emotion-sagemaker-serve)" /usr/local/bin/serve
 

@@ -77,7 +77,8 @@ def run(config: Config) -> int:
         if not baseline:
             raise InputError(
                 f"the package of --scores {config.scores} stores no profile of its training data "
-                "(it is older, or was trained on clips alone): name another score set by --baseline"
+                "(it is older, was trained on clips alone, or is a published network): name "
+                "another score set by --baseline"
             )
     variables = drifts(
         config.scores,
@@ -90,6 +91,7 @@ def run(config: Config) -> int:
     levels = [one.level for one in variables]
     answer = {
         "scores": config.scores,
+        "model": facts.get("model", f"model: {facts['model_id']}"),
         "baseline": config.baseline or f"training of model {facts['model_id']}",
         "drift": "drift" in levels,
         "watch": "watch" in levels,

@@ -1,6 +1,6 @@
 """Add an ONNX model to a model package, for serving on CPUs with --engine onnx.
 
-    python -m jobs.export_onnx --package URI [--out URI]
+    python -m jobs.export_onnx [--package URI] [--out URI]
 
 Compares the logits of the ONNX model with those of torch, then writes model.onnx and onnx.json into
 the package folder. The other files and the model_id stay the same. Each URI is a local path or
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from emotion import storage
 from emotion.errors import InputError
 from emotion.package.files import TAR_ENDINGS, write_files
+from emotion.published.default import describe_model, find_default_package
 from jobs.common.command import Address, one_line_errors, parse
 
 
@@ -23,12 +24,13 @@ class Config:
     """Flags of jobs.export_onnx.
 
     Attributes:
-        package: Model package: a folder, an s3:// prefix or a model.tar.gz.
+        package: Model package: a folder, an s3:// prefix or a model.tar.gz. Default: the default
+            model for real faces, in the cache.
         out: New folder or .tar.gz for a copy of the package with the ONNX model; default: the
             folder of --package.
     """
 
-    package: Address
+    package: Address | None = None
     out: Address | None = None
 
 
@@ -45,17 +47,19 @@ def run(config: Config) -> int:
     from emotion.package.onnx_export import export_onnx
     from emotion.package.onnx_file import ONNX
 
-    package = load_package(config.package)
-    out = config.out or config.package
-    if out == config.package:
-        _check_not_archive(config.package)
+    source = config.package or find_default_package()
+    package = load_package(source)
+    out = config.out or source
+    if out == source:
+        _check_not_archive(source)
     elif _has_files(out) and load_package(out).model_id != package.model_id:
         raise InputError(f"--out {out} is another model's package; name a new --out")
     onnx = export_onnx(package)
-    if out == config.package:
+    if out == source:
         write_files(out, onnx.files())
     else:
         save_package(out, package, onnx)
+    print(describe_model(package))
     print(f"exported model {package.model_id} ({package.name}) to {out}: {ONNX}")
     print(
         f"  {len(onnx.model) / 1e6:.1f} MB, opset {onnx.opset}, largest difference of a logit "

@@ -1,6 +1,6 @@
 """Pack a model package into one .tar.gz archive, the format that SageMaker needs.
 
-    python -m jobs.pack --package URI --out URI/model.tar.gz
+    python -m jobs.pack [--package URI] --out URI/model.tar.gz
 
 The archive holds all files of the package, including the model card and, if there is one, the ONNX
 model. Each URI is a local path or s3://.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from emotion import storage
 from emotion.errors import InputError
 from emotion.package.files import TAR_ENDINGS
+from emotion.published.default import describe_model, find_default_package
 from jobs.common.command import Address, one_line_errors, parse
 
 
@@ -22,13 +23,14 @@ class Config:
     """Flags of jobs.pack.
 
     Attributes:
-        package: Model package: a folder or an s3:// prefix.
         out: Archive to write; its name ends in .tar.gz or .tgz. An existing archive of the same
             model is replaced.
+        package: Model package: a folder or an s3:// prefix. Default: the default model for real
+            faces.
     """
 
-    package: Address
     out: Address
+    package: Address | None = None
 
     def __post_init__(self) -> None:
         if not self.out.endswith(TAR_ENDINGS):
@@ -45,11 +47,13 @@ def run(config: Config) -> int:
     # Imported here: torch takes seconds to import, and --help does not need it.
     from emotion.package.model_package import load_package, pack_tar
 
-    model_id = load_package(config.package).model_id
-    if storage.exists(config.out) and load_package(config.out).model_id != model_id:
+    source = config.package or find_default_package()
+    package = load_package(source)
+    if storage.exists(config.out) and load_package(config.out).model_id != package.model_id:
         raise InputError(f"--out {config.out} is another model's package; name a new --out")
-    pack_tar(config.package, config.out)
-    print(f"packed model {model_id}: {config.out}")
+    pack_tar(source, config.out)
+    print(describe_model(package))
+    print(f"packed model {package.model_id}: {config.out}")
     return 0
 
 

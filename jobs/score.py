@@ -1,8 +1,9 @@
 """Score an archive of videos with a model package.
 
-    python -m jobs.score --videos URI --package URI --out URI
+    python -m jobs.score --videos URI --out URI [--package URI]
 
-Each URI is a local path or s3://. Run the same command again to score only missing videos.
+Each URI is a local path or s3://. Without --package the default model for real faces scores. Run
+the same command again to score only missing videos.
 """
 
 from __future__ import annotations

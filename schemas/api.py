@@ -119,6 +119,7 @@ class InfoAnswer(_Message):
     model_id: str
     name: str
     labels: tuple[str, ...]
+    model: str = Field(description="one line about the model: name, domain, measured accuracy")
     max_mb: float
     max_duration_s: float
     trust: TrustAnswer

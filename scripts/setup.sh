@@ -52,5 +52,6 @@ rm -f "$stamp"
     exit 1
 }
 "$venv/bin/python" -m scripts.convert_dlib_network
+"$venv/bin/python" -m scripts.fetch_mini_xception
 echo "$wanted" >"$stamp.new"
 mv "$stamp.new" "$stamp"

@@ -1,9 +1,10 @@
 """Score videos over HTTP on this machine, or on a Ray cluster with --address.
 
-    python -m serve --package RUN/package [--host 127.0.0.1 --port 8000]
+    python -m serve [--package RUN/package] [--host 127.0.0.1 --port 8000]
 
-POST a video to /v1/predict, or open the page at / in a browser. The server has no login. Before you
-set --host to another address than 127.0.0.1, put a proxy with a login in front of the server.
+Without --package the default model for real faces answers. POST a video to /v1/predict, or open the
+page at / in a browser. The server has no login. Before you set --host to another address than
+127.0.0.1, put a proxy with a login in front of the server.
 """
 
 from __future__ import annotations
@@ -88,11 +89,12 @@ def run(flags: Flags) -> None:
     import ray  # not for --help
     from ray import serve
 
-    from serve.app import application, check_package
+    from serve.app import application, with_package
 
     if not (flags.address or os.environ.get("RAY_ADDRESS")):
         check_port(flags.host, flags.port)
-    check_package(flags)
+    options, line = with_package(flags)
+    sys.stdout.write(f"{line}\n")
     connect(flags.address, num_cpus=flags.replicas * flags.replica_cpus)
     try:
         serve.start(
@@ -103,7 +105,7 @@ def run(flags: Flags) -> None:
             },
             logging_config=QUIET,
         )
-        serve.run(application(flags), name="video-emotion", logging_config=QUIET)
+        serve.run(application(options), name="video-emotion", logging_config=QUIET)
         stop = _stop_on_signal()
         sys.stdout.write(f"listening on http://{flags.host}:{flags.port}/ (Ctrl-C stops)\n")
         sys.stdout.flush()

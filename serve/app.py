@@ -1,5 +1,6 @@
 """The Ray Serve application.
 
+    serve run serve.app:app
     serve run serve.app:app package=RUN/package
     VIDEO_EMOTION_PACKAGE=s3://bucket/run/package serve run serve.app:app
 
@@ -8,12 +9,14 @@ The import of this module loads no model. Each replica loads the model when it s
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
+from emotion.published.default import describe_model, find_default_package
 from serve.options import Options, options_from
 from serve.scoring import VideoScorer, load_scorer
 from serve.web import create_web
@@ -28,15 +31,22 @@ QUEUED_REQUESTS = 64
 """Number of requests that Ray Serve queues when all replicas are full."""
 
 
-def check_package(options: Options) -> None:
+def with_package(options: Options) -> tuple[Options, str]:
     """Read the package once, so that an error appears here and not in a replica.
 
+    Returns:
+        The options with the address of the package, which is that of the default one if they name
+        none, and a line about the model.
+
     Raises:
+        InputError: if no package is named and there is no default one.
         PackageError: if the package cannot be read, or lacks the model file of the engine.
     """
     from emotion.predict.predictor import load_parts  # imports PyTorch
 
-    load_parts(options.package, options.engine)
+    address = options.package or find_default_package()
+    package, _ = load_parts(address, options.engine)
+    return options.model_copy(update={"package": address}), describe_model(package)
 
 
 @serve.ingress()
@@ -87,6 +97,6 @@ def app(args: dict[str, str]) -> Application:
     Raises:
         InputError: if a setting is wrong or the package cannot be read.
     """
-    options = options_from(args)
-    check_package(options)
+    options, line = with_package(options_from(args))
+    logging.getLogger("ray.serve").info(line)
     return application(options)

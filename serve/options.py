@@ -22,8 +22,10 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    package: str
-    """Model package: a folder, an s3:// prefix or a model.tar.gz."""
+    package: str | None = None
+    """Model package: a folder, an s3:// prefix or a model.tar.gz.
+    Default: $VIDEO_EMOTION_PACKAGE, else the default model for real faces. On a cluster name one
+    that all machines can read."""
     yunet: str | None = None
     """File of YuNet's weights, used only for packages made with YuNet.
     Default: $VIDEO_EMOTION_YUNET, then the cache, then a download with a checked SHA-256."""
@@ -65,7 +67,7 @@ def options_from(values: Mapping[str, object], environ: Mapping[str, str] = os.e
         environ: environment variables.
 
     Raises:
-        InputError: if the package is missing, a name is unknown or a value is wrong.
+        InputError: if a name is unknown or a value is wrong.
 
     >>> options_from({"package": "p"}, {"VIDEO_EMOTION_ALLOW_URI": "s3://a,s3://b/c"}).allow_uri
     ('s3://a', 's3://b/c')

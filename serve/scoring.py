@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +15,7 @@ import av
 from emotion.errors import VideoError
 from emotion.package.trust import Trust
 from emotion.predict.engine import Engine
+from emotion.published.default import find_default_package
 from emotion.video.decode import Limits, open_video
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
@@ -37,6 +38,10 @@ class ModelFacts(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the probabilities in every answer."""
+
+    @property
+    def metrics(self) -> Mapping[str, object]:
+        """Figures on val."""
 
     @property
     def trust(self) -> Trust:
@@ -66,8 +71,8 @@ class ScorerOptions(Protocol):
     engine: Engine
 
     @property
-    def package(self) -> str:
-        """Address of the model package."""
+    def package(self) -> str | None:
+        """Address of the model package; None: the default one."""
 
     @property
     def limits(self) -> Limits:
@@ -83,7 +88,7 @@ def load_scorer(options: ScorerOptions) -> VideoScorer:
     from emotion.predict.video import load_video_predictor  # imports PyTorch: replicas only
 
     return load_video_predictor(
-        options.package,
+        options.package or find_default_package(),
         yunet_weights=options.yunet,
         device=options.device,
         engine=options.engine,

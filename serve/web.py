@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from emotion.colours import LABEL_COLOURS, SPARE_COLOURS, ink
 from emotion.package.trust import trust_note
+from emotion.published.default import describe_model
 from emotion.video.decode import Limits
 from schemas.api import ErrorAnswer, InfoAnswer, TrustAnswer, UriRequest, VideoAnswer
 from serve.errors import RequestError, add_handlers
@@ -87,6 +88,7 @@ def _info(scorer: VideoScorer, limits: Limits) -> InfoAnswer:
         model_id=scorer.package.model_id,
         name=scorer.package.name,
         labels=scorer.package.labels,
+        model=describe_model(scorer.package),
         max_mb=limits.max_bytes / 1e6,
         max_duration_s=limits.max_duration_s,
         trust=TrustAnswer.model_validate(asdict(trust_note(scorer.package.trust))),

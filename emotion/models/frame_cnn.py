@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
+from emotion.models.mini_xception import MiniXception
+from emotion.models.mobilefacenet import MobileFaceNet
 from emotion.models.r3d import inner_face, still_and_moving
 from emotion.models.transforms import MEAN, STD, resize_frames
 
@@ -18,8 +20,17 @@ IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 torchvision's image models expect an input that is normalised with them.
 """
 
-BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny")
-"""Values of the argument ``backbone``; all but ``lite`` are torchvision's image networks."""
+PUBLISHED: dict[str, type[MobileFaceNet] | type[MiniXception]] = {
+    "mobilefacenet": MobileFaceNet,
+    "mini_xception": MiniXception,
+}
+"""Backbones for published weights (``emotion.published``); they resample crops themselves.
+
+Their input is scaled to -1 to 1.
+"""
+
+BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", *PUBLISHED)
+"""Values of the argument ``backbone``; the second to fifth are torchvision's image networks."""
 
 MAX_FRAMES = 512
 """Largest number of frames that ``cnn_attention`` reads: the number of its learnt positions."""
@@ -73,7 +84,9 @@ class Block2d(nn.Module):
 
 
 def _image_network(name: str) -> tuple[nn.Module, int]:
-    """Build a torchvision image network without its classifier; also return its feature count."""
+    """Build an image network without its classifier; also return its feature count."""
+    if name in PUBLISHED:
+        return PUBLISHED[name](), PUBLISHED[name].num_features
     from torchvision import models as vision  # costs 1.3 s and 100 MB; ``lite`` does not need it
 
     model: Any = getattr(vision, name)(weights=None)
@@ -99,19 +112,20 @@ class FrameCNN(nn.Module):
     Args:
         num_classes: K, the number of labels.
         temporal: the temporal head.
-        backbone: ``lite`` (small, on the grey inner face, for training from random weights) or the
-            name of a torchvision image network.
+        backbone: ``lite`` (small, on the grey inner face, for training from random weights), the
+            name of a torchvision image network, or one of ``PUBLISHED``.
         hidden: D, the features per frame that the head reads; a multiple of 2 x ``heads``.
         layers: layers of the heads lstm, gru and attention.
         heads: attention heads of the head attention.
         dropout: share of features that are set to 0 in training.
-        input_px: side of the frames that the backbone reads, pixels. 0: 48 for ``lite``, else the
-            side of the clip.
+        input_px: side of the frames that the backbone reads, pixels. 0: 48 for ``lite``, the side
+            of their own for ``PUBLISHED``, which take no other, else the side of the clip.
         frame_step: 1 reads every frame, 2 every second one, and so on.
         width: channels of the first layer of ``lite``.
 
     Raises:
-        InputError: on an unknown backbone, or if ``hidden`` is no multiple of 2 x ``heads``.
+        InputError: on an unknown backbone, if ``hidden`` is no multiple of 2 x ``heads``, or on an
+            ``input_px`` for one of ``PUBLISHED``.
     """
 
     gain: Tensor
@@ -141,6 +155,10 @@ class FrameCNN(nn.Module):
             raise InputError(
                 f"hidden is {hidden}; it must be a multiple of {2 * heads} (2 x heads)"
             )
+        if backbone in PUBLISHED and input_px:
+            raise InputError(
+                f"input_px is {input_px}; backbone {backbone} resamples crops itself: leave it 0"
+            )
         self.lite, self.frame_step = backbone == "lite", frame_step
         self.input_px = input_px or (48 if self.lite else 0)
         features: int
@@ -149,8 +167,9 @@ class FrameCNN(nn.Module):
             features = 8 * width
         else:
             self.backbone, features = _image_network(backbone)
-        self.register_buffer("gain", _column(s / i for s, i in zip(STD, IMAGE_STD, strict=True)))
-        shift = ((m - n) / i for m, n, i in zip(MEAN, IMAGE_MEAN, IMAGE_STD, strict=True))
+        mean, std = ((0.5,) * 3, (0.5,) * 3) if backbone in PUBLISHED else (IMAGE_MEAN, IMAGE_STD)
+        self.register_buffer("gain", _column(s / i for s, i in zip(STD, std, strict=True)))
+        shift = ((m - n) / i for m, n, i in zip(MEAN, mean, std, strict=True))
         self.register_buffer("shift", _column(shift))
         self.temporal = nn.Sequential(
             nn.Linear(features, hidden), TEMPORAL_HEADS[temporal](hidden, layers, heads, dropout)

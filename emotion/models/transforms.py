@@ -87,8 +87,8 @@ def resize_frames(x_NCTHW: Tensor, size_px: int) -> Tensor:
     if x_NCTHW.shape[-2:] == (size_px, size_px):
         return x_NCTHW
     height, width = int(x_NCTHW.shape[-2]), int(x_NCTHW.shape[-1])
-    down_Hh = _areas(height, size_px).to(x_NCTHW)
-    across_Ww = _areas(width, size_px).to(x_NCTHW)
+    down_Hh = torch.from_numpy(area_shares(height, size_px)).to(x_NCTHW)
+    across_Ww = torch.from_numpy(area_shares(width, size_px)).to(x_NCTHW)
     return (down_Hh.T @ x_NCTHW) @ across_Ww
 
 
@@ -107,18 +107,25 @@ def average_to_size(x_BCTHW: Tensor, size: tuple[int, int, int]) -> Tensor:
         return functional.adaptive_avg_pool3d(x_BCTHW, size)
     for dim, (side, new_side) in enumerate(zip(sides, size, strict=True), start=2):
         if side != new_side:
-            x_BCTHW = (x_BCTHW.transpose(dim, 4) @ _areas(side, new_side)).transpose(dim, 4)
+            shares = torch.from_numpy(area_shares(side, new_side))
+            x_BCTHW = (x_BCTHW.transpose(dim, 4) @ shares).transpose(dim, 4)
     return x_BCTHW
 
 
-def _areas(side: int, size: int) -> Tensor:
+def area_shares(side: int, size: int) -> NDArray[np.float32]:
     """Return a (side, size) matrix of weights that averages ``side`` values to ``size`` values.
 
     With s = side / size, output j is the mean of the inputs floor(j * s) to ceil((j + 1) * s),
     half-open. numpy computes the matrix, so that torch's ONNX trace stores it as a constant.
+
+    >>> area_shares(4, 2)
+    array([[0.5, 0. ],
+           [0.5, 0. ],
+           [0. , 0.5],
+           [0. , 0.5]], dtype=float32)
     """
     shares = np.zeros((side, size), np.float32)
     for j in range(size):
         first, last = j * side // size, -(-(j + 1) * side // size)
         shares[first:last, j] = 1 / (last - first)
-    return torch.from_numpy(shares)
+    return shares

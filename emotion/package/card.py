@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emotion.package.card_figures import figures, table
+from emotion.package.card_source import source_sections
 from emotion.package.trust import Trust, warning_for
 from emotion.splits import SPLITS
 
@@ -84,7 +85,7 @@ def model_card(facts: Facts) -> str:
         digest=spec["digest"],
         training=_training(facts),
         metrics=figures(metrics, labels, unit="clips"),
-        limits=_limits(training),
+        limits=_limits(training) + source_sections(facts),
         domain=trust.domain,
         warning=f" {warning[0].upper()}{warning[1:]}." if warning else "",
         margin=_margin(trust),

@@ -47,6 +47,8 @@ def run(config: Config) -> int:
             f"--scores {config.scores} was made from a dataset's clips: name the folder of the "
             "videos by --videos"
         )
+    if facts.get("model"):
+        print(facts["model"])
     spec = output.read_spec(config.scores)
     stored = {
         "scores": config.scores,

@@ -17,8 +17,10 @@ class Config:
     """Options of a scoring run.
 
     Attributes:
-        package: Model package: a folder, an s3:// prefix or a model.tar.gz.
         out: Folder for the score set: new, or begun by the same command.
+        package: Model package: a folder, an s3:// prefix or a model.tar.gz. Default:
+            $VIDEO_EMOTION_PACKAGE, else the default model for real faces, of which OUT/package
+            keeps a copy.
         videos: Folder of videos to score, a local path or s3://; its sub-folders are searched too.
             Give either --videos or --from-dataset.
         from_dataset: Folder that jobs.build_dataset made: its stored clips are scored, and no
@@ -50,8 +52,8 @@ class Config:
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
-    package: Address
     out: Address
+    package: Address | None = None
     videos: Address | None = None
     from_dataset: Address | None = None
     yunet: str | None = None

@@ -20,6 +20,7 @@ from emotion.predict.baseline import parse_baseline
 from emotion.predict.predictor import load_parts
 from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.video import detector_weights
+from emotion.published.default import describe_model
 from emotion.report.run_metrics import run_metrics
 from emotion.report.scores import scores_report
 from emotion.versions import check_schema_version, pipeline_versions
@@ -36,6 +37,7 @@ from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import CommitSettings
 from jobs.scoring.metrics import prometheus_text, read_prices
 from jobs.scoring.options import Config
+from jobs.scoring.package import keep_copy, source_address, workers_address
 from jobs.scoring.read import copy_plan_rejects
 from jobs.scoring.stream import StageSettings, score_shards
 from schemas.scores import score_tables
@@ -49,7 +51,10 @@ def run(config: Config) -> int:
     Raises:
         InputError: if the package, the archive, the dataset or ``--out`` cannot be used.
     """
-    package, _ = load_parts(config.package, config.engine)
+    source = source_address(config)
+    package, _ = load_parts(source, config.engine)
+    model = describe_model(package)
+    print(model)
     if config.baseline is not None:
         parse_baseline(config.baseline).check_labels(package.labels)
     yunet_model = None if config.from_dataset else detector_weights(package, config.yunet)
@@ -63,7 +68,7 @@ def run(config: Config) -> int:
             chunk_s=60 * config.chunk_minutes,
         ),
         dataset=config.from_dataset or "",
-        package=config.package,
+        package=workers_address(config, source),
         engine=config.engine,
         yunet_model=yunet_model,
         batch_size=config.batch_size,
@@ -76,6 +81,7 @@ def run(config: Config) -> int:
         "model_id": package.model_id,
         "temperature": package.temperature,
         "architecture": package.name,
+        "model": model,
         "engine": config.engine,
         "segments": vars(config.rule),
         "margin": package.trust.margin if config.margin is None else config.margin,
@@ -85,11 +91,12 @@ def run(config: Config) -> int:
         "training": dict(package.training),
     }
     if config.from_dataset:
-        return _run_from_dataset(config, package, settings, stored)
+        return _run_from_dataset(config, package, settings, stored, source=source)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         plan = plan_archive(settings.reading.root, Path(name))
-        output.claim(config.out, stored, job="jobs.score", spec=package.spec)
+        _claim(config, stored, package)
         with lock.held(config.out):
+            keep_copy(source, settings.package)
             refs, _ = extend_plan(
                 config.out,
                 plan,
@@ -102,7 +109,12 @@ def run(config: Config) -> int:
 
 
 def _run_from_dataset(
-    config: Config, package: ModelPackage, settings: StageSettings, stored: dict[str, Any]
+    config: Config,
+    package: ModelPackage,
+    settings: StageSettings,
+    stored: dict[str, Any],
+    *,
+    source: str,
 ) -> int:
     """Score the clips of a dataset with the dataset's own shards.
 
@@ -120,11 +132,17 @@ def _run_from_dataset(
             f"({spec.difference(package.spec)}); score the videos, or build the dataset by the "
             "package's spec"
         )
-    output.claim(config.out, stored, job="jobs.score", spec=package.spec)
+    _claim(config, stored, package)
     with lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+        keep_copy(source, settings.package)
         refs = planned_shards(dataset, Path(name))
         left_out = copy_plan_rejects(dataset, config.out)
         return _score(config, package, settings, refs, left_out=left_out)
+
+
+def _claim(config: Config, stored: dict[str, Any], package: ModelPackage) -> None:
+    """Claim ``--out``; the text about the model may differ, its ``model_id`` may not."""
+    output.claim(config.out, stored, job="jobs.score", may_change=("model",), spec=package.spec)
 
 
 def _score(

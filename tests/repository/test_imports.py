@@ -32,6 +32,7 @@ EMOTION = (
     ("label_table", "weights", "corpora", "synth", "validate"),
     ("extract",),
     ("package",),
+    ("published",),
     ("evaluate",),
     ("train",),
     ("predict",),

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ def make_loader() -> Callable[[Options], Any]:
         name: str = "drawn"
         labels: tuple[str, ...] = ("neutral", "happy")
         trust: Trust = Trust(domain="drawn", margin=0.2)
+        metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     class Scorer:
         """A model that answers the same for every file; it takes 1 s for a file named *.slow."""
@@ -258,6 +259,7 @@ def test_info_and_unknown_addresses(url: str) -> None:
         "model_id": "m0",
         "name": "drawn",
         "labels": ["neutral", "happy"],
+        "model": "model: drawn (m0), domain: unknown; its accuracy was not measured",
         "max_mb": 0.06,
         "max_duration_s": 5.0,
     }

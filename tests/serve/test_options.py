@@ -54,7 +54,6 @@ def test_the_container_takes_its_engine_from_the_environment(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "package: Field required; give package=... or set VIDEO_EMOTION_PACKAGE"),
         ({"package": "p", "max_mb": "-1"}, "max_mb: Input should be greater than 0"),
         ({"package": "p", "engine": "tensorrt"}, "engine: Input should be 'torch' or 'onnx'"),
         ({"package": "p", "colour": "red"}, "colour: Extra inputs are not permitted"),

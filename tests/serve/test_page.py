@@ -21,6 +21,7 @@ from tests.helpers.ports import free_port, wait_for_server
 
 SERVER = """
 import dataclasses, sys
+from collections.abc import Mapping
 from pathlib import Path
 import uvicorn
 from emotion.package.trust import Trust, TrustNote
@@ -47,6 +48,7 @@ class Package:
     name: str = "drawn"
     labels: tuple[str, ...] = LABELS
     trust: Trust = Trust(domain="drawn", margin=0.2)
+    metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 class Scorer:
     package = Package()

@@ -220,7 +220,7 @@ def test_a_spec_that_cannot_be_reproduced_is_refused(
     save_package(str(tmp_path / "yunet"), yunet)
     monkeypatch.delenv("VIDEO_EMOTION_YUNET", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    unreachable = dataclasses.replace(weights.YUNET, url="http://127.0.0.1:9/none.onnx")
+    unreachable = dataclasses.replace(weights.YUNET, urls=("http://127.0.0.1:9/none.onnx",))
     monkeypatch.setattr(weights, "YUNET", unreachable)
     assert score(archive, tmp_path / "yunet", tmp_path / "out") == 2
     with pytest.raises(InputError, match="--yunet PATH"):

@@ -1,0 +1,1 @@
+"""Published networks as packages, and the default model for real faces."""
