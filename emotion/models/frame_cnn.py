@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
+from emotion.models.graph import Graph
 from emotion.models.mini_xception import MiniXception
 from emotion.models.mobilefacenet import MobileFaceNet
 from emotion.models.r3d import inner_face, still_and_moving
+from emotion.models.temporal import TEMPORAL_HEADS, Temporal, TemporalHead
 from emotion.models.transforms import MEAN, STD, resize_frames
 
-Temporal = Literal["mean", "lstm", "gru", "attention"]
 IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of ImageNet's RGB values, which are scaled to 0 to 1.
 
@@ -29,11 +30,18 @@ PUBLISHED: dict[str, type[MobileFaceNet] | type[MiniXception]] = {
 Their input is scaled to -1 to 1.
 """
 
-BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", *PUBLISHED)
-"""Values of the argument ``backbone``; the second to fifth are torchvision's image networks."""
+GRAPH = "graph"
+"""Value of ``backbone`` for a network imported from a file; the argument ``graph`` describes it."""
 
-MAX_FRAMES = 512
-"""Largest number of frames that ``cnn_attention`` reads: the number of its learnt positions."""
+BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", *PUBLISHED)
+"""Values of the argument ``backbone`` beside ``GRAPH``; the second to fifth are torchvision's."""
+
+
+_NORMS = dict.fromkeys(PUBLISHED, ((0.5,) * 3, (0.5,) * 3)) | {GRAPH: (MEAN, STD)}
+"""Mean and standard deviation of a backbone's input, if they are not ImageNet's.
+
+A graph takes the clips' own normalisation.
+"""
 
 
 class LiteFrames(nn.Module):
@@ -83,11 +91,21 @@ class Block2d(nn.Module):
         return torch.relu(self.norm2(self.conv2(y_NCHW)) + self.shortcut(x_NCHW))
 
 
-def _image_network(name: str) -> tuple[nn.Module, int]:
-    """Build an image network without its classifier; also return its feature count."""
+def _backbone(name: str, width: int, graph: str) -> tuple[nn.Module, int]:
+    """Build a network without its classifier; also return its feature count."""
+    if name == "lite":
+        return LiteFrames(width), 8 * width
+    if name == GRAPH:
+        network = Graph(graph)
+        return network, network.num_features
     if name in PUBLISHED:
         return PUBLISHED[name](), PUBLISHED[name].num_features
-    from torchvision import models as vision  # costs 1.3 s and 100 MB; ``lite`` does not need it
+    return _image_network(name)
+
+
+def _image_network(name: str) -> tuple[nn.Module, int]:
+    """Build a torchvision image network without its classifier; also return its feature count."""
+    from torchvision import models as vision  # costs 1.3 s and 100 MB; others do not need it
 
     model: Any = getattr(vision, name)(weights=None)
     head: Any = model.fc if name.startswith("resnet") else model.classifier[-1]
@@ -97,6 +115,30 @@ def _image_network(name: str) -> tuple[nn.Module, int]:
     else:
         model.classifier[-1] = nn.Identity()
     return model, features
+
+
+class MergedLabels(nn.Module):
+    """Logits of labels from the logits of more outputs: probabilities of one label are added.
+
+    Args:
+        text: number of outputs of each label, such as "1,1,2"; they follow one another.
+        num_classes: number of labels.
+
+    Raises:
+        InputError: if ``text`` does not have one number per label, each 1 or more.
+    """
+
+    def __init__(self, text: str, num_classes: int) -> None:
+        super().__init__()
+        parts = text.split(",")
+        if len(parts) != num_classes or not all(part.isdigit() and int(part) for part in parts):
+            raise InputError(f"merge {text!r} must be {num_classes} numbers of 1 or more")
+        self.counts = [int(part) for part in parts]
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Return (..., K) logits from (..., sum of the counts) logits."""
+        parts = torch.split(logits, self.counts, dim=-1)
+        return torch.cat([part.logsumexp(dim=-1, keepdim=True) for part in parts], dim=-1)
 
 
 class FrameCNN(nn.Module):
@@ -113,7 +155,7 @@ class FrameCNN(nn.Module):
         num_classes: K, the number of labels.
         temporal: the temporal head.
         backbone: ``lite`` (small, on the grey inner face, for training from random weights), the
-            name of a torchvision image network, or one of ``PUBLISHED``.
+            name of a torchvision image network, one of ``PUBLISHED``, or ``GRAPH``.
         hidden: D, the features per frame that the head reads; a multiple of 2 x ``heads``.
         layers: layers of the heads lstm, gru and attention.
         heads: attention heads of the head attention.
@@ -122,10 +164,13 @@ class FrameCNN(nn.Module):
             of their own for ``PUBLISHED``, which take no other, else the side of the clip.
         frame_step: 1 reads every frame, 2 every second one, and so on.
         width: channels of the first layer of ``lite``.
+        graph: text of the backbone ``GRAPH`` (``emotion.models.graph``); empty for the others.
+        merge: number of outputs of each label whose probabilities are added (``MergedLabels``);
+            empty: one each.
 
     Raises:
-        InputError: on an unknown backbone, if ``hidden`` is no multiple of 2 x ``heads``, or on an
-            ``input_px`` for one of ``PUBLISHED``.
+        InputError: on an unknown backbone, a missing or needless ``graph``, if ``hidden`` is no
+            multiple of 2 x ``heads``, or on an ``input_px`` for ``GRAPH`` or one of ``PUBLISHED``.
     """
 
     gain: Tensor
@@ -145,36 +190,40 @@ class FrameCNN(nn.Module):
         input_px: int = 0,
         frame_step: int = 1,
         width: int = 16,
+        graph: str = "",
+        merge: str = "",
     ) -> None:
         super().__init__()
-        if backbone not in BACKBONES:
+        if backbone not in (*BACKBONES, GRAPH):
             raise InputError(
                 f"backbone {backbone!r} is unknown; take one of {', '.join(BACKBONES)}"
+            )
+        if (backbone == GRAPH) != bool(graph):
+            raise InputError(
+                f"backbone {backbone} has a graph of {len(graph)} characters; backbone graph needs "
+                "one, which jobs.import_model makes, and others take none"
             )
         if hidden % (2 * heads):
             raise InputError(
                 f"hidden is {hidden}; it must be a multiple of {2 * heads} (2 x heads)"
             )
-        if backbone in PUBLISHED and input_px:
+        if backbone in (*PUBLISHED, GRAPH) and input_px:
             raise InputError(
                 f"input_px is {input_px}; backbone {backbone} resamples crops itself: leave it 0"
             )
         self.lite, self.frame_step = backbone == "lite", frame_step
         self.input_px = input_px or (48 if self.lite else 0)
-        features: int
-        if self.lite:
-            self.backbone: nn.Module = LiteFrames(width)
-            features = 8 * width
-        else:
-            self.backbone, features = _image_network(backbone)
-        mean, std = ((0.5,) * 3, (0.5,) * 3) if backbone in PUBLISHED else (IMAGE_MEAN, IMAGE_STD)
+        self.backbone, features = _backbone(backbone, width, graph)
+        mean, std = _NORMS.get(backbone, (IMAGE_MEAN, IMAGE_STD))
         self.register_buffer("gain", _column(s / i for s, i in zip(STD, std, strict=True)))
         shift = ((m - n) / i for m, n, i in zip(MEAN, mean, std, strict=True))
         self.register_buffer("shift", _column(shift))
         self.temporal = nn.Sequential(
             nn.Linear(features, hidden), TEMPORAL_HEADS[temporal](hidden, layers, heads, dropout)
         )
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_classes))
+        merged = (MergedLabels(merge, num_classes),) if merge else ()
+        num_outputs = sum(merged[0].counts) if merged else num_classes
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_outputs), *merged)
 
     def look(self, x_BCTHW: Tensor) -> Tensor:
         """Return the part of normalised clips that the backbone reads; see ``Model.look``.
@@ -219,74 +268,3 @@ class FrameCNN(nn.Module):
 
 def _column(values: object) -> Tensor:
     return torch.tensor(list(values)).view(1, 3, 1, 1, 1)  # type: ignore[call-overload]
-
-
-class TemporalHead(nn.Module):
-    """Base class of the temporal heads: one output per frame, pooled into one vector per clip."""
-
-    def forward(self, y_BTD: Tensor) -> Tensor:
-        """Return one vector per clip, (B, D), from its frames' features, (B, T, D)."""
-        return self.pool(self.outputs(y_BTD))
-
-    def outputs(self, y_BTD: Tensor) -> Tensor:
-        """Return an output per frame, (B, T, D)."""
-        raise NotImplementedError
-
-    def pool(self, out_BTD: Tensor) -> Tensor:
-        """Return the mean over time, (B, D)."""
-        return out_BTD.mean(dim=1)
-
-
-class Mean(TemporalHead):
-    """Mean over time; the order of the frames has no effect."""
-
-    def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
-        super().__init__()
-
-    def outputs(self, y_BTD: Tensor) -> Tensor:
-        """Return (B, T, D) outputs; each depends on its own frame only."""
-        return torch.relu(y_BTD)
-
-
-class Recurrent(TemporalHead):
-    """LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), in both directions."""
-
-    def __init__(self, cell: type[nn.LSTM] | type[nn.GRU], hidden: int, layers: int) -> None:
-        super().__init__()
-        self.cells = cell(hidden, hidden // 2, layers, batch_first=True, bidirectional=True)
-
-    def outputs(self, y_BTD: Tensor) -> Tensor:
-        """Return (B, T, D): the cells' outputs after each frame, from both directions."""
-        out_BTD: Tensor = self.cells(y_BTD)[0]
-        return out_BTD
-
-
-class Attention(TemporalHead):
-    """Transformer encoder over frames with learnt positions, and attention pooling."""
-
-    def __init__(self, hidden: int, layers: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.positions = nn.Parameter(0.02 * torch.randn(MAX_FRAMES, hidden))
-        layer = nn.TransformerEncoderLayer(
-            hidden, heads, 2 * hidden, dropout, batch_first=True, norm_first=True
-        )
-        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-        self.score = nn.Linear(hidden, 1)
-
-    def outputs(self, y_BTD: Tensor) -> Tensor:
-        """Return (B, T, D), each computed from all frames; T is at most ``MAX_FRAMES``."""
-        out_BTD: Tensor = self.encoder(y_BTD + self.positions[: y_BTD.shape[1]])
-        return out_BTD
-
-    def pool(self, out_BTD: Tensor) -> Tensor:
-        """Return the weighted mean over time, (B, D); the weights are learnt and sum to 1."""
-        pooled_BD: Tensor = (out_BTD * self.score(out_BTD).softmax(dim=1)).sum(dim=1)
-        return pooled_BD
-
-
-TEMPORAL_HEADS = {
-    "mean": Mean,
-    "lstm": lambda hidden, layers, heads, dropout: Recurrent(nn.LSTM, hidden, layers),
-    "gru": lambda hidden, layers, heads, dropout: Recurrent(nn.GRU, hidden, layers),
-    "attention": Attention,
-}

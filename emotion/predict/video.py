@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from emotion import weights
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from emotion.package.model_package import ModelPackage
 from emotion.package.trust import trust_note
 from emotion.predict.answer import (
     VideoPrediction,
@@ -19,6 +18,7 @@ from emotion.predict.answer import (
 )
 from emotion.predict.baseline import Baseline
 from emotion.predict.engine import Engine
+from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from emotion.predict.samples import ScoredClip
@@ -56,8 +56,8 @@ class VideoPredictor:
             baseline.check_labels(predictor.package.labels)
 
     @property
-    def package(self) -> ModelPackage:
-        """The model package."""
+    def package(self) -> ScoringPackage:
+        """The model package, or several that are averaged."""
         return self._predictor.package
 
     def predict(self, path: Path) -> VideoPrediction:
@@ -130,7 +130,7 @@ class VideoPredictor:
         )
 
 
-def detector_weights(package: ModelPackage, yunet: str | None) -> bytes | None:
+def detector_weights(package: ScoringPackage, yunet: str | None) -> bytes | None:
     """Return the weights of the package's face detector; None if the detector is not YuNet.
 
     Args:
@@ -144,7 +144,7 @@ def detector_weights(package: ModelPackage, yunet: str | None) -> bytes | None:
 
 
 def load_video_predictor(
-    package_uri: str,
+    package_uri: str | Sequence[str],
     *,
     yunet_weights: str | None = None,
     device: str = "auto",
@@ -156,7 +156,7 @@ def load_video_predictor(
     """Load a package and the face detector of its extraction spec; return a VideoPredictor.
 
     Args:
-        package_uri: a folder, an s3:// prefix, or a model.tar.gz.
+        package_uri: a folder, an s3:// prefix, or a model.tar.gz; or several.
         yunet_weights: address of the YuNet file; see ``emotion.weights.load_yunet``.
         device: see ``Predictor.load``.
         engine: see ``Predictor.load``.
