@@ -10,7 +10,8 @@ Folders:
 * ``models``, ``package`` and ``train`` turn clips into a model package;
 * ``predict`` turns a video and a package into an answer;
 * ``evaluate`` compares answers with labels;
-* ``report`` and ``export`` write pages, subtitles, annotations and videos.
+* ``report`` and ``export`` write pages, subtitles, annotations and videos;
+* ``analysis`` does all of it for one video in one call.
 
 Nothing here imports Ray, an AWS SDK or a web framework. The names in ``__all__`` are the Python API
 (docs/python.md). Each is imported at its first use, so ``import emotion`` loads no large package.
@@ -22,9 +23,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from emotion.analysis.analyzer import Analyzer, analyze
+    from emotion.analysis.archive import Scores, read_scores
+    from emotion.analysis.result import Result
     from emotion.errors import InputError, VideoError
     from emotion.evaluate.evaluation import evaluate_outcomes
-    from emotion.evaluate.score_set import join_labels, read_scores
+    from emotion.evaluate.score_set import join_labels, read_predictions
     from emotion.export.subtitles import subtitles
     from emotion.extract.extractor import Extractor
     from emotion.extract.walk import VideoSummary
@@ -36,17 +40,22 @@ if TYPE_CHECKING:
     from emotion.storage import read_tables
 
 __all__ = [
+    "Analyzer",
     "Extractor",
     "InputError",
     "Predictor",
+    "Result",
+    "Scores",
     "VideoError",
     "VideoPredictor",
     "VideoSummary",
+    "analyze",
     "evaluate_outcomes",
     "join_labels",
     "load_package",
     "load_video_predictor",
     "read_label_table",
+    "read_predictions",
     "read_scores",
     "read_tables",
     "spans_of",
@@ -54,18 +63,23 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "Analyzer": "emotion.analysis.analyzer",
     "Extractor": "emotion.extract.extractor",
     "InputError": "emotion.errors",
     "Predictor": "emotion.predict.predictor",
+    "Result": "emotion.analysis.result",
+    "Scores": "emotion.analysis.archive",
     "VideoError": "emotion.errors",
     "VideoPredictor": "emotion.predict.video",
     "VideoSummary": "emotion.extract.walk",
+    "analyze": "emotion.analysis.analyzer",
     "evaluate_outcomes": "emotion.evaluate.evaluation",
     "join_labels": "emotion.evaluate.score_set",
     "load_package": "emotion.package.model_package",
     "load_video_predictor": "emotion.predict.video",
     "read_label_table": "emotion.label_table",
-    "read_scores": "emotion.evaluate.score_set",
+    "read_predictions": "emotion.evaluate.score_set",
+    "read_scores": "emotion.analysis.archive",
     "read_tables": "emotion.storage",
     "spans_of": "emotion.predict.spans",
     "subtitles": "emotion.export.subtitles",

@@ -1,133 +1,33 @@
-"""Print which expressions the faces of one video show, without Ray.
+"""Show which expressions the faces of videos show, and when, without Ray.
 
-    python -m jobs.predict VIDEO --package RUN/package [--json]
+    video-emotion predict clip.mp4
+    video-emotion predict videos/ --format vtt --out subtitles
 
-VIDEO and the package are local paths or s3:// addresses.
+The first line names the model and says how good it is. A video that cannot be used costs one line;
+the others are answered, and the exit code is 2.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import os
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
 
-import tyro
-
-from emotion import storage
-from emotion.errors import InputError, VideoError
-from emotion.predict.answer import ClipPrediction, VideoPrediction, people_lines
-from emotion.predict.baseline import parse_baseline
-from emotion.predict.engine import Engine
-from emotion.predict.mixture import label_text
-from emotion.ranges import Range, check_ranges
 from jobs.common.command import one_line_errors, parse
-
-BAR_WIDTH = 20
-
-
-@dataclass(frozen=True)
-class Config:
-    """Options of a prediction."""
-
-    video: tyro.conf.Positional[str]
-    """Video file to score, a local path or s3://."""
-    package: Annotated[str | tuple[str, ...], tyro.conf.arg(aliases=["-p"])]
-    """Model package: a folder, an s3:// prefix or a model.tar.gz. Of several with equal labels and
-    extraction spec, the probabilities are averaged; name them after VIDEO."""
-    json: bool = False
-    """Print the whole answer as JSON instead of text."""
-    yunet: str | None = None
-    """File of YuNet's weights; default: $VIDEO_EMOTION_YUNET, then the cache, then a download."""
-    device: str = "auto"
-    """Device of the model: cpu, cuda or cuda:N; auto takes a GPU if there is one, else the CPU."""
-    engine: Engine = "torch"
-    """Runtime of the model: torch; or onnx, the model.onnx that jobs.export_onnx adds, on CPU."""
-    margin: float | None = None
-    """Difference between the two largest probabilities, 0 to 1, below which an answer is uncertain.
-    Default: the margin of the package."""
-    baseline: str | None = None
-    """Each person's resting expression, to which the answers become relative: first:30s takes the
-    first 30 s of face time, label:neutral the samples in which neutral leads, median all samples.
-    Default: no baseline."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self, margin=Range(0, 1))
-        if self.baseline is not None:
-            parse_baseline(self.baseline)  # refuses a wrong text
-
-
-def predict(config: Config) -> VideoPrediction:
-    """Return the answer for ``config.video``.
-
-    Raises:
-        InputError: if the video does not exist or cannot be used, or the package is broken.
-    """
-    from emotion.predict.video import load_video_predictor  # imports torch: not for --help
-
-    predictor = load_video_predictor(
-        config.package,
-        yunet_weights=config.yunet,
-        device=config.device,
-        engine=config.engine,
-        margin=config.margin,
-        baseline=parse_baseline(config.baseline) if config.baseline else None,
-    )
-    try:
-        with storage.local_copy(config.video) as path:
-            answer = predictor.predict(path)
-    except FileNotFoundError as err:
-        raise InputError(f"video {config.video} does not exist; name a video file") from err
-    except VideoError as err:
-        raise InputError(f"video {config.video} cannot be used: {err}") from err
-    return dataclasses.replace(answer, uri=config.video)
-
-
-def summary_lines(answer: VideoPrediction) -> list[str]:
-    """Return the lines to print: the video's label, then one line per clip, in order of time."""
-    if answer.label is None or answer.confidence is None:
-        head = f"{answer.uri}: no label ({answer.reason})"
-    else:
-        label = label_text(answer.label, uncertain=answer.is_uncertain)
-        head = f"{answer.uri}: {label} {answer.confidence:.2f}"
-    faces = f"{answer.num_tracks} face" + ("" if answer.num_tracks == 1 else "s")
-    lines = [
-        head,
-        f"  {answer.duration_s:.1f} s, {faces}, seen in {answer.coverage:.0%} of the samples, "
-        f"model {answer.model_id}",
-        *(f"  {line}" for line in answer.trust.lines()),
-        *(f"  {line}" for line in people_lines(answer.people)),
-    ]
-    if answer.clips:
-        lines += ["", "   start    stop  face  label"]
-    return lines + [
-        _clip_line(clip) for clip in sorted(answer.clips, key=lambda c: (c.start_s, c.track_id))
-    ]
-
-
-def _clip_line(clip: ClipPrediction) -> str:
-    """Return a clip's times, track and three most probable labels, the first one with a bar."""
-    ranked = sorted(clip.probs.items(), key=lambda item: -item[1])[:3]
-    bar = "#" * round(BAR_WIDTH * clip.confidence)
-    others = ", ".join(f"{label} {prob:.2f}" for label, prob in ranked[1:])
-    return (
-        f"{clip.start_s:7.2f} {clip.stop_s:7.2f} {clip.track_id:5}  "
-        f"{clip.label:9} {clip.confidence:.2f} {bar:{BAR_WIDTH}} {others}"
-        f"{'  uncertain' if clip.is_uncertain else ''}"
-    )
+from jobs.predicting.options import Config
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the answer; return 0, also for a video without a face, or 2 for an unusable video."""
+    """Predict the videos; return 0, also without a face, or 2 if a video could not be used."""
     config = parse(Config, argv, verb="jobs.predict", doc=__doc__)
-    answer = predict(config)
-    if config.json:
-        print(json.dumps(dataclasses.asdict(answer), indent=1, allow_nan=False))
-    else:
-        print("\n".join(summary_lines(answer)))
-    return 0
+    from jobs.predicting.run import run  # imports torch: not for --help
+
+    try:
+        return run(config)
+    except BrokenPipeError:  # the reader, such as ``head``, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -178,6 +178,29 @@ PEOPLE = pa.schema(
 )
 """Schema of ``people``: one row per person of a video; see ``emotion.predict.people``."""
 
+
+def person_answers_schema(labels: Sequence[str]) -> pa.Schema:
+    """Return the schema of answers per person, which are computed from stored tables.
+
+    The columns of the prediction are null for a person without a clip; the last columns are those
+    of ``people``.
+    """
+    columns: Columns = [
+        *_VIDEO,
+        ("identity_id", pa.int32()),
+        ("person", pa.string()),  # name: person 1, person 2, ...
+        *_SPAN,  # from the first face to the last
+        ("num_faces", pa.int32()),
+        ("num_tracks", pa.int32()),
+        ("num_clips", pa.int32()),
+        *_answer_columns(labels),
+        *[(share_column(label), pa.float32()) for label in labels],
+    ]
+    return pa.schema(
+        [*columns, *(f for f in PEOPLE if f.name not in ("video_id", "uri", "identity_id"))]
+    )
+
+
 SCORED_FACES = pa.schema(
     [
         ("video_id", pa.string()),
@@ -208,3 +231,7 @@ def score_tables(labels: Sequence[str]) -> dict[str, pa.Schema]:
         "faces": SCORED_FACES,
         "rejects": REJECTS,
     }
+
+
+VIDEO_TABLES = ("scores", "timeline", "segments", "tracks", "people", "videos", "faces")
+"""Tables of a score set with rows of readable videos, by folder name."""

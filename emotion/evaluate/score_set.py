@@ -46,8 +46,8 @@ class ScoreSet:
     probs: Vectors = field(default_factory=dict)
 
 
-def read_scores(scores_uri: str) -> ScoreSet:
-    """Read a finished score set.
+def read_config(scores_uri: str) -> dict[str, Any]:
+    """Return the content of a finished score set's config.json.
 
     Raises:
         InputError: if it is no score set, has no ``_SUCCESS``, or has another schema version.
@@ -61,6 +61,16 @@ def read_scores(scores_uri: str) -> ScoreSet:
     if not isinstance(config, dict) or not {"labels", "videos_root"} <= config.keys():
         raise InputError(f"--scores {scores_uri}: config.json names no labels and videos_root")
     check_schema_version(config, scores_uri, flag="scores")
+    return config
+
+
+def read_predictions(scores_uri: str) -> ScoreSet:
+    """Read the predicted label and probabilities of each video of a finished score set.
+
+    Raises:
+        InputError: see ``read_config``.
+    """
+    config = read_config(scores_uri)
     labels = tuple(config["labels"])
     names = [prob_column(label) for label in labels]
     videos = storage.join(scores_uri, "videos")

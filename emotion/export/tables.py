@@ -18,7 +18,7 @@ TABLES = ("videos", "people", "tracks", "segments", "timeline", "scores", "rejec
 
 Read it as Parquet.
 """
-CORNERS = ("box_x1", "box_y1", "box_x2", "box_y2")
+CORNERS = ("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px")
 _ROWS = 16_384
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emotion.package.trust import TrustNote
 from emotion.predict.mixture import is_uncertain, mixture
+from schemas.scores import prob_column
 
 FEW_USABLE = 0.5
 """Share of a person's faces that must be usable; with fewer, people are told so."""
@@ -181,3 +182,45 @@ def people_lines(people: Sequence[PersonPrediction]) -> list[str]:
         if one.baseline_reason is not None:
             lines.append(f"{name}: no baseline ({one.baseline_reason}); answers are not relative")
     return lines
+
+
+def video_prediction(
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    labels: tuple[str, ...],
+    *,
+    model_id: str,
+    trust: TrustNote,
+) -> VideoPrediction:
+    """Return the answer for one video from its rows in the tables of a score set.
+
+    Args:
+        tables: rows of ``videos`` (one row), ``scores``, ``segments`` and ``people``; other tables
+            are left out.
+        labels: K names.
+        model_id: id of the package.
+        trust: what stands beside the answer; its margin is the one in use.
+    """
+    (video,) = tables["videos"]
+    names = [prob_column(label) for label in labels]
+    clips = [
+        clip_prediction(
+            row, np.array([row[name] for name in names], np.float32), labels, margin=trust.margin
+        )
+        for row in tables["scores"]
+    ]
+    return VideoPrediction(
+        uri=video["uri"],
+        duration_s=video["duration_s"],
+        label=video["label"],
+        confidence=video["confidence"],
+        probs=dict(zip(labels, (video[name] for name in names), strict=True)) if clips else {},
+        coverage=video["coverage"],
+        reason=video["reason"],
+        num_tracks=video["num_tracks"],
+        clips=tuple(clips),
+        segments=tuple(segment_prediction(row) for row in tables["segments"]),
+        model_id=model_id,
+        is_uncertain=video["is_uncertain"],
+        people=tuple(person_prediction(row) for row in tables["people"]),
+        trust=trust,
+    )

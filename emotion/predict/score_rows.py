@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from emotion.extract.spec import ExtractionSpec
+from emotion.extract.walk import VideoSummary
 from emotion.predict.answer import clip_prediction
 from emotion.predict.baseline import Baseline
 from emotion.predict.samples import ScoredClip
@@ -15,6 +16,32 @@ from emotion.predict.segments import SegmentRule
 from emotion.predict.summary import summarise
 from emotion.predict.timeline import Row, TrackFaces, answer_columns
 from schemas.scores import CLIP_FACTS, VIDEO_FACTS
+
+
+def video_facts(
+    summary: VideoSummary, *, video_id: str, uri: str, content_sha256: str | None
+) -> dict[str, Any]:
+    """Return the columns ``VIDEO_FACTS`` of a video that was read.
+
+    Args:
+        summary: counts of the video, complete.
+        video_id: id of the video.
+        uri: its address.
+        content_sha256: hex SHA-256 of its bytes; None if it was not computed.
+    """
+    return {
+        "video_id": video_id,
+        "uri": uri,
+        "content_sha256": content_sha256,
+        "duration_s": summary.facts.duration_s,
+        "num_frames": summary.num_frames,
+        "num_faces": summary.num_faces,
+        "num_clips": summary.num_clips,
+        "num_tracks": summary.num_tracks,
+        "num_identities": summary.num_identities,
+        "coverage": summary.coverage,
+        "reason": summary.reason,
+    }
 
 
 def video_rows(

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from emotion import weights
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from emotion.package.trust import trust_note
-from emotion.predict.answer import (
-    VideoPrediction,
-    clip_prediction,
-    person_prediction,
-    segment_prediction,
-)
+from emotion.package.trust import TrustNote, trust_note
+from emotion.predict.answer import VideoPrediction, video_prediction
 from emotion.predict.baseline import Baseline
 from emotion.predict.engine import Engine
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Predictor
-from emotion.predict.samples import ScoredClip
-from emotion.predict.summary import summarise
+from emotion.predict.rate import spec_at
+from emotion.predict.scan import Row, Scan
+from emotion.predict.score_rows import video_facts, video_rows
+from emotion.predict.segments import SegmentRule
 from emotion.video.decode import Limits
-from schemas.scores import SCORED_FACES, prob_column
+from schemas.scores import CLIP_FACTS, SCORED_FACES, VIDEO_TABLES
 from schemas.tables import rows_table
 
 
@@ -60,74 +57,89 @@ class VideoPredictor:
         """The model package, or several that are averaged."""
         return self._predictor.package
 
+    @property
+    def trust(self) -> TrustNote:
+        """Warning, margin and recall that stand beside each answer."""
+        return self._note
+
+    @property
+    def sample_fps(self) -> float:
+        """Samples per second."""
+        return self._extractor.spec.sample_fps
+
     def predict(self, path: Path) -> VideoPrediction:
         """Score one local file.
 
         Raises:
             VideoError: if the video cannot be used.
         """
-        summary = VideoSummary()
-        faces: list[dict[str, Any]] = []
-        clips = list(self._clips(path, summary, faces))
-        return self._answer(path.name, summary, faces, clips)
+        tables = self.tables(self.scan(path, uri=path.name, video_id=path.stem))
+        package = self.package
+        return video_prediction(tables, package.labels, model_id=package.model_id, trust=self._note)
 
-    def _clips(
-        self, path: Path, summary: VideoSummary, faces: list[dict[str, Any]]
-    ) -> Iterator[ScoredClip]:
-        """Yield the scored clips; append the rows of the faces to ``faces``, fill ``summary``."""
-        waiting: list[dict[str, Any]] = []
-        for table, row in self._extractor.rows(path, video_id=path.stem, summary=summary):
+    def scan(
+        self,
+        path: Path,
+        *,
+        uri: str,
+        video_id: str,
+        content_sha256: str | None = None,
+        on_sample: Callable[[float], None] | None = None,
+    ) -> Scan:
+        """Read one local file and score its clips.
+
+        Args:
+            path: the video.
+            uri: address for the rows.
+            video_id: part of every row and id.
+            content_sha256: hex SHA-256 of the file, for the row of the video.
+            on_sample: called after each sampled frame with its time, seconds.
+
+        Raises:
+            VideoError: if the video cannot be used.
+        """
+        summary = VideoSummary()
+        faces: list[Row] = []
+        clips: list[Row] = []
+        waiting: list[Row] = []
+        for table, row in self._extractor.rows(path, video_id=video_id, summary=summary):
             if table == "clips":
-                waiting.append(row)
+                waiting.append(row | {"uri": uri})
             elif table == "faces":
                 faces.append({name: row[name] for name in SCORED_FACES.names})
+            elif table == "frames" and on_sample:
+                on_sample(cast(float, row["pts_s"]))
             if len(waiting) == BATCH_SIZE:
-                yield from self._score(waiting)
+                clips += self._score(waiting)
                 waiting = []
-        yield from self._score(waiting)
+        clips += self._score(waiting)
+        video = video_facts(summary, uri=uri, video_id=video_id, content_sha256=content_sha256)
+        return Scan(video, clips, faces)
 
-    def _score(self, rows: list[dict[str, Any]]) -> Iterator[ScoredClip]:
+    def _score(self, rows: list[Row]) -> Iterator[Row]:
         answers = self._predictor.jpeg_answers([row["crops"] for row in rows])
+        names = [name for name, _ in CLIP_FACTS] + ["pts_s"]
         for row, probs, steps in zip(rows, answers.probs, answers.steps, strict=True):
-            answer = clip_prediction(row, probs, self.package.labels, margin=self._note.margin)
-            yield ScoredClip(answer, row["pts_s"], steps)
+            scored = {"probs": probs.tolist(), "steps": steps.ravel().tolist()}
+            yield {name: row[name] for name in names} | scored
 
-    def _answer(
-        self,
-        uri: str,
-        summary: VideoSummary,
-        faces: list[dict[str, Any]],
-        scored: list[ScoredClip],
-    ) -> VideoPrediction:
-        labels, spec = self.package.labels, self.package.spec
-        by_video = tracks_of(rows_table(faces, SCORED_FACES))
-        rows = summarise(
+    def tables(self, scan: Scan) -> dict[str, list[Row]]:
+        """Return the rows of a video by table of a score set, without ``rejects``."""
+        by_video = tracks_of(rows_table(scan.faces, SCORED_FACES))
+        rows = video_rows(
+            scan.video,
+            scan.clips,
             next(iter(by_video.values()), []),
-            scored,
-            labels,
-            fps=spec.sample_fps,
-            stride=spec.clip_stride,
-            duration_s=summary.facts.duration_s,
+            labels=self.package.labels,
+            spec=self._extractor.spec,
+            rule=SegmentRule(),
             margin=self._note.margin,
             baseline=self._baseline,
         )
-        pooled: dict[str, Any] = rows.video
-        return VideoPrediction(
-            uri=uri,
-            duration_s=summary.facts.duration_s,
-            label=pooled["label"],
-            confidence=pooled["confidence"],
-            probs={name: pooled[prob_column(name)] for name in labels} if scored else {},
-            coverage=summary.coverage,
-            reason=summary.reason,
-            num_tracks=summary.num_tracks,
-            clips=tuple(clip.answer for clip in rows.clips),
-            segments=tuple(segment_prediction(row) for row in rows.segments),
-            model_id=self.package.model_id,
-            is_uncertain=pooled["is_uncertain"],
-            people=tuple(person_prediction(row) for row in rows.people),
-            trust=self._note,
-        )
+        tables: dict[str, list[Row]] = {name: [] for name in VIDEO_TABLES}
+        for table, row in rows:
+            tables[table].append(row)
+        return tables | {"faces": scan.faces}
 
 
 def detector_weights(package: ScoringPackage, yunet: str | None) -> bytes | None:
@@ -152,6 +164,7 @@ def load_video_predictor(
     limits: Limits | None = None,
     margin: float | None = None,
     baseline: Baseline | None = None,
+    sample_fps: float | None = None,
 ) -> VideoPredictor:
     """Load a package and the face detector of its extraction spec; return a VideoPredictor.
 
@@ -163,16 +176,18 @@ def load_video_predictor(
         limits: bounds on one video's size, length and reading time.
         margin: see ``VideoPredictor``.
         baseline: see ``VideoPredictor``.
+        sample_fps: samples per second; None: as in the package. See ``emotion.predict.rate``.
 
     Raises:
         PackageError: if the package is broken.
-        InputError: if the detector's weights are missing and cannot be downloaded, or the package
-            does not have the baseline's label.
+        InputError: if the detector's weights are missing and cannot be downloaded, the package
+            does not have the baseline's label, or the model does not allow ``sample_fps``.
     """
     predictor = Predictor.load(package_uri, device=device, engine=engine)
+    spec = spec_at(predictor.package, sample_fps)
     model = detector_weights(predictor.package, yunet_weights)
     return VideoPredictor(
-        Extractor(predictor.package.spec, yunet_model=model, limits=limits),
+        Extractor(spec, yunet_model=model, limits=limits),
         predictor,
         margin=margin,
         baseline=baseline,

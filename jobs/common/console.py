@@ -31,7 +31,7 @@ JOBS = {
     "compare": "compare several evaluations of one test set",
     "sagemaker": "train, deploy and transform on Amazon SageMaker",
     "demo": "run all steps once, on a corpus that the project draws",
-    "predict": "print the label and timeline of one video, without Ray",
+    "predict": "label videos on this machine and print or write the answers, without Ray",
 }
 SERVE = "answer requests over HTTP, with a web page"
 

@@ -18,7 +18,7 @@ from emotion.evaluate.score_set import (
     clip_figures,
     join_labels,
     predictions_table,
-    read_scores,
+    read_predictions,
     uncalibrated_probs,
 )
 from emotion.evaluate.slices import Slices, slice_by
@@ -65,7 +65,7 @@ def run(config: EvaluateConfig) -> tuple[EvaluationResult, dict[str, Any]]:
     Raises:
         InputError: if an input is missing, or the score set and the labels do not match.
     """
-    scores = read_scores(config.scores)
+    scores = read_predictions(config.scores)
     if config.dataset:
         check_dataset(config.dataset)
     table = read_label_table(config.labels, videos_root=str(scores.config["videos_root"]))

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from ray.data import ActorPoolStrategy, from_items
 
 from emotion import storage
+from emotion.analysis.files import PICTURE_FORMATS
 from emotion.errors import InputError
 from emotion.export.tables import TABLE_FORMATS, export_tables
 from emotion.package.trust import note_of_scores
@@ -18,7 +19,6 @@ from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
 from jobs.exporting.options import Config
 from jobs.exporting.worker import (
-    PICTURE_FORMATS,
     VIDEO_FORMATS,
     ExportSettings,
     ExportShard,

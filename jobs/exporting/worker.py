@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,14 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion import storage
+from emotion.analysis.files import PICTURE_FORMATS, TEXT_FORMATS, picture_files, text_file
 from emotion.errors import VideoError
-from emotion.export.annotations import elan, textgrid
-from emotion.export.drawn import drawn_tracks
-from emotion.export.overlay import overlay
-from emotion.export.subtitles import subtitles
 from emotion.package.trust import TrustNote
-from emotion.predict.spans import spans_of
-from emotion.report.video import VideoRows, video_report
+from emotion.report.video import VideoRows
 from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, read_entry, write_entry
 from jobs.ledger.parts import part_uri
@@ -37,10 +32,6 @@ VIDEO_FORMATS = {
     "report": ".html",
 }
 """Formats with one file per video, and the suffix of the file."""
-TEXT_FORMATS = ("vtt", "srt", "eaf", "textgrid")
-"""Formats that need only the tables of the score set."""
-PICTURE_FORMATS = ("overlay", "blurred", "report")
-"""Formats that need the video file too."""
 _TABLES = ("segments", "timeline", "tracks", "people", "faces")
 Row = dict[str, Any]
 
@@ -121,62 +112,28 @@ class ExportShard:
         """
         settings, count = self._settings, 0
         uri = str(rows.video["uri"])
+        media = storage.join(settings.videos, uri)
         for form in set(settings.formats) & set(TEXT_FORMATS):
-            storage.write_bytes(file_uri(settings.out, form, uri), self._text(form, rows))
+            content = text_file(form, rows, media=media, note=settings.note)
+            storage.write_bytes(file_uri(settings.out, form, uri), content)
             count += 1
         pictures = [form for form in PICTURE_FORMATS if form in settings.formats]
         if pictures:
             with fetched(planned, settings.videos) as path, TemporaryDirectory() as folder:
-                for form, file in self._pictures(pictures, rows, path, Path(folder)):
+                files = picture_files(
+                    pictures,
+                    rows,
+                    path,
+                    Path(folder),
+                    labels=settings.labels,
+                    fps=settings.fps,
+                    embed_bytes=settings.embed_bytes,
+                    note=settings.note,
+                )
+                for form, file in files:
                     storage.put_file(file, file_uri(settings.out, form, uri))
                     count += 1
         return count
-
-    def _text(self, form: str, rows: VideoRows) -> bytes:
-        spans = spans_of(rows.segments)
-        remarks = self._settings.note.lines()
-        if form == "eaf":
-            media = storage.join(self._settings.videos, str(rows.video["uri"]))
-            return elan(spans, media=media, remarks=remarks)
-        if form == "textgrid":
-            return textgrid(spans, duration_s=rows.video["duration_s"])
-        if form == "vtt":
-            return subtitles(spans, "vtt", remarks=remarks).encode()
-        return subtitles(spans, "srt").encode()
-
-    def _pictures(
-        self, forms: Sequence[str], rows: VideoRows, path: Path, folder: Path
-    ) -> Iterator[tuple[str, Path]]:
-        """Yield the format and the local file of each picture format in ``forms``.
-
-        The report contains the overlay.
-        """
-        settings = self._settings
-        tracks = drawn_tracks(
-            rows.faces, rows.segments, rows.timeline, settings.labels, fps=settings.fps
-        )
-        drawn = folder / "overlay.mp4"
-        if {"overlay", "report"} & set(forms):
-            overlay(path, drawn, tracks, remark="; ".join(settings.note.lines()))
-        if "blurred" in forms:
-            blurred = folder / "blurred.mp4"
-            overlay(path, blurred, tracks, blur_faces=True)
-            yield "blurred", blurred
-        if "report" in forms:
-            page = video_report(
-                rows,
-                path,
-                drawn=drawn,
-                labels=settings.labels,
-                fps=settings.fps,
-                embed_bytes=settings.embed_bytes,
-                note=settings.note,
-            )
-            report = folder / "report.html"
-            report.write_text(page, encoding="utf-8")
-            yield "report", report
-        if "overlay" in forms:
-            yield "overlay", drawn  # last: the report reads this file, and the caller may move it
 
 
 def file_uri(out: str, form: str, uri: str) -> str:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from emotion.predict.faces import coverages
+from emotion.predict.score_rows import video_facts
 from jobs.common.faults import Fault
 from jobs.ledger.parts import ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
@@ -71,7 +72,7 @@ class ReadVideos:
                 if isinstance(event, End):
                     if event.error is None:
                         wall_s = time.monotonic() - began + event.walls_s
-                        videos.append(video_facts(event) | {"wall_s": wall_s})
+                        videos.append(_facts(event) | {"wall_s": wall_s})
                     else:
                         writer.drop_video(event.video["video_id"], ["faces"])
                         rejects.append(reject_row(event.video, event.error))
@@ -105,22 +106,13 @@ class ReadChunk:
         return {"video_s": 0.0, "fault": fault.line}
 
 
-def video_facts(end: End) -> Row:
-    """Return the columns ``VIDEO_FACTS`` for a video that was read."""
-    summary = end.summary
-    return {
-        "video_id": end.video["video_id"],
-        "uri": end.video["uri"],
-        "content_sha256": end.content_sha256,
-        "duration_s": summary.facts.duration_s,
-        "num_frames": summary.num_frames,
-        "num_faces": summary.num_faces,
-        "num_clips": summary.num_clips,
-        "num_tracks": summary.num_tracks,
-        "num_identities": summary.num_identities,
-        "coverage": summary.coverage,
-        "reason": summary.reason,
-    }
+def _facts(end: End) -> Row:
+    return video_facts(
+        end.summary,
+        video_id=str(end.video["video_id"]),
+        uri=str(end.video["uri"]),
+        content_sha256=end.content_sha256,
+    )
 
 
 class ReadClips:

@@ -15,7 +15,7 @@ from emotion import storage
 from emotion.evaluate.calibration import retemper
 from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.outcome import Outcome
-from emotion.evaluate.score_set import read_scores, uncalibrated_probs
+from emotion.evaluate.score_set import read_predictions, uncalibrated_probs
 from emotion.models.registry import build_model, default_args
 from emotion.package.model_package import ModelPackage, save_package, weights_bytes
 from emotion.pooling import pool_clips
@@ -183,7 +183,7 @@ def test_relative_scores_have_no_uncalibrated_probabilities(tmp_path: Path) -> N
 
 
 def test_uncalibrated_clips_are_pooled_as_the_predictor_pools(tmp_path: Path) -> None:
-    found = uncalibrated_probs(read_scores(write_scores(str(tmp_path / "s"))), TEMPERATURE)
+    found = uncalibrated_probs(read_predictions(write_scores(str(tmp_path / "s"))), TEMPERATURE)
     assert found.keys() == {"v1.mp4", "v2.mp4", "v3.mp4"}
     for name in ("v1", "v2", "v3"):
         vectors = [[1 - happy, happy] for _, _, happy in CLIPS[name]]

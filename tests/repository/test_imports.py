@@ -37,12 +37,13 @@ EMOTION = (
     ("train",),
     ("predict",),
     ("report", "export"),
+    ("analysis",),
 )
 JOBS = (
     ("common",),
     ("ledger",),
     ("reading",),
-    ("scoring", "exporting", "training", "validating"),
+    ("scoring", "exporting", "training", "validating", "predicting"),
     ("building", "evaluating", "folds", "tuning"),
     ("aws",),
 )

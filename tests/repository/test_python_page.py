@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pyarrow as pa
 import pytest
+from matplotlib import pyplot
 
 from emotion import storage
 from emotion.labels import LABELS
@@ -46,7 +48,9 @@ def test_the_packages_are_light() -> None:
 
 
 def test_some_names_need_no_video_library_and_no_torch() -> None:
-    names = "evaluate_outcomes, join_labels, read_label_table, read_scores, read_tables, spans_of"
+    names = (
+        "evaluate_outcomes, join_labels, read_label_table, read_predictions, read_tables, spans_of"
+    )
     assert run_without({"av", "torch", "ray"}, f"from emotion import {names}\nprint(1)") == "1"
 
 
@@ -61,7 +65,10 @@ def files(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     rows += ["c.mp4,p2,happy,test", "d.mp4,p2,sad,test", "e.mp4,p3,sad,train"]
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIDEO_EMOTION_PACKAGE", "RUN/package")
+    matplotlib.use("Agg")
     yield tmp_path
+    pyplot.close("all")
 
 
 def _write_scores(uri: str, *, videos_root: str) -> None:

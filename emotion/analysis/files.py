@@ -1,0 +1,97 @@
+"""Files of one video: subtitles, annotations, overlay videos, a page; from the rows of its tables.
+
+``jobs.export`` and ``Result.save`` write the same files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emotion.package.trust import TrustNote
+from emotion.predict.spans import spans_of
+
+if TYPE_CHECKING:
+    from emotion.report.video import VideoRows
+
+TEXT_FORMATS = ("vtt", "srt", "eaf", "textgrid")
+"""Formats that need only the tables."""
+PICTURE_FORMATS = ("overlay", "blurred", "report")
+"""Formats that need the video file too."""
+EMBED_BYTES = 20 * 2**20
+"""Size in bytes of the largest video that a page contains by default."""
+
+
+def text_file(form: str, rows: VideoRows, *, media: str, note: TrustNote) -> bytes:
+    """Return the content of a file of one of ``TEXT_FORMATS``.
+
+    Args:
+        form: the format.
+        rows: rows of the video.
+        media: address of the video, for the link in an ELAN file.
+        note: warning and recall of the model, for the formats that can hold a remark.
+    """
+    spans = spans_of(rows.segments)
+    if form in ("eaf", "textgrid"):
+        from emotion.export.annotations import elan, textgrid
+
+        if form == "eaf":
+            return elan(spans, media=media, remarks=note.lines())
+        return textgrid(spans, duration_s=rows.video["duration_s"])
+    from emotion.export.subtitles import subtitles
+
+    if form == "vtt":
+        return subtitles(spans, "vtt", remarks=note.lines()).encode()
+    return subtitles(spans, "srt").encode()
+
+
+def picture_files(
+    forms: Sequence[str],
+    rows: VideoRows,
+    path: Path,
+    folder: Path,
+    *,
+    labels: Sequence[str],
+    fps: float,
+    note: TrustNote,
+    embed_bytes: int = EMBED_BYTES,
+) -> Iterator[tuple[str, Path]]:
+    """Write files of some of ``PICTURE_FORMATS``; yield the format and the file of each.
+
+    The page contains the overlay, so the overlay comes last: the caller may move a file.
+
+    Args:
+        forms: the formats.
+        rows: rows of the video.
+        path: the video.
+        folder: folder for the files.
+        labels: label set of the package.
+        fps: samples per second of the extraction spec.
+        note: warning and recall of the model.
+        embed_bytes: size in bytes of the largest overlay that the page contains.
+
+    Raises:
+        VideoError: if the video cannot be read to its end.
+    """
+    from emotion.export.drawn import drawn_tracks
+    from emotion.export.overlay import overlay
+    from emotion.report.video import video_report
+
+    tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, labels, fps=fps)
+    drawn = folder / "overlay.mp4"
+    if {"overlay", "report"} & set(forms):
+        overlay(path, drawn, tracks, remark="; ".join(note.lines()))
+    if "blurred" in forms:
+        blurred = folder / "blurred.mp4"
+        overlay(path, blurred, tracks, blur_faces=True)
+        yield "blurred", blurred
+    if "report" in forms:
+        page = folder / "report.html"
+        html = video_report(
+            rows, path, drawn=drawn, labels=labels, fps=fps, embed_bytes=embed_bytes, note=note
+        )
+        page.write_text(html, encoding="utf-8")
+        yield "report", page
+    if "overlay" in forms:
+        yield "overlay", drawn

@@ -1,0 +1,1 @@
+"""Prediction for some videos on one machine, without Ray."""
