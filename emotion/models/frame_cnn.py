@@ -30,6 +30,9 @@ PUBLISHED: dict[str, type[MobileFaceNet] | type[MiniXception]] = {
 Their input is scaled to -1 to 1.
 """
 
+BACKBONE_ARGS = ("backbone", "graph", "input_px", "width")
+"""Arguments of ``FrameCNN`` that describe its backbone."""
+
 GRAPH = "graph"
 """Value of ``backbone`` for a network imported from a file; the argument ``graph`` describes it."""
 

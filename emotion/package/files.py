@@ -42,6 +42,11 @@ def read_files(
     return files
 
 
+def is_package(uri: str) -> bool:
+    """Return True if ``uri`` names an archive, or a folder or prefix that holds ``model.json``."""
+    return uri.endswith(TAR_ENDINGS) or storage.exists(storage.join(uri, FACTS))
+
+
 def write_files(uri: str, files: Mapping[str, bytes]) -> None:
     """Write files in the order of ``files``.
 

@@ -19,13 +19,18 @@ from torchvision.models import WeightsEnum, get_model_weights
 from emotion import storage
 from emotion.errors import InputError
 from emotion.models.registry import MODELS
+from emotion.package.files import is_package
 from emotion.package.model_package import load_package
+from emotion.published.default import find_default_package
 
 SOURCE_HEADS = ("fc.", "classifier.", "head.", "temporal.")
 """Prefixes of the names of a source's head weights; these weights are never taken."""
 
 NOT_LEARNT = ("gain", "shift")
 """Tensors that a model computes itself (``emotion.models.frame_cnn``); a source may lack them."""
+
+DEFAULT = "default"
+"""Source that means the package of ``emotion.published.default.find_default_package``."""
 
 ALIASES = {"KINETICS400": "KINETICS400_V1", "IMAGENET": "IMAGENET1K_V1"}
 
@@ -99,10 +104,11 @@ def load_pretrained(
     Args:
         model: a model of ``build_model``.
         name: architecture of ``model``.
-        source: ``none`` loads no weights. A name of torchvision's weights, such as KINETICS400_V1,
-            IMAGENET1K_V1 (for the image network of ``cnn_*``) or DEFAULT, loads from torch's cache
-            or downloads. Any other value is the local or s3:// address of a ``.safetensors`` or
-            ``.pth`` file, or of a model package with any labels.
+        source: ``none`` loads no weights. ``default`` takes the backbone of the default package. A
+            name of torchvision's weights, such as KINETICS400_V1, IMAGENET1K_V1 (for the image
+            network of ``cnn_*``) or DEFAULT, loads from torch's cache or downloads. Any other value
+            is the local or s3:// address of a ``.safetensors`` or ``.pth`` file, or of a model
+            package with any labels.
         backbone: name of the image network of ``cnn_*``; empty for other models.
 
     Raises:
@@ -112,7 +118,14 @@ def load_pretrained(
     new = tuple(k for k, _ in model.named_parameters() if k.startswith(new_parts))
     if source == "none":
         return PretrainedWeights(source, 0, tuple(k for k, _ in model.named_parameters()))
-    weights = _torchvision(backbone or name, source) if _is_name(source) else _read_weights(source)
+    address = package_address(source)
+    if address is not None:
+        package = load_package(address)
+        weights: Mapping[str, Tensor] = safetensors.torch.load(package.weights)
+        source = f"default, model {package.model_id}" if source == DEFAULT else source
+    else:
+        named = _is_name(source)
+        weights = _torchvision(backbone or name, source) if named else _read_weights(source)
     own, heads = model.state_dict(), (*SOURCE_HEADS, *new_parts)
     body = _under_own_names({k: v for k, v in weights.items() if not k.startswith(heads)}, own)
     if wrong := _mismatches(body, own, new_parts):
@@ -123,6 +136,17 @@ def load_pretrained(
     model.load_state_dict(body, strict=False)
     left = tuple(f"{k} {tuple(v.shape)}" for k, v in weights.items() if k.startswith(heads))
     return PretrainedWeights(source, len(body), new, left, body)
+
+
+def package_address(source: str) -> str | None:
+    """Return the address of the package that a ``--pretrained`` names; None if it names none.
+
+    Raises:
+        InputError: if ``source`` is ``default`` and there is no default package.
+    """
+    if source == DEFAULT:
+        return find_default_package()
+    return source if not _is_name(source) and is_package(source) else None
 
 
 def _mismatches(
@@ -201,8 +225,6 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
 
 
 def _read_weights(source: str) -> Mapping[str, Tensor]:
-    if source.endswith((".tar.gz", ".tgz")):
-        return safetensors.torch.load(load_package(source).weights)
     inside = storage.join(source, "weights.safetensors")
     try:
         source = inside if storage.is_folder(source) else source

@@ -12,6 +12,7 @@ from emotion.ranges import Range, above, at_least, check_ranges
 Loss = Literal["cross_entropy", "focal"]
 Balance = Literal["weights", "sampling", "none"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+RecipeName = Literal["scratch", "finetune"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,24 @@ class RecipeFlags:
             freeze_epochs=at_least(0),
             patience=at_least(0),
         )
+
+
+RECIPES: dict[RecipeName, Mapping[str, object]] = {
+    "scratch": {},
+    "finetune": {
+        "epochs": 20,
+        "lr": 1e-3,
+        "backbone_lr": 0.1,
+        "freeze_epochs": 5,
+        "patience": 8,
+        "label_smoothing": 0.1,
+    },
+}
+"""Defaults of each recipe, where they differ from those of ``RecipeFlags``.
+
+``finetune`` starts from a pretrained backbone: at first only the new head learns, then all weights
+do, the backbone at a tenth of the learning rate.
+"""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from typing import Annotated, Any, Protocol, TypeVar, cast, get_args, get_type_hints
 
 import tyro
@@ -40,7 +40,8 @@ def parse(
     """Read a command line into a Config; make its fields of type ``Address`` absolute.
 
     Args:
-        config: a frozen dataclass, or a union of several, for tyro.
+        config: a frozen dataclass, or a union of several, for tyro. A class attribute PRESETS, by
+            name of a field, gives other defaults by value of that field; see ``preset_defaults``.
         argv: the arguments; None takes those of the process.
         verb: module after ``python -m``, such as "jobs.train".
         doc: text at the top of ``--help``.
@@ -49,14 +50,46 @@ def parse(
         InputError: if the Config refuses a value, or a flag has been renamed.
         SystemExit: with code 2 and a message for any other wrong argument; 0 after ``--help``.
     """
-    for word in sys.argv[1:] if argv is None else argv:
+    words = list(sys.argv[1:] if argv is None else argv)
+    for word in words:
         flag = word.split("=")[0].replace("_", "-")
         if flag in RENAMED:
             raise InputError(f"{flag} is called {RENAMED[flag]} now")
-    parsed = tyro.cli(
-        config, prog=f"python -m {verb}", args=argv, description=doc, console_outputs=True
-    )
+    prog, default = f"python -m {verb}", preset_defaults(config, words)
+    parsed = tyro.cli(config, prog=prog, args=words, description=doc, default=default)
     return _with_absolute_addresses(parsed)
+
+
+def preset_defaults(config: Any, words: Sequence[str]) -> Any:
+    """Return the Config with the defaults of the preset that a command line names, or None.
+
+    Args:
+        config: a Config class; ``PRESETS = {"recipe": {"finetune": {"epochs": 20}}}`` makes 20 the
+            default of --epochs after ``--recipe finetune``.
+        words: arguments of the command line.
+    """
+    for name, presets in getattr(config, "PRESETS", {}).items():
+        chosen = _value_of(f"--{name}", words)
+        if chosen in presets:
+            required = (f.name for f in fields(config) if f.default is f.default_factory is MISSING)
+            values = dict.fromkeys(required, tyro.MISSING)
+            return config(**values | {name: chosen} | dict(presets[chosen]))
+    return None
+
+
+def _value_of(flag: str, words: Sequence[str]) -> str | None:
+    """Return the last value of a flag, given as ``--flag value`` or ``--flag=value``.
+
+    >>> _value_of("--recipe", ["--recipe", "scratch", "--recipe=finetune"])
+    'finetune'
+    """
+    value = None
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == flag:
+            value = following
+        elif word.startswith(f"{flag}="):
+            value = word.partition("=")[2]
+    return value
 
 
 def _with_absolute_addresses(config: ConfigT) -> ConfigT:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from emotion.ranges import at_least, check_ranges
-from emotion.train.recipe import Recipe, RecipeFlags, parse_augment, recipe_of
+from emotion.train.recipe import (
+    RECIPES,
+    Recipe,
+    RecipeFlags,
+    RecipeName,
+    parse_augment,
+    recipe_of,
+)
 from jobs.common.command import Address
 from jobs.common.flags import pairs
 
@@ -25,9 +34,10 @@ class ModelAndData:
             cnn_mean, cnn_lstm, cnn_gru or cnn_attention.
         model_args: Arguments of the model as NAME=VALUE, such as backbone=resnet50 hidden=256;
             see docs/training.md.
-        pretrained: Weights to start from: none; the name of torchvision's weights (KINETICS400_V1
-            or IMAGENET1K_V1); or the path or s3:// address of a weights file or of another run's
-            package.
+        pretrained: Weights to start from: none; default, the model for real faces that answers
+            where no package is named; the name of torchvision's weights (KINETICS400_V1 or
+            IMAGENET1K_V1); or the path or s3:// address of a weights file or of a package. A model
+            cnn_* takes the backbone of the package.
         labels: Labels that the dataset must declare, in this order, separated by commas; default:
             the dataset's own labels.
         domain: Kind of faces that the package states: drawn, rendered, acted, in the wild, or other
@@ -48,6 +58,9 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
     """Flags of jobs.train.
 
     Attributes:
+        recipe: Defaults of the other options: scratch for random weights; finetune for
+            --pretrained, also with few clips: the backbone is frozen at first, then learns slowly.
+            Other flags replace single values.
         augment: Changes to the default augmentation as NAME=VALUE, such as rotate_deg=20 blur=0.3;
             see docs/training.md.
         batch_size: Number of clips per batch over all workers, at least 2.
@@ -66,6 +79,9 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
         mlflow_model: Name of the registered MLflow model; default: the name of the experiment.
     """
 
+    PRESETS: ClassVar[Mapping[str, Mapping[RecipeName, Mapping[str, object]]]] = {"recipe": RECIPES}
+
+    recipe: RecipeName = "scratch"
     augment: tuple[str, ...] = ()
     batch_size: int = 16
     seed: int = 0
@@ -88,8 +104,8 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
             cache_gb=at_least(0),
         )
 
-    def recipe(self) -> Recipe:
-        """Return the recipe: all options of optimisation, loss and augmentation.
+    def full_recipe(self) -> Recipe:
+        """Return all options of optimisation, loss and augmentation.
 
         Raises:
             InputError: if a name of --augment is unknown or its value is not a number.

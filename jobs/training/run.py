@@ -8,9 +8,11 @@ from dataclasses import asdict, replace
 from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import parse_labels
-from emotion.models.registry import build_model, model_args
+from emotion.models.frame_cnn import BACKBONE_ARGS
+from emotion.models.registry import ModelArg, build_model, model_args
+from emotion.package.model_package import load_package
 from emotion.train.history import EpochRow
-from emotion.train.pretrained import PretrainedWeights, load_pretrained
+from emotion.train.pretrained import PretrainedWeights, load_pretrained, package_address
 from emotion.versions import git_commit
 from jobs.common import cluster
 from jobs.common.command import masked
@@ -51,12 +53,13 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
             f"--balance sampling needs the decoded clips in memory, {data.decoded_gb:.1f} GB: "
             f"raise --cache-gb, {config.cache_gb} now, or take --balance weights"
         )
+    args = model_args(config.model, pairs(config.model_args, flag="model-args"))
     return WorkerPlan(
         model=config.model,
-        args=model_args(config.model, pairs(config.model_args, flag="model-args")),
+        args=args | backbone_args(config),
         pretrained=config.pretrained,
         labels=data.labels,
-        recipe=config.recipe(),
+        recipe=config.full_recipe(),
         batch_size=config.batch_size,
         num_train=data.num_train,
         train_counts=data.train_counts,
@@ -65,6 +68,22 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
         max_minutes=config.max_minutes,
         git_commit=git_commit(),
     )
+
+
+def backbone_args(config: Config) -> dict[str, ModelArg]:
+    """Return the arguments that give a model ``cnn_*`` the backbone of the package it starts from.
+
+    An argument in ``--model-args`` stays as it is there. If the model does not start from a
+    package, nothing is returned.
+
+    Raises:
+        InputError: if there is no default package, or the package is broken.
+    """
+    source = package_address(config.pretrained)
+    if source is None or not config.model.startswith("cnn_"):
+        return {}
+    given, stored = pairs(config.model_args, flag="model-args"), load_package(source).args
+    return {k: v for k, v in stored.items() if k in BACKBONE_ARGS and k not in given}
 
 
 def read_dataset(config: Config) -> TrainInput:

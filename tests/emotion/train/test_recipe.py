@@ -4,7 +4,10 @@ import dataclasses
 import subprocess
 import sys
 
-from emotion.train.recipe import Augment, Recipe, RecipeFlags, recipe_of
+import pytest
+
+from emotion.train.recipe import RECIPES, Augment, Recipe, RecipeFlags, recipe_of
+from jobs.common.command import parse
 from jobs.training.options import Config
 from tests.helpers.paths import ROOT
 
@@ -56,7 +59,7 @@ def test_config_json_is_flat() -> None:
 def test_a_recipe_takes_every_flag() -> None:
     changed = {"epochs": 3, "lr": 0.5, "loss": "focal", "channels_last": False, "compile": True}
     config = Config("d", "o", **changed, augment=("flip=0",))  # type: ignore[arg-type]
-    recipe = config.recipe()
+    recipe = config.full_recipe()
     assert {name: getattr(recipe, name) for name in FLAGS} == FLAGS | changed
     assert recipe.augment == Augment(flip=0.0)
     assert recipe == recipe_of(config, Augment(flip=0.0))
@@ -71,3 +74,29 @@ def test_options_need_no_torch() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def train_config(*words: str) -> Config:
+    given = ["--dataset", "/d", "--out", "/o", *words]
+    return parse(Config, given, verb="jobs.train", doc=None)
+
+
+def test_a_named_recipe_gives_other_defaults() -> None:
+    plain, tuned = train_config(), train_config("--recipe", "finetune")
+    assert (plain.recipe, plain.epochs, plain.freeze_epochs, plain.backbone_lr) == (
+        "scratch", 60, 0, 1.0
+    )  # fmt: skip
+    assert {k: getattr(tuned, k) for k in RECIPES["finetune"]} == RECIPES["finetune"]
+    assert tuned.freeze_epochs > 0 and tuned.backbone_lr < 1
+    assert (tuned.dataset, tuned.batch_size) == ("/d", plain.batch_size)
+
+
+def test_a_flag_replaces_one_value_of_a_named_recipe() -> None:
+    tuned = train_config("--epochs", "60", "--recipe=finetune")
+    assert (tuned.epochs, tuned.freeze_epochs) == (60, RECIPES["finetune"]["freeze_epochs"])
+
+
+def test_an_unknown_recipe_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train_config("--recipe", "magic")
+    assert "finetune" in capsys.readouterr().err

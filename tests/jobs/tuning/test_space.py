@@ -135,7 +135,10 @@ def test_values_become_a_training() -> None:
     }
     config = trial_config(base, chosen, out="o")
     assert (config.dataset, config.out, config.epochs, config.lr) == ("/d", "o", 9, 0.004)
-    assert (config.recipe().augment.rotate_deg, config.recipe().augment.blur) == (7.5, 0.5)
+    assert (config.full_recipe().augment.rotate_deg, config.full_recipe().augment.blur) == (
+        7.5,
+        0.5,
+    )
     assert config.model_args == ("dropout=0.1", "width=24")
     assert unused(base, chosen) == ("model_args.hidden",)
     assert unused(base, chosen | {"model": "cnn_gru"}) == ()
