@@ -123,7 +123,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return the plot and a summary per person, for a notebook."""
-        from emotion.report.notebook import notebook_html
+        from emotion.analysis.notebook import notebook_html
 
         return notebook_html(
             title=short_name(self.uri),
@@ -139,7 +139,7 @@ class Result:
         Args:
             axes: Matplotlib axes to draw on; None makes a new figure with pyplot.
         """
-        from emotion.report.people_plot import draw_people, inches_high
+        from emotion.analysis.people_plot import draw_people, inches_high
 
         rows = self._plot_rows()
         if axes is None:

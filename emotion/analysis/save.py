@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -17,9 +18,9 @@ from emotion.analysis.files import picture_files, text_file
 from emotion.analysis.source import Source, local_video
 from emotion.errors import InputError
 from emotion.export.tables import flatten_box
+from emotion.predict.answer import VideoPrediction
 
 if TYPE_CHECKING:
-    from emotion.analysis.result import Result
     from emotion.report.video import VideoRows
 
 TEXT_SUFFIXES = {".vtt": "vtt", ".srt": "srt", ".eaf": "eaf", ".textgrid": "textgrid"}
@@ -30,7 +31,34 @@ TABLES = ("videos", "people", "tracks", "segments", "timeline", "clips", "faces"
 """Tables that a folder gets, one CSV file each."""
 
 
-def save_result(result: Result, out: str, *, video: Source) -> None:
+class Analyzed(Protocol):
+    """Parts of a ``Result`` that its files need."""
+
+    @property
+    def answer(self) -> VideoPrediction:
+        """The answer as plain values."""
+
+    @property
+    def uri(self) -> str:
+        """Path or address of the video."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the model, in order."""
+
+    @property
+    def sample_fps(self) -> float:
+        """Samples per second."""
+
+    @property
+    def tables(self) -> Mapping[str, pa.Table]:
+        """Arrow tables by name."""
+
+    def people_table(self) -> pa.Table:
+        """Return a row per person."""
+
+
+def save_result(result: Analyzed, out: str, *, video: Source) -> None:
     """Write a result to the file or folder ``out``; see ``Result.save``.
 
     Raises:
@@ -68,20 +96,20 @@ def csv_bytes(table: pa.Table, *, header: bool = True) -> bytes:
     return sink.getvalue()
 
 
-def answer_json(result: Result) -> dict[str, Any]:
+def answer_json(result: Analyzed) -> dict[str, Any]:
     """Return the answer as plain values: that of ``VideoPrediction``, people and timeline."""
     tables = {"people": result.people_table(), "timeline": result.tables["timeline"]}
     rows = {name: table.drop_columns(["video_id", "uri"]) for name, table in tables.items()}
     return dataclasses.asdict(result.answer) | {k: t.to_pylist() for k, t in rows.items()}
 
 
-def _save_folder(result: Result, out: str) -> None:
+def _save_folder(result: Analyzed, out: str) -> None:
     tables = {**result.tables, "people": result.people_table(), "clips": result.tables["scores"]}
     for name in TABLES:
         storage.write_bytes(storage.join(out, f"{name}.csv"), csv_bytes(tables[name]))
 
 
-def _save_picture(result: Result, out: str, form: str, video: Source) -> None:
+def _save_picture(result: Analyzed, out: str, form: str, video: Source) -> None:
     try:
         seekable = isinstance(video, str | os.PathLike) or video.seekable()
     except ValueError:  # it is closed
@@ -105,7 +133,7 @@ def _save_picture(result: Result, out: str, form: str, video: Source) -> None:
             storage.put_file(file, out)
 
 
-def _rows(result: Result) -> VideoRows:
+def _rows(result: Analyzed) -> VideoRows:
     from emotion.report.video import VideoRows
 
     names = ("segments", "timeline", "tracks", "people", "faces")

@@ -45,7 +45,7 @@ def test_tables_hold_every_row(scores: Path, exported: Path) -> None:
     with (exported / "csv/scores.csv").open() as file:
         first = next(csv.DictReader(file))
     expected = rows(scores, "scores")[0]
-    corners = [float(first[f"box_{name}"]) for name in ("x1", "y1", "x2", "y2")]
+    corners = [float(first[f"box_{name}_px"]) for name in ("x1", "y1", "x2", "y2")]
     assert corners == pytest.approx(expected["box"], rel=1e-5)
     assert float(first["prob_happy"]) == pytest.approx(expected["prob_happy"], rel=1e-5)
 

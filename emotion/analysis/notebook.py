@@ -6,10 +6,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from emotion.analysis.people_plot import draw_people, inches_high
 from emotion.colours import colour
 from emotion.predict.mixture import label_text
 from emotion.report.page import data_uri, render
-from emotion.report.people_plot import draw_people, inches_high
 from emotion.report.plots import blank
 from schemas.scores import share_column
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from emotion.report.people_plot import MAX_PEOPLE, draw_people, drawn_people, inches_high
+from emotion.analysis.people_plot import MAX_PEOPLE, draw_people, drawn_people, inches_high
 
 LABELS = ("calm", "glad")
 
