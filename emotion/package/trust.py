@@ -40,7 +40,7 @@ class MeasuredOn:
 
 @dataclass(frozen=True)
 class Trust:
-    """What a package says about its own limits.
+    """Limits of a package: its domain, margin, measured figures and source.
 
     Attributes:
         domain: kind of faces that the model was trained on: one of ``DOMAINS``, or other text.
