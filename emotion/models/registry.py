@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from emotion.errors import InputError
 from emotion.models import video
-from emotion.models.frame_cnn import FrameCNN, Temporal
+from emotion.models.frame_cnn import FrameCNN
 from emotion.models.r3d import R3DLite
+from emotion.models.temporal import Temporal
 
 ModelArg = int | float | str | bool
 ModelArgs = Mapping[str, ModelArg]
