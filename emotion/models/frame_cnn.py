@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from emotion.errors import InputError
+from emotion.models.graph import Graph
 from emotion.models.mini_xception import MiniXception
 from emotion.models.mobilefacenet import MobileFaceNet
 from emotion.models.r3d import inner_face, still_and_moving
@@ -29,8 +30,18 @@ PUBLISHED: dict[str, type[MobileFaceNet] | type[MiniXception]] = {
 Their input is scaled to -1 to 1.
 """
 
+GRAPH = "graph"
+"""Value of ``backbone`` for a network imported from a file; the argument ``graph`` describes it."""
+
 BACKBONES = ("lite", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", *PUBLISHED)
-"""Values of the argument ``backbone``; the second to fifth are torchvision's image networks."""
+"""Values of the argument ``backbone`` beside ``GRAPH``; the second to fifth are torchvision's."""
+
+
+_NORMS = dict.fromkeys(PUBLISHED, ((0.5,) * 3, (0.5,) * 3)) | {GRAPH: (MEAN, STD)}
+"""Mean and standard deviation of a backbone's input, if they are not ImageNet's.
+
+A graph takes the clips' own normalisation.
+"""
 
 
 class LiteFrames(nn.Module):
@@ -80,11 +91,21 @@ class Block2d(nn.Module):
         return torch.relu(self.norm2(self.conv2(y_NCHW)) + self.shortcut(x_NCHW))
 
 
-def _image_network(name: str) -> tuple[nn.Module, int]:
-    """Build an image network without its classifier; also return its feature count."""
+def _backbone(name: str, width: int, graph: str) -> tuple[nn.Module, int]:
+    """Build a network without its classifier; also return its feature count."""
+    if name == "lite":
+        return LiteFrames(width), 8 * width
+    if name == GRAPH:
+        network = Graph(graph)
+        return network, network.num_features
     if name in PUBLISHED:
         return PUBLISHED[name](), PUBLISHED[name].num_features
-    from torchvision import models as vision  # costs 1.3 s and 100 MB; ``lite`` does not need it
+    return _image_network(name)
+
+
+def _image_network(name: str) -> tuple[nn.Module, int]:
+    """Build a torchvision image network without its classifier; also return its feature count."""
+    from torchvision import models as vision  # costs 1.3 s and 100 MB; others do not need it
 
     model: Any = getattr(vision, name)(weights=None)
     head: Any = model.fc if name.startswith("resnet") else model.classifier[-1]
@@ -94,6 +115,30 @@ def _image_network(name: str) -> tuple[nn.Module, int]:
     else:
         model.classifier[-1] = nn.Identity()
     return model, features
+
+
+class MergedLabels(nn.Module):
+    """Logits of labels from the logits of more outputs: probabilities of one label are added.
+
+    Args:
+        text: number of outputs of each label, such as "1,1,2"; they follow one another.
+        num_classes: number of labels.
+
+    Raises:
+        InputError: if ``text`` does not have one number per label, each 1 or more.
+    """
+
+    def __init__(self, text: str, num_classes: int) -> None:
+        super().__init__()
+        parts = text.split(",")
+        if len(parts) != num_classes or not all(part.isdigit() and int(part) for part in parts):
+            raise InputError(f"merge {text!r} must be {num_classes} numbers of 1 or more")
+        self.counts = [int(part) for part in parts]
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Return (..., K) logits from (..., sum of the counts) logits."""
+        parts = logits.split(self.counts, dim=-1)
+        return torch.cat([part.logsumexp(dim=-1, keepdim=True) for part in parts], dim=-1)
 
 
 class FrameCNN(nn.Module):
@@ -110,7 +155,7 @@ class FrameCNN(nn.Module):
         num_classes: K, the number of labels.
         temporal: the temporal head.
         backbone: ``lite`` (small, on the grey inner face, for training from random weights), the
-            name of a torchvision image network, or one of ``PUBLISHED``.
+            name of a torchvision image network, one of ``PUBLISHED``, or ``GRAPH``.
         hidden: D, the features per frame that the head reads; a multiple of 2 x ``heads``.
         layers: layers of the heads lstm, gru and attention.
         heads: attention heads of the head attention.
@@ -119,10 +164,13 @@ class FrameCNN(nn.Module):
             of their own for ``PUBLISHED``, which take no other, else the side of the clip.
         frame_step: 1 reads every frame, 2 every second one, and so on.
         width: channels of the first layer of ``lite``.
+        graph: text of the backbone ``GRAPH`` (``emotion.models.graph``); empty for the others.
+        merge: number of outputs of each label whose probabilities are added (``MergedLabels``);
+            empty: one each.
 
     Raises:
-        InputError: on an unknown backbone, if ``hidden`` is no multiple of 2 x ``heads``, or on an
-            ``input_px`` for one of ``PUBLISHED``.
+        InputError: on an unknown backbone, a missing or needless ``graph``, if ``hidden`` is no
+            multiple of 2 x ``heads``, or on an ``input_px`` for ``GRAPH`` or one of ``PUBLISHED``.
     """
 
     gain: Tensor
@@ -142,36 +190,40 @@ class FrameCNN(nn.Module):
         input_px: int = 0,
         frame_step: int = 1,
         width: int = 16,
+        graph: str = "",
+        merge: str = "",
     ) -> None:
         super().__init__()
-        if backbone not in BACKBONES:
+        if backbone not in (*BACKBONES, GRAPH):
             raise InputError(
                 f"backbone {backbone!r} is unknown; take one of {', '.join(BACKBONES)}"
+            )
+        if (backbone == GRAPH) != bool(graph):
+            raise InputError(
+                f"backbone {backbone} has a graph of {len(graph)} characters; backbone graph needs "
+                "one, which jobs.import_model makes, and others take none"
             )
         if hidden % (2 * heads):
             raise InputError(
                 f"hidden is {hidden}; it must be a multiple of {2 * heads} (2 x heads)"
             )
-        if backbone in PUBLISHED and input_px:
+        if backbone in (*PUBLISHED, GRAPH) and input_px:
             raise InputError(
                 f"input_px is {input_px}; backbone {backbone} resamples crops itself: leave it 0"
             )
         self.lite, self.frame_step = backbone == "lite", frame_step
         self.input_px = input_px or (48 if self.lite else 0)
-        features: int
-        if self.lite:
-            self.backbone: nn.Module = LiteFrames(width)
-            features = 8 * width
-        else:
-            self.backbone, features = _image_network(backbone)
-        mean, std = ((0.5,) * 3, (0.5,) * 3) if backbone in PUBLISHED else (IMAGE_MEAN, IMAGE_STD)
+        self.backbone, features = _backbone(backbone, width, graph)
+        mean, std = _NORMS.get(backbone, (IMAGE_MEAN, IMAGE_STD))
         self.register_buffer("gain", _column(s / i for s, i in zip(STD, std, strict=True)))
         shift = ((m - n) / i for m, n, i in zip(MEAN, mean, std, strict=True))
         self.register_buffer("shift", _column(shift))
         self.temporal = nn.Sequential(
             nn.Linear(features, hidden), TEMPORAL_HEADS[temporal](hidden, layers, heads, dropout)
         )
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_classes))
+        merged = (MergedLabels(merge, num_classes),) if merge else ()
+        num_outputs = sum(merged[0].counts) if merged else num_classes
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_outputs), *merged)
 
     def look(self, x_BCTHW: Tensor) -> Tensor:
         """Return the part of normalised clips that the backbone reads; see ``Model.look``.

@@ -49,9 +49,6 @@ def build_package(
 ) -> ModelPackage:
     """Return a package of ``cnn_mean`` whose logits are the mean of the network's over the frames.
 
-    The head of ``cnn_mean`` has a ReLU between two linear layers. The first one computes each logit
-    and its negative, the second one their difference, so that the ReLU changes nothing.
-
     Args:
         backbone: a key of ``emotion.models.frame_cnn.PUBLISHED``.
         state: weights of the backbone by name.
@@ -64,29 +61,59 @@ def build_package(
         InputError: if ``last`` has other labels than ``LABELS``.
     """
     order = _order(last.labels)
-    weight, bias = torch.from_numpy(last.weight[order]), torch.from_numpy(last.bias[order])
-    both = torch.cat([torch.eye(len(order)), -torch.eye(len(order))], dim=1)
+    return linear_package(
+        {"backbone": backbone},
+        state,
+        (torch.from_numpy(last.weight[order]), torch.from_numpy(last.bias[order])),
+        labels=LABELS,
+        spec=spec,
+        temperature=temperature,
+        trust=trust,
+    )
+
+
+def linear_package(
+    backbone: Mapping[str, ModelArg],
+    state: Mapping[str, Tensor],
+    last: tuple[Tensor, Tensor],
+    *,
+    labels: tuple[str, ...],
+    spec: ExtractionSpec,
+    temperature: float,
+    trust: Trust,
+) -> ModelPackage:
+    """Return a package of ``cnn_mean`` whose logits are linear in the backbone's features.
+
+    The head of ``cnn_mean`` has a ReLU between two linear layers. The first one computes each logit
+    and its negative, the second one their difference, so that the ReLU changes nothing.
+
+    Args:
+        backbone: arguments of ``cnn_mean`` that choose the backbone.
+        state: weights of the backbone by name.
+        last: the linear layer: (K, F) weights and (K,) biases.
+        labels: labels of the package.
+        spec: extraction spec of the clips that the package scores.
+        temperature: divisor of the logits.
+        trust: facts and figures.
+    """
+    weight, bias = last
+    eye = torch.eye(len(bias))
     head = {
         "temporal.0.weight": torch.cat([weight, -weight]),
         "temporal.0.bias": torch.cat([bias, -bias]),
-        "head.1.weight": both,
-        "head.1.bias": torch.zeros(len(order)),
+        "head.1.weight": torch.cat([eye, -eye], dim=1),
+        "head.1.bias": torch.zeros(len(bias)),
     }
-    own: dict[str, ModelArg] = {
-        "backbone": backbone,
-        "hidden": 2 * len(order),
-        "heads": 1,
-        "dropout": 0.0,
-    }
-    args = default_args("cnn_mean") | own
-    model = build_model("cnn_mean", len(LABELS), args)
+    own: dict[str, ModelArg] = {"hidden": 2 * len(bias), "heads": 1, "dropout": 0.0}
+    args = default_args("cnn_mean") | dict(backbone) | own
+    model = build_model("cnn_mean", len(labels), args)
     model.load_state_dict(
         model.state_dict() | {f"backbone.{key}": value for key, value in state.items()} | head
     )
     return ModelPackage(
         name="cnn_mean",
         args=args,
-        labels=LABELS,
+        labels=labels,
         spec=spec,
         weights=weights_bytes(model.state_dict()),
         training={},
