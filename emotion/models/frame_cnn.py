@@ -137,7 +137,7 @@ class MergedLabels(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Return (..., K) logits from (..., sum of the counts) logits."""
-        parts = logits.split(self.counts, dim=-1)
+        parts = torch.split(logits, self.counts, dim=-1)
         return torch.cat([part.logsumexp(dim=-1, keepdim=True) for part in parts], dim=-1)
 
 

@@ -191,7 +191,7 @@ class Graph(nn.Module):
     def _parts(self, x_N3HW: Tensor) -> tuple[Tensor, ...]:
         if self.training or torch.onnx.is_in_onnx_export():
             return (x_N3HW,)
-        return x_N3HW.split(FRAMES_AT_ONCE)
+        return torch.split(x_N3HW, FRAMES_AT_ONCE)
 
     def of_frames(self, x_NCHW: Tensor) -> Tensor:
         """Return (N, num_features) features of pictures as the network expects them.

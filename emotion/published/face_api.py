@@ -61,6 +61,8 @@ def read_manifest(text: bytes) -> tuple[list[TensorFacts], list[str]]:
         raise InputError(f"the manifest has {len(text):,} bytes; the limit is 1,048,576")
     try:
         groups = json.loads(text)
+        if not isinstance(groups, list) or not groups:
+            raise ValueError("it is no list")
         facts = [_facts(one) for group in groups for one in group["weights"]]
         return facts, [str(path) for group in groups for path in group["paths"]]
     except (ValueError, TypeError, LookupError, AttributeError) as err:
@@ -166,7 +168,7 @@ class _Graph:
         self.nodes: list[NodeProto] = []
         self._weights = weights
 
-    def add(self, operator: str, inputs: list[str], output: str, **given: object) -> str:
+    def add(self, operator: str, inputs: list[str], output: str, **given: Any) -> str:
         """Append a node and return the name of its output."""
         self.nodes.append(helper.make_node(operator, inputs, [output], **given))
         return output

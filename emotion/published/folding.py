@@ -66,9 +66,11 @@ def fold(node: NodeProto, inputs: Sequence[Array | None], *, opset: int, left: i
     names = [name for name in node.input if name]
     graph = helper.make_graph([node], "constant", [_any(n) for n in names], [_any(node.output[0])])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    given = {n: one for n, one in zip(node.input, inputs, strict=True) if one is not None}
+    named = zip(node.input, inputs, strict=True)
+    given: dict[str, Any] = {name: one for name, one in named if one is not None}
     try:
-        return np.asarray(ReferenceEvaluator(model).run(None, given)[0])
+        results: Any = ReferenceEvaluator(model).run(None, given)
+        return np.asarray(results[0])
     except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError) as err:
         raise InputError(f"{node.op_type} on constants cannot be computed: {err}") from err
 

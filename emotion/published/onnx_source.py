@@ -38,7 +38,7 @@ def read_onnx(data: bytes) -> ModelProto:
     if data.lstrip()[:1] == b"<":
         raise InputError("it is a web page, not a model; the download was answered with a page")
     try:
-        model = ModelProto.FromString(data)
+        model: ModelProto = ModelProto.FromString(data)
     except DecodeError:
         raise InputError(
             f"it is no ONNX file, or was cut short at {len(data):,} bytes; download it again"

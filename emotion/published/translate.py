@@ -72,7 +72,7 @@ def output_name(model: ModelProto, wanted: str | None = None) -> str:
     """
     names = [one.name for one in model.graph.output]
     if wanted is None and len(names) == 1:
-        return names[0]
+        return str(names[0])
     if wanted not in names:
         raise InputError(f"its outputs are {', '.join(names)}; name one of them with --output")
     return str(wanted)

@@ -17,14 +17,14 @@ from torch import nn
 Array = NDArray[Any]
 
 
-def node(op: str, inputs: str, output: str, **attributes: object) -> NodeProto:
+def node(op: str, inputs: str, output: str, **attributes: Any) -> NodeProto:
     """Return a node; ``inputs`` are names between spaces."""
     return helper.make_node(op, inputs.split(" "), [output], **attributes)
 
 
 def onnx_model(
     nodes: Sequence[NodeProto],
-    constants: Mapping[str, Array] | None = None,
+    constants: Mapping[str, Any] | None = None,
     *,
     shape: Sequence[int | str] = (1, 3, 6, 6),
     opset: int = 17,
@@ -47,7 +47,7 @@ def onnx_model(
 
 
 def onnx_bytes(
-    nodes: Sequence[NodeProto], constants: Mapping[str, Array] | None = None, **options: Any
+    nodes: Sequence[NodeProto], constants: Mapping[str, Any] | None = None, **options: Any
 ) -> bytes:
     """Return the bytes of ``onnx_model``."""
     return bytes(onnx_model(nodes, constants, **options).SerializeToString())
@@ -55,14 +55,14 @@ def onnx_bytes(
 
 def exported(model: nn.Module, shape: tuple[int, int, int], *, opset: int = 17) -> bytes:
     """Return a torch network as ONNX, with any batch, from "x" to "y"."""
-    sink = io.BytesIO()
+    sink: Any = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model.eval(), (torch.zeros(1, *shape),), sink, dynamo=False, opset_version=opset,
             input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "N"}, "y": {0: "N"}},
         )  # fmt: skip
-    return sink.getvalue()
+    return bytes(sink.getvalue())
 
 
 def pooled_colours(

@@ -29,7 +29,7 @@ def ints(*values: int) -> Array:
     return np.array(values, np.int64)
 
 
-Case = tuple[Sequence[NodeProto], Mapping[str, Array], dict[str, Any]]
+Case = tuple[Sequence[NodeProto], Mapping[str, Any], dict[str, Any]]
 W, B = some(4, 3, 3, 3), some(4)
 NORM = {"scale": some(3), "shift": some(3), "mean": some(3), "var": np.abs(some(3)) + 0.5}
 
