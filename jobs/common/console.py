@@ -16,6 +16,7 @@ from collections.abc import Sequence
 JOBS = {
     "make-corpus": "render a small labelled corpus of drawn faces",
     "import-corpus": "make a label table of a known corpus",
+    "import-model": "make a model package of a published network",
     "build-dataset": "make frame, face and clip datasets of videos and labels",
     "validate-dataset": "check a dataset and list its faults",
     "train": "train a model package on a dataset",
