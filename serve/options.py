@@ -22,8 +22,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    package: str | None = None
-    """Model package: a folder, an s3:// prefix or a model.tar.gz.
+    package: str | tuple[str, ...] | None = None
+    """Model package: a folder, an s3:// prefix or a model.tar.gz. Of several with equal labels and
+    extraction spec, the probabilities are averaged.
     Default: $VIDEO_EMOTION_PACKAGE, else the default model for real faces. On a cluster name one
     that all machines can read."""
     yunet: str | None = None
@@ -63,7 +64,8 @@ def options_from(values: Mapping[str, object], environ: Mapping[str, str] = os.e
 
     Args:
         values: settings as text by name, such as those of ``serve run serve.app:app package=...
-            max_mb=50``; ``allow_uri`` holds prefixes separated by commas.
+            max_mb=50``; ``allow_uri`` holds prefixes separated by commas, ``package`` may hold
+            several addresses separated by commas.
         environ: environment variables.
 
     Raises:
@@ -81,6 +83,9 @@ def options_from(values: Mapping[str, object], environ: Mapping[str, str] = os.e
     prefixes = merged.get("allow_uri", ())
     if isinstance(prefixes, str):
         merged["allow_uri"] = tuple(part for part in prefixes.split(",") if part)
+    package = values.get("package")
+    if isinstance(package, str) and "," in package:
+        merged["package"] = tuple(part for part in package.split(",") if part)
     try:
         return Options.model_validate(merged)
     except ValidationError as err:

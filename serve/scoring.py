@@ -71,8 +71,8 @@ class ScorerOptions(Protocol):
     engine: Engine
 
     @property
-    def package(self) -> str | None:
-        """Address of the model package; None: the default one."""
+    def package(self) -> str | tuple[str, ...] | None:
+        """Address of the model package, or of several; None: the default one."""
 
     @property
     def limits(self) -> Limits:

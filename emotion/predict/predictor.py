@@ -21,6 +21,10 @@ from emotion.models.transforms import decode_crops, to_input
 from emotion.package.model_package import ModelPackage, load_package
 from emotion.package.onnx_file import OnnxModel, load_onnx
 from emotion.predict.engine import Engine
+from emotion.predict.ensemble import ScoringPackage, mean_steps, one_or_mean, packages_of
+
+Model = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Function from normalised clips to the logits of clips and of steps."""
 
 BATCH_SIZE = 16
 """Largest number of clips in one call of the model; more clips are divided into batches."""
@@ -51,42 +55,61 @@ class Answers:
 class Predictor:
     """Model that turns clips into probabilities, in float32, on one device.
 
+    The model is one package, or the mean of the calibrated probabilities of several.
+
     Args:
-        package: the model package.
+        package: the package, or several (``emotion.predict.ensemble``).
         device: as for ``load``.
-        onnx: ONNX model of the package; if given, onnxruntime runs it instead of torch.
+        onnx: ONNX model of the package, or of each of several in their order; if given,
+            onnxruntime runs them instead of torch.
 
     Raises:
         InputError: if ``onnx`` is given and the device is not the CPU.
     """
 
     def __init__(
-        self, package: ModelPackage, *, device: str = "auto", onnx: OnnxModel | None = None
+        self,
+        package: ScoringPackage,
+        *,
+        device: str = "auto",
+        onnx: OnnxModel | Sequence[OnnxModel] = (),
     ) -> None:
+        files = (onnx,) if isinstance(onnx, OnnxModel) else tuple(onnx)
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() and onnx is None else "cpu"
+            device = "cuda" if torch.cuda.is_available() and not files else "cpu"
         self.package = package
         self._device = torch.device(device)
-        if onnx and self._device.type != "cpu":
+        if files and self._device.type != "cpu":
             raise InputError(
                 f"engine onnx runs on the CPU, device is {device!r}; take cpu, or engine torch"
             )
-        self._model: Callable[[Tensor], tuple[Tensor, Tensor]]
-        self._model = _onnx_model(onnx) if onnx else _torch_model(package, self._device)
+        packages = packages_of(package)
+        models: list[Model] = [_onnx_model(file) for file in files]
+        models = models or [_torch_model(one, self._device) for one in packages]
+        temperatures = [one.temperature for one in packages]
+        self._models = list(zip(models, temperatures, strict=True))
 
     @classmethod
-    def load(cls, package_uri: str, *, device: str = "auto", engine: Engine = "torch") -> Predictor:
-        """Load a package and return its Predictor.
+    def load(
+        cls,
+        package_uri: str | Sequence[str],
+        *,
+        device: str = "auto",
+        engine: Engine = "torch",
+    ) -> Predictor:
+        """Load a package, or several, and return their Predictor.
 
         Args:
-            package_uri: a folder, an s3:// prefix, or a model.tar.gz.
+            package_uri: a folder, an s3:// prefix, or a model.tar.gz; of several, the
+                probabilities are averaged.
             device: ``cpu``, ``cuda``, ``cuda:1``, or ``auto``: a GPU if there is one and the engine
                 is ``torch``, else the CPU.
             engine: ``torch`` runs the weights. ``onnx`` runs the package's model.onnx on the CPU,
                 with torch's number of threads.
 
         Raises:
-            PackageError: if it is broken, of another release, or lacks the engine's model.onnx.
+            PackageError: if one is broken, of another release, or lacks the engine's model.onnx;
+                or several differ in labels or extraction spec.
             InputError: if the engine does not run on the device.
         """
         package, onnx = load_parts(package_uri, engine)
@@ -135,31 +158,42 @@ class Predictor:
 
     def _batch(self, clips: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         with torch.inference_mode():
-            outputs = self._model(to_input(torch.from_numpy(clips).to(self._device)))
-            return [
-                torch.softmax(logits.float() / self.package.temperature, dim=-1).cpu().numpy()
-                for logits in outputs
-            ]
+            x_NCTHW = to_input(torch.from_numpy(clips).to(self._device))
+            each = [_probs(model(x_NCTHW), temperature) for model, temperature in self._models]
+        if len(each) == 1:
+            return each[0]
+        probs, steps = zip(*each, strict=True)
+        return [np.mean(probs, axis=0, dtype=np.float32), mean_steps(steps)]
 
 
-def load_parts(package_uri: str, engine: Engine) -> tuple[ModelPackage, OnnxModel | None]:
-    """Read and check a package and, for engine ``onnx``, its ONNX model (else None).
+def _probs(logits: tuple[Tensor, Tensor], temperature: float) -> list[NDArray[np.float32]]:
+    return [torch.softmax(part.float() / temperature, dim=-1).cpu().numpy() for part in logits]
+
+
+def load_parts(
+    package_uri: str | Sequence[str], engine: Engine
+) -> tuple[ScoringPackage, tuple[OnnxModel, ...]]:
+    """Read and check a package, or several, and the ONNX models that engine ``onnx`` needs.
 
     Raises:
-        PackageError: if a file is missing or broken.
+        PackageError: if a file is missing or broken, or several packages do not fit each other.
     """
-    package = load_package(package_uri)
-    return package, load_onnx(package_uri, package.model_id) if engine == "onnx" else None
+    uris = (package_uri,) if isinstance(package_uri, str) else tuple(package_uri)
+    packages = [load_package(uri) for uri in uris]
+    package = one_or_mean(packages)
+    if engine != "onnx":
+        return package, ()
+    uri_of = {one.model_id: uri for uri, one in zip(uris, packages, strict=True)}
+    ids = [one.model_id for one in packages_of(package)]
+    return package, tuple(load_onnx(uri_of[model_id], model_id) for model_id in ids)
 
 
-def _torch_model(
-    package: ModelPackage, device: torch.device
-) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def _torch_model(package: ModelPackage, device: torch.device) -> Model:
     model = package.build().to(device).eval()
     return lambda x_NCTHW: logits_and_steps(model, x_NCTHW)
 
 
-def _onnx_model(onnx: OnnxModel) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def _onnx_model(onnx: OnnxModel) -> Model:
     """Return a function that runs the ONNX model and has the same outputs as the torch model."""
     from emotion.extract.inference import (
         open_session,  # imports onnxruntime, which torch does not need

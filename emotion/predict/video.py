@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from emotion import weights
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from emotion.package.model_package import ModelPackage
 from emotion.predict.answer import VideoPrediction, clip_prediction, segment_prediction
 from emotion.predict.engine import Engine
+from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from emotion.predict.summary import ScoredClip, summarise
@@ -27,8 +27,8 @@ class VideoPredictor:
         self._extractor, self._predictor = extractor, predictor
 
     @property
-    def package(self) -> ModelPackage:
-        """The model package."""
+    def package(self) -> ScoringPackage:
+        """The model package, or several that are averaged."""
         return self._predictor.package
 
     def predict(self, path: Path) -> VideoPrediction:
@@ -95,7 +95,7 @@ class VideoPredictor:
         )
 
 
-def detector_weights(package: ModelPackage, yunet: str | None) -> bytes | None:
+def detector_weights(package: ScoringPackage, yunet: str | None) -> bytes | None:
     """Return the weights of the package's face detector; None if the detector is not YuNet.
 
     Args:
@@ -109,7 +109,7 @@ def detector_weights(package: ModelPackage, yunet: str | None) -> bytes | None:
 
 
 def load_video_predictor(
-    package_uri: str,
+    package_uri: str | Sequence[str],
     *,
     yunet_weights: str | None = None,
     device: str = "auto",
@@ -119,7 +119,7 @@ def load_video_predictor(
     """Load a package and the face detector of its extraction spec; return a VideoPredictor.
 
     Args:
-        package_uri: a folder, an s3:// prefix, or a model.tar.gz.
+        package_uri: a folder, an s3:// prefix, or a model.tar.gz; or several.
         yunet_weights: address of the YuNet file; see ``emotion.weights.load_yunet``.
         device: see ``Predictor.load``.
         engine: see ``Predictor.load``.

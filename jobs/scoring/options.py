@@ -8,7 +8,7 @@ from emotion.errors import InputError
 from emotion.predict.engine import Engine
 from emotion.predict.segments import SegmentRule
 from emotion.ranges import Range, above, at_least, check_ranges
-from jobs.common.command import Address
+from jobs.common.command import Address, Addresses
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Config:
 
     Attributes:
         out: Folder for the score set: new, or begun by the same command.
-        package: Model package: a folder, an s3:// prefix or a model.tar.gz. Default:
+        package: Model package: a folder, an s3:// prefix or a model.tar.gz. Of several with equal
+            labels and extraction spec, the probabilities are averaged. Default:
             $VIDEO_EMOTION_PACKAGE, else the default model for real faces, of which OUT/package
             keeps a copy.
         videos: Folder of videos to score, a local path or s3://; its sub-folders are searched too.
@@ -47,7 +48,7 @@ class Config:
     """
 
     out: Address
-    package: Address | None = None
+    package: Addresses | None = None
     videos: Address | None = None
     from_dataset: Address | None = None
     yunet: str | None = None

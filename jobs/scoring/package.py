@@ -9,14 +9,15 @@ from emotion.package.files import FACTS
 from emotion.package.model_package import load_package, save_package
 from emotion.package.onnx_file import find_onnx
 from emotion.published.default import PACKAGE_VARIABLE, find_default_package
+from jobs.common.command import Addresses
 from jobs.scoring.options import Config
 
 FOLDER = "package"
 """Folder of a score set with the copy of the default package."""
 
 
-def source_address(config: Config) -> str:
-    """Return the address of the package that a run reads first.
+def source_address(config: Config) -> Addresses:
+    """Return the address of the package, or of several, that a run reads first.
 
     It is ``--package``, else the copy in the score set of an earlier run, else the default package.
     The environment variable ``VIDEO_EMOTION_PACKAGE`` comes before the copy.
@@ -32,7 +33,7 @@ def source_address(config: Config) -> str:
     return find_default_package()
 
 
-def workers_address(config: Config, source: str) -> str:
+def workers_address(config: Config, source: Addresses) -> Addresses:
     """Return the address from which all workers read the package.
 
     It is that of a package that the user named, else the copy in the score set, because workers on
@@ -42,9 +43,9 @@ def workers_address(config: Config, source: str) -> str:
     return source if named else _copy_address(config)
 
 
-def keep_copy(source: str, target: str) -> None:
+def keep_copy(source: Addresses, target: Addresses) -> None:
     """Copy a package to ``target``, with its ONNX model; do nothing if that is ``source``."""
-    if source != target:
+    if source != target and isinstance(source, str) and isinstance(target, str):
         package = load_package(source)
         save_package(target, package, find_onnx(source, package.model_id))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.package.model_package import ModelPackage
+from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.predictor import load_parts
 from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.video import detector_weights
@@ -23,6 +23,7 @@ from emotion.report.scores import scores_report
 from emotion.versions import check_schema_version, pipeline_versions
 from emotion.video.decode import Limits
 from jobs.common import cluster
+from jobs.common.command import Addresses
 from jobs.ledger import lock, output
 from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.plan import plan_archive
@@ -101,11 +102,11 @@ def run(config: Config) -> int:
 
 def _run_from_dataset(
     config: Config,
-    package: ModelPackage,
+    package: ScoringPackage,
     settings: StageSettings,
     stored: dict[str, Any],
     *,
-    source: str,
+    source: Addresses,
 ) -> int:
     """Score the clips of a dataset with the dataset's own shards.
 
@@ -131,14 +132,14 @@ def _run_from_dataset(
         return _score(config, package, settings, refs, left_out=left_out)
 
 
-def _claim(config: Config, stored: dict[str, Any], package: ModelPackage) -> None:
+def _claim(config: Config, stored: dict[str, Any], package: ScoringPackage) -> None:
     """Claim ``--out``; the text about the model may differ, its ``model_id`` may not."""
     output.claim(config.out, stored, job="jobs.score", may_change=("model",), spec=package.spec)
 
 
 def _score(
     config: Config,
-    package: ModelPackage,
+    package: ScoringPackage,
     settings: StageSettings,
     refs: Sequence[ShardRef],
     *,
@@ -169,7 +170,9 @@ def _score(
     return 0
 
 
-def _finish(config: Config, package: ModelPackage, num_listed: int, left_out: Counter[str]) -> None:
+def _finish(
+    config: Config, package: ScoringPackage, num_listed: int, left_out: Counter[str]
+) -> None:
     """Write report.html and ``_SUCCESS``; print the summary.
 
     Args:

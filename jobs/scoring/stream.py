@@ -27,6 +27,7 @@ from emotion.predict.engine import Engine
 from emotion.predict.predictor import Predictor
 from emotion.report.run_metrics import RunTotals
 from jobs.common import cluster
+from jobs.common.command import Addresses
 from jobs.common.faults import Fault, check_fault
 from jobs.common.progress import Progress
 from jobs.ledger.shards import ShardRef
@@ -50,7 +51,7 @@ class StageSettings:
     Attributes:
         reading: settings for reading videos; its ``out`` is the score set.
         dataset: folder of the dataset whose stored clips are scored; empty: videos are read.
-        package: address of the model package.
+        package: address of the model package, or of several.
         engine: torch or onnx.
         yunet_model: bytes of YuNet's weights; None for dlib or a dataset.
         batch_size: number of clips per call of the model.
@@ -59,7 +60,7 @@ class StageSettings:
 
     reading: Reading
     dataset: str
-    package: str
+    package: Addresses
     engine: Engine
     yunet_model: bytes | None
     batch_size: int
@@ -69,7 +70,7 @@ class StageSettings:
 class ScoreClips:
     """Ray actor with a model that adds probabilities to clips."""
 
-    def __init__(self, package_uri: str, device: str, engine: Engine) -> None:
+    def __init__(self, package_uri: Addresses, device: str, engine: Engine) -> None:
         self._predictor = Predictor.load(package_uri, device=device, engine=engine)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
