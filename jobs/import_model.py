@@ -123,12 +123,14 @@ def run(config: Config) -> int:
     save_package(config.out, package)
     print(f"imported {config.file} as model {package.model_id}: {config.out}")
     print(f"  labels: {', '.join(package.labels)}")
+    difference = imported.difference
+    compared = "below 1e-4" if difference is None else f"{difference:.1e}"
     print(
         f"  {len(package.weights) / 1e6:.1f} MB; largest difference of an output from the "
-        f"original {imported.difference:.1e}"
+        f"original: {compared}"
     )
-    if config.preset and not package.trust.figures:
-        print("  no figures are known for this file")
+    if not imported.is_known:
+        print("  its SHA-256 is not that of the published file: the preset's figures are left out")
     return 0
 
 

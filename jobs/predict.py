@@ -30,8 +30,9 @@ class Config:
 
     video: tyro.conf.Positional[str]
     """Video file to score, a local path or s3://."""
-    package: Annotated[str, tyro.conf.arg(aliases=["-p"])]
-    """Model package: a folder, an s3:// prefix or a model.tar.gz."""
+    package: Annotated[str | tuple[str, ...], tyro.conf.arg(aliases=["-p"])]
+    """Model package: a folder, an s3:// prefix or a model.tar.gz. Of several with equal labels and
+    extraction spec, the probabilities are averaged; name them after VIDEO."""
     json: bool = False
     """Print the whole answer as JSON instead of text."""
     yunet: str | None = None

@@ -57,9 +57,10 @@ def import_file(
             data, sha256 = _face_api(uri, data)
         recipe = PRESETS[preset].recipe if preset else Recipe(labels=())
         trust = _trust(recipe.trust, facts, sha256=sha256, title=uri.rsplit("/", 1)[-1])
-        if preset and PRESETS[preset].sha256 != sha256:
-            trust = replace(trust, figures=())
-        return import_onnx(data, replace(recipe, trust=trust, **options), spec=spec)
+        is_known = sha256 == PRESETS[preset].sha256 if recipe.trust.figures and preset else True
+        trust = trust if is_known else replace(trust, figures=())
+        imported = import_onnx(data, replace(recipe, trust=trust, **options), spec=spec)
+        return replace(imported, is_known=is_known)
     except InputError as err:
         raise InputError(f"{uri}: {err}") from err
 
@@ -99,10 +100,11 @@ def _own_backbone(
     package = OWN_BACKBONES[preset](data, spec=spec)
     sha256 = hashlib.sha256(data).hexdigest()
     trust = _trust(package.trust, facts, sha256=sha256, title="")
-    if package.trust.source.get("sha256") != sha256:
-        trust = replace(trust, figures=())
+    is_known = package.trust.source.get("sha256") == sha256
+    trust = trust if is_known else replace(trust, figures=())
     temperature = float(options.get("temperature", package.temperature))
-    return Imported(replace(package, trust=trust, temperature=temperature), 0.0, 0)
+    changed = replace(package, trust=trust, temperature=temperature)
+    return Imported(changed, None, 0, is_known)
 
 
 def _face_api(uri: str, manifest: bytes) -> tuple[bytes, str]:

@@ -38,13 +38,16 @@ class Imported:
 
     Attributes:
         package: the package.
-        difference: largest difference from onnxruntime; see ``largest_difference``.
-        num_steps: number of steps of the graph.
+        difference: largest difference from onnxruntime; see ``largest_difference``. None if the
+            importer of a backbone compared it and keeps no number.
+        num_steps: number of steps of the graph; 0 for a backbone of this project.
+        is_known: False if a preset has figures of a file with another SHA-256, which are left out.
     """
 
     package: ModelPackage
-    difference: float
+    difference: float | None
     num_steps: int
+    is_known: bool = True
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from emotion.published.presets import PRESETS
 from jobs.common import console
 from jobs.import_model import Preset, main
 from tests.helpers.onnx_files import node, onnx_bytes, onnx_model, pooled_colours
+from tests.helpers.published import mobilefacenet_onnx
 
 MANIFEST = "models/expression/face_expression_model-weights_manifest.json"
 COLOURS = pooled_colours(np.eye(3), np.array([0.0, 0.1, 0.2]), side=16)
@@ -190,7 +191,9 @@ def test_face_api_answers_about_real_people(shared: Path, tmp_path: Path) -> Non
     assert answer.segments[-1].label == "happy"
 
 
-def test_a_changed_face_api_file_has_no_figures(shared: Path, tmp_path: Path) -> None:
+def test_a_changed_face_api_file_has_no_figures(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = shared / MANIFEST
     weights = bytearray(source.with_name("face_expression_model.bin").read_bytes())
     weights[0] ^= 1
@@ -199,3 +202,18 @@ def test_a_changed_face_api_file_has_no_figures(shared: Path, tmp_path: Path) ->
     out = tmp_path / "package"
     assert run(tmp_path / source.name, out, "--preset", "face-api") == 0
     assert load_package(str(out)).trust.figures == ()
+    assert "the preset's figures are left out" in capsys.readouterr().out
+
+
+def test_mobilefacenet_by_its_preset_and_by_options_gives_equal_answers(
+    shared: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mobilefacenet.onnx"
+    file.write_bytes(mobilefacenet_onnx(shared))
+    labels = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    options = ("--frame", "arcface", "--mean", "0.5", "--std", "0.5", "--temperature", "3")
+    assert run(file, tmp_path / "preset", "--preset", "opencv-mobilefacenet") == 0
+    assert run(file, tmp_path / "options", "--labels", *labels, *options) == 0
+    clips = np.random.default_rng(0).integers(0, 256, (1, 16, 112, 112, 3), np.uint8)
+    both = [Predictor.load(str(tmp_path / name), device="cpu") for name in ("preset", "options")]
+    np.testing.assert_allclose(both[0].probs(clips), both[1].probs(clips), atol=1e-5)

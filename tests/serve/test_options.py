@@ -28,6 +28,16 @@ def test_a_wrong_package_and_a_taken_port_are_one_line(
     assert capsys.readouterr().err.startswith(f"error: package {tmp_path} has no model.json")
 
 
+def test_several_packages_after_one_flag_or_between_commas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert options_from({"package": "a,s3://b/c"}, {}).package == ("a", "s3://b/c")
+    assert options_from({"package": "a"}, {}).package == "a"
+    names = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main(["--package", *names, "--port", str(free_port())]) == 2
+    assert capsys.readouterr().err.startswith(f"error: package {names[0]} has no model.json")
+
+
 def test_an_engine_without_its_model_is_one_line(
     package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

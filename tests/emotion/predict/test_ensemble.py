@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from emotion.errors import PackageError
 from emotion.extract.spec import ExtractionSpec
@@ -26,6 +27,10 @@ SPEC = ExtractionSpec(
     min_clip_faces=1,
 )  # fmt: skip
 RED = np.full((1, 2, 16, 16, 3), (255, 0, 0), np.uint8)
+
+
+def f32(values: list[list[list[float]]]) -> NDArray[np.float32]:
+    return np.array(values, np.float32)
 
 
 def package(happy: float, **options: Any) -> ModelPackage:
@@ -117,9 +122,9 @@ def test_refuses_nothing() -> None:
 
 def test_steps_of_other_lengths() -> None:
     """Four steps and two: the second two are 1, 1, 0, 0 in time; one step counts four times."""
-    four = np.float32([[[0.0], [0.2], [0.4], [0.6]]])
-    two, one = np.float32([[[1.0], [0.0]]]), np.float32([[[0.5]]])
+    four = f32([[[0.0], [0.2], [0.4], [0.6]]])
+    two, one = f32([[[1.0], [0.0]]]), f32([[[0.5]]])
     assert mean_steps([four, two]).ravel() == pytest.approx([0.5, 0.6, 0.2, 0.3])
     assert mean_steps([one, four]).ravel() == pytest.approx([0.25, 0.35, 0.45, 0.55])
-    three = np.float32([[[3.0], [6.0], [9.0]]])
+    three = f32([[[3.0], [6.0], [9.0]]])
     assert mean_steps([three, two]).ravel() == pytest.approx([2.0, 3.0, 4.5])
