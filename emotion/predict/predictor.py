@@ -72,9 +72,9 @@ class Predictor:
         package: ScoringPackage,
         *,
         device: str = "auto",
-        onnx: OnnxModel | Sequence[OnnxModel] = (),
+        onnx: OnnxModel | Sequence[OnnxModel] | None = None,
     ) -> None:
-        files = (onnx,) if isinstance(onnx, OnnxModel) else tuple(onnx)
+        files = (onnx,) if isinstance(onnx, OnnxModel) else tuple(onnx or ())
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() and not files else "cpu"
         self.package = package

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from emotion.package.trust import MeasuredOn, Trust
+from emotion.published.facts import MARGIN
 from emotion.published.recipe import Recipe
 
 PresetName = Literal[
@@ -38,6 +39,7 @@ _HSEMOTION = Recipe(
     std=(0.229, 0.224, 0.225),
     trust=Trust(
         domain="in the wild",
+        margin=MARGIN,
         source={
             "title": "HSEmotion EfficientNet-B0, 8 labels",
             "url": "https://github.com/HSE-asavchenko/face-emotion-recognition",
@@ -59,6 +61,7 @@ _FERPLUS = Recipe(
     pixel_max=255.0,
     trust=Trust(
         domain="in the wild",
+        margin=MARGIN,
         source={
             "title": "Emotion FERPlus 8",
             "url": "https://github.com/onnx/models",
@@ -86,6 +89,7 @@ _FACE_API = Recipe(
     temperature=4.3,
     trust=Trust(
         domain="in the wild",
+        margin=MARGIN,
         figures=(
             _figure("web and press pictures, as many of each label", 921, 0.518, 0.495),
             _figure("FER2013 test", 1200, 0.565, 0.526),

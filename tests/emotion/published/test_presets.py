@@ -40,6 +40,7 @@ def test_hsemotion_is_an_efficientnet_with_imagenet_norms() -> None:
     imported = import_onnx(
         exported(network, (3, 224, 224)), PRESETS["hsemotion-enet-b0"].recipe, spec=SPEC
     )
+    assert imported.difference is not None
     assert imported.difference < 1e-5
     package = imported.package
     assert package.labels == (
@@ -88,6 +89,7 @@ def ferplus_like() -> tuple[bytes, nn.Sequential]:
 def test_ferplus_reads_grey_pixels_from_0_to_255() -> None:
     data, network = ferplus_like()
     imported = import_onnx(data, PRESETS["emotion-ferplus"].recipe, spec=SPEC)
+    assert imported.difference is not None
     assert imported.difference < 1e-5
     with torch.inference_mode():
         expected = network(torch.full((1, 1, 64, 64), (100 - 127.5) / 127.5))[0]
@@ -102,6 +104,7 @@ def face_api(shared: Path) -> tuple[dict[str, NDArray[np.float32]], ModelPackage
     assert names == ["face_expression_model.bin"]
     weights = read_weights(facts, (shared / WEIGHTS).read_bytes())
     imported = import_onnx(face_api_onnx(weights), PRESETS["face-api"].recipe, spec=SPEC)
+    assert imported.difference is not None
     assert imported.difference < 1e-5
     return weights, imported.package
 
