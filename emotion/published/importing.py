@@ -74,7 +74,7 @@ def import_onnx(data: bytes, recipe: Recipe, *, spec: ExtractionSpec) -> Importe
 
     Args:
         data: bytes of the file.
-        recipe: how the network is fed, and what its outputs mean.
+        recipe: input of the network, and meaning of its outputs.
         spec: extraction spec of the clips that the package scores.
 
     Raises:

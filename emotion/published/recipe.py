@@ -1,4 +1,4 @@
-"""Recipe of an import: how a published network is fed, and what its outputs mean."""
+"""Recipe of an import: input of a published network, and meaning of its outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a published network is fed, and what its outputs mean.
+    """Input of a published network, and meaning of its outputs.
 
     Attributes:
         labels: labels in the order of the outputs.
