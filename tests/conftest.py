@@ -36,6 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
 
 
+@pytest.fixture(autouse=True)
+def plain_scheduling() -> Iterator[None]:
+    """Fail a test that leaves this process with another scheduling policy.
+
+    The programs that later tests start would inherit it; see ``tests.helpers.drawing``.
+    """
+    before = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == before
+
+
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """Start an S3 server, and name it in the environment of this process and its children.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -73,7 +75,7 @@ def write_video(
         interlaced: encode the even and the odd lines as two fields, for codecs that can.
     """
     times = [k / fps for k in range(len(images))] if pts_s is None else list(pts_s)
-    with av.open(str(path), "w") as container:
+    with kept_scheduling(), av.open(str(path), "w") as container:
         stream = _stream(container, images[0], fps=fps, codec=codec, pix_fmt=pix_fmt)
         stream.options = {**_options(codec, b_frames), **(options or {})}
         if codec in _WITH_B_FRAMES:
@@ -91,6 +93,20 @@ def write_video(
     if rotation:
         _turn(path, rotation)
     return path
+
+
+@contextlib.contextmanager
+def kept_scheduling() -> Iterator[None]:
+    """Restore the calling thread's scheduling policy at the end of the block.
+
+    SVT-AV1 makes the thread that opens it a real-time thread if root runs it. Every program that a
+    later test starts would inherit this, and real-time programs keep each other from running.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def number_video(path: Path, count: int, **options: object) -> Path:
