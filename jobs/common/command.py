@@ -55,8 +55,11 @@ def parse(
         flag = word.split("=")[0].replace("_", "-")
         if flag in RENAMED:
             raise InputError(f"{flag} is called {RENAMED[flag]} now")
-    prog, default = f"python -m {verb}", preset_defaults(config, words)
-    parsed = tyro.cli(config, prog=prog, args=words, description=doc, default=default)
+    preset = preset_defaults(config, words)
+    default = {} if preset is None else {"default": preset}
+    parsed = tyro.cli(
+        config, prog=f"python -m {verb}", args=words, description=doc, **cast(Any, default)
+    )
     return _with_absolute_addresses(parsed)
 
 

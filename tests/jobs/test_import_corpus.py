@@ -145,12 +145,15 @@ def test_further_columns_reach_the_build(tmp_path: Path) -> None:
     out = str(tmp_path / "labels.csv")
     assert main([*lay_out(str(tmp_path / "c"), "crema-d"), "--out", out]) == 0
     table = read_label_table(out, videos_root=str(tmp_path / "c"))
-    columns = ("source_label", "sentence", "intensity", "age", "sex", "race", "ethnicity")
+    columns = (
+        "domain", "source_label", "sentence", "intensity", "age", "sex", "race", "ethnicity"
+    )  # fmt: skip
     assert table.extra_columns == columns
     assert table.rows[1] == LabelRow(
         "VideoFlash/1020_IEO_HAP_HI.flv", "crema-d-1020", "happy", "train", "2", "crema-d",
         dict(zip(
-            columns, ("happy", "IEO", "high", "61", "female", "Caucasian", "Not Hispanic"),
+            columns,
+            ("acted", "happy", "IEO", "high", "61", "female", "Caucasian", "Not Hispanic"),
             strict=True,
         )),
     )  # fmt: skip

@@ -259,7 +259,15 @@ def test_info_and_unknown_addresses(url: str) -> None:
         "model_id": "m0",
         "name": "drawn",
         "labels": ["neutral", "happy"],
-        "model": "model: drawn (m0), domain: unknown; its accuracy was not measured",
+        "model": "model: drawn (m0), domain: drawn; its accuracy was not measured",
+        "trust": {
+            "domain": "drawn",
+            "margin": 0.2,
+            "warning": "this model was trained on drawn faces only; about real people it is as "
+            "often right as guessing, so do not use its answers about them",
+            "measured_on": None,
+            "recall": {},
+        },
         "max_mb": 0.06,
         "max_duration_s": 5.0,
     }
