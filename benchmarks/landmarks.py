@@ -3,8 +3,8 @@
     python -m benchmarks.landmarks VIDEO ... [--sample-fps 25] [--sheet crops.png]
 
 Jitter is the distance of an eye from the middle of its positions in the frames before and after,
-divided by the distance between the eyes; the mean over both eyes and all frames of the largest
-face. The sheet shows every tenth face: upper row YuNet's crop, lower row dlib's.
+divided by the distance between the eyes: mean and median over the frames of the largest face. The
+sheet shows twelve faces per video: upper row YuNet's crop, lower row dlib's.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def _sample(frame: Frame, faces: Faces, predict: LandmarkPredictor) -> Sample | 
     )
 
 
-def jitter(rows: list[Sample], method: int) -> float:
-    """Return the mean jitter of the eyes by method 0 (yunet) or 1 (dlib); NaN without frames."""
+def jitter(rows: list[Sample], method: int) -> str:
+    """Return mean and median of the eyes' jitter by method 0 (yunet) or 1 (dlib) as text."""
     values = []
     for before, now, after in zip(rows, rows[1:], rows[2:], strict=False):
         if after.frame_index - before.frame_index != 2:
@@ -97,7 +97,7 @@ def jitter(rows: list[Sample], method: int) -> float:
         apart = np.hypot(*(b[1] - b[0]))
         if max(np.hypot(*(a - b).T).max(), np.hypot(*(c - b).T).max()) < NEAR * apart:
             values.append(np.hypot(*(b - (a + c) / 2).T).mean() / apart)
-    return float(np.mean(values)) if values else float("nan")
+    return f"{np.mean(values):.4f} (median {np.median(values):.4f})" if values else "unknown"
 
 
 def main() -> None:
@@ -109,8 +109,8 @@ def main() -> None:
         fallback = np.mean([row.is_fallback for row in rows]) if rows else float("nan")
         spent = np.median([row.seconds for row in rows]) * 1e3 if rows else float("nan")
         print(
-            f"{path.name}: {len(rows)} faces, jitter yunet {jitter(rows, 0):.4f} "
-            f"dlib {jitter(rows, 1):.4f}, fallback {fallback:.1%}, {spent:.2f} ms per face"
+            f"{path.name}: {len(rows)} faces, jitter yunet {jitter(rows, 0)} "
+            f"dlib {jitter(rows, 1)}, fallback {fallback:.1%}, {spent:.2f} ms per face"
         )
         shown = rows[:: max(1, len(rows) // 12)][:12]
         for method in (0, 1) if shown else ():
