@@ -235,6 +235,8 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
     stored_format = facts.get("format")
+    if stored_format is None:
+        raise InputError(f"{FACTS} has no format: it is not the file of a package")
     if not isinstance(stored_format, int) or not 1 <= stored_format <= FORMAT:
         raise InputError(f"format is {stored_format}, this release reads 1 to {FORMAT}")
     names = {name for name in FACT_NAMES if ADDED_IN.get(name, 1) <= stored_format}

@@ -69,8 +69,8 @@ def test_another_extraction_spec_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "config, message",
     [
-        ({}, "was made by an earlier version (schema 1, now 2); name a new --out"),
-        ({"schema_version": 3}, "was made by another version (schema 3, now 2); name a new --out"),
+        ({}, "was made by an earlier version (schema 1, now 3); name a new --out"),
+        ({"schema_version": 4}, "was made by another version (schema 4, now 3); name a new --out"),
     ],
     ids=["before versions", "a later one"],
 )

@@ -162,7 +162,9 @@ def test_every_output_warns(
     said = capsys.readouterr().out
     assert text in said and "recall on a test (9 videos): happy 80%" in said
     assert "two.mp4: uncertain (" in said  # the package's margin is 0.5
-    assert predict.main([str(archive / "two.mp4"), "--package", str(drawn), "--json"]) == 0
+    assert (
+        predict.main([str(archive / "two.mp4"), "--package", str(drawn), "--format", "json"]) == 0
+    )
     trust = json.loads(capsys.readouterr().out)["trust"]
     assert text in trust["warning"] and trust["recall"] == {"happy": 0.8}
     given = ["--scores", str(out), "--out", str(tmp_path / "export")]
