@@ -78,7 +78,7 @@ class Predictor:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() and not files else "cpu"
         self.package = package
-        self._device = torch.device(device)
+        self._device = _device(device)
         if files and self._device.type != "cpu":
             raise InputError(
                 f"engine onnx runs on the CPU, device is {device!r}; take cpu, or engine torch"
@@ -168,6 +168,22 @@ class Predictor:
 
 def _probs(logits: tuple[Tensor, Tensor], temperature: float) -> list[NDArray[np.float32]]:
     return [torch.softmax(part.float() / temperature, dim=-1).cpu().numpy() for part in logits]
+
+
+def _device(name: str) -> torch.device:
+    """Return the device of a name.
+
+    Raises:
+        InputError: if the name is unknown, or this machine has no such GPU.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}") from None
+    num_gpus = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= num_gpus:
+        raise InputError(f"device is {name!r}, this machine has {num_gpus} usable GPUs; take cpu")
+    return device
 
 
 def load_parts(

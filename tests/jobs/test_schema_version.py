@@ -46,7 +46,7 @@ def test_an_earlier_version_is_refused(
     job = importlib.import_module(f"jobs.{verb}")
     assert job.main([f"--{flag}", earlier, *(word.format(tmp_path) for word in more)]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 2); "
+        f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 3); "
         "build it again"
     ]
     assert not (tmp_path / "out").exists()
