@@ -57,7 +57,7 @@ def parse(
             raise InputError(f"{flag} is called {RENAMED[flag]} now")
     preset = preset_defaults(config, words)
     default = {} if preset is None else {"default": preset}
-    parsed = tyro.cli(
+    parsed: ConfigT = tyro.cli(
         config, prog=f"python -m {verb}", args=words, description=doc, **cast(Any, default)
     )
     return _with_absolute_addresses(parsed)
