@@ -118,6 +118,23 @@ DLIB_EMBEDDER_ONNX = WeightsFile(
 )
 
 
+def check_known(kind: str, sha256: str, file: WeightsFile) -> None:
+    """Check that an extraction spec names the weights that this release has.
+
+    Args:
+        kind: name of the weights in the message, such as "embedder".
+        sha256: hex SHA-256 in the spec.
+        file: the file of this release.
+
+    Raises:
+        InputError: if they differ.
+    """
+    if sha256 != file.sha256:
+        raise InputError(
+            f"the spec wants {kind} weights {sha256[:12]}, this release has {file.sha256[:12]}"
+        )
+
+
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/video-emotion``, by default ``~/.cache/video-emotion``."""
     base = os.environ.get("XDG_CACHE_HOME")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,39 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import av
 
 from emotion.errors import VideoError
-from emotion.package.trust import Trust
 from emotion.predict.engine import Engine
-from emotion.published.default import find_default_package
+from emotion.published.default import ModelFacts, find_default_package
 from emotion.video.decode import Limits, open_video
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
 
 if TYPE_CHECKING:
     from emotion.predict.answer import VideoPrediction
-
-
-class ModelFacts(Protocol):
-    """Facts of a model that /v1/info returns; ``ModelPackage`` has these attributes."""
-
-    @property
-    def model_id(self) -> str:
-        """Hash of the content of the package."""
-
-    @property
-    def name(self) -> str:
-        """Name of the architecture."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Labels in the order of the probabilities in every answer."""
-
-    @property
-    def metrics(self) -> Mapping[str, object]:
-        """Figures on val."""
-
-    @property
-    def trust(self) -> Trust:
-        """Kind of faces that the model was trained on, its margin and its measured figures."""
 
 
 class VideoScorer(Protocol):

@@ -182,11 +182,7 @@ def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
     """
     cv2.setNumThreads(1)
     file = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
-    if spec.detector_sha256 != file.sha256:
-        raise InputError(
-            f"the spec wants {spec.detector} weights {spec.detector_sha256[:12]}, "
-            f"this release has {file.sha256[:12]}"
-        )
+    weights.check_known(spec.detector, spec.detector_sha256, file)
     if spec.detector == "dlib":
         return DlibDetector(side_px=spec.detect_side_px, min_score=spec.min_score)
     if yunet_model is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emotion import weights
-from emotion.errors import InputError, VideoError
+from emotion.errors import VideoError
 from emotion.extract.detect import Detector, load_detector
 from emotion.extract.embed import Embedder
 from emotion.extract.landmarks import load_landmarks
@@ -126,12 +126,7 @@ def load_embedder(spec: ExtractionSpec) -> Embedder | None:
     """
     if not spec.embedder_sha256:
         return None
-    sha256 = weights.DLIB_EMBEDDER.sha256
-    if spec.embedder_sha256 != sha256:
-        raise InputError(
-            f"the spec wants embedder weights {spec.embedder_sha256[:12]}, "
-            f"this release has {sha256[:12]}"
-        )
+    weights.check_known("embedder", spec.embedder_sha256, weights.DLIB_EMBEDDER)
     return Embedder()
 
 

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion import weights
-from emotion.errors import InputError
 from emotion.extract.align import eyes_and_nose, head_angles
 from emotion.extract.spec import ExtractionSpec, LandmarksName
 
@@ -92,12 +91,7 @@ def load_landmarks(spec: ExtractionSpec) -> LandmarkPredictor | None:
     """
     if spec.landmarks == spec.detector:
         return None
-    sha256 = weights.DLIB_LANDMARKS.sha256
-    if spec.landmarks_sha256 != sha256:
-        raise InputError(
-            f"the spec wants landmark weights {spec.landmarks_sha256[:12]}, "
-            f"this release has {sha256[:12]}"
-        )
+    weights.check_known("landmark", spec.landmarks_sha256, weights.DLIB_LANDMARKS)
     return LandmarkPredictor()
 
 
@@ -153,7 +147,7 @@ def face_patch(
 
 def _agree(points: NDArray[np.float32], landmarks: NDArray[np.float32]) -> bool:
     """Return True if the eyes of dlib's points lie near those of YuNet's."""
-    ours, theirs = eyes_and_nose(points, "dlib"), eyes_and_nose(landmarks, "yunet")
-    apart = float(np.hypot(*(theirs[1] - theirs[0])))
-    off = max(float(np.hypot(*(a - b))) for a, b in zip(ours[:2], theirs[:2], strict=True))
+    dlib_eyes, yunet_eyes = eyes_and_nose(points, "dlib")[:2], eyes_and_nose(landmarks, "yunet")[:2]
+    apart = float(np.hypot(*(yunet_eyes[1] - yunet_eyes[0])))
+    off = max(float(np.hypot(*(a - b))) for a, b in zip(dlib_eyes, yunet_eyes, strict=True))
     return apart > 0 and off <= MAX_DISTANCE * apart

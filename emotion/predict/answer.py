@@ -14,7 +14,7 @@ from emotion.predict.mixture import is_uncertain, mixture
 from schemas.scores import prob_column
 
 FEW_USABLE = 0.5
-"""Share of a person's faces that must be usable; with fewer, people are told so."""
+"""Share of a person's faces that must be usable; with fewer, the answer says so."""
 Box = tuple[float, float, float, float]
 
 

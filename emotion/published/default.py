@@ -170,7 +170,7 @@ def _cached(published: Published, spec: ExtractionSpec) -> str | None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Return True if a folder is a package that nobody changed."""
+    """Return True if a folder is an unchanged package."""
     from emotion.package.model_package import load_package
 
     try:
@@ -196,7 +196,7 @@ def _imported(published: Published, data: bytes, spec: ExtractionSpec) -> str:
 
 
 def _move_in(package: ModelPackage, folder: Path, workplace: Path) -> None:
-    """Write a package beside ``folder`` and rename it, so that nobody reads a part of it.
+    """Write a package beside ``folder`` and rename it, so that no reader sees a part of it.
 
     A folder that another process made meanwhile stays; a broken one is replaced.
     """
