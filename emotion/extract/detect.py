@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emotion import weights
 from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import InputError
-from emotion.extract.spec import DetectorName, ExtractionSpec
+from emotion.extract.spec import DetectorName, ExtractionSpec, check_known
 from emotion.extract.yunet import YuNet
 
 
@@ -182,7 +182,7 @@ def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
     """
     cv2.setNumThreads(1)
     file = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
-    weights.check_known(spec.detector, spec.detector_sha256, file)
+    check_known(spec.detector, spec.detector_sha256, file)
     if spec.detector == "dlib":
         return DlibDetector(side_px=spec.detect_side_px, min_score=spec.min_score)
     if yunet_model is None:

@@ -11,7 +11,7 @@ from emotion.extract.detect import Detector, load_detector
 from emotion.extract.embed import Embedder
 from emotion.extract.landmarks import load_landmarks
 from emotion.extract.observe import Observation, observe
-from emotion.extract.spec import ExtractionSpec
+from emotion.extract.spec import ExtractionSpec, check_known
 from emotion.extract.walk import Row, Table, VideoSummary, walk
 from emotion.video.container import Source
 from emotion.video.decode import Limits, VideoFacts, sample_frames
@@ -126,7 +126,7 @@ def load_embedder(spec: ExtractionSpec) -> Embedder | None:
     """
     if not spec.embedder_sha256:
         return None
-    weights.check_known("embedder", spec.embedder_sha256, weights.DLIB_EMBEDDER)
+    check_known("embedder", spec.embedder_sha256, weights.DLIB_EMBEDDER)
     return Embedder()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from emotion import weights
 from emotion.extract.align import eyes_and_nose, head_angles
-from emotion.extract.spec import ExtractionSpec, LandmarksName
+from emotion.extract.spec import ExtractionSpec, LandmarksName, check_known
 
 FACE_PX = 256
 """Side of the predictor's square in the patch, pixels: every face is brought to this size.
@@ -91,7 +91,7 @@ def load_landmarks(spec: ExtractionSpec) -> LandmarkPredictor | None:
     """
     if spec.landmarks == spec.detector:
         return None
-    weights.check_known("landmark", spec.landmarks_sha256, weights.DLIB_LANDMARKS)
+    check_known("landmark", spec.landmarks_sha256, weights.DLIB_LANDMARKS)
     return LandmarkPredictor()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from emotion.errors import InputError
 from emotion.ranges import Range
-from emotion.weights import DLIB_EMBEDDER, DLIB_LANDMARKS
+from emotion.weights import DLIB_EMBEDDER, DLIB_LANDMARKS, WeightsFile
 
 DetectorName = Literal["yunet", "dlib"]
 LandmarksName = Literal["yunet", "dlib"]
@@ -127,3 +127,20 @@ class ExtractionSpec:
         """
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return ", ".join(f"{k} {mine[k]} and {theirs[k]}" for k in mine if mine[k] != theirs[k])
+
+
+def check_known(kind: str, sha256: str, file: WeightsFile) -> None:
+    """Check that an extraction spec names the weights that this release has.
+
+    Args:
+        kind: name of the weights in the message, such as "embedder".
+        sha256: hex SHA-256 in the spec.
+        file: the file of this release.
+
+    Raises:
+        InputError: if they differ.
+    """
+    if sha256 != file.sha256:
+        raise InputError(
+            f"the spec wants {kind} weights {sha256[:12]}, this release has {file.sha256[:12]}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -13,16 +14,16 @@ MAX_FRAMES = 512
 """Largest number of frames that ``cnn_attention`` reads: the number of its learnt positions."""
 
 
-class TemporalHead(nn.Module):
+class TemporalHead(nn.Module, ABC):
     """Base class of the temporal heads: one output per frame, pooled into one vector per clip."""
 
     def forward(self, y_BTD: Tensor) -> Tensor:
         """Return one vector per clip, (B, D), from its frames' features, (B, T, D)."""
         return self.pool(self.outputs(y_BTD))
 
+    @abstractmethod
     def outputs(self, y_BTD: Tensor) -> Tensor:
         """Return an output per frame, (B, T, D)."""
-        raise NotImplementedError
 
     def pool(self, out_BTD: Tensor) -> Tensor:
         """Return the mean over time, (B, D)."""

@@ -77,12 +77,12 @@ class Predictor:
         files = (onnx,) if isinstance(onnx, OnnxModel) else tuple(onnx or ())
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() and not files else "cpu"
-        self.package = package
-        self._device = _device(device)
-        if files and self._device.type != "cpu":
+        if files and device != "cpu":
             raise InputError(
                 f"engine onnx runs on the CPU, device is {device!r}; take cpu, or engine torch"
             )
+        self.package = package
+        self._device = _device(device)
         packages = packages_of(package)
         models: list[Model] = [_onnx_model(file) for file in files]
         models = models or [_torch_model(one, self._device) for one in packages]

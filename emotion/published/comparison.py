@@ -27,6 +27,7 @@ _FAILURES = (
     state.InvalidArgument,
     state.InvalidGraph,
     state.InvalidProtobuf,
+    state.NoSuchFile,
     state.NotImplemented,
     state.RuntimeException,
     ValueError,
@@ -45,13 +46,15 @@ def probe_crops(side: int) -> Tensor:
     return to_input(pixels_NHWC[None])[0].transpose(0, 1)
 
 
-def original_outputs(data: bytes, x_NCHW: Tensor, *, output: str) -> NDArray[np.float32]:
+def original_outputs(
+    data: bytes, x_NCHW: Tensor, *, output: str | None = None
+) -> NDArray[np.float32]:
     """Return the (N, K) outputs of an ONNX file for pictures, one by one.
 
     Args:
         data: bytes of the file.
         x_NCHW: pictures in the layout of the file.
-        output: name of the output.
+        output: name of the output; None takes the first.
 
     Raises:
         InputError: if onnxruntime cannot run the file.
@@ -59,7 +62,10 @@ def original_outputs(data: bytes, x_NCHW: Tensor, *, output: str) -> NDArray[np.
     try:
         session = open_session(data, threads=torch.get_num_threads())
         name = session.get_inputs()[0].name
-        rows = [session.run([output], {name: one[None].numpy()})[0] for one in x_NCHW]
+        rows = [
+            session.run([output] if output else None, {name: one[None].numpy()})[0]
+            for one in x_NCHW
+        ]
     except _FAILURES as err:
         why = " ".join(str(err).split())[:200]
         raise InputError(f"onnxruntime cannot run it: {why}") from err

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from emotion.errors import InputError
-from emotion.extract.inference import open_session
 from emotion.extract.spec import ExtractionSpec
 from emotion.labels import LABELS
 from emotion.models.mobilefacenet import FRAME, MobileFaceNet
 from emotion.package.model_package import ModelPackage
 from emotion.package.trust import Trust
+from emotion.published.comparison import original_outputs
 from emotion.published.facts import MOBILEFACENET_LABELS, MOBILEFACENET_TRUST, TEMPERATURES
 from emotion.published.onnx_layers import Layer, read_graph, read_layers
 from emotion.published.packaging import LastLayer, build_package, check_equal, probe_pictures
@@ -67,7 +64,7 @@ def import_mobilefacenet(
         trust=trust,
     )
     pictures = probe_pictures(3, FRAME.size_px)
-    expected = _run(data, pictures)
+    expected = original_outputs(data, pictures)
     if expected.shape != (len(pictures), len(labels)):
         raise InputError(f"the ONNX file's output has shape {expected.shape}, not (N, 7)")
     order = [labels.index(label) for label in LABELS]
@@ -104,22 +101,3 @@ def _fill(conv: nn.Conv2d, act: nn.PReLU | None, layer: Layer, *, name: str) -> 
         conv.bias.copy_(torch.from_numpy(layer.bias))
         if act is not None and layer.slope is not None:
             act.weight.copy_(torch.from_numpy(layer.slope))
-
-
-def _run(data: bytes, pictures: Tensor) -> NDArray[np.float32]:
-    """Return onnxruntime's logits of pictures, (N, K); one picture per call.
-
-    Raises:
-        InputError: if onnxruntime cannot run the file on such a picture.
-    """
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    failures = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.NotImplemented,
-                state.RuntimeException, state.InvalidProtobuf, state.NoSuchFile)  # fmt: skip
-    try:
-        session: Any = open_session(data)
-        name = session.get_inputs()[0].name
-        answers = [session.run(None, {name: one[None].numpy()})[0] for one in pictures]
-        return np.concatenate(answers).reshape(len(pictures), -1)
-    except failures as err:
-        raise InputError(f"onnxruntime cannot run the ONNX file: {err}") from err
