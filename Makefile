@@ -6,9 +6,9 @@ PY := $(VENV)/bin/python
 DEMO ?= demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-# Two processes, one file of tests at a time each. With more threads per process they would wait for
-# each other.
-PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+# Two processes: one runs all tests that start a Ray, the other the rest, file by file
+# (tests/conftest.py). With more threads per process they would wait for each other.
+PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup
 export PYTHONDONTWRITEBYTECODE ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 

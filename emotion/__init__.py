@@ -20,7 +20,11 @@ Nothing here imports Ray, an AWS SDK or a web framework. The names in ``__all__`
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""onnxruntime reads it when it is imported. Else it sends facts about sessions and keeps an id."""
 
 if TYPE_CHECKING:
     from emotion.analysis.analyzer import Analyzer, analyze

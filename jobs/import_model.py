@@ -82,7 +82,7 @@ class Config:
 
 
 def recipe_options(config: Config) -> dict[str, Any]:
-    """Return the fields of ``emotion.published.recipe.Recipe`` that the options set."""
+    """Return the fields of ``emotion.published.recipe.ImportRecipe`` that the options set."""
     from emotion.published.label_map import parse_changes
     from emotion.published.recipe import FRAMES
 
@@ -141,7 +141,7 @@ def _check_empty(out: str) -> None:
 
 
 def _files(out: str) -> Sequence[object]:
-    if storage.exists(out) and not storage.is_folder(out):
+    if storage.is_file(out):
         raise InputError(f"--out {out} is a file; name a new folder")
     return storage.list_files(out) if storage.is_folder(out) else ()
 

@@ -43,8 +43,28 @@ if command -v flock >/dev/null; then # two checkouts may share one virtualenv
 fi
 echo "setup: installing into $venv (some minutes and 6 GB the first time)"
 rm -f "$stamp"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-    --constraint constraints.txt --editable '.[dev]'
+log=$venv/video-emotion.log
+"$venv/bin/python" -m pip install --progress-bar off --disable-pip-version-check --no-input \
+    --constraint constraints.txt --editable '.[dev]' >"$log" 2>&1 &
+pip=$!
+(
+    while sleep 20; do
+        if grep -q '^Installing collected packages' "$log"; then
+            echo "setup: unpacking the packages, the longest step"
+        else
+            echo "setup: $(grep -c '^Collecting' "$log") packages so far"
+        fi
+    done
+) &
+progress=$!
+trap 'kill "$progress" "$pip" 2>/dev/null || true' EXIT
+wait "$pip" || {
+    tail -n 20 "$log" >&2
+    echo "setup: pip could not install the packages; its output is in $log" >&2
+    exit 1
+}
+kill "$progress"
+trap - EXIT
 "$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || {
     echo "setup: the installed packages conflict:" >&2
     "$venv/bin/python" -m pip check --disable-pip-version-check >&2 || true

@@ -26,14 +26,28 @@ MOTO_ENV = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that write to S3 with ``s3``, and tests without large programs with ``quick``."""
+    """Mark tests that write to S3 with ``s3``, and tests without large programs with ``quick``.
+
+    Files with tests that start a Ray form one group of pytest-xdist, which one process runs: two
+    Rays at once wait for each other. Every other file is a group of its own.
+    """
+    with_ray = {item.path for item in items if _starts_ray(item)}
     for item in items:
+        name = "ray" if item.path in with_ray else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(name))
         fixtures = set(getattr(item, "fixturenames", ()))
         if "s3_server" in fixtures:
             item.add_marker("s3")
         large = any(item.get_closest_marker(name) for name in ("s3", "slow", "large"))
         if not large and fixtures.isdisjoint({"local_ray", "browser"}):
             item.add_marker("quick")
+
+
+def _starts_ray(item: pytest.Item) -> bool:
+    """Return True if a test uses the local Ray, or its file starts jobs or nodes of its own."""
+    names = vars(item.module) if isinstance(item, pytest.Function) else {}
+    starts_its_own = not {"Job", "Nodes", "Head"}.isdisjoint(names)
+    return starts_its_own or "local_ray" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(autouse=True)

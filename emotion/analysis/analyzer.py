@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from emotion.analysis.progress import is_watched, seconds_bar
 from emotion.analysis.result import Result
-from emotion.analysis.source import Source, local_video, short_name
+from emotion.analysis.source import Source, check_source, local_video, short_name
+from emotion.package.trust import check_margin
 from emotion.predict.answer import video_prediction
 from emotion.predict.baseline import parse_baseline
 from emotion.predict.engine import Engine
 from emotion.predict.ensemble import ScoringPackage
+from emotion.predict.rate import check_sample_fps
 from emotion.predict.scan import check_people, keep_people
 from emotion.predict.video import load_video_predictor
 from emotion.published.default import describe_model, find_default_package
@@ -55,6 +57,8 @@ def analyze(
         VideoError: if the video cannot be used; ``reason`` says why.
         InputError: if the video does not exist, or an argument or the package is not usable.
     """
+    check_source(source)
+    check_people(people)
     analyzer = Analyzer(
         package,
         device=device,
@@ -92,14 +96,17 @@ class Analyzer:
         engine: Engine = "torch",
         yunet_weights: str | None = None,
     ) -> None:
+        check_sample_fps(sample_fps)
+        check_margin(margin)
+        rest = parse_baseline(baseline) if baseline else None
         self._predictor = load_video_predictor(
-            package or find_default_package(),
+            package or find_default_package(yunet_weights),
             yunet_weights=yunet_weights,
             device=device,
             engine=engine,
             sample_fps=sample_fps,
             margin=margin,
-            baseline=parse_baseline(baseline) if baseline else None,
+            baseline=rest,
         )
         self._progress = progress
 

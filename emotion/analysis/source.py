@@ -61,6 +61,34 @@ def short_name(source: Source) -> str:
     return source_name(source).rstrip("/").rsplit("/", 1)[-1]
 
 
+def check_source(source: Source) -> None:
+    """Check, without reading it, that a source can be a video; a remote object is not asked for.
+
+    Raises:
+        InputError: if it is neither a path nor a binary file, or a local path names no file.
+    """
+    if not isinstance(source, str | os.PathLike):
+        if not hasattr(source, "read"):
+            raise _not_a_source(source)
+        return
+    path = os.fspath(source)
+    if storage.is_local(path):
+        file = Path(storage.absolute(path))
+        if file.is_dir() or not file.exists():
+            raise _no_file(path)
+
+
+def _not_a_source(source: object) -> InputError:
+    return InputError(
+        f"a video must be a path, an address or a file opened with mode 'rb', got {source!r}"
+    )
+
+
+def _no_file(uri: str) -> InputError:
+    kind = "is a folder" if storage.is_folder(uri) else "does not exist"
+    return InputError(f"video {uri} {kind}; name a video file")
+
+
 @contextlib.contextmanager
 def local_video(source: Source) -> Iterator[LocalVideo]:
     """Yield a video as a local file during the block.
@@ -87,8 +115,7 @@ def _local_path(source: Source, uri: str) -> Iterator[Path]:
                 path = Path(folder) / ("video" + Path(uri).suffix)
                 _copy(source, path)
         except FileNotFoundError as err:
-            kind = "is a folder" if storage.is_folder(uri) else "does not exist"
-            raise InputError(f"video {uri} {kind}; name a video file") from err
+            raise _no_file(uri) from err
         yield path
 
 
@@ -100,8 +127,6 @@ def _copy(file: BinaryIO, path: Path) -> None:
         with path.open("wb") as target:
             shutil.copyfileobj(file, target, 2**20)
     except (AttributeError, TypeError) as err:
-        raise InputError(
-            f"a video must be a path, an address or a file opened with mode 'rb', got {file!r}"
-        ) from err
+        raise _not_a_source(file) from err
     except ValueError as err:
         raise InputError(f"{file!r} cannot be read: {err}") from err

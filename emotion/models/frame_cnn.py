@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from emotion.errors import InputError
 from emotion.models.graph import Graph
+from emotion.models.merged_labels import MergedLabels
 from emotion.models.mini_xception import MiniXception
 from emotion.models.mobilefacenet import MobileFaceNet
 from emotion.models.r3d import inner_face, still_and_moving
@@ -120,30 +121,6 @@ def _image_network(name: str) -> tuple[nn.Module, int]:
     return model, features
 
 
-class MergedLabels(nn.Module):
-    """Logits of labels from the logits of more outputs: probabilities of one label are added.
-
-    Args:
-        text: number of outputs of each label, such as "1,1,2"; they follow one another.
-        num_classes: number of labels.
-
-    Raises:
-        InputError: if ``text`` does not have one number per label, each 1 or more.
-    """
-
-    def __init__(self, text: str, num_classes: int) -> None:
-        super().__init__()
-        parts = text.split(",")
-        if len(parts) != num_classes or not all(part.isdigit() and int(part) for part in parts):
-            raise InputError(f"merge {text!r} must be {num_classes} numbers of 1 or more")
-        self.counts = [int(part) for part in parts]
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Return (..., K) logits from (..., sum of the counts) logits."""
-        parts = torch.split(logits, self.counts, dim=-1)
-        return torch.cat([part.logsumexp(dim=-1, keepdim=True) for part in parts], dim=-1)
-
-
 class FrameCNN(nn.Module):
     """2D network on every frame, and a head over time.
 
@@ -238,10 +215,38 @@ class FrameCNN(nn.Module):
             return x_BCTHW
         return resize_frames(inner_face(x_BCTHW[:, :, :: self.frame_step]), self.input_px)
 
-    def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Return (B, num_classes) logits of normalised clips or of the result of ``look``."""
-        logits_BK: Tensor = self.head(self.temporal(self._features(x_BCTHW)))
+    def forward(self, x_BCTHW: Tensor, *, from_trunk: bool = False) -> Tensor:
+        """Return (B, num_classes) logits of normalised clips or of the result of ``look``.
+
+        With ``from_trunk`` the input is the result of ``trunk`` instead.
+        """
+        y_BTF = self._from_trunk(x_BCTHW) if from_trunk else self._features(x_BCTHW)
+        logits_BK: Tensor = self.head(self.temporal(y_BTF))
         return logits_BK
+
+    def trunk(self, x_BCTHW: Tensor) -> Tensor:
+        """Return the outputs of the backbone's ``trunk`` for each read frame, (B, T, C, H, W).
+
+        A backbone without a ``trunk`` is the trunk as a whole; then they are (B, T, F).
+        """
+        frames, b, t = self._frames(x_BCTHW)
+        if isinstance(self.backbone, MobileFaceNet):
+            y_NCHW = self.backbone.trunk(frames)
+            return y_NCHW.view(b, t, *y_NCHW.shape[1:])
+        y_BTF: Tensor = self.backbone(frames).flatten(1).view(b, t, -1)
+        return y_BTF
+
+    @property
+    def trunk_parts(self) -> tuple[str, ...]:
+        """Prefixes of the names of the weights of ``trunk``."""
+        if isinstance(self.backbone, MobileFaceNet):
+            return tuple(f"backbone.{part}" for part in self.backbone.trunk_parts)
+        return ("backbone.",)
+
+    def _from_trunk(self, y: Tensor) -> Tensor:
+        if isinstance(self.backbone, MobileFaceNet):
+            return self.backbone.top(y.flatten(0, 1)).view(*y.shape[:2], -1)
+        return y
 
     def with_steps(self, x_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of clips and of steps (``emotion.models.steps``), one per read frame.
@@ -257,6 +262,12 @@ class FrameCNN(nn.Module):
 
     def _features(self, x_BCTHW: Tensor) -> Tensor:
         """Return the backbone's features of each read frame, (B, T, F)."""
+        frames, b, t = self._frames(x_BCTHW)
+        y_BTF: Tensor = self.backbone(frames).flatten(1).view(b, t, -1)
+        return y_BTF
+
+    def _frames(self, x_BCTHW: Tensor) -> tuple[Tensor, int, int]:
+        """Return the read frames as the backbone takes them, (B T, C, H, W), and B and T."""
         if self.lite:
             x_BCTHW = self.look(x_BCTHW) if x_BCTHW.shape[1] == 3 else x_BCTHW
             x_BCTHW = still_and_moving(x_BCTHW)
@@ -264,9 +275,7 @@ class FrameCNN(nn.Module):
             x_BCTHW = x_BCTHW[:, :, :: self.frame_step] * self.gain + self.shift
             x_BCTHW = resize_frames(x_BCTHW, self.input_px) if self.input_px else x_BCTHW
         b, c, t, h, w = x_BCTHW.shape
-        frames = x_BCTHW.transpose(1, 2).reshape(b * t, c, h, w)
-        y_BTF: Tensor = self.backbone(frames).flatten(1).view(b, t, -1)
-        return y_BTF
+        return x_BCTHW.transpose(1, 2).reshape(b * t, c, h, w), b, t
 
 
 def _column(values: object) -> Tensor:

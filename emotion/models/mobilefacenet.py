@@ -23,6 +23,10 @@ def _conv(inside: int, outside: int, size: int, stride: int = 1, *, groups: int 
     return nn.Conv2d(inside, outside, size, stride, padding, groups=groups)
 
 
+TRUNK_BLOCKS = 13
+"""Number of bottlenecks up to the maps of 7 x 7; nine tenths of the work is done in them."""
+
+
 class Bottleneck(nn.Module):
     """Inverted residual: 1x1 convolution to more channels, 3x3 per channel, 1x1 to fewer."""
 
@@ -50,6 +54,10 @@ class MobileFaceNet(nn.Module):
     """
 
     num_features = FEATURES
+    trunk_parts = ("first.", "first_act.", "each.", "each_act.") + tuple(
+        f"blocks.{index}." for index in range(TRUNK_BLOCKS)
+    )
+    """Prefixes of the names of the weights of ``trunk``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +80,19 @@ class MobileFaceNet(nn.Module):
 
     def of_frames(self, x_NCHW: Tensor) -> Tensor:
         """Return (N, 512) features of (N, 3, 112, 112) pictures in ``FRAME``, scaled to -1 to 1."""
+        return self.top(self._maps(x_NCHW))
+
+    def trunk(self, x_NCHW: Tensor) -> Tensor:
+        """Return (N, 128, 7, 7) maps of crops; ``top`` of them is ``forward`` of the crops."""
+        return self._maps(to_frame(x_NCHW, FRAME))
+
+    def _maps(self, x_NCHW: Tensor) -> Tensor:
         y_NCHW = self.each_act(self.each(self.first_act(self.first(x_NCHW))))
-        y_NCHW = self.last_act(self.last(self.blocks(y_NCHW)))
+        maps_NCHW: Tensor = self.blocks[:TRUNK_BLOCKS](y_NCHW)
+        return maps_NCHW
+
+    def top(self, maps_NCHW: Tensor) -> Tensor:
+        """Return (N, 512) features of the maps of ``trunk``."""
+        y_NCHW = self.last_act(self.last(self.blocks[TRUNK_BLOCKS:](maps_NCHW)))
         features_NF: Tensor = self.project(self.whole(y_NCHW)).flatten(1)
         return features_NF

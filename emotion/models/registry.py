@@ -38,15 +38,21 @@ class Model:
         look: called with the module and normalised clips; returns the part of the clips that the
             module uses, before any weight. Training augments this part because it is smaller. The
             module must take both whole clips and the result of ``look``.
+        trunk: called with the module and the result of ``look``; returns the outputs of the part of
+            the backbone that fine-tuning may keep frozen. The module takes them too, with
+            ``from_trunk=True``, and its ``trunk_parts`` are the prefixes of that part's weights.
+            None: such a part is not known.
     """
 
     build: Callable[..., nn.Module]
     new_parts: tuple[str, ...]
     look: Callable[[Any, Tensor], Tensor] = whole_clip
+    trunk: Callable[[Any, Tensor], Tensor] | None = None
 
 
 def _frame_cnn(temporal: Temporal) -> Model:
-    return Model(partial(FrameCNN, temporal=temporal), ("head.", "temporal."), FrameCNN.look)
+    build = partial(FrameCNN, temporal=temporal)
+    return Model(build, ("head.", "temporal."), FrameCNN.look, FrameCNN.trunk)
 
 
 MODELS: dict[str, Model] = {
@@ -156,7 +162,14 @@ def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], l
     return backbone, new
 
 
-def set_frozen(model: nn.Module, name: str, *, frozen: bool) -> None:
-    """Freeze the weights of the backbone (they get no gradient), or unfreeze them."""
+def set_frozen(model: nn.Module, name: str, *, frozen: bool, trunk: bool = False) -> None:
+    """Freeze the weights of the backbone (they get no gradient), or unfreeze them.
+
+    With ``trunk``, the weights of ``Model.trunk`` stay frozen in either case.
+    """
     for parameter in parameter_groups(model, name)[0]:
         parameter.requires_grad_(not frozen)
+    if trunk:
+        for key, parameter in model.named_parameters():
+            if key.startswith(model.trunk_parts):  # type: ignore[arg-type]
+                parameter.requires_grad_(False)

@@ -33,6 +33,8 @@ def read_files(
     names = (*required, *optional)
     files = _read_tar(uri, names) if uri.endswith(TAR_ENDINGS) else _read_folder(uri, names)
     missing = [name for name in required if name not in files]
+    if missing and not files and not storage.exists(uri) and not storage.is_folder(uri):
+        raise PackageError(f"package {uri} does not exist; name a folder, s3:// prefix or .tar.gz")
     if missing and uri.endswith(TAR_ENDINGS):
         raise PackageError(f"package {uri} has no {missing[0]} at its top level")
     if missing:
@@ -94,5 +96,7 @@ def _read_tar(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
     except FileNotFoundError:
         raise PackageError(f"package {uri} does not exist") from None
     except (tarfile.TarError, OSError, EOFError) as err:
-        raise PackageError(f"package {uri} is not a readable .tar.gz: {err}") from err
+        raise PackageError(
+            f"package {uri} is not a readable .tar.gz ({err}); copy it again"
+        ) from err
     return files

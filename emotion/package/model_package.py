@@ -231,7 +231,7 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     try:
         facts = json.loads(text)
     except ValueError as err:
-        raise InputError(f"{FACTS} is not JSON: {err}") from err
+        raise InputError(f"{FACTS} is not JSON ({err}): copy the package again") from err
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
     stored_format = facts.get("format")
@@ -248,7 +248,7 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     if sha256 != facts["weights_sha256"]:
         raise InputError(
             f"{WEIGHTS} has SHA-256 {sha256}, {FACTS} says {facts['weights_sha256']}: "
-            "the two files are not of one training run, or a copy was cut short"
+            "they are not of one training run, or a copy was cut short; copy the package again"
         )
     package = ModelPackage(
         name=facts["architecture"],
@@ -268,7 +268,8 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     _check_fit(package)
     if model_id != package.model_id:
         raise InputError(
-            f"{FACTS} was edited: model_id is {model_id}, its facts give {package.model_id}"
+            f"{FACTS} was edited: model_id is {model_id}, its facts give {package.model_id}; "
+            "take the package as it was made"
         )
     return package
 

@@ -62,8 +62,7 @@ class Trust:
     source: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.margin <= 1:
-            raise InputError(f"margin must be from 0 to 1, got {self.margin}")
+        check_margin(self.margin)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values, as ``model.json`` stores them."""
@@ -114,6 +113,16 @@ class TrustNote:
         return lines
 
 
+def check_margin(margin: float | None) -> None:
+    """Check that a margin is from 0 to 1, or None.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if margin is not None and not 0 <= margin <= 1:
+        raise InputError(f"margin must be from 0 to 1, got {margin}")
+
+
 def trust_note(
     trust: Trust, *, margin: float | None = None, video_domain: str = UNKNOWN
 ) -> TrustNote:
@@ -123,7 +132,11 @@ def trust_note(
         trust: what the package says; the first of its figures that has a recall is taken.
         margin: margin in use, if it is not that of the package.
         video_domain: kind of faces in the videos, if it is known.
+
+    Raises:
+        InputError: if the margin is not from 0 to 1.
     """
+    check_margin(margin)
     measured = next((one for one in trust.figures if one.recall), None)
     return TrustNote(
         domain=trust.domain,

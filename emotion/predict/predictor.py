@@ -195,6 +195,9 @@ def load_parts(
         PackageError: if a file is missing or broken, or several packages do not fit each other.
     """
     uris = (package_uri,) if isinstance(package_uri, str) else tuple(package_uri)
+    for uri in uris:
+        if uris.count(uri) > 1:
+            raise PackageError(f"package {uri} is named twice; name each once")
     packages = [load_package(uri) for uri in uris]
     package = one_or_mean(packages)
     if engine != "onnx":

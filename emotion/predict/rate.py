@@ -7,9 +7,20 @@ from dataclasses import replace
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.predict.ensemble import ScoringPackage, packages_of
+from emotion.ranges import Range
 
-LEAST_FPS = 2.0
-"""Smallest rate that is accepted, samples per second; at less, faces are lost between samples."""
+FPS_RANGE = Range(2, 240)
+"""Rates that are accepted, samples per second; at less than 2, faces are lost between samples."""
+
+
+def check_sample_fps(sample_fps: float | None) -> None:
+    """Check that a rate is in ``FPS_RANGE``, or None.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if sample_fps is not None and sample_fps not in FPS_RANGE:
+        raise InputError(f"sample_fps must be {FPS_RANGE}, got {sample_fps:g}")
 
 
 def spec_at(package: ScoringPackage, sample_fps: float | None) -> ExtractionSpec:
@@ -22,11 +33,12 @@ def spec_at(package: ScoringPackage, sample_fps: float | None) -> ExtractionSpec
 
     Args:
         package: the package, or several.
-        sample_fps: samples per second, ``LEAST_FPS`` to 240; None: the package's own.
+        sample_fps: samples per second, in ``FPS_RANGE``; None: the package's own.
 
     Raises:
         InputError: if the rate is out of range, or the model does not allow it.
     """
+    check_sample_fps(sample_fps)
     spec = package.spec
     if sample_fps is None or sample_fps == spec.sample_fps:
         return spec
@@ -35,6 +47,4 @@ def spec_at(package: ScoringPackage, sample_fps: float | None) -> ExtractionSpec
             f"sample_fps is {sample_fps:g}; model {package.model_id} ({package.name}) reads motion "
             f"and must have its own {spec.sample_fps:g} samples per second: leave sample_fps out"
         )
-    if not LEAST_FPS <= sample_fps <= 240:
-        raise InputError(f"sample_fps must be {LEAST_FPS:g} to 240, got {sample_fps:g}")
     return replace(spec, sample_fps=float(sample_fps))

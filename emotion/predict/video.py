@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from emotion import weights
+from emotion.errors import InputError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
 from emotion.package.trust import TrustNote, trust_note
@@ -150,9 +151,17 @@ def detector_weights(package: ScoringPackage, yunet: str | None) -> bytes | None
         yunet: address of the YuNet file; see ``emotion.weights.load_yunet``.
 
     Raises:
-        InputError: if the file is missing and cannot be downloaded.
+        InputError: if the file is missing and cannot be downloaded, or an address is given for a
+            package with another detector.
     """
-    return weights.load_yunet(yunet) if package.spec.detector == "yunet" else None
+    if package.spec.detector == "yunet":
+        return weights.load_yunet(yunet)
+    if yunet:
+        raise InputError(
+            f"--yunet names {yunet}, but package {package.model_id} finds faces with "
+            f"{package.spec.detector}: leave --yunet out, or name a package made with YuNet"
+        )
+    return None
 
 
 def load_video_predictor(

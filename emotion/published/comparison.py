@@ -14,9 +14,7 @@ from torch.nn import functional
 from emotion.errors import InputError
 from emotion.extract.inference import open_session
 from emotion.models.transforms import to_input
-
-TOLERANCE = 1e-4
-"""Largest allowed difference of an output, as a share of the largest output if that is above 1."""
+from emotion.published.packaging import TOLERANCE
 
 Outputs = Literal["logits", "softmax", "probabilities"]
 """Meaning of a file's output: logits; probabilities by a softmax; other probabilities."""
@@ -95,7 +93,7 @@ def largest_difference(
     return float((logits_NK - expected).abs().max() / scale)
 
 
-def check_equal(difference: float) -> None:
+def check_difference(difference: float) -> None:
     """Check a result of ``largest_difference``.
 
     Raises:

@@ -65,7 +65,7 @@ MOBILEFACENET = Published("mobilefacenet", weights.MOBILEFACENET, MOBILEFACENET_
 MINI_XCEPTION = Published("mini_xception", weights.MINI_XCEPTION, MINI_XCEPTION_TRUST)
 
 
-def find_default_package() -> str:
+def find_default_package(yunet: str | None = None) -> str:
     """Return the address of the package that is used where no package is named.
 
     It is the first of these:
@@ -79,13 +79,17 @@ def find_default_package() -> str:
     in a temporary folder until the process ends. With ``VIDEO_EMOTION_OFFLINE=1`` nothing is
     downloaded. After a failed download the next one is tried in ``RETRY_S``.
 
+    Args:
+        yunet: address of the YuNet file; see ``emotion.weights.load_yunet``.
+
     Raises:
         InputError: if there is no file of either network, or a named file is not the right one.
+        PackageError: if the variable names no valid package.
     """
     named = os.environ.get(PACKAGE_VARIABLE)
     if named:
-        return storage.absolute(named)
-    here = _spec()
+        return _checked(storage.absolute(named))
+    here = _spec(yunet)
     if address := _cached(MOBILEFACENET, here):
         return address
     failure = "its last download failed"
@@ -96,8 +100,19 @@ def find_default_package() -> str:
             failure = str(err)
             _note_failure()
         else:
-            return _imported(MOBILEFACENET, data, _spec(download=_may_download()))
+            return _imported(MOBILEFACENET, data, _spec(yunet, download=_may_download()))
     return _cached(MINI_XCEPTION, here) or _fallback(here, failure)
+
+
+def _checked(address: str) -> str:
+    """Return the address that the environment variable holds, if a package is there."""
+    from emotion.package.model_package import load_package
+
+    try:
+        load_package(address)
+    except PackageError as err:
+        raise PackageError(f"{PACKAGE_VARIABLE} is {address}: {err}") from err
+    return address
 
 
 def _fallback(spec: ExtractionSpec, failure: str) -> str:
@@ -111,15 +126,16 @@ def _fallback(spec: ExtractionSpec, failure: str) -> str:
     return _imported(MINI_XCEPTION, data, spec)
 
 
-def _spec(*, download: bool = False) -> ExtractionSpec:
+def _spec(yunet: str | None = None, *, download: bool = False) -> ExtractionSpec:
     """Return the default spec for YuNet if its file is on this machine, else for dlib.
 
     Args:
+        yunet: address of the file, if one is named.
         download: True tries to download YuNet's file if it is not on this machine.
     """
     from emotion.extract.detect import spec_for  # imports dlib, which ``emotion.train`` lacks
 
-    if weights.find_weights(weights.YUNET):
+    if weights.find_weights(weights.YUNET, yunet):
         return spec_for("yunet")
     if download:
         with contextlib.suppress(DownloadError):

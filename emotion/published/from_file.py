@@ -17,7 +17,7 @@ from emotion.published.mini_xception import import_mini_xception
 from emotion.published.mobilefacenet import import_mobilefacenet
 from emotion.published.onnx_source import MAX_FILE_BYTES
 from emotion.published.presets import PRESETS, PresetName
-from emotion.published.recipe import Recipe
+from emotion.published.recipe import ImportRecipe
 
 OWN_BACKBONES = {
     "opencv-mobilefacenet": import_mobilefacenet,
@@ -39,7 +39,7 @@ def import_file(
     Args:
         uri: address of the file.
         preset: a known network; None: ``options`` say everything.
-        options: fields of ``Recipe`` that replace those of the preset.
+        options: fields of ``ImportRecipe`` that replace those of the preset.
         facts: ``domain``, and entries of ``Trust.source``, that replace those of the preset.
         spec: extraction spec of the clips that the package scores.
 
@@ -55,7 +55,7 @@ def import_file(
         sha256 = hashlib.sha256(data).hexdigest()
         if preset == "face-api":
             data, sha256 = _face_api(uri, data)
-        recipe = PRESETS[preset].recipe if preset else Recipe(labels=())
+        recipe = PRESETS[preset].recipe if preset else ImportRecipe(labels=())
         trust = _trust(recipe.trust, facts, sha256=sha256, title=uri.rsplit("/", 1)[-1])
         is_known = sha256 == PRESETS[preset].sha256 if recipe.trust.figures and preset else True
         trust = trust if is_known else replace(trust, figures=())

@@ -17,7 +17,7 @@ from emotion.models.graph import FaceInput, Graph, Step, graph_text
 from emotion.package.model_package import ModelPackage
 from emotion.published.comparison import (
     Outputs,
-    check_equal,
+    check_difference,
     largest_difference,
     original_outputs,
     probe_crops,
@@ -25,7 +25,7 @@ from emotion.published.comparison import (
 from emotion.published.label_map import LabelMap, map_labels
 from emotion.published.onnx_source import read_onnx
 from emotion.published.packaging import linear_package
-from emotion.published.recipe import Recipe
+from emotion.published.recipe import ImportRecipe
 from emotion.published.translate import Network, input_shape, output_name, translate
 
 LEAST_PROBABILITY = 1e-12
@@ -69,7 +69,7 @@ class Features:
     outputs: Outputs
 
 
-def import_onnx(data: bytes, recipe: Recipe, *, spec: ExtractionSpec) -> Imported:
+def import_onnx(data: bytes, recipe: ImportRecipe, *, spec: ExtractionSpec) -> Imported:
     """Return the package of an ONNX file that reads one picture of one face.
 
     Args:
@@ -79,7 +79,7 @@ def import_onnx(data: bytes, recipe: Recipe, *, spec: ExtractionSpec) -> Importe
 
     Raises:
         InputError: if the file is damaged, above a limit or not supported, does not fit the recipe,
-            or its import differs from onnxruntime by more than ``comparison.TOLERANCE``.
+            or its import differs from onnxruntime by more than ``packaging.TOLERANCE``.
     """
     model = read_onnx(data)
     output = output_name(model, recipe.output)
@@ -98,11 +98,11 @@ def import_onnx(data: bytes, recipe: Recipe, *, spec: ExtractionSpec) -> Importe
     expected_NK = original_outputs(data, x_file.contiguous(), output=output)
     _check_meaning(expected_NK, features.outputs)
     difference = largest_difference(logits_NK, expected_NK, features.outputs)
-    check_equal(difference)
+    check_difference(difference)
     return Imported(package, difference, len(features.steps))
 
 
-def face_input(recipe: Recipe, shape: tuple[int | None, ...]) -> tuple[FaceInput, bool]:
+def face_input(recipe: ImportRecipe, shape: tuple[int | None, ...]) -> tuple[FaceInput, bool]:
     """Return the input of a network, and True if its channels come last.
 
     Args:
@@ -140,7 +140,7 @@ def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return values * channels if len(values) == 1 else values
 
 
-def _num_outputs(network: Network, recipe: Recipe) -> int:
+def _num_outputs(network: Network, recipe: ImportRecipe) -> int:
     sizes = [side for side in network.output_shape if side != 1] or [1]
     if len(sizes) != 1:
         raise InputError(f"its output has shape {list(network.output_shape)}, not one per label")
@@ -152,7 +152,7 @@ def _num_outputs(network: Network, recipe: Recipe) -> int:
     return sizes[0]
 
 
-def without_head(network: Network, recipe: Recipe, num_outputs: int) -> Features:
+def without_head(network: Network, recipe: ImportRecipe, num_outputs: int) -> Features:
     """Separate the last linear layer of a network from its features.
 
     A softmax at the end is left out. A network that does not end with a linear layer keeps all its
@@ -200,7 +200,11 @@ def _check_meaning(expected_NK: NDArray[np.float32], outputs: Outputs) -> None:
 
 
 def _package(
-    features: Features, face: FaceInput, labels: LabelMap, recipe: Recipe, spec: ExtractionSpec
+    features: Features,
+    face: FaceInput,
+    labels: LabelMap,
+    recipe: ImportRecipe,
+    spec: ExtractionSpec,
 ) -> ModelPackage:
     """Return the package; with merged labels the head divides by the temperature."""
     weight, bias = features.head_weight[labels.order], features.head_bias[labels.order]

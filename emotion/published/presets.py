@@ -7,7 +7,7 @@ from typing import Literal
 
 from emotion.package.trust import MeasuredOn, Trust
 from emotion.published.facts import MARGIN
-from emotion.published.recipe import Recipe
+from emotion.published.recipe import ImportRecipe
 
 PresetName = Literal[
     "opencv-mobilefacenet", "fer-mini-xception", "hsemotion-enet-b0", "emotion-ferplus", "face-api"
@@ -27,12 +27,12 @@ class Preset:
         file: kind of file that it needs, for messages.
     """
 
-    recipe: Recipe
+    recipe: ImportRecipe
     sha256: str = ""
     file: str = "an .onnx file"
 
 
-_HSEMOTION = Recipe(
+_HSEMOTION = ImportRecipe(
     labels=("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
     input_px=224,
     mean=(0.485, 0.456, 0.406),
@@ -53,7 +53,7 @@ _HSEMOTION = Recipe(
     ),
 )
 
-_FERPLUS = Recipe(
+_FERPLUS = ImportRecipe(
     labels=("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"),
     input_px=64,
     eyes_apart=0.42,
@@ -79,7 +79,7 @@ def _figure(name: str, num: int, war: float, uar: float, *, unit: str = "faces")
     return MeasuredOn(name, unit, num, _DAY, war, uar)
 
 
-_FACE_API = Recipe(
+_FACE_API = ImportRecipe(
     labels=("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"),
     input_px=112,
     eyes_apart=0.40,

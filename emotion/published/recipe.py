@@ -30,7 +30,7 @@ _RANGES = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ImportRecipe:
     """Input of a published network, and meaning of its outputs.
 
     Attributes:

@@ -89,6 +89,13 @@ def is_folder(uri: str) -> bool:
     return bool(fs.isdir(path))
 
 
+def is_file(uri: str) -> bool:
+    """Return True if ``uri`` is a file or an object."""
+    fs, path = _filesystem(uri)
+    fs.invalidate_cache()
+    return bool(fs.isfile(path))
+
+
 def _version(info: dict[str, Any]) -> str:
     if "ETag" in info:
         return str(info["ETag"]).strip('"')

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from emotion.errors import InputError
 from emotion.models.cpu_bf16 import avoid_small_maps
-from emotion.models.registry import parameter_groups, set_frozen
+from emotion.models.registry import MODELS, parameter_groups, set_frozen
 from emotion.train.recipe import Precision, Recipe
+from emotion.train.trunk import Trunk
 
 
 class Ema:
@@ -55,6 +56,7 @@ class Learner:
             precisions.
         ema: the moving average, or None.
         recipe: options of the training.
+        trunk: the frozen trunk, if the recipe trains only the top of the backbone; else None.
     """
 
     model: nn.Module
@@ -63,6 +65,7 @@ class Learner:
     scaler: torch.amp.GradScaler
     ema: Ema | None
     recipe: Recipe
+    trunk: Trunk | None = None
 
     @property
     def eval_model(self) -> nn.Module:
@@ -87,9 +90,9 @@ class Learner:
         """Freeze or unfreeze the backbone for ``epoch`` (from 1); return True on a change."""
         frozen = epoch <= self.recipe.freeze_epochs
         backbone = parameter_groups(self.model, self.name)[0]
-        changed = any(p.requires_grad == frozen for p in backbone)
-        set_frozen(self.model, self.name, frozen=frozen)
-        return changed
+        before = [p.requires_grad for p in backbone]
+        set_frozen(self.model, self.name, frozen=frozen, trunk=self.trunk is not None)
+        return [p.requires_grad for p in backbone] != before
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the state from which training resumes, as tensors by name.
@@ -139,16 +142,19 @@ def tensors_under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tenso
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
+def make_learner(model: nn.Module, name: str, recipe: Recipe, *, seed: int = 0) -> Learner:
     """Make a learner for a model that is already on its device.
 
     The model is changed in place: its memory order, its convolutions in bf16 on a CPU, and
     compilation, as the recipe asks.
 
+    ``seed`` is that of the run; the views of a frozen trunk are drawn from it.
+
     Raises:
         InputError: if the device cannot do what the recipe asks for: fp16 without a GPU, or
-            compile on a CPU without a C++ compiler.
+            compile on a CPU without a C++ compiler; or the model has no trunk to keep frozen.
     """
+    check_trunk(name, recipe)
     device = next(model.parameters()).device
     dtype = autocast_dtype(device, recipe.precision)
     if uses_channels_last(recipe, device):
@@ -164,7 +170,22 @@ def make_learner(model: nn.Module, name: str, recipe: Recipe) -> Learner:
         scaler=torch.amp.GradScaler(device.type, enabled=dtype is torch.float16),
         ema=Ema(model, recipe.ema_decay) if recipe.ema_decay else None,
         recipe=recipe,
+        trunk=Trunk(name, recipe, seed=seed) if recipe.train_backbone == "top" else None,
     )
+
+
+def check_trunk(name: str, recipe: Recipe) -> None:
+    """Check that the model has a trunk if the recipe keeps one frozen.
+
+    Raises:
+        InputError: if it has none.
+    """
+    if recipe.train_backbone == "top" and MODELS[name].trunk is None:
+        able = ", ".join(key for key, model in MODELS.items() if model.trunk is not None)
+        raise InputError(
+            f"--train-backbone top is not known for model {name}, only for {able}; take one of "
+            "these, or --train-backbone all"
+        )
 
 
 def _compile(model: nn.Module, device: torch.device) -> None:

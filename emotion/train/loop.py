@@ -24,13 +24,11 @@ from emotion.models.registry import MODELS
 from emotion.models.transforms import to_input
 from emotion.train.augment import change_pixels, change_time
 from emotion.train.batches import Batch, prefetch
+from emotion.train.epoch_loss import EpochLoss, LossError
 from emotion.train.learner import Learner, autocast_dtype
 from emotion.train.losses import loss_sum, mix
 from emotion.train.schedule import lr_share
-
-
-class LossError(InputError):
-    """Error for a loss that is NaN or infinite: training cannot continue."""
+from emotion.train.trunk import Trunk
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def train_epoch(
         for index, batch in enumerate(group):
             last = index == len(group) - 1
             with _sync_if(model, last=last), memory_errors(batch):
-                loss = _loss(learner, model, batch, weights, random)
+                loss = _loss(learner, model, batch, weights, random, epoch=epoch)
                 epoch_loss.add(loss.detach(), batch, step=step, lr=recipe.lr * share)
                 learner.scaler.scale(loss / num).backward()  # type: ignore[no-untyped-call]
         _step(learner, lr=recipe.lr * share)
@@ -155,73 +153,38 @@ def _sync_if(model: nn.Module, *, last: bool) -> contextlib.AbstractContextManag
 
 
 def _loss(
-    learner: Learner, model: nn.Module, batch: Batch, weights: Tensor, random: _Random
+    learner: Learner,
+    model: nn.Module,
+    batch: Batch,
+    weights: Tensor,
+    random: _Random,
+    *,
+    epoch: int,
 ) -> Tensor:
     """Return the sum of the losses of a batch, after augmentation and mixing."""
+    recipe, device = learner.recipe, learner.device
+    x = _changed_clips(learner, batch, random, epoch=epoch)
+    targets = batch.targets.to(device, non_blocking=True)
+    target_BK = functional.one_hot(targets, len(weights)).float()
+    x, target_BK = mix(x, target_BK, recipe, rng=random.rng)
+    from_trunk = {"from_trunk": True} if learner.trunk else {}
+    if learner.channels_last and not from_trunk:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+    dtype = autocast_dtype(device, recipe.precision)
+    with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
+        logits_BK = model(x, **from_trunk)
+    return loss_sum(logits_BK.float(), target_BK, weights, recipe)
+
+
+def _changed_clips(learner: Learner, batch: Batch, random: _Random, *, epoch: int) -> Tensor:
+    """Return augmented clips, (B, C, T, H, W), or the outputs of the trunk for such clips."""
+    if learner.trunk:
+        return learner.trunk.of_training(learner.model, batch, epoch=epoch)
     recipe, device = learner.recipe, learner.device
     clips = batch.clips.to(device, non_blocking=True)
     clips = change_time(clips, recipe.augment, generator=random.generator)
     x_BCTHW = MODELS[learner.name].look(learner.model, to_input(clips))
-    x_BCTHW = change_pixels(x_BCTHW, recipe.augment, generator=random.generator)
-    targets = batch.targets.to(device, non_blocking=True)
-    target_BK = functional.one_hot(targets, len(weights)).float()
-    x_BCTHW, target_BK = mix(x_BCTHW, target_BK, recipe, rng=random.rng)
-    if learner.channels_last:
-        x_BCTHW = x_BCTHW.contiguous(memory_format=torch.channels_last_3d)
-    dtype = autocast_dtype(device, recipe.precision)
-    with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
-        logits_BK = model(x_BCTHW)
-    return loss_sum(logits_BK.float(), target_BK, weights, recipe)
-
-
-class EpochLoss:
-    """Sum of the losses of an epoch's batches; checks that each is finite.
-
-    Reading a loss waits for the GPU. So on a GPU, each loss is read when the next batch is added.
-    One more step may then follow a loss that is not finite; its weights are never stored, because
-    the epoch ends with an error.
-    """
-
-    def __init__(self, epoch: int, device: torch.device) -> None:
-        self._epoch, self._late = epoch, device.type == "cuda"
-        self._total = 0.0
-        self._unread: tuple[Tensor, Batch, int, float] | None = None
-
-    def add(self, loss: Tensor, batch: Batch, *, step: int, lr: float) -> None:
-        """Add the loss of a batch.
-
-        Raises:
-            LossError: if the loss that is read is not finite: this one on a CPU, that of the batch
-                before on a GPU.
-        """
-        if self._unread:
-            self._read(*self._unread)
-        self._unread = (loss, batch, step, lr)
-        if not self._late:
-            self.total()
-
-    def total(self) -> float:
-        """Return the sum of all losses; a loss that was not read yet is read now.
-
-        Raises:
-            LossError: if the last loss is not finite.
-        """
-        if self._unread:
-            self._read(*self._unread)
-            self._unread = None
-        return self._total
-
-    def _read(self, loss: Tensor, batch: Batch, step: int, lr: float) -> None:
-        value = float(loss)
-        self._total += value
-        if not math.isfinite(value):
-            names = ", ".join(batch.clip_ids[:4]) or f"{len(batch.targets)} clips"
-            more = f" and {len(batch.clip_ids) - 4} more" if len(batch.clip_ids) > 4 else ""
-            raise LossError(
-                f"the loss is {value} at epoch {self._epoch}, step {step}, learning rate {lr:.2g}, "
-                f"on clips {names}{more}: training cannot go on; take a lower --lr or check these "
-                "clips"
-            )
+    return change_pixels(x_BCTHW, recipe.augment, generator=random.generator)
 
 
 def _step(learner: Learner, *, lr: float) -> None:
@@ -256,13 +219,16 @@ def memory_errors(batch: Batch) -> Iterator[None]:
         raise
 
 
-def evaluate_epoch(model: nn.Module, batches: Iterable[Batch], *, num_classes: int) -> Totals:
+def evaluate_epoch(
+    model: nn.Module, batches: Iterable[Batch], *, num_classes: int, trunk: Trunk | None = None
+) -> Totals:
     """Evaluate all batches once, in float32 like the Predictor.
 
     Args:
         model: on its device; the function sets it to eval mode and leaves it so.
         batches: batches of this rank; may be empty. Padding (negative targets) is left out.
         num_classes: K.
+        trunk: the frozen trunk of the model, which keeps its outputs; None: run the whole model.
 
     Raises:
         LossError: if the loss is not finite.
@@ -279,8 +245,12 @@ def evaluate_epoch(model: nn.Module, batches: Iterable[Batch], *, num_classes: i
                 continue
             truth = batch.targets[real]
             with memory_errors(batch):
-                clips = batch.clips.to(device, non_blocking=True)[real.to(device)]
-                logits_BK = model(to_input(clips)).float().cpu()
+                if trunk:
+                    y = trunk.of_evaluation(model, batch)[real.to(device)]
+                    logits_BK = model(y, from_trunk=True).float().cpu()
+                else:
+                    clips = batch.clips.to(device, non_blocking=True)[real.to(device)]
+                    logits_BK = model(to_input(clips)).float().cpu()
             total += float(functional.cross_entropy(logits_BK, truth, reduction="sum"))
             if not math.isfinite(total):
                 raise LossError(

@@ -14,7 +14,6 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
-from torchvision.models import WeightsEnum, get_model_weights
 
 from emotion import storage
 from emotion.errors import InputError
@@ -182,6 +181,8 @@ def _under_own_names(body: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> d
 
 
 def _torchvision(name: str, source: str) -> Mapping[str, Tensor]:
+    from torchvision.models import WeightsEnum, get_model_weights  # costs 3 s
+
     title = ALIASES.get(source.upper(), source.upper())
     try:
         entries: dict[str, WeightsEnum] = dict(get_model_weights(name).__members__)

@@ -76,7 +76,8 @@ def _item_s(item: Item) -> float:
 
 def counted(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
     """Return a lazy dataset with one row of counts per item; its actors write the parts."""
-    workers = max(1, min(cluster.cluster_cpus(), len(items)))
+    total_s = sum(_item_s(item) for item in items)
+    workers = cluster.useful_workers(total_s, min(cluster.cluster_cpus(), len(items)))
     return from_items(list(items), override_num_blocks=len(items)).map(
         BuildWorker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(work, yunet_model),

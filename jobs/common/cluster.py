@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Iterator
 
@@ -14,6 +15,15 @@ from emotion.errors import InputError
 
 # One thread per library in every worker: parallelism comes from Ray's processes.
 WORKER_ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GX_ANALYTICS_ENABLED": "false"}
+
+MOST_STARTS = 3
+"""Number of times that a local Ray is started before the job ends with an error."""
+
+TOO_SLOW = "timed out during startup"
+"""Words of Ray's error, a bare Exception, if a local Ray is not up after 30 s."""
+
+VIDEO_S_PER_WORKER = 60.0
+"""Seconds of video for which one more worker is worth its start."""
 
 
 @contextlib.contextmanager
@@ -26,7 +36,7 @@ def session(address: str | None) -> Iterator[None]:
             block.
 
     Raises:
-        InputError: if no cluster answers at the address.
+        InputError: if no cluster answers at the address, or a local Ray does not start.
     """
     if ray.is_initialized():  # an earlier step of the same process, such as the demo's
         yield
@@ -41,21 +51,36 @@ def session(address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     # Hide the message of every start that Ray's own token protects the local cluster.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
-    try:
-        ray.init(
-            address=address,
-            logging_level=logging.WARNING,
-            include_dashboard=False if address == "local" else None,
-            # Errors of workers reach the driver as exceptions; their output is in Ray's logs.
-            log_to_driver=False,
-        )
-    except ConnectionError as err:
-        raise InputError(f"no Ray cluster answers at {address}: {err}") from err
+    _connect(address)
     quiet_data()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    for attempt in range(1, MOST_STARTS + 1):
+        try:
+            ray.init(
+                address=address,
+                logging_level=logging.WARNING,
+                include_dashboard=False if address == "local" else None,
+                # Errors of workers reach the driver as exceptions; their output is in Ray's logs.
+                log_to_driver=False,
+            )
+        except ConnectionError as err:
+            raise InputError(f"no Ray cluster answers at {address}: {err}") from err
+        except Exception as err:
+            if TOO_SLOW not in str(err):
+                raise
+            if attempt == MOST_STARTS:
+                raise InputError(
+                    f"Ray did not start on this machine within 30 s, {attempt} times: it is too "
+                    "busy; end other programs and run the same command again"
+                ) from err
+        else:
+            return
 
 
 def quiet_data() -> None:
@@ -70,6 +95,14 @@ def quiet_data() -> None:
 def cluster_cpus() -> int:
     """Return the number of CPUs of the connected cluster, rounded down; at least 1."""
     return max(1, int(cluster_resources().get("CPU", 1)))
+
+
+def useful_workers(video_s: float, most: int) -> int:
+    """Return how many workers are worth starting for ``video_s`` seconds of video; 1 to ``most``.
+
+    A worker's process takes about 5 s of CPU time to start, in which it could read a minute.
+    """
+    return max(1, min(most, math.ceil(video_s / VIDEO_S_PER_WORKER)))
 
 
 def cluster_nodes() -> int:

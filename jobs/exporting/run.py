@@ -89,7 +89,8 @@ def run(config: Config) -> int:
 
 
 def _export(refs: Sequence[ShardRef], settings: ExportSettings) -> None:
-    workers = max(1, min(cluster.cluster_cpus(), len(refs)))
+    video_s = sum(ref.video_s for ref in refs)
+    workers = cluster.useful_workers(video_s, min(cluster.cluster_cpus(), len(refs)))
     items = [ref.to_item("export") for ref in refs]
     rows = from_items(items, override_num_blocks=len(items)).map(
         ExportShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here

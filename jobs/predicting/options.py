@@ -69,7 +69,7 @@ class Config:
     def __post_init__(self) -> None:
         if not self.videos:
             raise InputError("no video is named; name files or folders")
-        check_ranges(self, people=at_least(1), margin=Range(0, 1))
+        check_ranges(self, people=at_least(1), margin=Range(0, 1), sample_fps=Range(2, 240))
         if self.baseline is not None:
             parse_baseline(self.baseline)  # refuses a wrong text
         if self.out is None and self.format not in PRINTED:

@@ -10,6 +10,7 @@ from emotion import storage
 from emotion.analysis.analyzer import Analyzer
 from emotion.analysis.result import Result
 from emotion.analysis.save import answer_json, csv_bytes
+from emotion.errors import InputError
 from jobs.common.faults import Fault
 from jobs.predicting.inputs import output_names, videos_of
 from jobs.predicting.options import SUFFIXES, Config
@@ -22,8 +23,10 @@ def run(config: Config) -> int:
     A video that cannot be used costs one line on stderr; the others are predicted.
 
     Raises:
-        InputError: if the package cannot be used.
+        InputError: if the package cannot be used, or --out is a file.
     """
+    if config.out is not None and storage.is_file(config.out):
+        raise InputError(f"--out {config.out} is a file; name a folder")
     videos, num_failed = _listed(config.videos)
     if not videos:
         return 2

@@ -19,6 +19,8 @@ def answer_lines(result: Result) -> list[str]:
     A person with several tracks, such as one who left and came back, has one list.
     """
     lines = [f"{result.uri}: {result.head()}, face in {result.answer.coverage:.0%} of the time"]
+    if result.answer.is_uncertain and len(result.answer.segments) > 1:
+        lines.append("  no label leads over the whole video; these are its parts:")
     lines += [f"  {line}" for line in people_lines(result.answer.people)]
     people: dict[int, list[SegmentPrediction]] = {}
     for segment in result.answer.segments:

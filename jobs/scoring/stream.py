@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import ray
 from ray.data import ActorPoolStrategy, Dataset, from_items
 
+from emotion.errors import InputError
 from emotion.predict.engine import Engine
 from emotion.predict.predictor import Predictor
 from emotion.report.run_metrics import RunTotals
@@ -42,6 +43,8 @@ BLOCK_BYTES = 4 * 2**20
 """Size in bytes of the blocks from the readers, about 60 clips; Ray's default is 128 MB."""
 MAX_OPEN_COMMITS = 64
 MAX_COMMIT_ACTORS = 4
+MAX_ROUNDS = 3
+"""Number of times that a shard is read in one run before the run ends with an error."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,11 @@ def read_chunks(refs: Sequence[ShardRef], settings: StageSettings) -> None:
         return
     video_s = {ref.shard_id: ref.video_s / ref.num_chunks for ref in long}
     total = round(sum(video_s[item["shard_id"]] for item in items))
+    workers = cluster.useful_workers(total, min(cluster.cluster_cpus(), len(items)))
     rows = from_items(items, override_num_blocks=len(items)).map(
         ReadChunk,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
         fn_constructor_args=(settings.reading, settings.yunet_model),
-        compute=_pool(min(cluster.cluster_cpus(), len(items)), len(items)),
+        compute=_pool(workers, len(items)),
         num_cpus=1,
         runtime_env={"env_vars": cluster.WORKER_ENV},
     )
@@ -130,6 +134,7 @@ def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Data
     gpus = cluster.cluster_gpus() if settings.engine == "torch" else 0
     env = {"env_vars": cluster.WORKER_ENV}
     items = [ref.to_item("shard") for ref in refs]
+    video_s = sum(ref.video_s for ref in refs)
     reader: Any = ReadClips if settings.dataset else ReadVideos
     reader_args = (
         (settings.dataset, settings.reading.out)
@@ -144,11 +149,12 @@ def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Data
         fn_constructor_args=reader_args,
         batch_size=1,
         batch_format="pyarrow",
-        compute=_pool(min(cpus, len(items)), len(items)),
+        compute=_pool(cluster.useful_workers(video_s, min(cpus, len(items))), len(items)),
         num_cpus=1 if gpus else 0.5,
         runtime_env=env,
     )
-    models = max(1, int(gpus / settings.gpu_share) if gpus else cpus)
+    most = max(1, int(gpus / settings.gpu_share) if gpus else cpus)
+    models = cluster.useful_workers(video_s, most)
     scored = read.map_batches(
         ScoreClips,
         fn_constructor_args=(settings.package, "cuda" if gpus else "cpu", settings.engine),
@@ -176,31 +182,55 @@ def score_shards(
 ) -> RunTotals:
     """Score shards, commit each shard when it is complete, and return the totals of the run.
 
+    A reader that dies in the middle of a shard is started again by Ray, which drops as many blocks
+    of its second output as it got from the first. The second output may be shorter, because the
+    file that killed the reader is a reject now, and then the end of the shard is dropped. So a
+    shard without an end is scored again.
+
     Raises:
         EmotionError: if the storage still fails after all retries.
+        InputError: if a shard still has no end after ``MAX_ROUNDS``.
     """
     began = time.monotonic()
     if not settings.dataset:
         read_chunks(refs, settings)
-    totals = RunTotals()
-    rows, totals.num_models = scored_rows(refs, settings)
-    batches: Iterator[pa.Table] = iter(rows.iter_batches(batch_format="pyarrow", batch_size=None))
-    pending = {ref.shard_id: PendingShard() for ref in refs}
+    totals, left = RunTotals(), list(refs)
     with _Commits(refs, commit_settings, totals) as commits:
-        for batch in batches:
-            totals.model_busy_s += pc.sum(batch["busy_s"]).as_py() or 0.0
-            for line in batch["fault"].drop_null().to_pylist():
-                check_fault(line)
-            for shard_id in batch["shard_id"].unique().to_pylist():
-                shard = pending.get(shard_id)
-                if shard is None:  # a late clip of a rejected video; its shard is already complete
-                    continue
-                if shard.add(batch.filter(pc.equal(batch["shard_id"], shard_id))):
-                    commits.start(shard_id, pending.pop(shard_id))
-            commits.count_finished()
-        commits.count_finished(wait=True)
+        for _ in range(MAX_ROUNDS):
+            ended = _score_once(left, settings, commits, totals)
+            left = [ref for ref in left if ref.shard_id not in ended]
+            if not left:
+                break
+    if left:
+        names = ", ".join(ref.shard_id for ref in left[:5])
+        raise InputError(
+            f"{len(left):,} shards were read {MAX_ROUNDS} times and did not come to their end "
+            f"({names}): their readers die; run the same command again with more memory per CPU"
+        )
     totals.wall_s = time.monotonic() - began
     return totals
+
+
+def _score_once(
+    refs: Sequence[ShardRef], settings: StageSettings, commits: _Commits, totals: RunTotals
+) -> set[str]:
+    """Score shards in one stream; return the ids of those that came to their end."""
+    rows, totals.num_models = scored_rows(refs, settings)
+    pending = {ref.shard_id: PendingShard() for ref in refs}
+    batches: Iterator[pa.Table] = iter(rows.iter_batches(batch_format="pyarrow", batch_size=None))
+    for batch in batches:
+        totals.model_busy_s += pc.sum(batch["busy_s"]).as_py() or 0.0
+        for line in batch["fault"].drop_null().to_pylist():
+            check_fault(line)
+        for shard_id in batch["shard_id"].unique().to_pylist():
+            shard = pending.get(shard_id)
+            if shard is None:  # a late clip of a rejected video; its shard is already complete
+                continue
+            if shard.add(batch.filter(pc.equal(batch["shard_id"], shard_id))):
+                commits.start(shard_id, pending.pop(shard_id))
+        commits.count_finished()
+    commits.count_finished(wait=True)
+    return {ref.shard_id for ref in refs} - pending.keys()
 
 
 class _Commits:

@@ -37,9 +37,7 @@ def connect(uri: str) -> Any:
     try:
         from mlflow import MlflowClient
     except ImportError as err:
-        raise InputError(
-            f"--mlflow-uri needs MLflow ({err}): pip install video-emotion[mlflow]"
-        ) from err
+        raise InputError(f"--mlflow-uri needs MLflow ({err}): pip install -e '.[mlflow]'") from err
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
@@ -64,7 +62,7 @@ def _check_database(uri: str) -> None:
     except ImportError:
         raise InputError(
             f"--mlflow-uri {masked(uri)} is a database, which needs the whole MLflow: "
-            "pip install mlflow; a tracking server needs video-emotion[mlflow] only"
+            "pip install mlflow; for a tracking server, pip install -e '.[mlflow]' is enough"
         ) from None
     engine = sqlalchemy.create_engine(uri)
     try:

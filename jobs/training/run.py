@@ -12,6 +12,7 @@ from emotion.models.frame_cnn import BACKBONE_ARGS
 from emotion.models.registry import ModelArg, build_model, model_args
 from emotion.package.model_package import load_package
 from emotion.train.history import EpochRow
+from emotion.train.learner import check_trunk
 from emotion.train.pretrained import PretrainedWeights, load_pretrained, package_address
 from emotion.versions import git_commit
 from jobs.common import cluster
@@ -102,6 +103,7 @@ def starting_weights(plan: WorkerPlan) -> PretrainedWeights:
     Raises:
         InputError: if the model cannot be built, or the weights do not exist or do not match it.
     """
+    check_trunk(plan.model, plan.recipe)
     model = build_model(plan.model, len(plan.labels), plan.args)
     backbone = str(plan.args.get("backbone", ""))
     return load_pretrained(model, plan.model, plan.pretrained, backbone=backbone)

@@ -138,7 +138,7 @@ def _begin(plan: WorkerPlan) -> Learner:
     if plan.initial is not None:
         model.load_state_dict(safetensors.torch.load(ray.get(plan.initial)), strict=False)
     model.to(ray.train.torch.get_device())
-    return make_learner(model, plan.model, plan.recipe)
+    return make_learner(model, plan.model, plan.recipe, seed=plan.seed)
 
 
 def _use_cores(workers_here: int) -> None:
@@ -217,7 +217,7 @@ def _run_epoch(
     began, cpu_began = time.monotonic(), time.process_time()
     figures = _train_share(epoch, plan, pace, learner, wrapped, train)
     model = _with_shared_buffers(learner.eval_model)
-    totals = evaluate_epoch(model, val.batches(), num_classes=len(plan.labels))
+    totals = evaluate_epoch(model, val.batches(), num_classes=len(plan.labels), trunk=learner.trunk)
     cpu_s = time.process_time() - cpu_began
     sums = _sum(val_sums(totals.loss_sum, totals.num_clips, cpu_s, totals.confusion))
     wall_s = time.monotonic() - began

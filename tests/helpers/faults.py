@@ -91,9 +91,11 @@ class Proxy:
             reset(writer)
 
     async def _rest(self) -> None:
-        """Wait for the tasks that still run on the loop."""
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
+        """Wait for the tasks that still run on the loop, and for those that they start."""
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for writer in list(self._writers):
+                reset(writer)
+            await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # accepted in the moment of the cut
@@ -109,8 +111,10 @@ class Proxy:
         self._writers.add(far_writer)
         await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
         for each in (writer, far_writer):
-            self._writers.discard(each)
             each.close()
+            with contextlib.suppress(OSError):
+                await each.wait_closed()  # it may still hold bytes to send
+            self._writers.discard(each)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -128,6 +128,22 @@ def test_a_wrong_source_is_named(
         analyzer.analyze(make(tmp_path))
 
 
+def test_wrong_arguments_are_refused_before_a_model_is_loaded(clip: Path, tmp_path: Path) -> None:
+    none = str(tmp_path / "none")
+    for source, options, says in (
+        (None, {}, "a path, an address or a file"),
+        (tmp_path / "none.mp4", {}, "does not exist"),
+        (clip, {"people": 0}, "people must be at least 1"),
+        (clip, {"sample_fps": 300}, "at most 240, got 300"),
+        (clip, {"margin": 1.5}, "margin must be from 0 to 1, got 1.5"),
+        (clip, {"baseline": "last:3s"}, "baseline"),
+    ):
+        with pytest.raises(InputError, match=says):
+            analyze(source, package=none, **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"package {none} does not exist"):
+        analyze(clip, package=none)
+
+
 def test_a_closed_file_is_named(clip: Path, analyzer: Analyzer) -> None:
     with clip.open("rb") as file:
         pass
@@ -189,7 +205,7 @@ def test_another_rate_samples_less(clip: Path, tmp_path: Path) -> None:
     times = whole.faces()["pts_s"].to_numpy()
     assert half.faces()["pts_s"].to_numpy() == pytest.approx(times[::2])
     assert half.clips()["stop_s"].iloc[0] == 2 * whole.clips()["stop_s"].iloc[0] == 1.0
-    with pytest.raises(InputError, match="sample_fps must be 2 to 240, got 1"):
+    with pytest.raises(InputError, match="sample_fps must be at least 2 and at most 240, got 1"):
         analyze(clip, package=uri, sample_fps=1)
 
 

@@ -193,7 +193,7 @@ def test_an_archive_keeps_the_folders_card(tmp_path: Path) -> None:
     [
         ("package", "another", "the figures are of another"),
         ("model.tar.gz", "", "is an archive: name its folder"),
-        ("gone", "", "has no model.json"),
+        ("gone", "", "gone does not exist; name a folder"),
     ],
 )
 def test_refuses_to_write_a_card(tmp_path: Path, where: str, model_id: str, says: str) -> None:

@@ -19,7 +19,7 @@ from emotion.predict.ensemble import PackageMean, mean_steps, one_or_mean
 from emotion.predict.predictor import Predictor
 from emotion.published.default import describe_model
 from emotion.published.importing import import_onnx
-from emotion.published.recipe import Recipe
+from emotion.published.recipe import ImportRecipe
 from tests.helpers.onnx_files import pooled_colours
 
 SPEC = ExtractionSpec(
@@ -36,7 +36,7 @@ def f32(values: list[list[list[float]]]) -> NDArray[np.float32]:
 def package(happy: float, **options: Any) -> ModelPackage:
     """Return a package with logits 0 for neutral and ``happy`` times the mean red."""
     weight = np.array([[0.0, 0, 0], [happy, 0, 0]])
-    recipe = Recipe(**({"labels": ("neutral", "happy")} | options))
+    recipe = ImportRecipe(**({"labels": ("neutral", "happy")} | options))
     return import_onnx(pooled_colours(weight, np.zeros(2)), recipe, spec=SPEC).package
 
 
@@ -99,6 +99,8 @@ def test_loads_several_addresses(
         predictor = Predictor.load(named, device="cpu", engine=engine)
         assert predictor.package.model_id == one_or_mean(pair).model_id
         assert predictor.probs(RED)[0].tolist() == pytest.approx([3 / 8, 5 / 8], abs=1e-6)
+    with pytest.raises(PackageError, match=f"package {uris[0]} is named twice; name each once"):
+        Predictor.load([uris[0], uris[1], uris[0]], device="cpu", engine=engine)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from emotion import weights
-from emotion.errors import InputError
+from emotion.errors import InputError, PackageError
 from emotion.extract.detect import spec_for
 from emotion.package.model_package import ModelPackage, load_package
 from emotion.package.trust import MeasuredOn, Trust
@@ -46,11 +46,36 @@ def files_below(folder: Path) -> list[str]:
 
 
 def test_the_named_package_comes_first(
+    empty_cache: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDEO_EMOTION_PACKAGE", f"{package}/")
+    assert find_default_package() == str(package)
+    assert not empty_cache.exists()
+
+
+def test_a_named_package_that_is_not_there_names_the_variable(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("VIDEO_EMOTION_PACKAGE", "s3://bucket/run/package/")
-    assert find_default_package() == "s3://bucket/run/package"
-    assert not empty_cache.exists()
+    monkeypatch.setenv("VIDEO_EMOTION_PACKAGE", str(tmp_path / "none"))
+    with pytest.raises(PackageError) as caught:
+        find_default_package()
+    assert str(caught.value) == (
+        f"VIDEO_EMOTION_PACKAGE is {tmp_path}/none: package {tmp_path}/none does not exist; "
+        "name a folder, s3:// prefix or .tar.gz"
+    )
+
+
+def test_a_named_detector_file_is_that_of_the_default_package(
+    empty_cache: Path, yunet: bytes, hdf5_file: bytes, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("VIDEO_EMOTION_OFFLINE", "1")
+    (tmp_path / "yunet.onnx").write_bytes(yunet)
+    detectors = [
+        load_package(find_default_package(named)).spec.detector
+        for named in (None, str(tmp_path / "yunet.onnx"))
+    ]
+    assert detectors == ["dlib", "yunet"]
 
 
 def test_it_is_downloaded_once(

@@ -21,7 +21,7 @@ from emotion.package.onnx_export import export_onnx
 from emotion.package.trust import Trust
 from emotion.predict.predictor import Predictor
 from emotion.published.importing import import_onnx
-from emotion.published.recipe import Recipe
+from emotion.published.recipe import ImportRecipe
 from tests.helpers.onnx_files import exported, node, onnx_bytes, pooled_colours
 
 SPEC = ExtractionSpec(
@@ -35,7 +35,7 @@ RED, GREEN, GREY = (255, 0, 0), (0, 255, 0), (51, 51, 51)
 
 
 def imported(data: bytes, **options: Any) -> ModelPackage:
-    return import_onnx(data, Recipe(**({"labels": LABELS} | options)), spec=SPEC).package
+    return import_onnx(data, ImportRecipe(**({"labels": LABELS} | options)), spec=SPEC).package
 
 
 def clip(*colours: tuple[int, int, int]) -> torch.Tensor:

@@ -7,8 +7,8 @@ import torch
 
 from emotion.errors import InputError
 from emotion.train.batches import Batch, prefetch
+from emotion.train.epoch_loss import EpochLoss, LossError
 from emotion.train.learner import uses_channels_last
-from emotion.train.loop import EpochLoss, LossError
 from emotion.train.recipe import Recipe
 from tests.emotion.train.test_loop import clips_of_two_kinds
 

@@ -13,9 +13,10 @@ from emotion.models.registry import MODELS, Model, build_model
 from emotion.models.transforms import to_input
 from emotion.train.batches import Batch
 from emotion.train.checkpoint import RunState, read_state, save_state
+from emotion.train.epoch_loss import LossError
 from emotion.train.history import EpochRow
 from emotion.train.learner import Ema, Learner, make_learner
-from emotion.train.loop import LossError, evaluate_epoch, memory_errors, train_epoch
+from emotion.train.loop import evaluate_epoch, memory_errors, train_epoch
 from emotion.train.losses import class_weights
 from emotion.train.recipe import Augment, Recipe
 

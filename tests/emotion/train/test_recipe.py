@@ -27,6 +27,8 @@ FLAGS = {
     "balance": "weights",
     "backbone_lr": 1.0,
     "freeze_epochs": 0,
+    "train_backbone": "all",
+    "views": 4,
     "patience": 0,
     "precision": "auto",
     "channels_last": None,

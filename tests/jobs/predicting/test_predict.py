@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import shutil
@@ -125,6 +126,24 @@ def test_a_format_with_files_needs_a_folder(
     )
 
 
+def test_wrong_options_are_one_line_before_the_work(
+    videos: Path, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    own = ("--package", str(package))
+    for options, says in (
+        ((*own, "--out", f"{tmp_path}/file"), f"--out {tmp_path}/file is a file; name a folder"),
+        ((*own, "--sample-fps", "300"), "--sample-fps must be at least 2 and at most 240"),
+        ((*own, *own), f"package {package} is named twice"),
+        ((*own, "--yunet", "y.onnx"), "finds faces with dlib: leave --yunet out"),
+        (("--package", f"{tmp_path}/none"), f"package {tmp_path}/none does not exist"),
+    ):
+        assert main(["predict", str(videos / "s0/a.mp4"), *options]) == 2
+        out, err = capsys.readouterr()
+        assert says in err
+        assert (out, err.count("\n")) == ("", 1)
+
+
 def test_the_old_flag_names_the_new_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "a.mp4", "--json"]) == 2
     assert capsys.readouterr().err == "error: --json is called --format json now\n"
@@ -153,9 +172,15 @@ def test_a_reader_that_closes_the_pipe_is_no_error(videos: Path, package: Path) 
     assert process.wait(timeout=60) == 0
 
 
-def test_many_segments_are_cut(analyzer: Analyzer, videos: Path) -> None:
-    import dataclasses
+def test_an_uncertain_whole_with_parts_is_explained(analyzer: Analyzer, videos: Path) -> None:
+    result = analyzer.analyze(videos / "s0/a.mp4")
+    one = SegmentPrediction(0, 0, 0.0, 1.0, "sad", 0.9, None, 0.9)
+    answer = dataclasses.replace(result.answer, is_uncertain=True, segments=(one, one))
+    lines = answer_lines(dataclasses.replace(result, answer=answer))
+    assert lines[1] == "  no label leads over the whole video; these are its parts:"
 
+
+def test_many_segments_are_cut(analyzer: Analyzer, videos: Path) -> None:
     result = analyzer.analyze(videos / "s0/a.mp4")
     one = SegmentPrediction(0, 0, 3600.0, 3660.5, "sad", 0.5, None, 0.5)
     two = dataclasses.replace(one, identity_id=1, start_s=61.5, stop_s=62.0, label="happy")

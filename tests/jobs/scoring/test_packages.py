@@ -13,7 +13,7 @@ from emotion.package.model_package import ModelPackage, save_package
 from emotion.predict.ensemble import one_or_mean
 from emotion.predict.predictor import load_parts
 from emotion.published.importing import import_onnx
-from emotion.published.recipe import Recipe
+from emotion.published.recipe import ImportRecipe
 from jobs.common.command import parse
 from jobs.scoring.options import Config
 from jobs.scoring.package import source_address, workers_address
@@ -31,7 +31,7 @@ SPEC = ExtractionSpec(
 def package(happy: float) -> ModelPackage:
     """Return a package with logits 0 for neutral and ``happy`` for happy, for any clip."""
     data = pooled_colours(np.zeros((2, 3)), np.array([0.0, happy]))
-    return import_onnx(data, Recipe(labels=("neutral", "happy")), spec=SPEC).package
+    return import_onnx(data, ImportRecipe(labels=("neutral", "happy")), spec=SPEC).package
 
 
 @pytest.fixture(scope="module")

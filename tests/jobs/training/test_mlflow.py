@@ -186,7 +186,7 @@ try:
 except InputError as err:
     print(err)
 """
-    assert "pip install video-emotion[mlflow]" in run_without({"mlflow"}, code)
+    assert "pip install -e '.[mlflow]'" in run_without({"mlflow"}, code)
 
 
 class UnreliableClient:
