@@ -6,9 +6,9 @@ PY := $(VENV)/bin/python
 DEMO ?= demo
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-# Two processes: one runs all tests that start a Ray, the other the rest, file by file
-# (tests/conftest.py). With more threads per process they would wait for each other.
-PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup
+# Two processes, one file of tests at a time each. With more threads per process they would wait for
+# each other, as two Rays do on two cores: files that start one are run one after the other.
+PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 export PYTHONDONTWRITEBYTECODE ?= 1
 export RAY_USAGE_STATS_ENABLED ?= 0
 
@@ -42,7 +42,8 @@ test: setup tools check
 endif
 
 check: lint ## as test, without installing programs
-	$(PARALLEL) -m "not slow" $(PYTEST_ARGS)
+	$(PARALLEL) -m "not slow and not ray" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "ray and not slow" $(PYTEST_ARGS)
 
 test-all: setup tools lint ## as test, with the tests that take minutes
 	$(PY) -m pytest $(PYTEST_ARGS)

@@ -28,13 +28,12 @@ MOTO_ENV = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that write to S3 with ``s3``, and tests without large programs with ``quick``.
 
-    Files with tests that start a Ray form one group of pytest-xdist, which one process runs: two
-    Rays at once wait for each other. Every other file is a group of its own.
+    All tests of a file that starts a Ray are marked with ``ray``.
     """
     with_ray = {item.path for item in items if _starts_ray(item)}
     for item in items:
-        name = "ray" if item.path in with_ray else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(name))
+        if item.path in with_ray:
+            item.add_marker("ray")
         fixtures = set(getattr(item, "fixturenames", ()))
         if "s3_server" in fixtures:
             item.add_marker("s3")
