@@ -48,7 +48,8 @@ log=$venv/video-emotion.log
     --constraint constraints.txt --editable '.[dev]' >"$log" 2>&1 &
 pip=$!
 (
-    while sleep 20; do
+    # sleep may outlive this shell: it must hold neither the output nor the lock
+    while sleep 20 >/dev/null 2>&1 9>&-; do
         if grep -q '^Installing collected packages' "$log"; then
             echo "setup: unpacking the packages, the longest step"
         else
@@ -58,13 +59,14 @@ pip=$!
 ) &
 progress=$!
 trap 'kill "$progress" "$pip" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM # a shell does not pass Ctrl-C to programs in the background
 wait "$pip" || {
     tail -n 20 "$log" >&2
     echo "setup: pip could not install the packages; its output is in $log" >&2
     exit 1
 }
 kill "$progress"
-trap - EXIT
+trap - EXIT INT TERM
 "$venv/bin/python" -m pip check --disable-pip-version-check >/dev/null || {
     echo "setup: the installed packages conflict:" >&2
     "$venv/bin/python" -m pip check --disable-pip-version-check >&2 || true

@@ -168,7 +168,7 @@ def test_where_the_verb_refuses_to_write(
         (["--package", str(archive)], "is an archive, to which nothing can be added"),
         (["--package", str(exported), "--out", str(other)], "is another model's package"),
         (["--package", str(exported), "--out", str(tmp_path)], "has no model.json"),
-        (["--package", str(tmp_path / "gone")], "has no model.json"),
+        (["--package", str(tmp_path / "gone")], "gone does not exist"),
     ):
         assert main(argv) == 2
         (line,) = capsys.readouterr().err.splitlines()

@@ -35,7 +35,7 @@ def test_several_packages_after_one_flag_or_between_commas(
     assert options_from({"package": "a"}, {}).package == "a"
     names = [str(tmp_path / "a"), str(tmp_path / "b")]
     assert main(["--package", *names, "--port", str(free_port())]) == 2
-    assert capsys.readouterr().err.startswith(f"error: package {names[0]} has no model.json")
+    assert capsys.readouterr().err.startswith(f"error: package {names[0]} does not exist")
 
 
 def test_an_engine_without_its_model_is_one_line(
