@@ -23,8 +23,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
+# onnxruntime reads it when it is imported. Otherwise it sends usage data and keeps an id.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-"""onnxruntime reads it when it is imported. Else it sends facts about sessions and keeps an id."""
 
 if TYPE_CHECKING:
     from emotion.analysis.analyzer import Analyzer, analyze

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from emotion.analysis.progress import is_watched, seconds_bar
 from emotion.analysis.result import Result
 from emotion.analysis.source import Source, check_source, local_video, short_name
-from emotion.package.trust import check_margin
 from emotion.predict.answer import video_prediction
 from emotion.predict.baseline import parse_baseline
 from emotion.predict.engine import Engine
 from emotion.predict.ensemble import ScoringPackage
-from emotion.predict.rate import check_sample_fps
 from emotion.predict.scan import check_people, keep_people
 from emotion.predict.video import load_video_predictor
 from emotion.published.default import describe_model, find_default_package
@@ -96,9 +94,6 @@ class Analyzer:
         engine: Engine = "torch",
         yunet_weights: str | None = None,
     ) -> None:
-        check_sample_fps(sample_fps)
-        check_margin(margin)
-        rest = parse_baseline(baseline) if baseline else None
         self._predictor = load_video_predictor(
             package or find_default_package(yunet_weights),
             yunet_weights=yunet_weights,
@@ -106,7 +101,7 @@ class Analyzer:
             engine=engine,
             sample_fps=sample_fps,
             margin=margin,
-            baseline=rest,
+            baseline=parse_baseline(baseline) if baseline else None,
         )
         self._progress = progress
 

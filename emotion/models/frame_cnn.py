@@ -229,12 +229,11 @@ class FrameCNN(nn.Module):
 
         A backbone without a ``trunk`` is the trunk as a whole; then they are (B, T, F).
         """
+        if not isinstance(self.backbone, MobileFaceNet):
+            return self._features(x_BCTHW)
         frames, b, t = self._frames(x_BCTHW)
-        if isinstance(self.backbone, MobileFaceNet):
-            y_NCHW = self.backbone.trunk(frames)
-            return y_NCHW.view(b, t, *y_NCHW.shape[1:])
-        y_BTF: Tensor = self.backbone(frames).flatten(1).view(b, t, -1)
-        return y_BTF
+        y_NCHW = self.backbone.trunk(frames)
+        return y_NCHW.view(b, t, *y_NCHW.shape[1:])
 
     @property
     def trunk_parts(self) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ from emotion import weights
 from emotion.errors import InputError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
-from emotion.package.trust import TrustNote, trust_note
+from emotion.package.trust import TrustNote, check_margin, trust_note
 from emotion.predict.answer import VideoPrediction, video_prediction
 from emotion.predict.baseline import Baseline
 from emotion.predict.engine import Engine
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.faces import tracks_of
 from emotion.predict.predictor import BATCH_SIZE, Predictor
-from emotion.predict.rate import spec_at
+from emotion.predict.rate import check_sample_fps, spec_at
 from emotion.predict.scan import Row, Scan
 from emotion.predict.score_rows import video_facts, video_rows
 from emotion.predict.segments import SegmentRule
@@ -192,6 +192,8 @@ def load_video_predictor(
         InputError: if the detector's weights are missing and cannot be downloaded, the package
             does not have the baseline's label, or the model does not allow ``sample_fps``.
     """
+    check_sample_fps(sample_fps)  # before the package, whose loading takes longer
+    check_margin(margin)
     predictor = Predictor.load(package_uri, device=device, engine=engine)
     spec = spec_at(predictor.package, sample_fps)
     model = detector_weights(predictor.package, yunet_weights)

@@ -1,4 +1,4 @@
-"""onnxruntime leaves nothing in the user's home folder, and is told to send nothing."""
+"""onnxruntime writes no id into the user's home folder."""
 
 from __future__ import annotations
 
