@@ -9,7 +9,8 @@ PYTEST_ARGS ?=
 # Two processes, one file of tests at a time each. With more threads per process they would wait for
 # each other, as two Rays do on two cores: files that start one are run one after the other.
 PARALLEL := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
-export PYTHONDONTWRITEBYTECODE ?= 1
+# Bytecode is kept: each of the many processes of the tests would compile the modules again.
+unexport PYTHONDONTWRITEBYTECODE
 export RAY_USAGE_STATS_ENABLED ?= 0
 
 .PHONY: help setup demo tools lint quick test check test-all test-s3 clean

@@ -186,8 +186,9 @@ def ray_feeds(
 ) -> tuple[dict[str, Feed], int, int]:
     """Return the inputs from Ray Data, the batches of an epoch, and the number of labels."""
     from jobs.common import cluster
-    from jobs.training.ingest import ReadClips, Share, clips_of
+    from jobs.training.ingest import Share
     from jobs.training.input import read_input
+    from jobs.training.stored_clips import ReadClips, clips_of
 
     uri = str(Path(flags.dataset).resolve())
     data = read_input(uri, labels=None)

@@ -30,7 +30,7 @@ from jobs.ledger.probe import probe_durations
 from jobs.ledger.shards import ShardRef
 from jobs.ledger.stored_plan import Change, extend_plan
 from jobs.reading.shard_reader import Reading
-from jobs.validating.validate import print_report, validate
+from jobs.validating.validate import import_ahead, print_report, validate
 from schemas.tables import DATASETS
 
 
@@ -146,6 +146,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
         print(f"{config.out} is complete: nothing to do")
         return 0
     storage.remove(success)
+    import_ahead()
     with cluster.session(config.address):
         if first or joins:
             items.do_items(first, joins, work, yunet_model)

@@ -23,8 +23,8 @@ from emotion.package.model_package import weights_bytes
 from emotion.train.checkpoint import RunState, read_state
 from emotion.train.history import EpochRow
 from jobs.common import cluster
-from jobs.training.ingest import ReadClips, clips_of
 from jobs.training.input import TrainInput
+from jobs.training.stored_clips import ReadClips, clips_of
 from jobs.training.worker import WorkerPlan, train_worker
 
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import threading
 from collections import Counter
 
 from emotion import storage
@@ -28,6 +30,17 @@ from schemas.tables import DATASETS
 PLAN_PART = "part-plan.parquet"
 """Part that only ``rejects`` has: videos that the plan rejected before they were read."""
 _EVERY_PART = "every shard has a part in each table"
+
+
+def import_ahead() -> None:
+    """Start to import Great Expectations in a thread; return at once.
+
+    The import takes 5 to 8 s. A job that validates at its end hides it behind the work of Ray's
+    processes.
+    """
+    threading.Thread(
+        target=importlib.import_module, args=("jobs.validating.expectations",), daemon=True
+    ).start()
 
 
 def validate(

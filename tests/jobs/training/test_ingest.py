@@ -8,7 +8,8 @@ import pytest
 from emotion.errors import InputError
 from emotion.models.transforms import decode_crops
 from emotion.train.batches import Batch
-from jobs.training.ingest import ReadClips, Share, clips_of
+from jobs.training.ingest import Share
+from jobs.training.stored_clips import ReadClips, clips_of
 from tests.helpers.drawn_dataset import LABELS, clip_row, write_dataset
 
 SHAPE = (4, 32, 32, 3)
