@@ -45,7 +45,7 @@ class Config:
             resume. Default: total time / 32, at least half a minute and at most an hour.
         engine: Runtime of the model: torch; or onnx, which runs the package's model.onnx on the
             CPU. jobs.export_onnx adds this file.
-        batch_size: Number of clips per call of the model, at least 1.
+        batch_size: Number of clips that a model gets at a time, at least 1.
         gpu_share: Share of a GPU for each model, above 0 and at most 1: with 0.5 two models use
             one GPU.
         prices: JSON file of US dollars per hour by Ray resource, such as {"CPU": 0.05, "GPU": 2.1};

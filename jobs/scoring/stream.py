@@ -57,7 +57,7 @@ class StageSettings:
         package: address of the model package, or of several.
         engine: torch or onnx.
         yunet_model: bytes of YuNet's weights; None for dlib or a dataset.
-        batch_size: number of clips per call of the model.
+        batch_size: number of clips that a model gets at a time.
         gpu_share: share of a GPU for each model; without GPUs in the cluster models run on CPUs.
     """
 
