@@ -23,8 +23,9 @@ from jobs.building.options import Config
 from jobs.building.worker import Work
 from jobs.common import cluster
 from jobs.ledger import lock, output
+from jobs.ledger.audit import audit
 from jobs.ledger.entries import Entry, add_counts, read_entries
-from jobs.ledger.parts import part_uri
+from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.plan import Plan, plan_labelled
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.shards import ShardRef
@@ -136,7 +137,7 @@ def plan_shards(
 def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, folder: Path) -> int:
     """Do the missing work in a claimed and locked output folder; return the exit code."""
     refs, change = plan_shards(config, plan, folder, out=config.out)
-    rejects = part_uri(config.out, "rejects", "plan")
+    rejects = part_uri(config.out, "rejects", PLAN)
     storage.write_bytes(rejects, plan.rejects.read_bytes())
     first, joins = items.build_items(refs, config.out)
     print(_plan_line(plan, change, refs, len(first) + len(joins)))
@@ -150,6 +151,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
     with cluster.session(config.address):
         if first or joins:
             items.do_items(first, joins, work, yunet_model)
+        audit(config.out, DATASETS, folder)
         return finish(config, plan, work.reading.spec)
 
 

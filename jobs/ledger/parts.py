@@ -18,9 +18,18 @@ Row = dict[str, object]
 _ROWS_PER_GROUP = {"clips": 64}  # a clip is about 64 KB of JPEG; rows of other tables are small
 
 
+PLAN = "plan"
+"""Name in place of a shard's: the part of ``rejects`` with the videos that the plan rejected."""
+
+
+def part_name(shard_id: str) -> str:
+    """Return the file name of a shard's parts; it is the same in every table."""
+    return f"part-{shard_id}.parquet"
+
+
 def part_uri(out: str, table: str, shard_id: str) -> str:
     """Return the address of a shard's part in a table; a repeated run writes the same address."""
-    return storage.join(out, table, f"part-{shard_id}.parquet")
+    return storage.join(out, table, part_name(shard_id))
 
 
 def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema: pa.Schema) -> None:

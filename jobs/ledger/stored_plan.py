@@ -107,6 +107,26 @@ def planned_shards(out: str, folder: Path) -> list[ShardRef]:
         return _refs(db, out)
 
 
+def planned_videos(out: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield every shard with the ids of the videos that it must hold, in order of shard.
+
+    Args:
+        out: folder of a dataset or a score set.
+        folder: local folder for temporary files; it may be that of ``extend_plan``.
+    """
+    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
+    sql = (
+        "select shard_id, list(video_id order by video_id) filter (video_id is not null) "
+        "from (select distinct shard_id from plans) left join live using (shard_id) "
+        "group by 1 order by 1"
+    )
+    with database(folder) as db:
+        _open_planned(db, out, columns, folder)
+        for batch in batches(db, sql, _GROUP_ROWS):
+            for shard_id, video_ids in zip(*batch.to_pydict().values(), strict=True):
+                yield shard_id, video_ids or []
+
+
 def ledger_files(out: str, kind: str) -> list[str]:
     """Return the addresses of the stored plan's files, in order of run.
 

@@ -18,7 +18,7 @@ from emotion import storage
 from emotion.predict.faces import coverages
 from emotion.predict.score_rows import video_facts
 from jobs.common.faults import Fault
-from jobs.ledger.parts import ShardWriter, part_uri, write_part
+from jobs.ledger.parts import PLAN, ShardWriter, part_uri, write_part
 from jobs.ledger.plan import Row
 from jobs.ledger.shards import ShardRef
 from jobs.reading.shard_reader import End, Reading, ShardReader
@@ -156,11 +156,11 @@ class ReadClips:
 
 def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
     """Copy the rejects of a dataset's plan into a score set; return their number by reason."""
-    uri = part_uri(dataset, "rejects", "plan")
+    uri = part_uri(dataset, "rejects", PLAN)
     if not storage.exists(uri):
         return Counter()
     rows = storage.read_part(uri).to_pylist()
-    write_part(out, "rejects", "plan", rows, REJECTS)
+    write_part(out, "rejects", PLAN, rows, REJECTS)
     return Counter(str(row["reason"]) for row in rows)
 
 

@@ -28,6 +28,7 @@ from emotion.video.decode import Limits
 from jobs.common import cluster
 from jobs.common.command import Addresses
 from jobs.ledger import lock, output
+from jobs.ledger.audit import audit
 from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
@@ -106,7 +107,7 @@ def run(config: Config) -> int:
                 chunk_s=settings.reading.chunk_s,
                 folder=Path(name),
             )
-            return _score(config, package, settings, refs, left_out=Counter())
+            return _score(config, package, settings, refs, Path(name), left_out=Counter())
 
 
 def _run_from_dataset(
@@ -138,7 +139,7 @@ def _run_from_dataset(
         keep_copy(source, settings.package)
         refs = planned_shards(dataset, Path(name))
         left_out = copy_plan_rejects(dataset, config.out)
-        return _score(config, package, settings, refs, left_out=left_out)
+        return _score(config, package, settings, refs, Path(name), left_out=left_out)
 
 
 def _claim(config: Config, stored: dict[str, Any], package: ScoringPackage) -> None:
@@ -151,6 +152,7 @@ def _score(
     package: ScoringPackage,
     settings: StageSettings,
     refs: Sequence[ShardRef],
+    folder: Path,
     *,
     left_out: Counter[str],
 ) -> int:
@@ -171,6 +173,7 @@ def _score(
         with cluster.session(config.address):
             totals = score_shards(missing, settings, commit_settings)
             metrics = run_metrics(totals, prices=prices, resources=cluster.cluster_resources())
+    audit(config.out, score_tables(package.labels), folder, plan_of=config.from_dataset)
     _finish(config, package, num_videos, left_out)
     if metrics:
         storage.write_json(storage.join(config.out, "metrics.json"), metrics)

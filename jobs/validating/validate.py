@@ -16,6 +16,7 @@ from emotion.validate.queries import MAX_REJECT_SHARE
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.suites import Declared
 from emotion.versions import check_schema_version
+from jobs.ledger.parts import PLAN, part_name
 from jobs.validating.groups import (
     GROUP_MB,
     Parts,
@@ -27,8 +28,6 @@ from jobs.validating.groups import (
 from jobs.validating.whole import validate_whole
 from schemas.tables import DATASETS
 
-PLAN_PART = "part-plan.parquet"
-"""Part that only ``rejects`` has: videos that the plan rejected before they were read."""
 _EVERY_PART = "every shard has a part in each table"
 
 
@@ -110,7 +109,7 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
 
 def _parts_report(parts: Parts) -> ValidationReport:
     """Check by file names that every shard has one part in each table."""
-    shards = {part for files in parts.values() for part in files} - {PLAN_PART}
+    shards = {part for files in parts.values() for part in files} - {part_name(PLAN)}
     missing = [f"{name}/{part}" for name in DATASETS for part in sorted(shards - set(parts[name]))]
     notes = [f"{name} is missing" for name in missing]
     if not shards:

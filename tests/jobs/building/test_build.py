@@ -222,3 +222,21 @@ def test_subjects_without_a_split_are_split_by_hash(corpus: Path, tmp_path: Path
     splits = {r["subject_id"]: r["split"] for r in rows(tmp_path / "out", "videos")}
     # First eight bytes of sha256("0:s0") and so on, as shares of 2**64: 0.18, 0.73, 0.86.
     assert splits == {"s0": "train", "s1": "val", "s2": "test"}
+
+
+def test_a_shard_that_lost_a_video_is_refused_and_built_again(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "dataset"
+    assert build(corpus, out) == 0
+    before = {name: rows(out, name) for name in DATASETS}
+    part = sorted((out / "videos").glob("part-*.parquet"))[0]
+    pq.write_table(pq.read_table(part).slice(1), part)
+    (out / "_SUCCESS").unlink()
+    capsys.readouterr()
+    assert build(corpus, out) == 2
+    shard = part.stem.removeprefix("part-")
+    assert f"shard {shard}: planned video" in capsys.readouterr().err
+    assert not (out / "_SUCCESS").exists()
+    assert build(corpus, out) == 0
+    assert {name: rows(out, name) for name in DATASETS} == before

@@ -1,0 +1,192 @@
+"""The audit: an output that does not hold exactly what was planned is never called complete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from emotion import storage
+from emotion.errors import InputError
+from jobs.ledger.audit import NAMED, audit
+from jobs.ledger.entries import Entry, read_entries, remove_entry, write_entry
+from jobs.ledger.parts import PLAN, part_uri
+from jobs.ledger.stored_plan import RETIRED, planned_videos
+from schemas.tables import MANIFEST, rows_table
+
+TABLES = ("videos", "rejects", "clips", "tracks")
+Tables = dict[str, list[dict[str, Any]]]
+Damage = Callable[[Tables], object]
+
+
+def a_plan(shard_id: str, *video_ids: str) -> list[dict[str, Any]]:
+    return [
+        dict.fromkeys(MANIFEST.names) | {"shard_id": shard_id, "video_id": v} for v in video_ids
+    ]
+
+
+def of_video(video_id: str, *, clips: int) -> Tables:
+    ids = [{"video_id": video_id, "clip_id": f"{video_id}/{n}"} for n in range(clips)]
+    track = [{"video_id": video_id, "track_id": 0}]
+    return {"videos": [{"video_id": video_id, "num_clips": clips}], "clips": ids, "tracks": track}
+
+
+def merged(*videos: Tables, rejects: tuple[str, ...] = ()) -> Tables:
+    rows: Tables = {name: [row for v in videos for row in v.get(name, [])] for name in TABLES}
+    rows["rejects"] = [{"video_id": video_id} for video_id in rejects]
+    return rows
+
+
+COLUMNS = {
+    "videos": pa.schema([("video_id", pa.string()), ("num_clips", pa.int32())]),
+    "rejects": pa.schema([("video_id", pa.string())]),
+    "clips": pa.schema([("video_id", pa.string()), ("clip_id", pa.string())]),
+    "tracks": pa.schema([("video_id", pa.string()), ("track_id", pa.int32())]),
+}
+
+
+def write_shard(out: str, shard_id: str, tables: Tables, *, counts: dict[str, int]) -> None:
+    for name, rows in tables.items():
+        storage.write_table(part_uri(out, name, shard_id), rows_table(rows, COLUMNS[name]))
+    write_entry(out, Entry(shard_id, counts, {}, retired=0))
+
+
+def right_shard() -> Tables:
+    """Return shard b: two videos with clips, one reject, and one video of which a part is kept."""
+    return merged(
+        of_video("v3", clips=2), of_video("v4", clips=0), of_video("v6", clips=1),
+        rejects=("v5", "v6"),
+    )  # fmt: skip
+
+
+def counts_of(tables: Tables) -> dict[str, int]:
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> str:
+    """Write an output whose books balance: shard a lost a video to retirement, c all of its own."""
+    out = str(tmp_path / "out")
+    storage.write_json(f"{out}/config.json", {"columns": []})
+    plan = [*a_plan("a", "v1", "v2"), *a_plan("b", "v3", "v4", "v5", "v6"), *a_plan("c", "v7")]
+    storage.write_table(f"{out}/_ledger/plan-0000.parquet", rows_table(plan, MANIFEST))
+    gone = [{"shard_id": "a", "video_id": "v2"}, {"shard_id": "c", "video_id": "v7"}]
+    storage.write_table(f"{out}/_ledger/retired-0001.parquet", rows_table(gone, RETIRED))
+    first = merged(of_video("v1", clips=3))
+    write_shard(out, "a", first, counts=counts_of(first))
+    write_shard(out, "b", right_shard(), counts=counts_of(right_shard()))
+    planned_by_hand = [{"video_id": None}, {"video_id": None}]
+    rejects = rows_table(planned_by_hand, COLUMNS["rejects"])
+    storage.write_table(part_uri(out, "rejects", PLAN), rejects)
+    return out
+
+
+def done(out: str) -> list[str]:
+    return [entry.shard_id for entry in read_entries(out)]
+
+
+def folder_in(tmp_path: Path) -> Path:
+    folder = tmp_path / "plan"
+    folder.mkdir()
+    return folder
+
+
+def test_every_shard_has_the_ids_that_it_must_hold(out: str, tmp_path: Path) -> None:
+    assert list(planned_videos(out, folder_in(tmp_path))) == [
+        ("a", ["v1"]),
+        ("b", ["v3", "v4", "v5", "v6"]),
+        ("c", []),
+    ]
+
+
+def test_an_output_that_holds_the_plan_passes(out: str, tmp_path: Path) -> None:
+    audit(out, TABLES, folder_in(tmp_path))
+    assert done(out) == ["a", "b"]
+
+
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "lost": (lambda t: t["rejects"].pop(0), "shard b: planned video v5 is missing"),
+    "never planned": (
+        lambda t: t["videos"].append({"video_id": "v9", "num_clips": 0}),
+        "shard b: video v9 was not planned",
+    ),
+    "retired row of another shard": (
+        lambda t: t["rejects"].append({"video_id": "v2"}),
+        "shard b: video v2 was not planned",
+    ),
+    "video twice": (
+        lambda t: t["videos"].append({"video_id": "v4", "num_clips": 0}),
+        "shard b has a video twice in videos",
+    ),
+    "reject twice": (
+        lambda t: t["rejects"].append({"video_id": "v5"}),
+        "shard b has a video twice in rejects",
+    ),
+    "clip twice": (
+        lambda t: t["clips"].append({"video_id": "v3", "clip_id": "v3/0"}),
+        "shard b, clips: a row is there twice",
+    ),
+    "clip lost": (lambda t: t["clips"].pop(0), "video v3 has 1 rows, its num_clips is 2"),
+    "clip of a reject": (
+        lambda t: t["clips"].append({"video_id": "v5", "clip_id": "v5/0"}),
+        "shard b, clips: rows of a video that is not in videos",
+    ),
+    "track twice": (
+        lambda t: t["tracks"].append({"video_id": "v3", "track_id": 0}),
+        "shard b, tracks: a row is there twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage, says", DAMAGES.values(), ids=DAMAGES)
+def test_a_shard_with_other_rows_is_named_and_done_again(
+    out: str, tmp_path: Path, damage: Damage, says: str
+) -> None:
+    tables = right_shard()
+    damage(tables)
+    write_shard(out, "b", tables, counts=counts_of(tables))
+    with pytest.raises(InputError, match=re.escape(says)):
+        audit(out, TABLES, folder_in(tmp_path))
+    assert done(out) == ["a"]
+
+
+def test_rows_that_the_entry_does_not_count_are_named(out: str, tmp_path: Path) -> None:
+    write_shard(out, "b", right_shard(), counts=counts_of(right_shard()) | {"clips": 4})
+    with pytest.raises(InputError, match="shard b has 3 rows in clips, its entry says 4"):
+        audit(out, TABLES, folder_in(tmp_path))
+    assert done(out) == ["a"]
+
+
+def test_missing_and_stray_parts_are_named(out: str, tmp_path: Path) -> None:
+    storage.remove(part_uri(out, "tracks", "b"))
+    remove_entry(out, "a")
+    storage.write_table(part_uri(out, "clips", "z"), rows_table([], COLUMNS["clips"]))
+    with pytest.raises(InputError, match="in 3 points") as caught:
+        audit(out, TABLES, folder_in(tmp_path))
+    for words in (
+        "shard a was not done",
+        "shard b has no part in tracks",
+        "clips/part-z.parquet belongs to no planned shard, remove it",
+        "run the same command again",
+    ):
+        assert words in str(caught.value)
+    assert done(out) == []
+
+
+def test_the_error_names_a_few_of_many_faults(out: str, tmp_path: Path) -> None:
+    tables = merged()
+    write_shard(out, "b", tables, counts=counts_of(tables))
+    with pytest.raises(InputError, match="in 4 points") as caught:
+        audit(out, TABLES, folder_in(tmp_path))
+    assert str(caught.value).count("is missing") == NAMED
+
+
+def test_the_plan_of_a_dataset_counts_for_its_scores(out: str, tmp_path: Path) -> None:
+    scores = str(tmp_path / "scores")
+    write_shard(scores, "a", merged(of_video("v1", clips=3)), counts={})
+    with pytest.raises(InputError, match="shard b was not done"):
+        audit(scores, TABLES, folder_in(tmp_path), plan_of=out)
