@@ -25,6 +25,7 @@ from emotion.video.decode import Limits
 from emotion.weights import load_yunet
 from jobs.building.worker import BuildWorker, Work
 from jobs.common.command import one_line_errors, parse
+from jobs.ledger.lock import Fence
 from jobs.ledger.plan import plan_labelled
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.stored_plan import extend_plan
@@ -83,7 +84,9 @@ def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, An
     )
     work = Work(reading, ())
     durations = partial(probe_durations, root, address=None)
-    refs, _ = extend_plan(out, plan, durations=durations, shard_s=None, chunk_s=None, folder=folder)
+    refs, _ = extend_plan(
+        Fence(out, 0), plan, durations=durations, shard_s=None, chunk_s=None, folder=folder
+    )
     return work, refs[0].to_item("shard")
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from emotion.labels import LABELS
 from jobs.common import cluster
 from jobs.common.command import one_line_errors, parse
+from jobs.ledger.lock import Fence
 from jobs.ledger.plan import plan_labelled
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.stored_plan import extend_plan
@@ -58,7 +59,7 @@ def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int
         )
         joined_s = time.monotonic() - began
         refs, _ = extend_plan(
-            str(root / "out"),
+            Fence(str(root / "out"), 0),
             made,
             durations=partial(probe_durations, str(root), address=None),
             shard_s=10.0,

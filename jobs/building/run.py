@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from jobs.common import cluster
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
 from jobs.ledger.entries import Entry, add_counts, read_entries
+from jobs.ledger.lock import Fence
 from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.plan import Plan, plan_labelled
 from jobs.ledger.probe import probe_durations
@@ -105,7 +107,7 @@ def run(config: Config) -> int:
         )
         work = Work(reading_of(config, spec), plan.extra_columns)
         if config.dry_run:
-            refs, _ = plan_shards(config, plan, folder, out="")
+            refs, _ = plan_shards(config, plan, folder, None)
             print_estimate(plan, refs, work, yunet_model, address=config.address)
             return 0
         stored = {
@@ -116,16 +118,16 @@ def run(config: Config) -> int:
             "columns": list(plan.extra_columns),
         }
         output.claim(config.out, stored, job="jobs.build_dataset", spec=spec)
-        with lock.held(config.out):
-            return build(config, plan, work, yunet_model, folder)
+        with lock.held(config.out) as fence:
+            return build(config, plan, replace(work, fence=fence), yunet_model, folder, fence)
 
 
 def plan_shards(
-    config: Config, plan: Plan, folder: Path, *, out: str
+    config: Config, plan: Plan, folder: Path, fence: Fence | None
 ) -> tuple[list[ShardRef], Change]:
     """Return every shard of the output, and the change since the earlier runs."""
     return extend_plan(
-        out,
+        fence,
         plan,
         durations=partial(probe_durations, config.videos, address=config.address),
         shard_s=60 * config.shard_minutes if config.shard_minutes else None,
@@ -134,9 +136,16 @@ def plan_shards(
     )
 
 
-def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, folder: Path) -> int:
+def build(
+    config: Config,
+    plan: Plan,
+    work: Work,
+    yunet_model: bytes | None,
+    folder: Path,
+    fence: Fence,
+) -> int:
     """Do the missing work in a claimed and locked output folder; return the exit code."""
-    refs, change = plan_shards(config, plan, folder, out=config.out)
+    refs, change = plan_shards(config, plan, folder, fence)
     rejects = part_uri(config.out, "rejects", PLAN)
     storage.write_bytes(rejects, plan.rejects.read_bytes())
     first, joins = items.build_items(refs, config.out)
@@ -152,7 +161,7 @@ def build(config: Config, plan: Plan, work: Work, yunet_model: bytes | None, fol
         if first or joins:
             items.do_items(first, joins, work, yunet_model)
         audit(config.out, DATASETS, folder)
-        return finish(config, plan, work.reading.spec)
+        return finish(config, plan, work.reading.spec, fence)
 
 
 def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: int) -> str:
@@ -165,7 +174,7 @@ def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: 
     )
 
 
-def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
+def finish(config: Config, plan: Plan, spec: ExtractionSpec, fence: Fence) -> int:
     """Validate the dataset, write report.html, print the summary; return the exit code.
 
     A valid dataset also gets ``_SUCCESS``.
@@ -191,7 +200,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec) -> int:
         "spec_digest": spec.digest,
         "versions": pipeline_versions(),
     }
-    storage.write_json(storage.join(config.out, output.SUCCESS), success)
+    output.mark_complete(fence, success)
     return 0
 
 

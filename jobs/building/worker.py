@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, write_entry
+from jobs.ledger.lock import Fence
 from jobs.ledger.parts import ShardWriter
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef
@@ -27,17 +28,19 @@ class Work:
     Attributes:
         reading: settings with which the worker reads videos.
         extra_columns: names in ``videos`` of the label table's additional columns.
+        fence: lock of the run; None for work that writes nothing into the output.
     """
 
     reading: Reading
     extra_columns: tuple[str, ...]
+    fence: Fence | None = None
 
 
 class BuildWorker:
     """Ray actor that does items of work and returns their counts."""
 
     def __init__(self, work: Work, yunet_model: bytes | None) -> None:
-        self._out = work.reading.out
+        self._out, self._fence = work.reading.out, work.fence
         self._reader = ShardReader(work.reading, yunet_model)
         videos = with_columns(DATASETS["videos"], work.extra_columns)
         self._schemas = DATASETS | {"videos": videos}
@@ -59,7 +62,7 @@ class BuildWorker:
             video_s = ref.video_s / ref.num_chunks if counts else 0.0
             return _progress(video_s, {"faces": counts.get("faces", 0)})
         if task == "revise":
-            revise_shard(self._out, ref, self._schemas)
+            revise_shard(self._out, ref, self._schemas, self._fence)
             return _progress(0.0, {})
         counts = self._shard(ref).counts
         if ref.num_chunks > 1:  # a join: time and faces were counted with the chunks
@@ -93,7 +96,7 @@ class BuildWorker:
                 video_s=video_s,
                 wall_s=time.monotonic() - began + walls_s,
             )
-        write_entry(self._out, entry)
+        write_entry(self._out, entry, self._fence)
         forget_chunks(self._out, ref.shard_id, ref.num_chunks)
         return entry
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,7 @@ from jobs.exporting.worker import (
 )
 from jobs.ledger import lock, output
 from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.lock import Fence
 from jobs.ledger.shards import ShardRef, to_do
 from jobs.ledger.stored_plan import planned_shards
 
@@ -67,7 +69,11 @@ def run(config: Config) -> int:
         embed_bytes=round(config.embed_mb * 2**20),
         note=note_of_scores(facts),
     )
-    with lock.held(config.out), TemporaryDirectory(prefix="video-emotion-plan-") as name:
+    with (
+        lock.held(config.out) as fence,
+        TemporaryDirectory(prefix="video-emotion-plan-") as name,
+    ):
+        settings = replace(settings, fence=fence)
         source = facts.get("dataset") or config.scores
         refs = planned_shards(source, Path(name))
         missing, stale = to_do(refs, config.out)
@@ -80,7 +86,7 @@ def run(config: Config) -> int:
                 with cluster.session(config.address):
                     _export(missing, settings)
             export_tables(config.scores, config.out, tables)
-            _finish(config)
+            _finish(config, fence)
             for line in settings.note.lines():
                 print(line)
             return 0
@@ -106,14 +112,12 @@ def _export(refs: Sequence[ShardRef], settings: ExportSettings) -> None:
             progress.step(row["videos"], files=row["files"], failed=row["failed"])
 
 
-def _finish(config: Config) -> None:
+def _finish(config: Config, fence: Fence) -> None:
     """Write ``_SUCCESS``; print the summary."""
     entries = read_entries(config.out)
     failed = add_counts(entry.rejects for entry in entries)
     counts = add_counts(entry.counts for entry in entries)
-    storage.write_json(
-        storage.join(config.out, output.SUCCESS), {"counts": counts, "failed": failed}
-    )
+    output.mark_complete(fence, {"counts": counts, "failed": failed})
     print(f"exported {config.out}: {counts.get('files', 0):,} files of single videos")
     for reason, count in sorted(failed.items()):
         print(f"  could not be read again: {reason} {count:,}")

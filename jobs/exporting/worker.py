@@ -18,6 +18,7 @@ from emotion.package.trust import TrustNote
 from emotion.report.video import VideoRows
 from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, read_entry, write_entry
+from jobs.ledger.lock import Fence
 from jobs.ledger.parts import part_uri
 from jobs.ledger.shards import ShardRef, read_shard
 from jobs.reading.videos import fetched
@@ -49,6 +50,7 @@ class ExportSettings:
         fps: samples per second of the extraction spec.
         embed_bytes: size in bytes of the largest video that a report contains.
         note: warning and recall of the model, for the formats that can hold a remark.
+        fence: lock of the run.
     """
 
     scores: str
@@ -59,6 +61,7 @@ class ExportSettings:
     fps: float
     embed_bytes: int
     note: TrustNote = TrustNote()
+    fence: Fence | None = None
 
 
 class ExportShard:
@@ -98,7 +101,7 @@ class ExportShard:
             rejects=dict(failed),  # to_do repeats a shard that has a storage_error
             retired=len(ref.retired),
         )
-        write_entry(self._settings.out, entry)
+        write_entry(self._settings.out, entry, self._settings.fence)
         return {"videos": len(videos), "files": files, "failed": failed.total()}
 
     def _table(self, name: str, shard_id: str) -> pa.Table:
@@ -157,7 +160,7 @@ def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
             for form in settings.formats:
                 storage.remove(file_uri(settings.out, form, str(row["uri"])))
     entry = read_entry(settings.out, ref.shard_id)
-    write_entry(settings.out, replace(entry, retired=len(ref.retired)))
+    write_entry(settings.out, replace(entry, retired=len(ref.retired)), settings.fence)
 
 
 def _of_video(table: pa.Table, video_id: str) -> list[Row]:

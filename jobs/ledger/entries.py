@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from emotion import storage
+from jobs.ledger.lock import Fence
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,19 @@ class Entry:
         return cls(**{**value, "slowest": slowest})
 
 
-def write_entry(out: str, entry: Entry) -> None:
-    """Mark a shard as done; call this after its parts are written."""
+def write_entry(out: str, entry: Entry, fence: Fence | None) -> None:
+    """Mark a shard as done; call this after its parts are written.
+
+    Args:
+        out: the output folder.
+        entry: entry of the shard.
+        fence: lock of the run; None for an output without a lock.
+
+    Raises:
+        LostLockError: if another run has taken over the output.
+    """
+    if fence is not None:
+        fence.check()
     storage.write_json(_entry_uri(out, entry.shard_id), entry.to_json())
 
 

@@ -10,6 +10,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.versions import check_schema_version
+from jobs.ledger.lock import Fence
 from schemas.tables import SCHEMA_VERSION
 
 SUCCESS = "_SUCCESS"
@@ -82,3 +83,17 @@ def read_spec(out: str) -> ExtractionSpec:
     if not storage.exists(uri):
         raise InputError(f"{out} has no spec.json; name a folder that jobs.build_dataset made")
     return ExtractionSpec.from_json(storage.read_json(uri))
+
+
+def mark_complete(fence: Fence, facts: Mapping[str, Any]) -> None:
+    """Write ``_SUCCESS``, the last file of a run.
+
+    Args:
+        fence: lock of the run.
+        facts: content of the file; JSON must be able to hold every value.
+
+    Raises:
+        LostLockError: if another run has taken over the output.
+    """
+    fence.check()
+    storage.write_json(storage.join(fence.out, SUCCESS), facts)

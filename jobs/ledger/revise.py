@@ -12,11 +12,14 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from jobs.ledger.entries import read_entry, remove_entry, write_entry
+from jobs.ledger.lock import Fence
 from jobs.ledger.parts import part_uri, without_videos
 from jobs.ledger.shards import ShardRef
 
 
-def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
+def revise_shard(
+    out: str, ref: ShardRef, tables: dict[str, pa.Schema], fence: Fence | None
+) -> None:
     """Remove the retired videos from a shard's parts, and write its new ledger entry.
 
     The old entry is removed first. So a shard whose revision was interrupted is not done, and the
@@ -26,7 +29,13 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
         out: the output folder.
         ref: the shard, with the ids of its retired videos.
         tables: schemas of the tables by name.
+        fence: lock of the run.
+
+    Raises:
+        LostLockError: if another run has taken over the output.
     """
+    if fence is not None:
+        fence.check()
     entry = read_entry(out, ref.shard_id)
     remove_entry(out, ref.shard_id)
     counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
@@ -41,7 +50,7 @@ def revise_shard(out: str, ref: ShardRef, tables: dict[str, pa.Schema]) -> None:
         video_s=float(video_s or 0.0),
         retired=len(ref.retired),
     )
-    write_entry(out, revised)
+    write_entry(out, revised, fence)
 
 
 def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:

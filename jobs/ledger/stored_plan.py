@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
+from jobs.ledger.lock import Fence, LostLockError
 from jobs.ledger.plan import Plan, Row, write_rows
 from jobs.ledger.shards import ShardRef, cut_shards
 from jobs.ledger.sql import batches, database, quoted
@@ -53,7 +54,7 @@ class Change:
 
 
 def extend_plan(
-    out: str,
+    fence: Fence | None,
     plan: Plan,
     *,
     durations: Durations,
@@ -64,7 +65,7 @@ def extend_plan(
     """Compare the archive with the stored plan, and add the difference to the stored plan.
 
     Args:
-        out: the output folder; an empty text reads and writes no stored plan (a dry run).
+        fence: lock of the output folder; None reads and writes no stored plan (a dry run).
         plan: plan of the archive as it is now.
         durations: function that measures the durations of the new videos.
         shard_s: video time per shard in seconds; None computes it: the total time of the new
@@ -74,12 +75,16 @@ def extend_plan(
 
     Returns:
         Every shard of all runs, in order, and the change.
+
+    Raises:
+        LostLockError: if another run has taken over the output.
     """
+    out = fence.out if fence else ""
     with database(folder) as db:
         number = _open_planned(db, out, plan.extra_columns, folder)
         fresh, gone = _compare(db, plan, folder)
         if gone:
-            _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", out)
+            _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", fence)
         if fresh:
             durations(folder / "fresh.parquet", folder / "durations.parquet")
             rows = cut_shards(
@@ -90,7 +95,7 @@ def extend_plan(
             )
             schema = with_columns(MANIFEST, plan.extra_columns)
             write_rows(folder / "cut.parquet", rows, schema, batch_rows=_GROUP_ROWS)
-            _keep(folder / "cut.parquet", folder / f"plan-{number:04d}.parquet", out)
+            _keep(folder / "cut.parquet", folder / f"plan-{number:04d}.parquet", fence)
         return _refs(db, out), Change(fresh, gone)
 
 
@@ -138,11 +143,22 @@ def ledger_files(out: str, kind: str) -> list[str]:
     return [f.uri for f in files if f.uri.rsplit("/", 1)[-1].startswith(f"{kind}-")]
 
 
-def _keep(made: Path, name: Path, out: str) -> None:
-    """Add a file to the stored plan: in the local folder, for the views, and in the output."""
+def _keep(made: Path, name: Path, fence: Fence | None) -> None:
+    """Add a file to the stored plan: in the local folder, for the views, and in the output.
+
+    The file is written only if it does not exist. So two runs never make one plan of two, even if
+    one of them was suspended after it had checked its lock.
+    """
     made.replace(name)
-    if out:
-        storage.write_bytes(f"{out}/_ledger/{name.name}", name.read_bytes())
+    if fence is None:
+        return
+    fence.check()
+    uri, data = f"{fence.out}/_ledger/{name.name}", name.read_bytes()
+    if not storage.create_bytes(uri, data) and storage.read_bytes(uri) != data:
+        raise LostLockError(
+            f"another run has written _ledger/{name.name} of --out {fence.out}: leave the output "
+            "to that run"
+        )
 
 
 def _open_planned(

@@ -18,6 +18,7 @@ from emotion.predict.segments import SegmentRule
 from emotion.predict.timeline import TrackFaces
 from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, SlowVideo, write_entry
+from jobs.ledger.lock import Fence
 from jobs.ledger.parts import ShardWriter, part_uri
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import forget_chunks
@@ -38,6 +39,7 @@ class CommitSettings:
         rule: rule by which segments are cut.
         margin: margin below which an answer is uncertain.
         baseline: rule for each person's rest; None: no rest.
+        fence: lock of the run.
     """
 
     out: str
@@ -46,6 +48,7 @@ class CommitSettings:
     rule: SegmentRule
     margin: float = 0.0
     baseline: Baseline | None = None
+    fence: Fence | None = None
 
 
 @dataclass
@@ -137,7 +140,7 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
             writer.add("rejects", row)
         writer.commit(settings.out, shard_id)
         entry = _entry(ref, end, writer.counts | {"faces": end["num_faces"]})
-    write_entry(settings.out, entry)
+    write_entry(settings.out, entry, settings.fence)
     forget_chunks(settings.out, shard_id, ref.num_chunks)
     return entry
 

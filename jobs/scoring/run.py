@@ -30,6 +30,7 @@ from jobs.common.command import Addresses
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
 from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.lock import Fence
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shard
@@ -97,17 +98,17 @@ def run(config: Config) -> int:
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         plan = plan_archive(settings.reading.root, Path(name))
         _claim(config, stored, package)
-        with lock.held(config.out):
+        with lock.held(config.out) as fence:
             keep_copy(source, settings.package)
             refs, _ = extend_plan(
-                config.out,
+                fence,
                 plan,
                 durations=partial(probe_durations, settings.reading.root, address=config.address),
                 shard_s=60 * config.shard_minutes if config.shard_minutes else None,
                 chunk_s=settings.reading.chunk_s,
                 folder=Path(name),
             )
-            return _score(config, package, settings, refs, Path(name), left_out=Counter())
+            return _score(config, package, settings, refs, Path(name), fence, left_out=Counter())
 
 
 def _run_from_dataset(
@@ -135,11 +136,14 @@ def _run_from_dataset(
             "package's spec"
         )
     _claim(config, stored, package)
-    with lock.held(config.out), tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
+    with (
+        lock.held(config.out) as fence,
+        tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name,
+    ):
         keep_copy(source, settings.package)
         refs = planned_shards(dataset, Path(name))
         left_out = copy_plan_rejects(dataset, config.out)
-        return _score(config, package, settings, refs, Path(name), left_out=left_out)
+        return _score(config, package, settings, refs, Path(name), fence, left_out=left_out)
 
 
 def _claim(config: Config, stored: dict[str, Any], package: ScoringPackage) -> None:
@@ -153,6 +157,7 @@ def _score(
     settings: StageSettings,
     refs: Sequence[ShardRef],
     folder: Path,
+    fence: Fence,
     *,
     left_out: Counter[str],
 ) -> int:
@@ -165,16 +170,16 @@ def _score(
         return 0
     storage.remove(success)
     for ref in revise:
-        revise_shard(config.out, ref, score_tables(package.labels))
+        revise_shard(config.out, ref, score_tables(package.labels), fence)
     prices = read_prices(config.prices) if config.prices else {}
     metrics: dict[str, Any] = {}
-    commit_settings = _commit_settings(config, package)
+    commit_settings = _commit_settings(config, package, fence)
     if missing:
         with cluster.session(config.address):
             totals = score_shards(missing, settings, commit_settings)
             metrics = run_metrics(totals, prices=prices, resources=cluster.cluster_resources())
     audit(config.out, score_tables(package.labels), folder, plan_of=config.from_dataset)
-    _finish(config, package, num_videos, left_out)
+    _finish(config, package, num_videos, left_out, fence)
     if metrics:
         storage.write_json(storage.join(config.out, "metrics.json"), metrics)
         storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
@@ -182,7 +187,7 @@ def _score(
     return 0
 
 
-def _commit_settings(config: Config, package: ScoringPackage) -> CommitSettings:
+def _commit_settings(config: Config, package: ScoringPackage, fence: Fence) -> CommitSettings:
     """Return the settings of the commits."""
     return CommitSettings(
         out=config.out,
@@ -191,11 +196,16 @@ def _commit_settings(config: Config, package: ScoringPackage) -> CommitSettings:
         rule=config.rule,
         margin=package.trust.margin if config.margin is None else config.margin,
         baseline=parse_baseline(config.baseline) if config.baseline else None,
+        fence=fence,
     )
 
 
 def _finish(
-    config: Config, package: ScoringPackage, num_listed: int, left_out: Counter[str]
+    config: Config,
+    package: ScoringPackage,
+    num_listed: int,
+    left_out: Counter[str],
+    fence: Fence,
 ) -> None:
     """Write report.html and ``_SUCCESS``; print the summary.
 
@@ -204,6 +214,7 @@ def _finish(
         package: the model package.
         num_listed: number of videos of the plan.
         left_out: number of videos that the plan of the dataset rejected, by reason.
+        fence: lock of the run.
     """
     entries = read_entries(config.out)
     counts = add_counts(entry.counts for entry in entries)
@@ -225,7 +236,7 @@ def _finish(
         "spec_digest": package.spec.digest,
         "versions": pipeline_versions(),
     }
-    storage.write_json(storage.join(config.out, output.SUCCESS), success)
+    output.mark_complete(fence, success)
     print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
     print(
         f"  {counts['scores']:,} clips scored by model {package.model_id}; "

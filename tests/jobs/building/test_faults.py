@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
 from functools import partial
@@ -17,7 +16,7 @@ from emotion.errors import InputError
 from emotion.extract.detect import spec_for
 from jobs.build_dataset import main
 from jobs.common.faults import expected_line
-from jobs.ledger import lock, output
+from jobs.ledger import output
 from jobs.ledger.probe import probe_table
 from tests.helpers.faults import (
     NUM_VIDEOS,
@@ -137,7 +136,7 @@ def test_a_probe_without_storage_blames_no_video(
 def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     with job(str(archive), out) as first:
-        wait_for((tmp_path / "out/_ledger/lock.json").exists)
+        wait_for((tmp_path / "out/_ledger/lock/00000001.json").exists)
         with job(str(archive), out) as second:
             assert second.wait() == 2
             last = second.log.splitlines()[-1]
@@ -179,12 +178,3 @@ def test_a_fault_in_a_worker_is_one_line(
     assert error.startswith(f"error: cannot write into {out}/clips: ")
     assert error.endswith("; run the same command again to resume")
     assert done_shards(str(out)) == []
-
-
-def test_a_lock_whose_answer_was_lost_is_held(tmp_path: Path) -> None:
-    """Simulates a write whose answer was lost: the client writes again, and is refused."""
-    uri = str(tmp_path / "lock.json")
-    own = {"run": "r", "host": "h", "boot": "b", "pid": os.getpid(), "started": "1", "beat": 0}
-    lock._take(uri, own, str(tmp_path))
-    lock._take(uri, own, str(tmp_path))
-    assert storage.read_json(uri) == own

@@ -52,7 +52,7 @@ COLUMNS = {
 def write_shard(out: str, shard_id: str, tables: Tables, *, counts: dict[str, int]) -> None:
     for name, rows in tables.items():
         storage.write_table(part_uri(out, name, shard_id), rows_table(rows, COLUMNS[name]))
-    write_entry(out, Entry(shard_id, counts, {}, retired=0))
+    write_entry(out, Entry(shard_id, counts, {}, retired=0), None)
 
 
 def right_shard() -> Tables:
@@ -74,12 +74,15 @@ def out(tmp_path: Path) -> str:
     storage.write_json(f"{out}/config.json", {"columns": []})
     plan = [*a_plan("a", "v1", "v2"), *a_plan("b", "v3", "v4", "v5", "v6"), *a_plan("c", "v7")]
     storage.write_table(f"{out}/_ledger/plan-0000.parquet", rows_table(plan, MANIFEST))
-    gone = [{"shard_id": "a", "video_id": "v2"}, {"shard_id": "c", "video_id": "v7"}]
+    gone: list[dict[str, Any]] = [
+        {"shard_id": "a", "video_id": "v2"},
+        {"shard_id": "c", "video_id": "v7"},
+    ]
     storage.write_table(f"{out}/_ledger/retired-0001.parquet", rows_table(gone, RETIRED))
     first = merged(of_video("v1", clips=3))
     write_shard(out, "a", first, counts=counts_of(first))
     write_shard(out, "b", right_shard(), counts=counts_of(right_shard()))
-    planned_by_hand = [{"video_id": None}, {"video_id": None}]
+    planned_by_hand: list[dict[str, Any]] = [{"video_id": None}] * 2
     rejects = rows_table(planned_by_hand, COLUMNS["rejects"])
     storage.write_table(part_uri(out, "rejects", PLAN), rejects)
     return out

@@ -32,13 +32,13 @@ SCORED = Entry(
 def test_entries_are_read_back_in_order_of_shard(store: str) -> None:
     assert read_entries(store) == []
     for entry in (BUILT, SCORED):
-        write_entry(store, entry)
+        write_entry(store, entry, None)
     assert read_entries(store) == [SCORED, BUILT]
     assert read_entry(store, BUILT.shard_id) == BUILT
 
 
 def test_a_removed_entry_marks_a_shard_as_not_done(store: str) -> None:
-    write_entry(store, BUILT)
+    write_entry(store, BUILT, None)
     remove_entry(store, BUILT.shard_id)
     assert read_entries(store) == []
     with pytest.raises(FileNotFoundError):
@@ -46,7 +46,7 @@ def test_a_removed_entry_marks_a_shard_as_not_done(store: str) -> None:
 
 
 def test_the_keys_of_an_entry_are_fixed(store: str) -> None:
-    write_entry(store, BUILT)
+    write_entry(store, BUILT, None)
     stored = storage.read_json(f"{store}/_ledger/done/0000-000001.json")
     assert stored == {
         "shard_id": "0000-000001",

@@ -1,9 +1,5 @@
 """The plan: listing and labels joined, cut into shards, and compared with earlier runs."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +10,8 @@ import pytest
 from emotion import storage
 from emotion.errors import InputError
 from emotion.storage import FileInfo
-from jobs.ledger import lock
 from jobs.ledger.listing import stream_videos
+from jobs.ledger.lock import Fence
 from jobs.ledger.plan import Plan, plan_archive, plan_labelled
 from jobs.ledger.shards import ShardRef, cut_shards, read_shard
 from jobs.ledger.stored_plan import PROBED, Change, extend_plan
@@ -140,7 +136,7 @@ def one_second_each(fresh: Path, out: Path) -> None:
 
 def extended(out: str, plan: Plan, folder: Path) -> tuple[list[ShardRef], Change]:
     return extend_plan(
-        out, plan, durations=one_second_each, shard_s=2.0, chunk_s=None, folder=folder
+        Fence(out, 0), plan, durations=one_second_each, shard_s=2.0, chunk_s=None, folder=folder
     )
 
 
@@ -192,7 +188,7 @@ def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
     lines = "".join(f"{file.uri},s,sad\n" for file in files)
     table = f"uri,subject_id,label\n{lines}"
     refs, _ = extend_plan(
-        str(tmp_path / "out"),
+        Fence(str(tmp_path / "out"), 0),
         planned(str(tmp_path / "videos"), table, tmp_path / "plan"),
         durations=one_second_each,
         shard_s=1700.0,
@@ -202,64 +198,3 @@ def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
     planned_uris = [uri for shard in uris(refs) for uri in shard]
     assert planned_uris == [file.uri for file in files]
     assert {ref.num_rows for ref in refs} == {1000}
-
-
-# The lock
-
-
-def test_the_second_run_is_refused_and_the_third_is_not(store: str) -> None:
-    with (
-        lock.held(f"{store}/out"),
-        pytest.raises(InputError, match=f"process {os.getpid()} on .* is writing into"),
-        lock.held(f"{store}/out"),
-    ):
-        pass
-    with lock.held(f"{store}/out"):
-        pass
-
-
-HOLD = "from jobs.ledger import lock\nimport sys, time\nwith lock.held(sys.argv[1]):\n"
-
-
-def test_the_lock_of_a_killed_run_is_taken_over_at_once(store: str) -> None:
-    code = HOLD + "    print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, f"{store}/out"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=f"process {process.pid}"), lock.held(f"{store}/out"):
-            pass
-        process.kill()
-        process.wait()
-    with lock.held(f"{store}/out"):
-        pass
-
-
-@pytest.mark.parametrize("alive", [True, False])
-def test_a_lock_of_another_machine_is_watched(
-    tmp_path: Path, alive: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lock, "BEAT_S", 0.2)
-    monkeypatch.setattr(lock, "STALE_S", 1.0)
-    uri = str(tmp_path / "_ledger/lock.json")
-    holder = {"run": "r", "host": "h", "boot": "b", "pid": 1, "started": "1", "beat": 0}
-    storage.write_json(uri, holder)
-    if not alive:
-        with lock.held(str(tmp_path)):
-            assert storage.read_json(uri)["pid"] == os.getpid()
-        return
-    code = (
-        "import sys, time\nfrom emotion import storage\nfor beat in range(100):\n    "
-        "storage.write_json(sys.argv[1], storage.read_json(sys.argv[1]) | {'beat': beat + 1})\n"
-        "    print(beat, flush=True); time.sleep(0.1)\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        with pytest.raises(InputError, match="process 1 on h"), lock.held(str(tmp_path)):
-            pass
-        process.kill()
-    assert json.loads(Path(uri).read_text())["host"] == "h"
