@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from emotion import storage
-from emotion.analysis.analyzer import Analyzer
 from emotion.analysis.result import Result
 from emotion.analysis.save import answer_json, csv_bytes
 from emotion.errors import InputError
@@ -30,6 +29,8 @@ def run(config: Config) -> int:
     videos, num_failed = _listed(config.videos)
     if not videos:
         return 2
+    from emotion.analysis.analyzer import Analyzer  # imports torch: 3 s
+
     analyzer = Analyzer(
         config.package or None,
         device=config.device,

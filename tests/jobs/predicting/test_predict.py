@@ -149,6 +149,16 @@ def test_the_old_flag_names_the_new_one(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == "error: --json is called --format json now\n"
 
 
+def test_a_missing_video_is_named_before_torch_is_imported() -> None:
+    code = "import sys; from jobs.predict import main; print(main(['no.mp4']), *sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stderr == "error: video no.mp4 does not exist; name a video file or a folder\n"
+    assert ended.stdout.startswith("2 ")
+    assert "torch" not in ended.stdout.split()
+
+
 def test_the_default_package_is_taken(
     videos: Path, package: Path, analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
