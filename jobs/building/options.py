@@ -9,6 +9,16 @@ from emotion.labels import LABELS
 from emotion.ranges import above, check_ranges
 from jobs.common.command import Address
 
+IN_SPEC = ("detector", "landmarks", "sample_fps", "clip_len", "clip_stride", "crop_px")
+"""Options that the extraction spec holds, which may not change when a build is resumed."""
+
+MAY_CHANGE = ("out", "labels", "shard_minutes", "yunet", "max_wall_s", "dry_run", "address")
+"""Options that may differ when a build is resumed.
+
+A changed label table changes the plan, and its videos are built again. The others change no row,
+except for ``max_wall_s``, whose effect depends on the machine anyway.
+"""
+
 
 @dataclass(frozen=True)
 class Config:

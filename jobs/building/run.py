@@ -20,7 +20,7 @@ from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs.building import items
 from jobs.building.estimate import print_estimate
-from jobs.building.options import Config
+from jobs.building.options import IN_SPEC, MAY_CHANGE, Config
 from jobs.building.worker import Work
 from jobs.common import cluster
 from jobs.ledger import lock, output
@@ -110,11 +110,9 @@ def run(config: Config) -> int:
             refs, _ = plan_shards(config, plan, folder, None)
             print_estimate(plan, refs, work, yunet_model, address=config.address)
             return 0
-        stored = {
+        stored = output.settings_of(config, (*MAY_CHANGE, *IN_SPEC, "videos", "label_set")) | {
             "videos_root": config.videos,
             "labels": list(labels),
-            "split_seed": config.split_seed,
-            "on_partial": config.on_partial,
             "columns": list(plan.extra_columns),
         }
         output.claim(config.out, stored, job="jobs.build_dataset", spec=spec)

@@ -11,6 +11,9 @@ from jobs.common.command import Address
 
 Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
 
+MAY_CHANGE = ("out", "address")
+"""Options that may differ when an export is resumed, because they change no file."""
+
 
 @dataclass(frozen=True)
 class Config:

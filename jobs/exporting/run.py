@@ -18,7 +18,7 @@ from emotion.versions import check_schema_version
 from jobs.common import cluster
 from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
-from jobs.exporting.options import Config
+from jobs.exporting.options import MAY_CHANGE, Config
 from jobs.exporting.worker import (
     VIDEO_FORMATS,
     ExportSettings,
@@ -52,8 +52,7 @@ def run(config: Config) -> int:
     if facts.get("model"):
         print(facts["model"])
     spec = output.read_spec(config.scores)
-    stored = {
-        "scores": config.scores,
+    stored = output.settings_of(config, (*MAY_CHANGE, "videos", "formats")) | {
         "formats": sorted(config.formats),
         "model_id": facts["model_id"],
         "videos_root": videos,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 from emotion import storage
@@ -15,6 +16,21 @@ from schemas.tables import SCHEMA_VERSION
 
 SUCCESS = "_SUCCESS"
 """Name of the file that a job writes last; an output without it is not complete."""
+
+
+def settings_of(config: Any, may_change: Collection[str]) -> dict[str, Any]:
+    """Return the options of a job that must stay the same when it is resumed, by name.
+
+    An option counts as one of them unless it is named, so that a new option is never forgotten.
+
+    Args:
+        config: options of the job, a dataclass.
+        may_change: names of the options that do not change a row, or are stored elsewhere.
+    """
+    unknown = sorted(set(may_change) - {field.name for field in fields(config)})
+    if unknown:
+        raise ValueError(f"{type(config).__name__} has no option {', '.join(unknown)}")
+    return {k: v for k, v in asdict(config).items() if k not in may_change}
 
 
 def claim(
@@ -51,12 +67,20 @@ def claim(
         _check_same(out, before, now, may_change)
         if spec is not None and (stored := read_spec(out)).digest != spec.digest:
             raise _made_with(out, f"another extraction spec ({stored.difference(spec)})")
-    elif storage.is_folder(out) and storage.list_files(out):
+    elif _holds_files(out):
         raise InputError(f"--out {out} holds files but no config.json; name a new or empty --out")
     storage.check_writable(out)
     if spec is not None:
         storage.write_json(storage.join(out, "spec.json"), spec.to_json())
     storage.write_json(config_uri, now)
+
+
+def _holds_files(out: str) -> bool:
+    """Return True if a folder holds more than the spec.json of a claim that was interrupted."""
+    if not storage.is_folder(out):
+        return False
+    spec = storage.join(out, "spec.json")
+    return any(storage.absolute(f.uri) != storage.absolute(spec) for f in storage.list_files(out))
 
 
 def _check_same(

@@ -11,6 +11,20 @@ from emotion.predict.segments import SegmentRule
 from emotion.ranges import Range, above, at_least, check_ranges
 from jobs.common.command import Address, Addresses
 
+STORED_AS = {
+    "package": "model_id",
+    "videos": "videos_root",
+    "from_dataset": "dataset",
+    "segment_enter": "segments",
+    "segment_min_s": "segments",
+    "segment_gap_s": "segments",
+    "margin": "margin",
+}
+"""Names in config.json of options that are stored in another form."""
+
+MAY_CHANGE = ("out", "yunet", "shard_minutes", "batch_size", "gpu_share", "prices", "address")
+"""Options that may differ when scoring is resumed, because they change no row."""
+
 
 @dataclass(frozen=True)
 class Config:

@@ -39,7 +39,7 @@ from jobs.ledger.stored_plan import extend_plan, planned_shards
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import CommitSettings
 from jobs.scoring.metrics import prometheus_text, read_prices
-from jobs.scoring.options import Config
+from jobs.scoring.options import MAY_CHANGE, STORED_AS, Config
 from jobs.scoring.package import keep_copy, source_address, workers_address
 from jobs.scoring.read import copy_plan_rejects
 from jobs.scoring.stream import StageSettings, score_shards
@@ -77,7 +77,7 @@ def run(config: Config) -> int:
         batch_size=config.batch_size,
         gpu_share=config.gpu_share,
     )
-    stored: dict[str, Any] = {
+    stored = output.settings_of(config, (*MAY_CHANGE, *STORED_AS)) | {
         "videos_root": config.videos,
         "dataset": config.from_dataset,
         "labels": list(package.labels),
@@ -85,10 +85,8 @@ def run(config: Config) -> int:
         "temperature": package.temperature,
         "architecture": package.name,
         "model": model,
-        "engine": config.engine,
         "segments": vars(config.rule),
         "margin": package.trust.margin if config.margin is None else config.margin,
-        "baseline": config.baseline,
         "trust": package.trust.to_json(),
         "video_domain": dataset_domain(config.from_dataset) if config.from_dataset else UNKNOWN,
         "training": dict(package.training),

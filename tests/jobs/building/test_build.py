@@ -201,6 +201,11 @@ def test_one_clear_line(
         (["--sample-fps", "5"], "another extraction spec (sample_fps 8.0 and 5.0)"),
         (["--label-set", "happy,surprise"], "was made with labels"),
         (["--on-partial", "keep"], "was made with on_partial 'reject', now 'keep'"),
+        (["--chunk-minutes", "3"], "was made with chunk_minutes 5.0, now 3.0; name a new --out"),
+        (["--split-seed", "1"], "was made with split_seed 0, now 1"),
+        (["--max-gb", "1"], "was made with max_gb 16.0, now 1.0"),
+        (["--max-megapixels", "2"], "was made with max_megapixels 36.0, now 2.0"),
+        (["--max-hours", "1"], "was made with max_hours 12.0, now 1.0"),
     ],
 )
 def test_an_output_with_other_settings_is_refused(

@@ -68,6 +68,8 @@ def test_the_same_export_again_does_nothing(
     assert "nothing to do" in capsys.readouterr().out
     assert export.main([*given[:4], "--formats", "vtt"]) == 2
     assert "was made with formats" in capsys.readouterr().err
+    assert export.main([*given, "--embed-mb", "1"]) == 2
+    assert "was made with embed_mb 20.0, now 1.0" in capsys.readouterr().err
 
 
 def test_files_of_videos_that_are_gone_or_changed_follow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.detect import spec_for
-from jobs.ledger.output import claim, read_spec
+from jobs.ledger.output import claim, read_spec, settings_of
 
 SETTINGS = {"epochs": 3, "labels": ("happy", "sad"), "workers": None}
 
@@ -48,6 +49,24 @@ def test_a_setting_that_may_change_is_stored_anew(tmp_path: Path) -> None:
     claim(str(tmp_path), SETTINGS, job="jobs.train")
     claim(str(tmp_path), SETTINGS | {"workers": "2"}, job="jobs.train", may_change=("workers",))
     assert storage.read_json(f"{tmp_path}/config.json")["workers"] == "2"
+
+
+def test_every_option_counts_unless_it_is_named() -> None:
+    @dataclass
+    class Options:
+        out: str = "o"
+        fps: float = 8.0
+
+    assert settings_of(Options(), ("out",)) == {"fps": 8.0}
+    with pytest.raises(ValueError, match="Options has no option speed"):
+        settings_of(Options(), ("out", "speed"))
+
+
+def test_a_claim_that_was_killed_after_its_first_file_is_taken_up(store: str) -> None:
+    spec = spec_for("dlib")
+    storage.write_json(f"{store}/spec.json", spec.to_json())
+    claim(store, SETTINGS, job="jobs.train", spec=spec)
+    assert storage.read_json(f"{store}/config.json")["epochs"] == 3
 
 
 def test_files_of_something_else_are_refused(store: str) -> None:

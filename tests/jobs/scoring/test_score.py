@@ -164,6 +164,8 @@ def test_onnxruntime_gives_the_same_and_is_stored_in_the_config(
         assert [r[column] for r in ours] == pytest.approx([r[column] for r in theirs], abs=1e-4)
     assert score(archive, exported, out) == 2
     assert "was made with engine 'onnx', now 'torch'" in capsys.readouterr().err
+    assert score(archive, package, scores, "--chunk-minutes", "3") == 2
+    assert "was made with chunk_minutes 5.0, now 3.0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
