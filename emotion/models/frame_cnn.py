@@ -31,6 +31,9 @@ PUBLISHED: dict[str, type[MobileFaceNet] | type[MiniXception]] = {
 Their input is scaled to -1 to 1.
 """
 
+MAX_LAYERS = 32
+"""Largest number of layers of a temporal head."""
+
 BACKBONE_ARGS = ("backbone", "graph", "input_px", "width")
 """Arguments of ``FrameCNN`` that describe its backbone."""
 
@@ -183,6 +186,10 @@ class FrameCNN(nn.Module):
                 f"backbone {backbone} has a graph of {len(graph)} characters; backbone graph needs "
                 "one, which jobs.import_model makes, and others take none"
             )
+        if not 1 <= layers <= MAX_LAYERS:
+            raise InputError(f"layers is {layers}; it must be 1 to {MAX_LAYERS}")
+        if heads < 1 or hidden < 1:
+            raise InputError(f"hidden is {hidden} and heads {heads}; both must be at least 1")
         if hidden % (2 * heads):
             raise InputError(
                 f"hidden is {hidden}; it must be a multiple of {2 * heads} (2 x heads)"

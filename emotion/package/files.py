@@ -13,6 +13,18 @@ from emotion.errors import PackageError
 FACTS, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 TAR_ENDINGS = (".tar.gz", ".tgz")
 
+MAX_TEXT_BYTES = 16 * 2**20
+"""Largest ``model.json`` or ``card.md``; real ones have some kilobytes."""
+
+MAX_RATIO = 50
+"""Largest size of the unpacked files of an archive, in sizes of the archive.
+
+Trained weights shrink by a tenth at most, so a higher ratio is an archive made to fill the memory.
+"""
+
+MIN_UNPACKED_BYTES = 256 * 2**20
+"""Size of the unpacked files up to which ``MAX_RATIO`` does not count."""
+
 
 def read_files(
     uri: str, required: tuple[str, ...], *, optional: tuple[str, ...] = ()
@@ -74,8 +86,10 @@ def write_files(uri: str, files: Mapping[str, bytes]) -> None:
 def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
     files = {}
     for name in names:
+        file = storage.join(uri, name)
         try:
-            files[name] = storage.read_bytes(storage.join(uri, name))
+            _check_text_size(uri, name, storage.stat(file).size_bytes)
+            files[name] = storage.read_bytes(file)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as err:
@@ -83,13 +97,30 @@ def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
     return files
 
 
+def _check_text_size(uri: str, name: str, num_bytes: int) -> None:
+    if name in (FACTS, CARD) and num_bytes > MAX_TEXT_BYTES:
+        raise PackageError(
+            f"package {uri}: {name} has {num_bytes / 2**20:,.0f} MB, at most "
+            f"{MAX_TEXT_BYTES // 2**20} are allowed: it is not the file of a package"
+        )
+
+
 def _read_tar(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
     """Read named members of an archive into memory; no file is unpacked to disk."""
     files = {}
     try:
+        limit = max(MIN_UNPACKED_BYTES, MAX_RATIO * storage.stat(uri).size_bytes)
         with storage.open_input(uri) as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+            unpacked = 0
             for member in tar:
                 name = member.name.removeprefix("./")
+                unpacked += member.size
+                if unpacked > limit:
+                    raise PackageError(
+                        f"package {uri} unpacks to {unpacked / 2**20:,.0f} MB, more than "
+                        f"{limit / 2**20:,.0f} MB: it is not a model package"
+                    )
+                _check_text_size(uri, name, member.size)
                 content = tar.extractfile(member) if name in names else None
                 if content is not None:
                     files[name] = content.read()

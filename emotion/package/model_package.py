@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
 from emotion.models.registry import ModelArg, build_model
 from emotion.package.card import model_card, with_test
+from emotion.package.checks import check_fit, check_types
 from emotion.package.files import (
     CARD,
     FACTS,
@@ -230,7 +232,7 @@ def _read_card(uri: str, package: ModelPackage) -> str:
 def _parse(text: bytes, weights: bytes) -> ModelPackage:
     try:
         facts = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise InputError(f"{FACTS} is not JSON ({err}): copy the package again") from err
     facts = facts if isinstance(facts, dict) else {}
     model_id = facts.pop("model_id", None)
@@ -243,6 +245,7 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     missing, unknown = names - facts.keys(), facts.keys() - names
     if missing or unknown:
         raise InputError(f"{FACTS} lacks {sorted(missing)} and has unknown {sorted(unknown)}")
+    check_types(facts)
     spec = ExtractionSpec.from_json(facts["extraction"])
     sha256 = hashlib.sha256(weights).hexdigest()
     if sha256 != facts["weights_sha256"]:
@@ -263,34 +266,12 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
         trust=Trust.from_json(facts["trust"]) if "trust" in facts else Trust(),
         format=int(facts["format"]),
     )
-    if not package.temperature > 0:
-        raise InputError(f"temperature is {package.temperature}; it must be more than 0")
-    _check_fit(package)
+    if not 0 < package.temperature < math.inf:
+        raise InputError(f"temperature is {package.temperature}; it must be a number above 0")
+    check_fit(package.name, package.args, len(package.labels), weights)
     if model_id != package.model_id:
         raise InputError(
             f"{FACTS} was edited: model_id is {model_id}, its facts give {package.model_id}; "
             "take the package as it was made"
         )
     return package
-
-
-def _check_fit(package: ModelPackage) -> None:
-    """Check that names and shapes of the weights fit the architecture and the number of labels.
-
-    Raises:
-        InputError: if they do not fit, or the bytes are not a safetensors file.
-    """
-    try:
-        tensors = safetensors.torch.load(package.weights)
-    except safetensors.SafetensorError as err:
-        raise InputError(f"{WEIGHTS} is not a safetensors file: {err}") from err
-    with torch.device("meta"):  # shapes only
-        needed = build_model(package.name, len(package.labels), package.args).state_dict()
-    for key in sorted(needed.keys() | tensors.keys()):
-        own = tuple(needed[key].shape) if key in needed else None
-        given = tuple(tensors[key].shape) if key in tensors else None
-        if own != given:
-            raise InputError(
-                f"{WEIGHTS} has {key} {given}, {package.name} with {len(package.labels)} labels "
-                f"needs {own}"
-            )
