@@ -25,7 +25,7 @@ from emotion.package.onnx_file import OnnxModel, load_onnx
 from emotion.predict.predictor import Predictor
 from jobs.export_onnx import main
 from tests.emotion.package.test_onnx import some_clips
-from tests.emotion.package.test_package import a_package
+from tests.helpers.small_package import a_package
 
 pytestmark = pytest.mark.large
 

@@ -9,7 +9,7 @@ import pytest
 from emotion import storage
 from emotion.package.model_package import load_package, save_package
 from jobs.pack import main
-from tests.emotion.package.test_package import a_package
+from tests.helpers.small_package import a_package
 
 
 def test_the_archive_is_the_same_model(

@@ -28,9 +28,9 @@ from emotion.train.loop import evaluate_epoch, train_epoch
 from emotion.train.pretrained import load_pretrained
 from emotion.train.recipe import Recipe
 from jobs.training.options import ModelAndData
-from tests.emotion.package.test_package import SPEC
 from tests.emotion.train.test_loop import batches, clips_of_two_kinds
 from tests.helpers.paths import ROOT
+from tests.helpers.small_package import SPEC
 
 
 class Toy(nn.Module):

@@ -26,7 +26,7 @@ from emotion.package.model_package import (
 )
 from emotion.train.recipe import Recipe
 from jobs import evaluate as job
-from tests.emotion.package.test_package import LABELS, a_package
+from tests.helpers.small_package import LABELS, a_package
 from tests.jobs.test_evaluate import LINES, write_labels, write_scores
 
 COUNTS = {"calm": 30, "tense": 1200, "other": 0}

@@ -27,7 +27,7 @@ from emotion.package.onnx_export import (
     to_onnx,
 )
 from emotion.predict.predictor import Predictor
-from tests.emotion.package.test_package import LABELS, SPEC, a_package
+from tests.helpers.small_package import LABELS, SPEC, a_package
 
 pytestmark = pytest.mark.large
 

@@ -19,8 +19,8 @@ from emotion.models.registry import build_model
 from emotion.package.model_package import load_package, pack_tar, save_package, weights_bytes
 from emotion.train import pretrained
 from emotion.train.pretrained import PretrainedWeights, load_pretrained
-from tests.emotion.package.test_package import a_package
 from tests.helpers.drawn_dataset import run, write_dataset
+from tests.helpers.small_package import a_package
 
 pytestmark = pytest.mark.large
 
