@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from emotion.labels import LABELS
-from emotion.ranges import above, check_ranges
+from emotion.ranges import Range, above, check_ranges
 from jobs.common.command import Address
 
 IN_SPEC = ("detector", "landmarks", "sample_fps", "clip_len", "clip_stride", "crop_px")
 """Options that the extraction spec holds, which may not change when a build is resumed."""
 
-MAY_CHANGE = ("out", "labels", "shard_minutes", "yunet", "max_wall_s", "dry_run", "address")
+MAY_CHANGE = (
+    "out",
+    "labels",
+    "max_retire",
+    "shard_minutes",
+    "yunet",
+    "max_wall_s",
+    "dry_run",
+    "address",
+)
 """Options that may differ when a build is resumed.
 
 A changed label table changes the plan, and its videos are built again. The others change no row,
@@ -49,6 +58,8 @@ class Config:
             both cases.
         chunk_minutes: Length of a chunk in minutes, above 0. A video longer than 1.5 chunks is cut
             into chunks, which different workers read.
+        max_retire: Largest share, 0 to 1, of the videos of earlier runs that may be gone, changed
+            or labelled differently; with more the run ends with an error and changes nothing.
         shard_minutes: Video time per shard in minutes, above 0; a shard is the unit of work and of
             resume. Default: total time / 32, at least half a minute and at most an hour.
         max_gb: Largest video file in GiB, above 0; a larger one is rejected.
@@ -74,6 +85,7 @@ class Config:
     split_seed: int = 0
     on_partial: Literal["reject", "keep"] = "reject"
     chunk_minutes: float = 5.0
+    max_retire: float = 0.1
     shard_minutes: float | None = None
     max_gb: float = 16.0
     max_megapixels: float = 36.0
@@ -86,6 +98,7 @@ class Config:
         check_ranges(
             self,
             chunk_minutes=above(0),
+            max_retire=Range(0, 1),
             shard_minutes=above(0),
             max_gb=above(0),
             max_megapixels=above(0),

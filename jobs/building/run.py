@@ -131,6 +131,7 @@ def plan_shards(
         shard_s=60 * config.shard_minutes if config.shard_minutes else None,
         chunk_s=60 * config.chunk_minutes,
         folder=folder,
+        max_retire=config.max_retire,
     )
 
 

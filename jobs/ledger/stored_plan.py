@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotion import storage
+from emotion.errors import InputError
 from jobs.ledger.lock import Fence, LostLockError
 from jobs.ledger.plan import Plan, Row, write_rows
 from jobs.ledger.shards import ShardRef, cut_shards
@@ -28,6 +29,8 @@ NUM_SHARDS = 32
 SHARD_S = (30.0, 3600.0)
 """Smallest and largest video time of a shard in seconds; one hour of one face gives 120 MB of
 clips."""
+MAX_RETIRE = 0.1
+"""Largest share of the planned videos that may be gone or changed without ``--max-retire``."""
 GUESSED_BYTES_PER_S = 250_000
 """Bytes per second assumed for a video whose header does not state its duration."""
 _GROUP_ROWS = 4096
@@ -61,6 +64,7 @@ def extend_plan(
     shard_s: float | None,
     chunk_s: float | None,
     folder: Path,
+    max_retire: float = MAX_RETIRE,
 ) -> tuple[list[ShardRef], Change]:
     """Compare the archive with the stored plan, and add the difference to the stored plan.
 
@@ -72,17 +76,21 @@ def extend_plan(
             videos divided by ``NUM_SHARDS``, within ``SHARD_S``.
         chunk_s: length of a chunk in seconds; None cuts no video, see ``cut_shards``.
         folder: local folder for temporary files.
+        max_retire: largest share of the planned videos that may be gone or changed, 0 to 1. One
+            video always may.
 
     Returns:
         Every shard of all runs, in order, and the change.
 
     Raises:
+        InputError: if more videos are gone or changed; nothing is written.
         LostLockError: if another run has taken over the output.
     """
     out = fence.out if fence else ""
     with database(folder) as db:
         number = _open_planned(db, out, plan.extra_columns, folder)
         fresh, gone = _compare(db, plan, folder)
+        _check_retired(db, gone, max_retire)
         if gone:
             _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", fence)
         if fresh:
@@ -110,6 +118,21 @@ def planned_shards(out: str, folder: Path) -> list[ShardRef]:
     with database(folder) as db:
         _open_planned(db, out, columns, folder)
         return _refs(db, out)
+
+
+def _check_retired(db: duckdb.DuckDBPyConnection, gone: int, max_retire: float) -> None:
+    """Refuse a plan that retires too much: often a table was cut short, or a folder is not there.
+
+    Raises:
+        InputError: if more than ``max_retire`` of the planned videos, and more than one, are gone.
+    """
+    live = int(db.execute("select count(*) from live").fetchall()[0][0])
+    if gone > max(1, max_retire * live):
+        raise InputError(
+            f"{gone:,} of the {live:,} videos of the earlier runs are gone or changed, or labelled "
+            f"differently: {gone / live:.0%}, more than --max-retire {max_retire:g}. Their rows "
+            "would be removed. Check --videos and --labels; if it is right, raise --max-retire"
+        )
 
 
 def planned_videos(out: str, folder: Path) -> Iterator[tuple[str, list[str]]]:

@@ -22,7 +22,16 @@ STORED_AS = {
 }
 """Names in config.json of options that are stored in another form."""
 
-MAY_CHANGE = ("out", "yunet", "shard_minutes", "batch_size", "gpu_share", "prices", "address")
+MAY_CHANGE = (
+    "out",
+    "yunet",
+    "max_retire",
+    "shard_minutes",
+    "batch_size",
+    "gpu_share",
+    "prices",
+    "address",
+)
 """Options that may differ when scoring is resumed, because they change no row."""
 
 
@@ -55,6 +64,8 @@ class Config:
             leads, median all samples. Default: no baseline.
         chunk_minutes: Length of a chunk in minutes, above 0. A video longer than 1.5 chunks is cut
             into chunks, which different workers read.
+        max_retire: Largest share, 0 to 1, of the videos of earlier runs that may be gone, changed
+            or labelled differently; with more the run ends with an error and changes nothing.
         shard_minutes: Video time per shard in minutes, above 0; a shard is the unit of work and of
             resume. Default: total time / 32, at least half a minute and at most an hour.
         engine: Runtime of the model: torch; or onnx, which runs the package's model.onnx on the
@@ -78,6 +89,7 @@ class Config:
     margin: float | None = None
     baseline: str | None = None
     chunk_minutes: float = 5.0
+    max_retire: float = 0.1
     shard_minutes: float | None = None
     engine: Engine = "torch"
     batch_size: int = 16
@@ -95,6 +107,7 @@ class Config:
             segment_gap_s=at_least(0),
             margin=Range(0, 1),
             chunk_minutes=above(0),
+            max_retire=Range(0, 1),
             shard_minutes=above(0),
             batch_size=at_least(1),
             gpu_share=Range(0, 1, low_open=True),

@@ -105,6 +105,7 @@ def run(config: Config) -> int:
                 shard_s=60 * config.shard_minutes if config.shard_minutes else None,
                 chunk_s=settings.reading.chunk_s,
                 folder=Path(name),
+                max_retire=config.max_retire,
             )
             return _score(config, package, settings, refs, Path(name), fence, left_out=Counter())
 

@@ -17,7 +17,7 @@ CLOSE = ("confidence", "margin", "entropy")
 def score(videos: Path | str, package: Path | str, out: Path | str, *options: str) -> int:
     """Run jobs.score with small shards; return its exit code."""
     given = ["--videos", str(videos), "--package", str(package), "--out", str(out)]
-    return main([*given, "--shard-minutes", "0.1", *options])
+    return main([*given, "--shard-minutes", "0.1", "--max-retire", "1", *options])
 
 
 def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:

@@ -30,7 +30,9 @@ def test_only_changed_videos_are_rebuilt(
     changed = [line.replace("tone 1", "tone 9") if "s1/happy" in line else line for line in lines]
     (grown / "labels.csv").write_text("\n".join(changed) + "\n")
     capsys.readouterr()
-    assert build(grown, out) == 1  # the same bytes are now in train and in val
+    assert build(grown, out) == 2
+    assert "3 of the 5 videos of the earlier runs are gone or changed" in capsys.readouterr().err
+    assert build(grown, out, "--max-retire", "1") == 1  # the same bytes are in train and in val
     assert "3 new, 3 gone or changed" in capsys.readouterr().out
     assert "content_sha256" in json.dumps(storage.read_json(f"{out}/validation/report.json"))
     fresh = tmp_path / "fresh"

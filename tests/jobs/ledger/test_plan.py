@@ -136,8 +136,9 @@ def one_second_each(fresh: Path, out: Path) -> None:
 
 def extended(out: str, plan: Plan, folder: Path) -> tuple[list[ShardRef], Change]:
     return extend_plan(
-        Fence(out, 0), plan, durations=one_second_each, shard_s=2.0, chunk_s=None, folder=folder
-    )
+        Fence(out, 0) if out else None, plan, durations=one_second_each, shard_s=2.0,
+        chunk_s=None, folder=folder, max_retire=1.0,
+    )  # fmt: skip
 
 
 def uris(refs: Sequence[ShardRef]) -> list[list[str]]:
@@ -168,6 +169,45 @@ def test_a_plan_is_kept_and_only_the_difference_is_planned(store: str, tmp_path:
     ]
     refs, change = extended(out, planned(root, table, tmp_path / "4"), tmp_path / "4")
     assert (uris(refs)[2:], change) == ([["a.mp4", "c.mp4"], ["d.mp4"]], Change(0, 0))
+
+
+@pytest.mark.parametrize(
+    "kept, max_retire, says",
+    [
+        (19, 0.1, None),
+        (18, 0.1, None),
+        (17, 0.1, "3 of the 20 videos .* 15%, more than --max-retire 0.1"),
+        (17, 0.15, None),
+        (1, 0.9, "19 of the 20 videos"),
+        (1, 1.0, None),
+    ],
+)
+def test_a_plan_that_loses_much_of_the_archive_is_refused(
+    tmp_path: Path, kept: int, max_retire: float, says: str | None
+) -> None:
+    out, root = str(tmp_path / "out"), tmp_path / "videos"
+    root.mkdir()
+    rows = [f"{n:02d}.mp4,s,happy\n" for n in range(20)]
+    for number in range(20):
+        (root / f"{number:02d}.mp4").write_bytes(b"x")
+
+    def extend(num_rows: int) -> Change:
+        folder = tmp_path / f"plan-{num_rows}"
+        plan = planned(str(root), "uri,subject_id,label\n" + "".join(rows[:num_rows]), folder)
+        _, change = extend_plan(
+            Fence(out, 0), plan, durations=one_second_each, shard_s=2.0, chunk_s=None,
+            folder=folder, max_retire=max_retire,
+        )  # fmt: skip
+        return change
+
+    assert extend(20).num_fresh == 20
+    before = storage.list_files(out)
+    if says is None:
+        assert extend(kept).num_retired == 20 - kept
+        return
+    with pytest.raises(InputError, match=says):
+        extend(kept)
+    assert storage.list_files(out) == before
 
 
 def test_a_dry_run_keeps_nothing(tmp_path: Path) -> None:
