@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion import storage
-from jobs.ledger.entries import read_entry, remove_entry, write_entry
+from jobs.ledger.entries import read_entry, write_entry
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import part_uri, without_videos
 from jobs.ledger.shards import ShardRef
+
+_THREADS = 8  # most of the time is spent waiting for the storage
 
 
 def revise_shard(
@@ -22,8 +26,9 @@ def revise_shard(
 ) -> None:
     """Remove the retired videos from a shard's parts, and write its new ledger entry.
 
-    The old entry is removed first. So a shard whose revision was interrupted is not done, and the
-    next run builds it again from its videos.
+    The entry still has the old number of retired videos until all parts are written. So a revision
+    that was interrupted is repeated by the next run, which needs no video for it: its videos may be
+    unreadable by then.
 
     Args:
         out: the output folder.
@@ -37,7 +42,6 @@ def revise_shard(
     if fence is not None:
         fence.check()
     entry = read_entry(out, ref.shard_id)
-    remove_entry(out, ref.shard_id)
     counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
     rejects = storage.read_part(part_uri(out, "rejects", ref.shard_id), ["reason"])
     reasons = Counter(rejects["reason"].to_pylist())
@@ -51,6 +55,14 @@ def revise_shard(
         retired=len(ref.retired),
     )
     write_entry(out, revised, fence)
+
+
+def revise_shards(
+    out: str, refs: Sequence[ShardRef], tables: dict[str, pa.Schema], fence: Fence | None
+) -> None:
+    """Call ``revise_shard`` for several shards, ``_THREADS`` at a time."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(lambda ref: revise_shard(out, ref, tables, fence), refs))
 
 
 def _filter(out: str, table: str, ref: ShardRef, schema: pa.Schema) -> int:

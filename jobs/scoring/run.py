@@ -33,7 +33,7 @@ from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.lock import Fence
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.revise import revise_shard
+from jobs.ledger.revise import revise_shards
 from jobs.ledger.shards import ShardRef, to_do
 from jobs.ledger.stored_plan import extend_plan, planned_shards
 from jobs.reading.shard_reader import Reading
@@ -168,8 +168,7 @@ def _score(
         print(f"{config.out} is complete: nothing to do")
         return 0
     storage.remove(success)
-    for ref in revise:
-        revise_shard(config.out, ref, score_tables(package.labels), fence)
+    revise_shards(config.out, revise, score_tables(package.labels), fence)
     prices = read_prices(config.prices) if config.prices else {}
     metrics: dict[str, Any] = {}
     commit_settings = _commit_settings(config, package, fence)

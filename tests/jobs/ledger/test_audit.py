@@ -7,52 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from emotion import storage
 from emotion.errors import InputError
 from jobs.ledger.audit import NAMED, audit
-from jobs.ledger.entries import Entry, read_entries, remove_entry, write_entry
+from jobs.ledger.entries import read_entries, remove_entry
 from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.stored_plan import RETIRED, planned_videos
 from schemas.tables import MANIFEST, rows_table
+from tests.helpers.tiny_shards import (
+    COLUMNS,
+    TABLES,
+    Tables,
+    a_plan,
+    counts_of,
+    merged,
+    of_video,
+    write_shard,
+)
 
-TABLES = ("videos", "rejects", "clips", "tracks")
-Tables = dict[str, list[dict[str, Any]]]
 Damage = Callable[[Tables], object]
-
-
-def a_plan(shard_id: str, *video_ids: str) -> list[dict[str, Any]]:
-    return [
-        dict.fromkeys(MANIFEST.names) | {"shard_id": shard_id, "video_id": v} for v in video_ids
-    ]
-
-
-def of_video(video_id: str, *, clips: int) -> Tables:
-    ids = [{"video_id": video_id, "clip_id": f"{video_id}/{n}"} for n in range(clips)]
-    track = [{"video_id": video_id, "track_id": 0}]
-    return {"videos": [{"video_id": video_id, "num_clips": clips}], "clips": ids, "tracks": track}
-
-
-def merged(*videos: Tables, rejects: tuple[str, ...] = ()) -> Tables:
-    rows: Tables = {name: [row for v in videos for row in v.get(name, [])] for name in TABLES}
-    rows["rejects"] = [{"video_id": video_id} for video_id in rejects]
-    return rows
-
-
-COLUMNS = {
-    "videos": pa.schema([("video_id", pa.string()), ("num_clips", pa.int32())]),
-    "rejects": pa.schema([("video_id", pa.string())]),
-    "clips": pa.schema([("video_id", pa.string()), ("clip_id", pa.string())]),
-    "tracks": pa.schema([("video_id", pa.string()), ("track_id", pa.int32())]),
-}
-
-
-def write_shard(out: str, shard_id: str, tables: Tables, *, counts: dict[str, int]) -> None:
-    for name, rows in tables.items():
-        storage.write_table(part_uri(out, name, shard_id), rows_table(rows, COLUMNS[name]))
-    write_entry(out, Entry(shard_id, counts, {}, retired=0), None)
 
 
 def right_shard() -> Tables:
@@ -61,10 +36,6 @@ def right_shard() -> Tables:
         of_video("v3", clips=2), of_video("v4", clips=0), of_video("v6", clips=1),
         rejects=("v5", "v6"),
     )  # fmt: skip
-
-
-def counts_of(tables: Tables) -> dict[str, int]:
-    return {name: len(rows) for name, rows in tables.items()}
 
 
 @pytest.fixture
@@ -82,7 +53,7 @@ def out(tmp_path: Path) -> str:
     first = merged(of_video("v1", clips=3))
     write_shard(out, "a", first, counts=counts_of(first))
     write_shard(out, "b", right_shard(), counts=counts_of(right_shard()))
-    planned_by_hand: list[dict[str, Any]] = [{"video_id": None}] * 2
+    planned_by_hand: list[dict[str, Any]] = [{"video_id": None, "reason": "missing"}] * 2
     rejects = rows_table(planned_by_hand, COLUMNS["rejects"])
     storage.write_table(part_uri(out, "rejects", PLAN), rejects)
     return out
@@ -114,19 +85,19 @@ def test_an_output_that_holds_the_plan_passes(out: str, tmp_path: Path) -> None:
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "lost": (lambda t: t["rejects"].pop(0), "shard b: planned video v5 is missing"),
     "never planned": (
-        lambda t: t["videos"].append({"video_id": "v9", "num_clips": 0}),
+        lambda t: t["videos"].append({"video_id": "v9", "num_clips": 0, "duration_s": 2.0}),
         "shard b: video v9 was not planned",
     ),
     "retired row of another shard": (
-        lambda t: t["rejects"].append({"video_id": "v2"}),
+        lambda t: t["rejects"].append({"video_id": "v2", "reason": "corrupt"}),
         "shard b: video v2 was not planned",
     ),
     "video twice": (
-        lambda t: t["videos"].append({"video_id": "v4", "num_clips": 0}),
+        lambda t: t["videos"].append({"video_id": "v4", "num_clips": 0, "duration_s": 2.0}),
         "shard b has a video twice in videos",
     ),
     "reject twice": (
-        lambda t: t["rejects"].append({"video_id": "v5"}),
+        lambda t: t["rejects"].append({"video_id": "v5", "reason": "corrupt"}),
         "shard b has a video twice in rejects",
     ),
     "clip twice": (

@@ -1,0 +1,75 @@
+"""Revisions: retired videos leave the parts of a finished shard, also after an interruption."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emotion import storage
+from jobs.ledger import revise
+from jobs.ledger.entries import read_entry
+from jobs.ledger.parts import part_uri
+from jobs.ledger.revise import revise_shards
+from jobs.ledger.shards import ShardRef, to_do
+from tests.helpers.tiny_shards import COLUMNS, TABLES, counts_of, merged, of_video, write_shard
+
+
+def a_ref(shard_id: str, *retired: str) -> ShardRef:
+    return ShardRef(
+        shard_id, "", first_row=0, num_rows=4, video_s=6.0, num_chunks=1, retired=retired
+    )
+
+
+def write(out: str, shard_id: str) -> None:
+    tables = merged(
+        of_video("v1", clips=2), of_video("v2", clips=1), of_video("v3", clips=0), rejects=("v4",)
+    )
+    write_shard(out, shard_id, tables, counts=counts_of(tables))
+
+
+def rows(out: str, shard_id: str) -> dict[str, list[dict[str, Any]]]:
+    return {name: storage.read_part(part_uri(out, name, shard_id)).to_pylist() for name in TABLES}
+
+
+LEFT = merged(of_video("v2", clips=1), of_video("v3", clips=0))
+
+
+def test_retired_videos_leave_all_tables_of_all_shards(store: str) -> None:
+    refs = [a_ref(name, "v1", "v4") for name in "abc"]
+    for ref in refs:
+        write(store, ref.shard_id)
+    assert to_do(refs, store) == ([], refs)
+    revise_shards(store, refs, COLUMNS, None)
+    for ref in refs:
+        assert rows(store, ref.shard_id) == LEFT
+        entry = read_entry(store, ref.shard_id)
+        assert (entry.counts, entry.rejects, entry.retired) == (counts_of(LEFT), {}, 2)
+        assert entry.video_s == 4.0
+    assert to_do(refs, store) == ([], [])
+
+
+@pytest.mark.parametrize("written", range(len(TABLES)))
+def test_an_interrupted_revision_is_repeated_without_the_videos(
+    store: str, written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends after some parts; the next revises again, and builds nothing."""
+    ref, put = a_ref("a", "v1", "v4"), storage.put_file
+    write(store, "a")
+    left = written
+
+    def put_some(*given: Any) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        put(*given)
+
+    monkeypatch.setattr(revise.storage, "put_file", put_some)
+    with pytest.raises(KeyboardInterrupt):
+        revise_shards(store, [ref], COLUMNS, None)
+    monkeypatch.undo()
+    assert to_do([ref], store) == ([], [ref])
+    revise_shards(store, [ref], COLUMNS, None)
+    assert rows(store, "a") == LEFT
+    assert to_do([ref], store) == ([], [])
