@@ -147,6 +147,7 @@ def build(
     refs, change = plan_shards(config, plan, folder, fence)
     rejects = part_uri(config.out, "rejects", PLAN)
     storage.write_bytes(rejects, plan.rejects.read_bytes())
+    fence.confirm()
     first, joins = items.build_items(refs, config.out)
     print(_plan_line(plan, change, refs, len(first) + len(joins)))
     success = storage.join(config.out, output.SUCCESS)

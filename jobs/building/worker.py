@@ -87,6 +87,8 @@ class BuildWorker:
                 if event.error is None:
                     video_s += event.summary.facts.duration_s
                 walls_s += event.walls_s
+            if self._fence is not None:
+                self._fence.check()
             writer.commit(self._out, ref.shard_id)
             entry = Entry(
                 shard_id=ref.shard_id,

@@ -39,6 +39,9 @@ def audit(out: str, tables: Collection[str], folder: Path, *, plan_of: str | Non
     table must belong to a video in ``videos``. No row may be there twice, and no part may belong to
     an unknown shard. A shard that fails is marked as not done, so that the next run does it again.
 
+    A run that was killed may have left parts of a shard that was never done. If all videos of the
+    shard have been retired since, the parts are removed.
+
     Args:
         out: the output folder, in which every shard was done.
         tables: names of the tables of the output, with ``videos`` and ``rejects``.
@@ -51,6 +54,7 @@ def audit(out: str, tables: Collection[str], folder: Path, *, plan_of: str | Non
     entries = {entry.shard_id: entry for entry in read_entries(out)}
     faults: list[str] = []
     names: set[str] = set()
+    empty: set[str] = set()
     shards = planned_videos(plan_of or out, folder)
 
     def check(shard: tuple[str, list[str]]) -> list[str]:
@@ -58,12 +62,14 @@ def audit(out: str, tables: Collection[str], folder: Path, *, plan_of: str | Non
 
     with ThreadPoolExecutor(_THREADS) as pool:
         while some := list(itertools.islice(shards, _SHARDS)):
-            for (shard_id, _), wrong in zip(some, pool.map(check, some), strict=True):
+            for (shard_id, ids), wrong in zip(some, pool.map(check, some), strict=True):
                 names.add(shard_id)
+                if not ids and shard_id not in entries:
+                    empty.add(shard_id)
                 faults += wrong
                 if wrong and shard_id in entries:
                     remove_entry(out, shard_id)
-    faults += _stray_parts(out, tables, names)
+    faults += _stray_parts(out, tables, names, empty)
     if faults:
         named = "; ".join(faults[:NAMED])
         raise InputError(
@@ -72,16 +78,21 @@ def audit(out: str, tables: Collection[str], folder: Path, *, plan_of: str | Non
         )
 
 
-def _stray_parts(out: str, tables: Iterable[str], shards: Iterable[str]) -> list[str]:
-    """Return a fault for every part that belongs to no planned shard."""
+def _stray_parts(
+    out: str, tables: Iterable[str], shards: Iterable[str], empty: Iterable[str]
+) -> list[str]:
+    """Remove the parts of ``empty`` shards; return a fault for every part of an unknown shard."""
     known = {part_name(shard_id) for shard_id in shards}
-    return [
-        f"{file.uri} belongs to no planned shard, remove it"
-        for table in tables
-        for file in storage.list_files(storage.join(out, table), suffixes=(".parquet",))
-        if (name := file.uri.rsplit("/", 1)[-1]) not in known
-        and (table, name) != ("rejects", part_name(PLAN))
-    ]
+    removed = {part_name(shard_id) for shard_id in empty}
+    faults = []
+    for table in tables:
+        for file in storage.list_files(storage.join(out, table), suffixes=(".parquet",)):
+            name = file.uri.rsplit("/", 1)[-1]
+            if name in removed:
+                storage.remove(file.uri)
+            elif name not in known and (table, name) != ("rejects", part_name(PLAN)):
+                faults.append(f"{file.uri} belongs to no planned shard, remove it")
+    return faults
 
 
 def shard_faults(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from emotion import storage
-from jobs.ledger.lock import Fence
+from jobs.ledger.lock import Fence, LostLockError
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,9 @@ class Entry:
 def write_entry(out: str, entry: Entry, fence: Fence | None) -> None:
     """Mark a shard as done; call this after its parts are written.
 
+    If the run has lost its lock meanwhile, the shard is marked as not done, because the parts may
+    have replaced those of the run that holds the lock.
+
     Args:
         out: the output folder.
         entry: entry of the shard.
@@ -77,7 +80,11 @@ def write_entry(out: str, entry: Entry, fence: Fence | None) -> None:
         LostLockError: if another run has taken over the output.
     """
     if fence is not None:
-        fence.check()
+        try:
+            fence.confirm()
+        except LostLockError:
+            remove_entry(out, entry.shard_id)
+            raise
     storage.write_json(_entry_uri(out, entry.shard_id), entry.to_json())
 
 

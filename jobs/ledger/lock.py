@@ -30,6 +30,9 @@ from emotion import storage
 from emotion.errors import EmotionError, InputError
 from jobs.common.faults import storage_errors
 
+SUCCESS = "_SUCCESS"
+"""Name of the file that a job writes last; an output without it is not complete."""
+
 BEAT_S = 5.0
 """Seconds between two writes of the lock."""
 STALE_S = 60.0
@@ -71,6 +74,20 @@ class Fence:
                 f"{self.epoch}), because this run did not renew its lock for {STALE_S:g} s: leave "
                 "the output to that run"
             )
+
+    def confirm(self) -> None:
+        """Check the lock after a write that may have replaced a file of a later run.
+
+        If the lock was lost, ``SUCCESS`` is removed, so that the next run checks the output again.
+
+        Raises:
+            LostLockError: if a later run has taken the lock.
+        """
+        try:
+            self.check()
+        except LostLockError:
+            storage.remove(storage.join(self.out, SUCCESS))
+            raise
 
 
 @contextlib.contextmanager

@@ -11,11 +11,9 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.versions import check_schema_version
+from jobs.ledger.lock import SUCCESS as SUCCESS
 from jobs.ledger.lock import Fence
 from schemas.tables import SCHEMA_VERSION
-
-SUCCESS = "_SUCCESS"
-"""Name of the file that a job writes last; an output without it is not complete."""
 
 
 def settings_of(config: Any, may_change: Collection[str]) -> dict[str, Any]:
@@ -119,5 +117,6 @@ def mark_complete(fence: Fence, facts: Mapping[str, Any]) -> None:
     Raises:
         LostLockError: if another run has taken over the output.
     """
-    fence.check()
+    fence.confirm()
     storage.write_json(storage.join(fence.out, SUCCESS), facts)
+    fence.confirm()

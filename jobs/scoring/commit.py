@@ -138,6 +138,8 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
                 writer.add(table, row)
         for row in end["rejects"]:
             writer.add("rejects", row)
+        if settings.fence is not None:
+            settings.fence.check()
         writer.commit(settings.out, shard_id)
         entry = _entry(ref, end, writer.counts | {"faces": end["num_faces"]})
     write_entry(settings.out, entry, settings.fence)

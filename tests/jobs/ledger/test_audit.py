@@ -151,6 +151,16 @@ def test_missing_and_stray_parts_are_named(out: str, tmp_path: Path) -> None:
     assert done(out) == []
 
 
+def test_parts_of_a_shard_whose_videos_are_all_gone_are_removed(out: str, tmp_path: Path) -> None:
+    """A run was killed while it wrote shard c; its only video was retired afterwards."""
+    storage.write_table(
+        part_uri(out, "videos", "c"),
+        rows_table(of_video("v7", clips=0)["videos"], COLUMNS["videos"]),
+    )
+    audit(out, TABLES, folder_in(tmp_path))
+    assert [f.uri[-9:-8] for f in storage.list_files(f"{out}/videos")] == ["a", "b"]
+
+
 def test_the_error_names_a_few_of_many_faults(out: str, tmp_path: Path) -> None:
     tables = merged()
     write_shard(out, "b", tables, counts=counts_of(tables))
