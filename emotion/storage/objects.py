@@ -169,21 +169,29 @@ def put_file(path: Path, uri: str) -> None:
         path.unlink()
         return
     final = Path(target)
-    partial = _partial(final)
-    partial.write_bytes(b"")  # shows the target's device; a rename works on one device only
-    if path.stat().st_dev == partial.stat().st_dev:
-        partial.unlink()
-        path.replace(final)
-        return
-    fs.get_file(str(path), str(partial))
-    partial.replace(final)
+    with _partial(final) as partial:
+        partial.write_bytes(b"")  # shows the target's device; a rename works on one device only
+        if path.stat().st_dev == partial.stat().st_dev:
+            path.replace(final)
+            return
+        fs.get_file(str(path), str(partial))
+        partial.replace(final)
     path.unlink()
 
 
-def _partial(final: Path) -> Path:
-    """Return a hidden path beside ``final`` for an incomplete file, and make the folder."""
+@contextlib.contextmanager
+def _partial(final: Path) -> Iterator[Path]:
+    """Yield a hidden path beside ``final`` for an incomplete file, and make the folder.
+
+    What is left of the file at the end of the block is removed, so that a full disk does not stay
+    full of halves.
+    """
     _make_folder(final.parent)
-    return final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _make_folder(path: Path) -> None:
@@ -214,9 +222,9 @@ def write_bytes(uri: str, data: bytes) -> None:
         fs.pipe_file(target, data)
         return
     final = Path(target)
-    partial = _partial(final)
-    partial.write_bytes(data)
-    partial.replace(final)
+    with _partial(final) as partial:
+        partial.write_bytes(data)
+        partial.replace(final)
 
 
 def remove(uri: str) -> None:
@@ -254,14 +262,12 @@ def create_bytes(uri: str, data: bytes) -> bool:
             raise
         return True
     final = Path(target)
-    partial = _partial(final)
-    partial.write_bytes(data)
-    try:
-        os.link(partial, final)  # fails if ``final`` exists; readers see only the complete file
-    except FileExistsError:
-        return False
-    finally:
-        partial.unlink()
+    with _partial(final) as partial:
+        partial.write_bytes(data)
+        try:
+            os.link(partial, final)  # fails if ``final`` exists; readers see only complete files
+        except FileExistsError:
+            return False
     return True
 
 

@@ -16,6 +16,7 @@ _FAULTS = (
     errno.EBUSY,  # S3's SlowDown and ServiceUnavailable, after the last retry of s3fs
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,  # a limit of the file system or of the process
     errno.EROFS,
     errno.ESTALE,
     errno.ENETUNREACH,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,33 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.s3
+FILL = """
+import resource, signal, sys
+import errno
+import subprocess
+import sys
+from pathlib import Path
+from emotion import storage
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+for write in (storage.write_bytes, storage.create_bytes):
+    try:
+        write(sys.argv[1] + "/a.bin", bytes(2**21))
+    except OSError as err:
+        print(err.errno)
+"""
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """The system ends a write after 1 MiB, as a full disk would."""
+    storage.write_bytes(f"{tmp_path}/b.bin", b"b")
+    ended = subprocess.run(
+        [sys.executable, "-c", FILL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split() == [str(errno.EFBIG)] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["b.bin"]
+
+
 def test_a_missing_bucket_is_named(s3_server: str) -> None:
     with pytest.raises(InputError, match="cannot write to s3://no-such-bucket-here/a"):
         storage.check_writable("s3://no-such-bucket-here/a")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from emotion import storage
 from emotion.errors import InputError
@@ -156,12 +156,32 @@ def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> No
         (InputError("--out is full"), "--out is full"),
         (ConnectionResetError(104, "reset"), "[Errno 104] reset"),
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (OSError(27, "File too large"), "[Errno 27] File too large"),
+        (PermissionError("Access Denied"), "Access Denied"),
+        (
+            ClientError(
+                {"Error": {"Code": "ExpiredToken", "Message": "The token has expired."}},
+                "PutObject",
+            ),
+            "An error occurred (ExpiredToken) when calling the PutObject operation: "
+            "The token has expired.",
+        ),
         (
             EndpointConnectionError(endpoint_url="http://s3"),
             'Could not connect to the endpoint URL: "http://s3"',
         ),
     ],
-    ids=["bug", "bug with a file", "input", "connection", "disk", "S3"],
+    ids=[
+        "bug",
+        "bug with a file",
+        "input",
+        "connection",
+        "disk",
+        "limit",
+        "forbidden",
+        "expired",
+        "S3",
+    ],
 )
 def test_a_fault_has_a_line_and_a_bug_has_none(raised: Exception, line: str | None) -> None:
     assert expected_line(raised) == line
