@@ -90,13 +90,8 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         storage.check_writable(str(tmp_path / "file" / "out"))
 
 
-@pytest.mark.s3
 FILL = """
 import resource, signal, sys
-import errno
-import subprocess
-import sys
-from pathlib import Path
 from emotion import storage
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
@@ -118,6 +113,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["b.bin"]
 
 
+@pytest.mark.s3
 def test_a_missing_bucket_is_named(s3_server: str) -> None:
     with pytest.raises(InputError, match="cannot write to s3://no-such-bucket-here/a"):
         storage.check_writable("s3://no-such-bucket-here/a")
