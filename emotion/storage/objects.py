@@ -240,8 +240,11 @@ def read_bytes(uri: str) -> bytes:
     Raises:
         FileNotFoundError: if it does not exist.
     """
-    with open_input(uri) as file:
-        return file.read()
+    fs, path = _filesystem(uri)
+    if is_local(uri):
+        return Path(path).read_bytes()
+    data: bytes = fs.cat_file(path)  # one request, so the object may be replaced meanwhile
+    return data
 
 
 def create_bytes(uri: str, data: bytes) -> bool:

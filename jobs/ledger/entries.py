@@ -79,13 +79,17 @@ def write_entry(out: str, entry: Entry, fence: Fence | None) -> None:
     Raises:
         LostLockError: if another run has taken over the output.
     """
-    if fence is not None:
-        try:
-            fence.confirm()
-        except LostLockError:
-            remove_entry(out, entry.shard_id)
-            raise
-    storage.write_json(_entry_uri(out, entry.shard_id), entry.to_json())
+    uri = _entry_uri(out, entry.shard_id)
+    if fence is None:
+        storage.write_json(uri, entry.to_json())
+        return
+    try:
+        fence.confirm()
+        storage.write_json(uri, entry.to_json())
+        fence.confirm()  # the run may have been suspended between the two lines above
+    except LostLockError:
+        storage.remove(uri)
+        raise
 
 
 def read_entry(out: str, shard_id: str) -> Entry:

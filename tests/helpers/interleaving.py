@@ -23,9 +23,11 @@ from emotion import storage
 from emotion.errors import EmotionError, VideoError
 from emotion.extract.detect import spec_for
 from emotion.extract.walk import VideoSummary
+from jobs.building import items
 from jobs.building import run as building
 from jobs.building import worker as work
 from jobs.building.options import Config
+from jobs.common import cluster
 from jobs.common.faults import check_fault
 from jobs.ledger import lock, output
 from jobs.ledger.shards import ShardRef, read_shard
@@ -64,9 +66,9 @@ class Writes:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._runs: list[tuple[Fault, list[int], list[bool]]] = []
         for name in WRITES:
-            real = getattr(storage, name)
-            for module in (storage, storage.objects, storage.contents, storage.parquet):  # type: ignore[attr-defined]
-                if getattr(module, name, None) is real:
+            real: Callable[..., Any] = getattr(storage, name)
+            for module in (storage, storage.objects, storage.contents, storage.parquet):
+                if vars(module).get(name) is real:
                     patch.setattr(module, name, self._wrapped(real))
 
     def _wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -202,8 +204,8 @@ def stub_build(patch: pytest.MonkeyPatch, rng: random.Random) -> None:
         assert not joins
 
     patch.setattr(building, "probe_durations", durations)
-    patch.setattr(building.items, "do_items", do_items)
-    patch.setattr(building.cluster, "session", lambda _: nullcontext())
+    patch.setattr(items, "do_items", do_items)
+    patch.setattr(cluster, "session", lambda _: nullcontext())
     patch.setattr(building, "import_ahead", lambda: None)
     patch.setattr(building, "choose_detector", lambda _: (spec_for("dlib"), None))
     patch.setattr(building, "validate", lambda _: SimpleNamespace(success=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,26 @@ def test_bytes_come_back(store: str) -> None:
     assert storage.is_folder(store)
     assert storage.is_folder(storage.join(store, "a"))
     assert storage.stat(uri).size_bytes == 3
+
+
+def test_an_object_is_read_while_it_is_replaced(store: str) -> None:
+    uri = storage.join(store, "a.bin")
+    storage.write_bytes(uri, b"a" * 1000)
+    stop = threading.Event()
+
+    def replace() -> None:
+        while not stop.is_set():
+            for byte in (b"a", b"b"):
+                storage.write_bytes(uri, byte * 1000)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(replace)
+        try:
+            read = [storage.read_bytes(uri) for _ in range(100)]
+        finally:
+            stop.set()
+    assert {len(data) for data in read} == {1000}
+    assert all(len(set(data)) == 1 for data in read)
 
 
 def test_an_object_that_does_not_exist(store: str) -> None:

@@ -26,7 +26,7 @@ from jobs.ledger import lock
 from jobs.ledger.entries import Entry, write_entry
 if sys.argv[2] == "elsewhere":
     lock._boot_id = lambda: f"machine {os.getpid()}"
-lock.BEAT_S, lock.STALE_S = 0.2, 1.0
+lock.BEAT_S, lock.STALE_S = 0.2, 3.0
 with lock.held(sys.argv[1]) as fence:
     print(fence.epoch, flush=True)
     for number in range(600):
@@ -63,9 +63,9 @@ def locks(out: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let holders of other machines count as dead after a second."""
+    """Let holders of other machines count as dead after three seconds."""
     monkeypatch.setattr(lock, "BEAT_S", 0.2)
-    monkeypatch.setattr(lock, "STALE_S", 1.0)
+    monkeypatch.setattr(lock, "STALE_S", 3.0)
 
 
 def test_the_second_run_is_refused_and_the_third_is_not(store: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from emotion import storage
-from jobs.ledger import revise
 from jobs.ledger.entries import read_entry
 from jobs.ledger.parts import part_uri
 from jobs.ledger.revise import revise_shards
@@ -65,7 +64,7 @@ def test_an_interrupted_revision_is_repeated_without_the_videos(
         left -= 1
         put(*given)
 
-    monkeypatch.setattr(revise.storage, "put_file", put_some)
+    monkeypatch.setattr(storage, "put_file", put_some)
     with pytest.raises(KeyboardInterrupt):
         revise_shards(store, [ref], COLUMNS, None)
     monkeypatch.undo()
