@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 import time
@@ -170,10 +171,12 @@ def put_file(path: Path, uri: str) -> None:
         return
     final = Path(target)
     with _partial(final) as partial:
-        partial.write_bytes(b"")  # shows the target's device; a rename works on one device only
-        if path.stat().st_dev == partial.stat().st_dev:
+        try:
             path.replace(final)
             return
+        except OSError as err:
+            if err.errno != errno.EXDEV:  # another disk, or another mount of the same one
+                raise
         fs.get_file(str(path), str(partial))
         partial.replace(final)
     path.unlink()

@@ -90,6 +90,25 @@ def test_a_file_is_moved_in(store: str, tmp_path: Path) -> None:
     assert [f.uri for f in storage.list_files(store)] == [storage.join(store, "deep", "made.bin")]
 
 
+def test_a_file_of_another_mount_is_copied_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two mounts of one disk have one device number, and yet nothing can be renamed across."""
+    made, uri, replace = tmp_path / "made", str(tmp_path / "out/a.bin"), Path.replace
+    made.write_bytes(b"abc")
+
+    def across(self: Path, target: Path) -> Path:
+        if self == made:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", across)
+    storage.put_file(made, uri)
+    assert storage.read_bytes(uri) == b"abc"
+    assert not made.exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.bin"]
+
+
 def test_a_local_copy_has_bytes_and_suffix_and_is_removed(store: str) -> None:
     uri = storage.join(store, "a.mp4")
     storage.write_bytes(uri, b"video")
