@@ -45,13 +45,13 @@ class KillError(BaseException):
 
 @dataclass
 class Fault:
-    """What happens to one run.
+    """Event that strikes one run.
 
     Attributes:
         kind: "kill", "outage", "suspend", or "none".
         at: number of the write, from 0.
         after: True: the write is done before.
-        meanwhile: what happens while the run is suspended.
+        meanwhile: function that is called while the run is suspended.
     """
 
     kind: str = "none"

@@ -25,6 +25,8 @@ from schemas.scores import VIDEO_TABLES, score_tables
 from tests.helpers.blocked import CLOUD, run_without
 from tests.helpers.drawing import number_video
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 def analyzer(package: Path) -> Analyzer:

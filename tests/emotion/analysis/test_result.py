@@ -27,6 +27,8 @@ from emotion.errors import InputError
 from emotion.labels import LABELS
 from tests.helpers.pages import Page
 
+pytestmark = pytest.mark.large
+
 matplotlib.use("Agg")
 ODD = "<b>a & b.mp4"
 

@@ -27,6 +27,8 @@ from emotion.published.mobilefacenet import import_mobilefacenet
 from tests.helpers.published import LABELS as FILE_LABELS
 from tests.helpers.published import mobilefacenet_onnx
 
+pytestmark = pytest.mark.large
+
 Change = Callable[[onnx.ModelProto], object]
 
 

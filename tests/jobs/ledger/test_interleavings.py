@@ -17,6 +17,8 @@ from tests.helpers.interleaving import (
     tables,
 )
 
+pytestmark = pytest.mark.large
+
 
 def interleave(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Run up to four builds with faults, then a quiet one, and compare it with a fresh output."""

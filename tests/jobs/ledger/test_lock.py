@@ -24,6 +24,8 @@ HOLD = """
 import os, sys, time
 from jobs.ledger import lock
 from jobs.ledger.entries import Entry, write_entry
+
+pytestmark = pytest.mark.large
 if sys.argv[2] == "elsewhere":
     lock._boot_id = lambda: f"machine {os.getpid()}"
 lock.BEAT_S, lock.STALE_S = 0.2, 3.0
@@ -136,13 +138,14 @@ def test_a_run_that_was_suspended_too_long_commits_nothing(
             suspended.append(process)
         last = stack.enter_context(lock.held(store))
         assert last.epoch == runs
-        done = [entry.shard_id for entry in read_entries(store)]
+        done = {entry.shard_id for entry in read_entries(store)}
         for epoch, process in enumerate(suspended, start=1):
             process.send_signal(signal.SIGCONT)
             taken = f"(lock {runs}, this run has lock {epoch})"
             assert line_of(process).startswith(f"another run has taken over --out {store} {taken}")
             assert process.wait(30) == 0
-        assert [entry.shard_id for entry in read_entries(store)] == done
+        # an entry that was being written counts no more: its shard is done again
+        assert {entry.shard_id for entry in read_entries(store)} <= done
         mark_complete(last, {})
     assert storage.exists(f"{store}/{SUCCESS}")
 

@@ -22,6 +22,8 @@ from jobs import export, predict
 from tests.helpers.drawing import write_video
 from tests.helpers.scoring import rows, score
 
+pytestmark = pytest.mark.large
+
 FLAGS = ("--baseline", "first:1s", "--margin", "0.02")
 FIGURES = MeasuredOn("a test", "videos", 9, "2026-11-28", 0.5, 0.4, {"happy": 0.8})
 
