@@ -20,12 +20,13 @@ from jobs.ledger.entries import Entry, read_entries, write_entry
 from jobs.ledger.lock import Fence, LostLockError
 from jobs.ledger.output import SUCCESS, mark_complete
 
+pytestmark = pytest.mark.large
+
 HOLD = """
 import os, sys, time
 from jobs.ledger import lock
 from jobs.ledger.entries import Entry, write_entry
 
-pytestmark = pytest.mark.large
 if sys.argv[2] == "elsewhere":
     lock._boot_id = lambda: f"machine {os.getpid()}"
 lock.BEAT_S, lock.STALE_S = 0.2, 3.0
