@@ -81,6 +81,23 @@ def check_schema_version(
         )
 
 
+def check_job(config: Mapping[str, object], uri: str, *, flag: str, job: str) -> None:
+    """Check that an output was made by the job whose outputs an option takes.
+
+    Args:
+        config: content of the output's config.json; without ``job`` it is not checked.
+        uri: address of the output.
+        flag: name of the option that gave the address, such as "dataset".
+        job: module of the job, such as "jobs.build_dataset".
+
+    Raises:
+        InputError: if another job made the output.
+    """
+    made_by = config.get("job", job)
+    if made_by != job:
+        raise InputError(f"--{flag} {uri} was made by {made_by}; name a folder that {job} made")
+
+
 def git_commit() -> str | None:
     """Return the git commit of this code: 40 hex digits, and ``-dirty`` if tracked files changed.
 

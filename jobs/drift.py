@@ -20,7 +20,7 @@ from emotion.errors import InputError
 from emotion.predict.drift import ALARM, WATCH
 from emotion.predict.profiles import drifts, read_baseline, score_profiles
 from emotion.ranges import at_least, check_ranges
-from emotion.versions import check_schema_version
+from emotion.versions import check_job, check_schema_version
 from jobs.common.command import Address, one_line_errors, parse
 from jobs.ledger.output import SUCCESS
 
@@ -108,6 +108,7 @@ def _facts(scores: str, *, flag: str) -> dict[str, Any]:
     if not storage.exists(storage.join(scores, SUCCESS)):
         raise InputError(f"{scores} is not a complete score set; run jobs.score")
     facts: dict[str, Any] = storage.read_json(storage.join(scores, "config.json"))
+    check_job(facts, scores, flag=flag, job="jobs.score")
     if "model_id" not in facts:
         raise InputError(f"{scores} is not a score set; name a folder that jobs.score made")
     check_schema_version(facts, scores, flag=flag)

@@ -18,7 +18,7 @@ from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
 from emotion.pooling import pool_videos
 from emotion.splits import assign_split
-from emotion.versions import check_schema_version
+from emotion.versions import check_job, check_schema_version
 from schemas.scores import prob_column
 
 NOT_SCORED = "not_scored"
@@ -58,6 +58,8 @@ def read_config(scores_uri: str) -> dict[str, Any]:
             "run jobs.score again with the same --out"
         )
     config = storage.read_json(storage.join(scores_uri, "config.json"))
+    if isinstance(config, dict):
+        check_job(config, scores_uri, flag="scores", job="jobs.score")
     if not isinstance(config, dict) or not {"labels", "videos_root"} <= config.keys():
         raise InputError(f"--scores {scores_uri}: config.json names no labels and videos_root")
     check_schema_version(config, scores_uri, flag="scores")

@@ -105,6 +105,7 @@ def run(config: Config) -> int:
         plan = plan_labelled(
             config.videos, config.labels, labels, seed=config.split_seed, folder=folder
         )
+        check_plan(config, plan)
         work = Work(reading_of(config, spec), plan.extra_columns)
         if config.dry_run:
             refs, _ = plan_shards(config, plan, folder, None)
@@ -118,6 +119,20 @@ def run(config: Config) -> int:
         output.claim(config.out, stored, job="jobs.build_dataset", spec=spec)
         with lock.held(config.out) as fence:
             return build(config, plan, replace(work, fence=fence), yunet_model, folder, fence)
+
+
+def check_plan(config: Config, plan: Plan) -> None:
+    """Check that the label table names at least one video of the archive.
+
+    Raises:
+        InputError: if not, before anything is written.
+    """
+    if plan.num_videos == 0:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(plan.reasons.items()))
+        raise InputError(
+            f"no row of --labels {config.labels} names a video below --videos {config.videos} "
+            f"({reasons or 'no rows'}); its column uri holds paths relative to --videos"
+        )
 
 
 def plan_shards(

@@ -14,7 +14,7 @@ from emotion.analysis.files import PICTURE_FORMATS
 from emotion.errors import InputError
 from emotion.export.tables import TABLE_FORMATS, export_tables
 from emotion.package.trust import note_of_scores
-from emotion.versions import check_schema_version
+from emotion.versions import check_job, check_schema_version
 from jobs.common import cluster
 from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
@@ -42,6 +42,7 @@ def run(config: Config) -> int:
     if not storage.exists(storage.join(config.scores, output.SUCCESS)):
         raise InputError(f"--scores {config.scores} is not complete; run jobs.score again")
     facts = storage.read_json(storage.join(config.scores, "config.json"))
+    check_job(facts, config.scores, flag="scores", job="jobs.score")
     check_schema_version(facts, config.scores, flag="scores")
     videos = config.videos or facts["videos_root"]
     if videos is None and set(PICTURE_FORMATS) & set(config.formats):

@@ -92,7 +92,9 @@ def _check_same(
 
 
 def _made_with(out: str, settings: str) -> InputError:
-    return InputError(f"--out {out} was made with {settings}; name a new --out")
+    return InputError(
+        f"--out {out} was made with {settings}; name a new --out, or give the same options again"
+    )
 
 
 def read_spec(out: str) -> ExtractionSpec:

@@ -8,6 +8,7 @@ not retired.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,8 @@ def _check_retired(db: duckdb.DuckDBPyConnection, gone: int, max_retire: float) 
         raise InputError(
             f"{gone:,} of the {live:,} videos of the earlier runs are gone or changed, or labelled "
             f"differently: {gone / live:.0%}, more than --max-retire {max_retire:g}. Their rows "
-            "would be removed. Check --videos and --labels; if it is right, raise --max-retire"
+            "would be removed. Check --videos and --labels; if the change is right, give "
+            f"--max-retire {math.ceil(100 * gone / live) / 100:g}"
         )
 
 

@@ -23,7 +23,7 @@ from emotion.predict.video import detector_weights
 from emotion.published.default import describe_model
 from emotion.report.run_metrics import run_metrics
 from emotion.report.scores import scores_report
-from emotion.versions import check_schema_version, pipeline_versions
+from emotion.versions import check_job, check_schema_version, pipeline_versions
 from emotion.video.decode import Limits
 from jobs.common import cluster
 from jobs.common.command import Addresses
@@ -126,6 +126,7 @@ def _run_from_dataset(
     if not storage.exists(storage.join(dataset, output.SUCCESS)):
         raise InputError(f"--from-dataset {dataset} is not complete; run jobs.build_dataset")
     stored_config = storage.read_json(storage.join(dataset, "config.json"))
+    check_job(stored_config, dataset, flag="from-dataset", job="jobs.build_dataset")
     check_schema_version(stored_config, dataset, flag="from-dataset")
     spec = output.read_spec(dataset)
     if spec.digest != package.spec.digest:

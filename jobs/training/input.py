@@ -12,7 +12,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.splits import SPLITS, assign_split
-from emotion.versions import check_schema_version
+from emotion.versions import check_job, check_schema_version
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ def _declared(uri: str) -> tuple[ExtractionSpec, dict[str, Any], str]:
             f"--dataset {uri} is not a complete dataset ({err} is missing): run "
             f"`python -m jobs.build_dataset --videos ... --labels ... --out {uri}` to its end"
         ) from err
+    check_job(config, uri, flag="dataset", job="jobs.build_dataset")
     check_schema_version(config, uri, flag="dataset")
     digest = hashlib.sha256(marker).hexdigest()[:16]
     return spec, config, digest

@@ -15,7 +15,7 @@ from emotion.report.validation import validation_report
 from emotion.validate.queries import MAX_REJECT_SHARE
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.suites import Declared
-from emotion.versions import check_schema_version
+from emotion.versions import check_job, check_schema_version
 from jobs.ledger.parts import PLAN, part_name
 from jobs.validating.groups import (
     GROUP_MB,
@@ -91,6 +91,7 @@ def _declared(dataset_uri: str) -> tuple[ExtractionSpec, Declared]:
             f"{dataset_uri} is not a dataset: it has no spec.json and config.json; "
             "make one with jobs.build_dataset"
         ) from err
+    check_job(config, dataset_uri, flag="dataset", job="jobs.build_dataset")
     labels = config.get("labels")
     if not isinstance(labels, list) or not labels:
         raise InputError(

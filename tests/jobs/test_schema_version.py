@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotion import storage
+from schemas.tables import SCHEMA_VERSION
 from tests.helpers.tiny_dataset import SPEC
 
 
@@ -22,7 +23,7 @@ def earlier(tmp_path: Path) -> str:
     return uri
 
 
-@pytest.mark.parametrize(
+READERS = pytest.mark.parametrize(
     "verb, flag, more",
     [
         ("train", "dataset", ["--out", "{}/out"]),
@@ -33,6 +34,9 @@ def earlier(tmp_path: Path) -> str:
         ("score", "from-dataset", ["--out", "{}/out", "--package", "{}/package"]),
     ],
 )
+
+
+@READERS
 def test_an_earlier_version_is_refused(
     verb: str,
     flag: str,
@@ -48,5 +52,28 @@ def test_an_earlier_version_is_refused(
     assert capsys.readouterr().err.splitlines() == [
         f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 3); "
         "build it again"
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+@READERS
+def test_the_output_of_another_job_is_named(
+    verb: str,
+    flag: str,
+    more: list[str],
+    earlier: str,
+    package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "package").symlink_to(package)
+    config = storage.read_json(f"{earlier}/config.json")
+    facts = {"job": "jobs.crossval", "schema_version": SCHEMA_VERSION}
+    storage.write_json(f"{earlier}/config.json", config | facts)
+    wanted = "jobs.score" if flag == "scores" else "jobs.build_dataset"
+    job = importlib.import_module(f"jobs.{verb}")
+    assert job.main([f"--{flag}", earlier, *(word.format(tmp_path) for word in more)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: --{flag} {earlier} was made by jobs.crossval; name a folder that {wanted} made"
     ]
     assert not (tmp_path / "out").exists()

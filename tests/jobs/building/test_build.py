@@ -219,6 +219,17 @@ def test_an_output_with_other_settings_is_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_table_that_names_no_video_is_refused_before_anything_is_written(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user named the folder one level too deep."""
+    out = tmp_path / "out"
+    given = ["--labels", str(corpus / "labels.csv")]
+    assert build(corpus / "videos", out, *given) == 2
+    assert "names a video below --videos" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_subjects_without_a_split_are_split_by_hash(corpus: Path, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     lines = [line.split(",")[:3] for line in (corpus / "labels.csv").read_text().splitlines()]
