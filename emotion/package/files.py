@@ -12,6 +12,7 @@ from emotion.errors import PackageError
 
 FACTS, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 TAR_ENDINGS = (".tar.gz", ".tgz")
+_TEXTS = (FACTS, CARD)
 
 MAX_TEXT_BYTES = 16 * 2**20
 """Largest ``model.json`` or ``card.md``; real ones have some kilobytes."""
@@ -88,7 +89,8 @@ def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
     for name in names:
         file = storage.join(uri, name)
         try:
-            _check_text_size(uri, name, storage.stat(file).size_bytes)
+            if name in _TEXTS:
+                _check_text_size(uri, name, storage.stat(file).size_bytes)
             files[name] = storage.read_bytes(file)
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -98,7 +100,7 @@ def _read_folder(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _check_text_size(uri: str, name: str, num_bytes: int) -> None:
-    if name in (FACTS, CARD) and num_bytes > MAX_TEXT_BYTES:
+    if num_bytes > MAX_TEXT_BYTES:
         raise PackageError(
             f"package {uri}: {name} has {num_bytes / 2**20:,.0f} MB, at most "
             f"{MAX_TEXT_BYTES // 2**20} are allowed: it is not the file of a package"
@@ -120,7 +122,8 @@ def _read_tar(uri: str, names: tuple[str, ...]) -> dict[str, bytes]:
                         f"package {uri} unpacks to {unpacked / 2**20:,.0f} MB, more than "
                         f"{limit / 2**20:,.0f} MB: it is not a model package"
                     )
-                _check_text_size(uri, name, member.size)
+                if name in _TEXTS:
+                    _check_text_size(uri, name, member.size)
                 content = tar.extractfile(member) if name in names else None
                 if content is not None:
                     files[name] = content.read()

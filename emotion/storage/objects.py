@@ -43,6 +43,11 @@ class FileInfo:
     size_bytes: int
     version: str
 
+    @property
+    def name(self) -> str:
+        """Last part of the address, such as a.mp4."""
+        return self.uri.rsplit("/", 1)[-1]
+
 
 def _filesystem(uri: str) -> tuple[Any, str]:
     """Return the fsspec filesystem of ``uri`` and the path inside it (fsspec is untyped)."""

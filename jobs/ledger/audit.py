@@ -87,10 +87,9 @@ def _stray_parts(
     faults = []
     for table in tables:
         for file in storage.list_files(storage.join(out, table), suffixes=(".parquet",)):
-            name = file.uri.rsplit("/", 1)[-1]
-            if name in removed:
+            if file.name in removed:
                 storage.remove(file.uri)
-            elif name not in known and (table, name) != ("rejects", part_name(PLAN)):
+            elif file.name not in known and (table, file.name) != ("rejects", part_name(PLAN)):
                 faults.append(f"{file.uri} belongs to no planned shard, remove it")
     return faults
 

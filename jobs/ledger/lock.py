@@ -132,7 +132,7 @@ def _uri(fence: Fence) -> str:
 
 def _epochs(out: str) -> list[int]:
     files = storage.list_files(_folder(out), suffixes=(".json",))
-    return sorted(int(file.uri.rsplit("/", 1)[-1].removesuffix(".json")) for file in files)
+    return sorted(int(file.name.removesuffix(".json")) for file in files)
 
 
 def _newest(out: str) -> int:

@@ -8,6 +8,7 @@ not retired.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -115,9 +116,7 @@ def planned_shards(out: str, folder: Path) -> list[ShardRef]:
         out: folder of a dataset or a score set.
         folder: empty local folder for temporary files.
     """
-    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
-    with database(folder) as db:
-        _open_planned(db, out, columns, folder)
+    with _planned_database(out, folder) as db:
         return _refs(db, out)
 
 
@@ -144,14 +143,12 @@ def planned_videos(out: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
         out: folder of a dataset or a score set.
         folder: local folder for temporary files; it may be that of ``extend_plan``.
     """
-    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
     sql = (
         "select shard_id, list(video_id order by video_id) filter (video_id is not null) "
         "from (select distinct shard_id from plans) left join live using (shard_id) "
         "group by 1 order by 1"
     )
-    with database(folder) as db:
-        _open_planned(db, out, columns, folder)
+    with _planned_database(out, folder) as db:
         for batch in batches(db, sql, _GROUP_ROWS):
             for shard_id, video_ids in zip(*batch.to_pydict().values(), strict=True):
                 yield shard_id, video_ids or []
@@ -165,7 +162,7 @@ def ledger_files(out: str, kind: str) -> list[str]:
         kind: "plan" or "retired".
     """
     files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
-    return [f.uri for f in files if f.uri.rsplit("/", 1)[-1].startswith(f"{kind}-")]
+    return [f.uri for f in files if f.name.startswith(f"{kind}-")]
 
 
 def _keep(made: Path, name: Path, fence: Fence | None) -> None:
@@ -184,6 +181,15 @@ def _keep(made: Path, name: Path, fence: Fence | None) -> None:
             f"another run has written _ledger/{name.name} of --out {fence.out}: leave the output "
             "to that run"
         )
+
+
+@contextlib.contextmanager
+def _planned_database(out: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database with the views of the stored plan of ``out``."""
+    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
+    with database(folder) as db:
+        _open_planned(db, out, columns, folder)
+        yield db
 
 
 def _open_planned(

@@ -56,7 +56,7 @@ def forget_chunks(out: str, shard_id: str, num_chunks: int) -> None:
 def finished_chunks(out: str) -> set[str]:
     """Return the names of the chunks whose file exists."""
     files = storage.list_files(storage.join(out, "_ledger", "chunks"), suffixes=(".parquet",))
-    return {file.uri.rsplit("/", 1)[-1].removesuffix(".parquet") for file in files}
+    return {file.name.removesuffix(".parquet") for file in files}
 
 
 def chunk_samples(number: int, *, num_chunks: int, samples: int) -> tuple[int, int | None]:

@@ -50,7 +50,7 @@ def list_parts(dataset_uri: str) -> dict[str, dict[str, int]]:
     parts: dict[str, dict[str, int]] = {}
     for name in DATASETS:
         files = storage.list_files(storage.join(dataset_uri, name), suffixes=(".parquet",))
-        parts[name] = {file.uri.rsplit("/", 1)[-1]: file.size_bytes for file in files}
+        parts[name] = {file.name: file.size_bytes for file in files}
     return parts
 
 

@@ -8,20 +8,12 @@ import cv2
 import numpy as np
 
 from emotion import storage
-from emotion.extract.spec import ExtractionSpec
 from emotion.splits import SPLITS
 from jobs import train
 from schemas.tables import CLIPS, SCHEMA_VERSION, rows_table
+from tests.helpers.small_package import SPEC
 
 LABELS = ("upper", "lower", "both")
-SPEC = ExtractionSpec(
-    detector="dlib",
-    detector_sha256="0" * 64,
-    crop_px=32,
-    clip_len=4,
-    clip_stride=4,
-    min_clip_faces=2,
-)
 SUBJECTS = {"train": 7, "val": 3, "test": 1}
 
 

@@ -52,19 +52,23 @@ class Fault:
         at: number of the write, from 0.
         after: True: the write is done before.
         meanwhile: function that is called while the run is suspended.
+        num_writes: number of the run's writes so far.
+        is_dead: True after a kill.
     """
 
     kind: str = "none"
     at: int = 0
     after: bool = False
     meanwhile: Callable[[], object] = field(default=lambda: None)
+    num_writes: int = 0
+    is_dead: bool = False
 
 
 class Writes:
     """The writes of the running build, with its fault; runs may be nested."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._runs: list[tuple[Fault, list[int], list[bool]]] = []
+        self._runs: list[Fault] = []
         for name in WRITES:
             real: Callable[..., Any] = getattr(storage, name)
             for module in (storage, storage.objects, storage.contents, storage.parquet):
@@ -75,22 +79,22 @@ class Writes:
         def write(*given: Any) -> Any:
             if not self._runs:
                 return real(*given)
-            fault, count, dead = self._runs[-1]
-            if dead[0]:
+            fault = self._runs[-1]
+            if fault.is_dead:
                 raise KillError
-            number, count[0] = count[0], count[0] + 1
-            if number != fault.at or fault.kind == "none":
+            fault.num_writes += 1
+            if fault.num_writes - 1 != fault.at or fault.kind == "none":
                 return real(*given)
             done = real(*given) if fault.after else None
-            self._strike(fault, dead)
+            self._strike(fault)
             return done if fault.after else real(*given)
 
         return write
 
     @staticmethod
-    def _strike(fault: Fault, dead: list[bool]) -> None:
+    def _strike(fault: Fault) -> None:
         if fault.kind == "kill":
-            dead[0] = True
+            fault.is_dead = True
             raise KillError
         if fault.kind == "outage":
             raise ConnectionResetError(104, "reset")
@@ -98,7 +102,7 @@ class Writes:
 
     def during(self, fault: Fault, run: Callable[[], int]) -> int:
         """Run a build with a fault; return its exit code, or -9 after a kill."""
-        self._runs.append((fault, [0], [False]))
+        self._runs.append(fault)
         try:
             return run()
         except KillError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,44 +37,47 @@ READERS = pytest.mark.parametrize(
 )
 
 
-@READERS
-def test_an_earlier_version_is_refused(
+Reads = Callable[[str], list[str]]
+"""Function that gives an output to a reader, and returns the lines of its refusal."""
+
+
+@pytest.fixture
+def reads(
     verb: str,
     flag: str,
     more: list[str],
-    earlier: str,
     package: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+) -> Reads:
+    def refused(uri: str) -> list[str]:
+        (tmp_path / "package").symlink_to(package)
+        job = importlib.import_module(f"jobs.{verb}")
+        assert job.main([f"--{flag}", uri, *(word.format(tmp_path) for word in more)]) == 2
+        assert not (tmp_path / "out").exists()
+        return capsys.readouterr().err.splitlines()
+
+    return refused
+
+
+@READERS
+def test_an_earlier_version_is_refused(
+    verb: str, flag: str, more: list[str], earlier: str, reads: Reads
 ) -> None:
-    (tmp_path / "package").symlink_to(package)
-    job = importlib.import_module(f"jobs.{verb}")
-    assert job.main([f"--{flag}", earlier, *(word.format(tmp_path) for word in more)]) == 2
-    assert capsys.readouterr().err.splitlines() == [
+    assert reads(earlier) == [
         f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 3); "
         "build it again"
     ]
-    assert not (tmp_path / "out").exists()
 
 
 @READERS
 def test_the_output_of_another_job_is_named(
-    verb: str,
-    flag: str,
-    more: list[str],
-    earlier: str,
-    package: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    verb: str, flag: str, more: list[str], earlier: str, reads: Reads
 ) -> None:
-    (tmp_path / "package").symlink_to(package)
     config = storage.read_json(f"{earlier}/config.json")
     facts = {"job": "jobs.crossval", "schema_version": SCHEMA_VERSION}
     storage.write_json(f"{earlier}/config.json", config | facts)
     wanted = "jobs.score" if flag == "scores" else "jobs.build_dataset"
-    job = importlib.import_module(f"jobs.{verb}")
-    assert job.main([f"--{flag}", earlier, *(word.format(tmp_path) for word in more)]) == 2
-    assert capsys.readouterr().err.splitlines() == [
+    assert reads(earlier) == [
         f"error: --{flag} {earlier} was made by jobs.crossval; name a folder that {wanted} made"
     ]
-    assert not (tmp_path / "out").exists()

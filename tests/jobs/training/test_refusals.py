@@ -11,7 +11,8 @@ import pytest
 
 from emotion.package.model_package import load_package
 from schemas.tables import CLIPS, rows_table
-from tests.helpers.drawn_dataset import SPEC, run, write_dataset
+from tests.helpers.drawn_dataset import run, write_dataset
+from tests.helpers.small_package import SPEC
 
 pytestmark = pytest.mark.large
 

@@ -21,7 +21,8 @@ from emotion.models.transforms import decode_crops
 from emotion.package.model_package import load_package
 from emotion.train.batches import Batch
 from emotion.train.loop import evaluate_epoch
-from tests.helpers.drawn_dataset import LABELS, SPEC, run, write_dataset
+from tests.helpers.drawn_dataset import LABELS, run, write_dataset
+from tests.helpers.small_package import SPEC
 
 
 @pytest.fixture(scope="module")

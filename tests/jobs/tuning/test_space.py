@@ -22,7 +22,8 @@ from jobs.tuning.space import (
     tunable,
     unused,
 )
-from tests.helpers.drawn_dataset import LABELS, SPEC
+from tests.helpers.drawn_dataset import LABELS
+from tests.helpers.small_package import SPEC
 
 COUNTS = ((7, 7, 7), (3, 3, 3), 21, 9, 7, 3, (1, 1, 1), 1)
 DATA = TrainInput("d", SPEC, LABELS, "0123", *COUNTS, split_by="seed")
