@@ -12,13 +12,15 @@ from collections.abc import Sequence
 
 from jobs.building.options import Config
 from jobs.common.command import one_line_errors, parse
+from jobs.common.runner import prepare
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0 when the datasets are complete and valid, else 1."""
     config = parse(Config, argv, verb="jobs.build_dataset", doc=__doc__)
-    from jobs.building.run import run  # imports Ray, DuckDB and PyAV: too slow for --help
+    prepare(config.runner, config.address, "jobs.building.worker")
+    from jobs.building.run import run  # imports too much for --help
 
     return run(config)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.common.command import one_line_errors, parse
+from jobs.common.runner import prepare
 from jobs.exporting.options import Config
 
 
@@ -19,7 +20,8 @@ from jobs.exporting.options import Config
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0 when the files of all videos that could be read are written."""
     config = parse(Config, argv, verb="jobs.export", doc=__doc__)
-    from jobs.exporting.run import run  # imports PyAV, OpenCV and Ray: not for --help
+    prepare(config.runner, config.address, "jobs.exporting.worker")
+    from jobs.exporting.run import run  # imports too much for --help
 
     return run(config)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.common.command import one_line_errors, parse
+from jobs.common.runner import prepare
 from jobs.scoring.options import Config
 
 
@@ -18,7 +19,8 @@ from jobs.scoring.options import Config
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0 when every video is in the score set or among its rejects."""
     config = parse(Config, argv, verb="jobs.score", doc=__doc__)
-    from jobs.scoring.run import run  # imports torch and Ray: not for --help
+    prepare(config.runner, config.address, "jobs.scoring.shard")
+    from jobs.scoring.run import run  # imports too much for --help
 
     return run(config)
 

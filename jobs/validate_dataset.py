@@ -16,6 +16,7 @@ from emotion import storage
 from emotion.ranges import Range, check_ranges
 from emotion.validate.queries import MAX_REJECT_SHARE
 from jobs.common.command import Address, one_line_errors, parse
+from jobs.common.workers import RunnerName
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class Config:
     Attributes:
         dataset: Folder that jobs.build_dataset made.
         max_reject_share: Largest share of the labelled videos that may be rejects, 0 to 1.
-        address: Ray cluster to join if the tables frames, faces and tracks are larger than 64 MB;
-            a smaller dataset is checked in this process. Default: $RAY_ADDRESS, else a local Ray.
+        runner: Workers if the tables frames, faces and tracks are larger than 64 MB; a smaller
+            dataset is checked in this process. processes: on this machine; ray: on Ray; auto takes
+            ray if a cluster is named, else processes.
+        address: Ray cluster to join. Default: $RAY_ADDRESS, else a local Ray.
     """
 
     dataset: Address
     max_reject_share: float = MAX_REJECT_SHARE
+    runner: RunnerName = "auto"
     address: str | None = None
 
     def __post_init__(self) -> None:
@@ -44,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from jobs.validating.validate import print_report, validate  # imports pandas, DuckDB: slow
 
     report = validate(
-        config.dataset, max_reject_share=config.max_reject_share, address=config.address
+        config.dataset,
+        max_reject_share=config.max_reject_share,
+        runner=config.runner,
+        address=config.address,
     )
     print_report(report)
     print(f"report: {storage.join(config.dataset, 'validation', 'index.html')}")

@@ -12,8 +12,9 @@ import duckdb
 from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
+from jobs.building.options import Config
 from jobs.building.worker import Work
-from jobs.common import cluster
+from jobs.common.runner import open_runner
 from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef
 from jobs.ledger.sql import batches, quoted
@@ -30,8 +31,7 @@ def print_estimate(
     refs: Sequence[ShardRef],
     work: Work,
     yunet_model: bytes | None,
-    *,
-    address: str | None,
+    config: Config,
 ) -> None:
     """Print the plan, and an estimate of time and size from processing a few of its videos."""
     video_s = sum(ref.video_s for ref in refs)
@@ -45,11 +45,11 @@ def print_estimate(
     if not tried:
         print("estimate    none: no video could be read")
         return
-    with cluster.session(address):
-        workers = min(cluster.cluster_cpus(), max(1, len(refs)))
+    with open_runner(config.runner, config.address, video_s=video_s) as runner:
+        workers = min(runner.cpus, max(1, len(refs)))
     minutes = video_s / tried * wall_s / workers / 60
     print(f"estimate    {minutes:,.1f} minutes on {workers} workers ({tried / wall_s:.1f}x real")
-    print(f"            time each, from {tried:.0f} s of video), start of Ray not counted")
+    print(f"            time each, from {tried:.0f} s of video), start not counted")
     print(f"            {crop_bytes / tried * video_s / 2**20:,.1f} MiB of clips")
 
 

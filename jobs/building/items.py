@@ -1,23 +1,18 @@
-"""Items of work of a build, and their execution on Ray.
+"""Items of work of a build, and their execution.
 
-An item is a row for Ray Data: a ShardRef, a task ("shard", "chunk" or "revise") and a chunk number.
+An item is a ShardRef, a task ("shard", "chunk" or "revise") and a chunk number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from ray.data import ActorPoolStrategy, Dataset, from_items
 
 from jobs.building.worker import BuildWorker, Work
-from jobs.common import cluster
 from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
+from jobs.common.workers import Item, Runner
 from jobs.ledger.shards import ShardRef, to_do
 from jobs.reading.chunks import chunk_name, finished_chunks
-
-Item = dict[str, Any]
 
 
 def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
@@ -48,7 +43,11 @@ def _item(ref: ShardRef, task: str, chunk: int = 0) -> Item:
 
 
 def do_items(
-    first: Sequence[Item], joins: Sequence[Item], work: Work, yunet_model: bytes | None
+    runner: Runner,
+    first: Sequence[Item],
+    joins: Sequence[Item],
+    work: Work,
+    yunet_model: bytes | None,
 ) -> None:
     """Do both rounds and show the progress in seconds of video.
 
@@ -62,7 +61,8 @@ def do_items(
             if not items:
                 continue
             done_s = 0.0
-            for row in counted(items, work, yunet_model).iter_rows():
+            args, video_s = (work, yunet_model), sum(_item_s(item) for item in items)
+            for row in runner.map(BuildWorker, args, items, video_s=video_s):
                 check_fault(row["fault"])
                 before, done_s = round(done_s), done_s + row["video_s"]
                 progress.step(round(done_s) - before, **{name: row[name] for name in counts})
@@ -72,16 +72,3 @@ def _item_s(item: Item) -> float:
     if item["task"] == "revise":
         return 0.0
     return float(item["video_s"]) / (item["num_chunks"] if item["task"] == "chunk" else 1)
-
-
-def counted(items: Sequence[Item], work: Work, yunet_model: bytes | None) -> Dataset:
-    """Return a lazy dataset with one row of counts per item; its actors write the parts."""
-    total_s = sum(_item_s(item) for item in items)
-    workers = cluster.useful_workers(total_s, min(cluster.cluster_cpus(), len(items)))
-    return from_items(list(items), override_num_blocks=len(items)).map(
-        BuildWorker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
-        fn_constructor_args=(work, yunet_model),
-        compute=ActorPoolStrategy(min_size=1, max_size=workers),
-        num_cpus=1,
-        runtime_env={"env_vars": cluster.WORKER_ENV},
-    )

@@ -8,6 +8,7 @@ from typing import Literal
 from emotion.labels import LABELS
 from emotion.ranges import Range, above, check_ranges
 from jobs.common.command import Address
+from jobs.common.workers import RunnerName
 
 IN_SPEC = ("detector", "landmarks", "sample_fps", "clip_len", "clip_stride", "crop_px")
 """Options that the extraction spec holds, which may not change when a build is resumed."""
@@ -20,6 +21,7 @@ MAY_CHANGE = (
     "yunet",
     "max_wall_s",
     "dry_run",
+    "runner",
     "address",
 )
 """Options that may differ when a build is resumed.
@@ -68,6 +70,8 @@ class Config:
         max_wall_s: Largest time in seconds to process a video, or one chunk of it; a video that
             takes longer is rejected.
         dry_run: Print the plan and an estimate of time and size; write nothing.
+        runner: Workers of the job. processes: on this machine, quick to start; ray: on Ray; auto
+            takes processes up to an hour of video if no cluster is named, else ray.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -92,6 +96,7 @@ class Config:
     max_hours: float = 12.0
     max_wall_s: float = 3600.0
     dry_run: bool = False
+    runner: RunnerName = "auto"
     address: str | None = None
 
     def __post_init__(self) -> None:

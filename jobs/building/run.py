@@ -22,7 +22,7 @@ from jobs.building import items
 from jobs.building.estimate import print_estimate
 from jobs.building.options import IN_SPEC, MAY_CHANGE, Config
 from jobs.building.worker import Work
-from jobs.common import cluster
+from jobs.common.runner import open_runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
 from jobs.ledger.entries import Entry, add_counts, read_entries
@@ -109,7 +109,7 @@ def run(config: Config) -> int:
         work = Work(reading_of(config, spec), plan.extra_columns)
         if config.dry_run:
             refs, _ = plan_shards(config, plan, folder, None)
-            print_estimate(plan, refs, work, yunet_model, address=config.address)
+            print_estimate(plan, refs, work, yunet_model, config)
             return 0
         stored = output.settings_of(config, (*MAY_CHANGE, *IN_SPEC, "videos", "label_set")) | {
             "videos_root": config.videos,
@@ -142,7 +142,9 @@ def plan_shards(
     return extend_plan(
         fence,
         plan,
-        durations=partial(probe_durations, config.videos, address=config.address),
+        durations=partial(
+            probe_durations, config.videos, runner=config.runner, address=config.address
+        ),
         shard_s=60 * config.shard_minutes if config.shard_minutes else None,
         chunk_s=60 * config.chunk_minutes,
         folder=folder,
@@ -172,9 +174,10 @@ def build(
         return 0
     storage.remove(success)
     import_ahead()
-    with cluster.session(config.address):
+    video_s = sum(ref.video_s for ref in refs)
+    with open_runner(config.runner, config.address, video_s=video_s) as runner:
         if first or joins:
-            items.do_items(first, joins, work, yunet_model)
+            items.do_items(runner, first, joins, work, yunet_model)
         audit(config.out, DATASETS, folder)
         return finish(config, plan, work.reading.spec, fence)
 
@@ -199,7 +202,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec, fence: Fence) -> in
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
     reasons = Counter(plan.reasons)
     reasons.update(add_counts(entry.rejects for entry in entries))
-    report = validate(config.out)
+    report = validate(config.out, runner=config.runner, address=config.address)
     storage.write_bytes(
         storage.join(config.out, "report.html"),
         dataset_report(config.out, entries=[entry.to_json() for entry in entries]).encode(),

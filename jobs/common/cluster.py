@@ -1,4 +1,4 @@
-"""Connection of a job to a Ray cluster or to a local Ray."""
+"""Connection of a job to a Ray cluster or to a local Ray, and its workers there."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import ray
-from ray.data import DataContext
+from ray.data import ActorPoolStrategy, DataContext, from_items
 
 from emotion.errors import InputError
-
-# One thread per library in every worker: parallelism comes from Ray's processes.
-WORKER_ENV = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "GX_ANALYTICS_ENABLED": "false"}
+from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_STARTS = 3
 """Number of times that a local Ray is started before the job ends with an error."""
@@ -119,3 +118,47 @@ def cluster_resources() -> dict[str, float]:
     """Return the resources of the connected cluster by Ray's names, such as CPU and GPU."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return resources
+
+
+def pool(size: int, num_items: int) -> ActorPoolStrategy:
+    """Return a pool that starts one actor per item, at most ``size``, all at the same time.
+
+    Without an initial size Ray Data would add the actors one by one, each after the previous one
+    has loaded. If the cluster has no room for all of them, the job begins with one.
+    """
+    return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_items))
+
+
+class RayRunner:
+    """Runner whose workers are actors of the connected Ray."""
+
+    name: Literal["processes", "ray"] = "ray"
+
+    @property
+    def cpus(self) -> int:
+        """Number of CPUs of the cluster, at least 1."""
+        return cluster_cpus()
+
+    @property
+    def resources(self) -> Mapping[str, float]:
+        """Resources of the cluster."""
+        return cluster_resources()
+
+    def map(
+        self,
+        worker: Callable[..., Worker],
+        args: tuple[Any, ...],
+        items: Sequence[Item],
+        *,
+        video_s: float,
+    ) -> Iterator[Item]:
+        """Yield the result of every item; see ``jobs.common.workers.Runner``."""
+        workers = useful_workers(video_s, min(self.cpus, len(items)))
+        rows = from_items(list(items), override_num_blocks=len(items)).map(
+            worker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
+            fn_constructor_args=args,
+            compute=pool(workers, len(items)),
+            num_cpus=1,
+            runtime_env={"env_vars": WORKER_ENV},
+        )
+        return iter(rows.iter_rows())

@@ -8,10 +8,11 @@ from typing import Literal
 from emotion.errors import InputError
 from emotion.ranges import at_least, check_ranges
 from jobs.common.command import Address
+from jobs.common.workers import RunnerName
 
 Format = Literal["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]
 
-MAY_CHANGE = ("out", "address")
+MAY_CHANGE = ("out", "runner", "address")
 """Options that may differ when an export is resumed, because they change no file."""
 
 
@@ -30,6 +31,8 @@ class Config:
             scored.
         embed_mb: Largest video in MB of 2^20 bytes, at least 0, that a report contains. For a
             larger video the report asks the reader to open the video file.
+        runner: Workers of the job. processes: on this machine, quick to start; ray: on Ray; auto
+            takes processes up to an hour of video if no cluster is named, else ray.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -38,6 +41,7 @@ class Config:
     formats: tuple[Format, ...]
     videos: Address | None = None
     embed_mb: float = 20.0
+    runner: RunnerName = "auto"
     address: str | None = None
 
     def __post_init__(self) -> None:

@@ -7,17 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ray.data import ActorPoolStrategy, from_items
-
 from emotion import storage
 from emotion.analysis.files import PICTURE_FORMATS
 from emotion.errors import InputError
 from emotion.export.tables import TABLE_FORMATS, export_tables
 from emotion.package.trust import note_of_scores
 from emotion.versions import check_job, check_schema_version
-from jobs.common import cluster
 from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
+from jobs.common.runner import open_runner
 from jobs.exporting.options import MAY_CHANGE, Config
 from jobs.exporting.worker import (
     VIDEO_FORMATS,
@@ -83,8 +81,7 @@ def run(config: Config) -> int:
         if missing or stale or not storage.exists(storage.join(config.out, output.SUCCESS)):
             storage.remove(storage.join(config.out, output.SUCCESS))
             if settings.formats and missing:
-                with cluster.session(config.address):
-                    _export(missing, settings)
+                _export(missing, settings, config)
             export_tables(config.scores, config.out, tables)
             _finish(config, fence)
             for line in settings.note.lines():
@@ -94,20 +91,15 @@ def run(config: Config) -> int:
     return 0
 
 
-def _export(refs: Sequence[ShardRef], settings: ExportSettings) -> None:
+def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) -> None:
     video_s = sum(ref.video_s for ref in refs)
-    workers = cluster.useful_workers(video_s, min(cluster.cluster_cpus(), len(refs)))
     items = [ref.to_item("export") for ref in refs]
-    rows = from_items(items, override_num_blocks=len(items)).map(
-        ExportShard,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
-        fn_constructor_args=(settings,),
-        compute=ActorPoolStrategy(min_size=1, max_size=workers),
-        num_cpus=1,
-        runtime_env={"env_vars": cluster.WORKER_ENV},
-    )
     total = sum(ref.num_rows - len(ref.retired) for ref in refs)
-    with Progress("export", total=total, unit="video") as progress:
-        for row in rows.iter_rows():
+    with (
+        open_runner(config.runner, config.address, video_s=video_s) as runner,
+        Progress("export", total=total, unit="video") as progress,
+    ):
+        for row in runner.map(ExportShard, (settings,), items, video_s=video_s):
             check_fault(row["fault"])
             progress.step(row["videos"], files=row["files"], failed=row["failed"])
 

@@ -14,14 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
-from ray.data import ActorPoolStrategy, from_arrow_refs
 
 from emotion import storage
 from emotion.errors import VideoError
 from emotion.video.decode import Limits, probe
-from jobs.common import cluster
 from jobs.common.faults import storage_errors
+from jobs.common.workers import RunnerName
 from jobs.ledger.stored_plan import PROBED
 
 HERE_AT_MOST = 2000
@@ -30,7 +28,9 @@ _THREADS = 16  # reading a header waits for the storage most of the time
 _BATCH_ROWS = 512
 
 
-def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -> None:
+def probe_durations(
+    root: str, fresh: Path, out: Path, *, runner: RunnerName, address: str | None
+) -> None:
     """Read the header of every video of ``fresh`` and write their durations to ``out``.
 
     Args:
@@ -38,20 +38,29 @@ def probe_durations(root: str, fresh: Path, out: Path, *, address: str | None) -
         fresh: local Parquet file with the columns video_id and uri.
         out: local Parquet file to write, with the schema ``PROBED``; a video that cannot be read
             has nulls.
+        runner: runner of the job; processes reads all headers in this process.
         address: address of the Ray cluster, see ``jobs.common.cluster.session``.
     """
     tables = storage.read_batches(str(fresh), _BATCH_ROWS, ["video_id", "uri"])
     with pq.ParquetWriter(out, PROBED) as writer:
-        if storage.count_rows(str(fresh)) <= HERE_AT_MOST:
+        if runner == "processes" or storage.count_rows(str(fresh)) <= HERE_AT_MOST:
             for table in tables:
                 writer.write_table(probe_table(table, root))
             return
+        from jobs.common import cluster  # imports Ray
+
         with cluster.session(address):
             for table in _probe_on_cluster(tables, root):
                 writer.write_table(table.cast(PROBED))
 
 
 def _probe_on_cluster(tables: Iterator[pa.Table], root: str) -> Iterator[pa.Table]:
+    import ray
+    from ray.data import ActorPoolStrategy, from_arrow_refs
+
+    from jobs.common import cluster
+    from jobs.common.workers import WORKER_ENV
+
     refs: Any = [ray.put(table) for table in tables]
     pool = ActorPoolStrategy(min_size=1, max_size=min(cluster.cluster_cpus(), len(refs)))
     probed = from_arrow_refs(refs).map_batches(
@@ -61,7 +70,7 @@ def _probe_on_cluster(tables: Iterator[pa.Table], root: str) -> Iterator[pa.Tabl
         batch_size=_BATCH_ROWS,
         compute=pool,
         num_cpus=1,
-        runtime_env={"env_vars": cluster.WORKER_ENV},
+        runtime_env={"env_vars": WORKER_ENV},
     )
     yield from probed.iter_batches(batch_size=None, batch_format="pyarrow")
 

@@ -10,6 +10,7 @@ from emotion.predict.engine import Engine
 from emotion.predict.segments import SegmentRule
 from emotion.ranges import Range, above, at_least, check_ranges
 from jobs.common.command import Address, Addresses
+from jobs.common.workers import RunnerName
 
 STORED_AS = {
     "package": "model_id",
@@ -30,6 +31,7 @@ MAY_CHANGE = (
     "batch_size",
     "gpu_share",
     "prices",
+    "runner",
     "address",
 )
 """Options that may differ when scoring is resumed, because they change no row."""
@@ -75,6 +77,8 @@ class Config:
             one GPU.
         prices: JSON file of US dollars per hour by Ray resource, such as {"CPU": 0.05, "GPU": 2.1};
             metrics.json then includes the cost of the run. Default: no cost.
+        runner: Workers of the job. processes: on this machine, quick to start; ray: on Ray; auto
+            takes processes up to an hour of video if no cluster is named, else ray.
         address: Ray cluster to join; default: $RAY_ADDRESS, else a local Ray.
     """
 
@@ -95,6 +99,7 @@ class Config:
     batch_size: int = 16
     gpu_share: float = 1.0
     prices: str | None = None
+    runner: RunnerName = "auto"
     address: str | None = None
 
     def __post_init__(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from emotion import storage
 from emotion.errors import InputError
@@ -21,12 +23,12 @@ from emotion.predict.predictor import load_parts
 from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.video import detector_weights
 from emotion.published.default import describe_model
-from emotion.report.run_metrics import run_metrics
+from emotion.report.run_metrics import RunTotals, run_metrics
 from emotion.report.scores import scores_report
 from emotion.versions import check_job, check_schema_version, pipeline_versions
 from emotion.video.decode import Limits
-from jobs.common import cluster
 from jobs.common.command import Addresses
+from jobs.common.runner import open_runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
 from jobs.ledger.entries import add_counts, read_entries
@@ -42,7 +44,8 @@ from jobs.scoring.metrics import prometheus_text, read_prices
 from jobs.scoring.options import MAY_CHANGE, STORED_AS, Config
 from jobs.scoring.package import keep_copy, source_address, workers_address
 from jobs.scoring.read import copy_plan_rejects
-from jobs.scoring.stream import StageSettings, score_shards
+from jobs.scoring.shard import score_in_processes
+from jobs.scoring.stages import StageSettings
 from schemas.scores import score_tables
 
 _SLOWEST = 10  # number of videos in the report's table of slowest videos
@@ -101,7 +104,12 @@ def run(config: Config) -> int:
             refs, _ = extend_plan(
                 fence,
                 plan,
-                durations=partial(probe_durations, settings.reading.root, address=config.address),
+                durations=partial(
+                    probe_durations,
+                    settings.reading.root,
+                    runner=config.runner,
+                    address=config.address,
+                ),
                 shard_s=60 * config.shard_minutes if config.shard_minutes else None,
                 chunk_s=settings.reading.chunk_s,
                 folder=Path(name),
@@ -174,9 +182,8 @@ def _score(
     metrics: dict[str, Any] = {}
     commit_settings = _commit_settings(config, package, fence)
     if missing:
-        with cluster.session(config.address):
-            totals = score_shards(missing, settings, commit_settings)
-            metrics = run_metrics(totals, prices=prices, resources=cluster.cluster_resources())
+        totals, resources = _score_missing(config, missing, settings, commit_settings)
+        metrics = run_metrics(totals, prices=prices, resources=resources)
     audit(config.out, score_tables(package.labels), folder, plan_of=config.from_dataset)
     _finish(config, package, num_videos, left_out, fence)
     if metrics:
@@ -184,6 +191,28 @@ def _score(
         storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
         print(json.dumps({"metrics": metrics}, allow_nan=False))
     return 0
+
+
+def _score_missing(
+    config: Config,
+    missing: Sequence[ShardRef],
+    settings: StageSettings,
+    commit_settings: CommitSettings,
+) -> tuple[RunTotals, Mapping[str, float]]:
+    """Score shards in processes or on Ray; return the totals, and the resources used."""
+    with open_runner(
+        config.runner,
+        config.address,
+        video_s=sum(ref.video_s for ref in missing),
+        gpu=config.engine == "torch" and torch.cuda.is_available(),
+    ) as runner:
+        if runner.name == "processes":
+            totals = score_in_processes(runner, missing, settings, commit_settings)
+        else:
+            from jobs.scoring.stream import score_shards  # imports Ray
+
+            totals = score_shards(missing, settings, commit_settings)
+        return totals, runner.resources
 
 
 def _commit_settings(config: Config, package: ScoringPackage, fence: Fence) -> CommitSettings:

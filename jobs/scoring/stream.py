@@ -15,29 +15,22 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray
-from ray.data import ActorPoolStrategy, Dataset, from_items
+from ray.data import Dataset, from_items
 
 from emotion.errors import InputError
-from emotion.predict.engine import Engine
-from emotion.predict.predictor import Predictor
 from emotion.report.run_metrics import RunTotals
 from jobs.common import cluster
-from jobs.common.command import Addresses
 from jobs.common.faults import Fault, check_fault
-from jobs.common.progress import Progress
+from jobs.common.workers import WORKER_ENV
 from jobs.ledger.shards import ShardRef
-from jobs.reading.chunks import chunk_name, finished_chunks
-from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import CommitActor, CommitSettings, PendingShard
-from jobs.scoring.metrics import LiveCounts
-from jobs.scoring.read import ReadChunk, ReadClips, ReadVideos
-from jobs.scoring.rows import SCORED_ROWS
+from jobs.scoring.live_counts import LiveCounts
+from jobs.scoring.stages import ScoreClips, StageSettings, Tally, read_chunks
 
 BLOCK_BYTES = 4 * 2**20
 """Size in bytes of the blocks from the readers, about 60 clips; Ray's default is 128 MB."""
@@ -47,109 +40,22 @@ MAX_ROUNDS = 3
 """Number of times that a shard is read in one run before the run ends with an error."""
 
 
-@dataclass(frozen=True)
-class StageSettings:
-    """Settings of the readers and of the models.
-
-    Attributes:
-        reading: settings for reading videos; its ``out`` is the score set.
-        dataset: folder of the dataset whose stored clips are scored; empty: videos are read.
-        package: address of the model package, or of several.
-        engine: torch or onnx.
-        yunet_model: bytes of YuNet's weights; None for dlib or a dataset.
-        batch_size: number of clips that a model gets at a time.
-        gpu_share: share of a GPU for each model; without GPUs in the cluster models run on CPUs.
-    """
-
-    reading: Reading
-    dataset: str
-    package: Addresses
-    engine: Engine
-    yunet_model: bytes | None
-    batch_size: int
-    gpu_share: float
-
-
-class ScoreClips:
-    """Ray actor with a model that adds probabilities to clips."""
-
-    def __init__(self, package_uri: Addresses, device: str, engine: Engine) -> None:
-        self._predictor = Predictor.load(package_uri, device=device, engine=engine)
-
-    def __call__(self, rows: pa.Table) -> pa.Table:
-        """Return rows of ``READ_ROWS`` as rows of ``SCORED_ROWS``, in the same order."""
-        began = time.monotonic()
-        is_clip = pc.equal(rows["kind"], "clip")
-        answers = self._predictor.jpeg_answers(rows["crops"].filter(is_clip).to_pylist())
-        probs: list[list[float] | None] = [None] * rows.num_rows
-        steps: list[list[float] | None] = [None] * rows.num_rows
-        for index, place in enumerate(pc.indices_nonzero(is_clip).to_pylist()):
-            probs[place] = answers.probs[index].tolist()
-            steps[place] = answers.steps[index].ravel().tolist()
-        busy_s = [time.monotonic() - began] + [0.0] * (rows.num_rows - 1)
-        scored = rows.drop_columns(["crops"])
-        added = [pa.array(values, SCORED_ROWS.field(name).type) for name, values in (
-            ("probs", probs), ("steps", steps), ("busy_s", busy_s),
-        )]  # fmt: skip
-        return pa.table([*scored.columns, *added], schema=SCORED_ROWS)
-
-
-def read_chunks(refs: Sequence[ShardRef], settings: StageSettings) -> None:
-    """Read the chunks of long videos that have no file in the ledger yet, on all CPUs.
-
-    Raises:
-        EmotionError: if the storage still fails after all retries.
-    """
-    long = [ref for ref in refs if ref.num_chunks > 1]
-    finished = finished_chunks(settings.reading.out) if long else set()
-    items = [
-        ref.to_item("chunk") | {"chunk": number}
-        for ref in long
-        for number in range(ref.num_chunks)
-        if chunk_name(ref.shard_id, number) not in finished
-    ]
-    if not items:
-        return
-    video_s = {ref.shard_id: ref.video_s / ref.num_chunks for ref in long}
-    total = round(sum(video_s[item["shard_id"]] for item in items))
-    workers = cluster.useful_workers(total, min(cluster.cluster_cpus(), len(items)))
-    rows = from_items(items, override_num_blocks=len(items)).map(
-        ReadChunk,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
-        fn_constructor_args=(settings.reading, settings.yunet_model),
-        compute=_pool(workers, len(items)),
-        num_cpus=1,
-        runtime_env={"env_vars": cluster.WORKER_ENV},
-    )
-    with Progress("chunks", total=total, unit="s") as progress:
-        done_s = 0.0
-        for row in rows.iter_rows():
-            check_fault(row["fault"])
-            before, done_s = round(done_s), done_s + row["video_s"]
-            progress.step(round(done_s) - before)
-
-
 def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Dataset, int]:
     """Return a lazy dataset of ``SCORED_ROWS`` of the shards, and the largest number of models."""
     cpus = cluster.cluster_cpus()
     gpus = cluster.cluster_gpus() if settings.engine == "torch" else 0
-    env = {"env_vars": cluster.WORKER_ENV}
+    env = {"env_vars": WORKER_ENV}
     items = [ref.to_item("shard") for ref in refs]
     video_s = sum(ref.video_s for ref in refs)
-    reader: Any = ReadClips if settings.dataset else ReadVideos
-    reader_args = (
-        (settings.dataset, settings.reading.out)
-        if settings.dataset
-        else (settings.reading, settings.yunet_model)
-    )
     # Without a GPU each actor of both stages takes half a CPU, so that both stages can start.
     source = from_items(items, override_num_blocks=len(items))
     source.context.target_max_block_size = BLOCK_BYTES
     read = source.map_batches(
-        reader,
-        fn_constructor_args=reader_args,
+        settings.reader,
+        fn_constructor_args=settings.reader_args,
         batch_size=1,
         batch_format="pyarrow",
-        compute=_pool(cluster.useful_workers(video_s, min(cpus, len(items))), len(items)),
+        compute=cluster.pool(cluster.useful_workers(video_s, min(cpus, len(items))), len(items)),
         num_cpus=1 if gpus else 0.5,
         runtime_env=env,
     )
@@ -160,21 +66,12 @@ def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Data
         fn_constructor_args=(settings.package, "cuda" if gpus else "cpu", settings.engine),
         batch_size=settings.batch_size,
         batch_format="pyarrow",
-        compute=_pool(models, len(items)),
+        compute=cluster.pool(models, len(items)),
         num_gpus=settings.gpu_share if gpus else None,
         num_cpus=None if gpus else 0.5,
         runtime_env=env,
     )
     return scored, models
-
-
-def _pool(size: int, num_items: int) -> ActorPoolStrategy:
-    """Return a pool that starts one actor per item, at most ``size``, all at the same time.
-
-    Without an initial size Ray Data would add the actors one by one, each after the previous one
-    has loaded. If the cluster has no room for all of them, the job begins with one.
-    """
-    return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_items))
 
 
 def score_shards(
@@ -193,7 +90,7 @@ def score_shards(
     """
     began = time.monotonic()
     if not settings.dataset:
-        read_chunks(refs, settings)
+        read_chunks(cluster.RayRunner(), refs, settings)
     totals, left = RunTotals(), list(refs)
     with _Commits(refs, commit_settings, totals) as commits:
         for _ in range(MAX_ROUNDS):
@@ -243,22 +140,20 @@ class _Commits:
             num_cpus=0,
             max_restarts=-1,
             max_task_retries=-1,  # an interrupted commit is repeated with the same rows
-            runtime_env={"env_vars": cluster.WORKER_ENV},
+            runtime_env={"env_vars": WORKER_ENV},
         )(CommitActor)
         num = max(1, min(MAX_COMMIT_ACTORS, cluster.cluster_cpus() // 2))
         self._actors = itertools.cycle([actor.remote(settings) for _ in range(num)])
-        self._totals = totals
         self._refs = {ref.shard_id: ref for ref in refs}
         self._open: list[Any] = []
-        total = round(sum(ref.video_s for ref in refs))
-        self._progress = Progress("score", total=total, unit="s")
+        self._tally = Tally(refs, totals)
         self._live = LiveCounts()
 
     def __enter__(self) -> _Commits:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._progress.__exit__(None, None, None)
+    def __exit__(self, *error: object) -> None:
+        self._tally.__exit__(*error)
 
     def start(self, shard_id: str, shard: PendingShard) -> None:
         """Start the commit of a complete shard."""
@@ -283,14 +178,5 @@ class _Commits:
         for entry in ray.get(ready):
             if isinstance(entry, Fault):
                 check_fault(entry.line)
-            self._totals.add(
-                counts=entry.counts,
-                rejects=entry.rejects,
-                frames=entry.frames,
-                video_s=entry.video_s,
-            )
+            self._tally.add(entry)
             self._live.add(entry)
-            self._progress.step(
-                round(self._refs[entry.shard_id].video_s),
-                **{name: entry.counts[name] for name in ("videos", "rejects")},
-            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import threading
 from collections import Counter
 
@@ -16,6 +17,8 @@ from emotion.validate.queries import MAX_REJECT_SHARE
 from emotion.validate.result import EXAMPLES, Result, ValidationReport, from_json, merged
 from emotion.validate.suites import Declared
 from emotion.versions import check_job, check_schema_version
+from jobs.common.runner import open_runner
+from jobs.common.workers import RunnerName
 from jobs.ledger.parts import PLAN, part_name
 from jobs.validating.groups import (
     GROUP_MB,
@@ -26,6 +29,7 @@ from jobs.validating.groups import (
     validate_group,
 )
 from jobs.validating.whole import validate_whole
+from jobs.validating.worker import ValidateGroup
 from schemas.tables import DATASETS
 
 _EVERY_PART = "every shard has a part in each table"
@@ -34,8 +38,8 @@ _EVERY_PART = "every shard has a part in each table"
 def import_ahead() -> None:
     """Start to import Great Expectations in a thread; return at once.
 
-    The import takes 5 to 8 s. A job that validates at its end hides it behind the work of Ray's
-    processes.
+    The import takes 5 to 8 s. A job that validates at its end hides it behind the work of its
+    workers.
     """
     threading.Thread(
         target=importlib.import_module, args=("jobs.validating.expectations",), daemon=True
@@ -47,18 +51,20 @@ def validate(
     *,
     max_reject_share: float = MAX_REJECT_SHARE,
     group_mb: float = GROUP_MB,
+    runner: RunnerName = "auto",
     address: str | None = None,
 ) -> ValidationReport:
     """Check every part and row of a dataset and write its folder ``validation/``.
 
     Rules on rows and videos are checked in groups of shards: a single group in this process,
-    several groups by Ray actors. Then rules on the whole dataset are checked. If a part is missing
+    several groups by workers. Then rules on the whole dataset are checked. If a part is missing
     or has wrong columns, no rows are read.
 
     Args:
         dataset_uri: the dataset folder.
         max_reject_share: largest share of the labelled videos that may be rejects, 0 to 1.
         group_mb: size of a group in MB: stored size of its frames, faces and tracks.
+        runner: runner of the workers, see ``jobs.common.runner``.
         address: Ray cluster for several groups, if Ray is not connected; see ``cluster.session``.
 
     Returns:
@@ -71,7 +77,9 @@ def validate(
     parts = list_parts(dataset_uri)
     report, counts = _parts_report(parts), dict.fromkeys(DATASETS, 0)
     if report.success:
-        rows_report, counts = _validate_groups(dataset_uri, parts, declared, group_mb, address)
+        rows_report, counts = _validate_groups(
+            dataset_uri, parts, declared, group_mb, runner, address
+        )
         report = merged([report, rows_report])
     if all(result.success for result in report.results if result.dataset in ("parts", "columns")):
         whole = validate_whole(
@@ -127,18 +135,20 @@ def _parts_report(parts: Parts) -> ValidationReport:
 
 
 def _validate_groups(
-    dataset_uri: str, parts: Parts, declared: Declared, group_mb: float, address: str | None
+    dataset_uri: str,
+    parts: Parts,
+    declared: Declared,
+    group_mb: float,
+    runner: RunnerName,
+    address: str | None,
 ) -> tuple[ValidationReport, dict[str, int]]:
     groups = [of_group(parts, group) for group in cut_groups(parts, max_mb=group_mb)]
     if len(groups) == 1:
         return validate_group(dataset_uri, groups[0], declared=declared)
-    from jobs.common import cluster  # imports Ray: for several groups only
-    from jobs.validating import on_ray
-
-    with cluster.session(address):
-        workers = cluster.cluster_cpus()
-        rows = on_ray.mapped(dataset_uri, groups, declared, workers=workers)
-        by_number = {row["number"]: json.loads(row["result"]) for row in rows.iter_rows()}
+    items = [{"number": k, "parts": json.dumps(group)} for k, group in enumerate(groups)]
+    with open_runner(runner, address, video_s=0.0) as opened:
+        rows = opened.map(ValidateGroup, (dataset_uri, declared), items, video_s=math.inf)
+        by_number = {row["number"]: json.loads(row["result"]) for row in rows}
     results = [by_number[number] for number in range(len(groups))]  # always in the same order
     counts: Counter[str] = Counter()
     for one in results:

@@ -1,0 +1,159 @@
+"""Runner of a job's workers in processes of this machine, without Ray.
+
+The processes are forks of one server process, which imports the modules of the workers once, while
+the driver still makes its plan. So a job starts in a fraction of the time that Ray needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing import connection, forkserver
+from typing import Any, Literal
+
+from pebble import ProcessExpired, ProcessPool
+
+from emotion.errors import EmotionError
+from jobs.common.workers import WORKER_ENV, Item, Worker
+
+MOST_ATTEMPTS = 4
+"""Number of times that an item is begun. A file that ends its reader becomes a reject in the second
+attempt, so more are for processes that die for other reasons."""
+
+_context = multiprocessing.get_context("forkserver")
+_worker: Worker | None = None  # the worker of this process; None in the driver
+
+
+class ProcessRunner:
+    """Runner whose workers are processes of this machine."""
+
+    name: Literal["processes", "ray"] = "processes"
+
+    @property
+    def cpus(self) -> int:
+        """Number of CPUs that this process may use, at least 1."""
+        return len(os.sched_getaffinity(0))
+
+    @property
+    def resources(self) -> Mapping[str, float]:
+        """The CPUs, by Ray's name."""
+        return {"CPU": float(self.cpus)}
+
+    def map(
+        self,
+        worker: Callable[..., Worker],
+        args: tuple[Any, ...],
+        items: Sequence[Item],
+        *,
+        video_s: float,
+    ) -> Iterator[Item]:
+        """Yield the result of every item; see ``jobs.common.workers.Runner``.
+
+        There is one process per CPU, or per item if there are fewer, because a fork starts in
+        milliseconds: ``video_s`` is not used.
+        """
+        environment = dict(os.environ) | WORKER_ENV
+        pool = ProcessPool(
+            max_workers=min(self.cpus, len(items)),
+            initializer=_start,
+            initargs=(environment, worker, args),
+            context=_context,
+        )
+        with _hidden_main(), _stopped(pool):
+            attempts: dict[Future[Item], tuple[Item, int]] = {
+                pool.schedule(_do, args=(item,)): (item, 1) for item in items
+            }
+            while attempts:
+                for future in wait(attempts, return_when=FIRST_COMPLETED).done:
+                    item, attempt = attempts.pop(future)
+                    try:
+                        yield future.result()
+                    except ProcessExpired as err:
+                        if attempt == MOST_ATTEMPTS:
+                            raise _too_often(item, err) from err
+                        again = pool.schedule(_do, args=(item,))
+                        attempts[again] = item, attempt + 1
+
+
+@contextlib.contextmanager
+def _stopped(pool: ProcessPool) -> Iterator[None]:
+    """End the processes of the pool after the block, also in the middle of an item."""
+    try:
+        yield
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+
+
+@contextlib.contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Hide the main script from new processes during the block.
+
+    A new process of ``multiprocessing`` runs the main script again, without its guarded part. A
+    script that calls a job without a guard, or that comes from standard input, fails there.
+    """
+    main = sys.modules["__main__"]
+    before = {name: getattr(main, name, None) for name in ("__spec__", "__file__")}
+    vars(main).update(dict.fromkeys(before))
+    try:
+        yield
+    finally:
+        vars(main).update(before)
+
+
+def import_ahead(*modules: str) -> None:
+    """Start the server process, which imports modules of workers; return at once.
+
+    The modules are imported once per driver: later calls do nothing. Processes that need another
+    module import it themselves.
+    """
+    before = {name: os.environ.get(name) for name in WORKER_ENV}
+    os.environ.update(WORKER_ENV)  # libraries read it when they are imported
+    try:
+        _context.set_forkserver_preload(list(modules))
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start(
+    environment: Mapping[str, str], worker: Callable[..., Worker], args: tuple[Any, ...]
+) -> None:
+    """Make the worker of this process, with the environment that the driver has now."""
+    global _worker
+    os.environ.clear()
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends its workers
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    _worker = worker(*args)
+
+
+def _end_with_driver() -> None:
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        connection.wait([driver.sentinel])
+        os._exit(1)
+
+
+def _do(item: Item) -> Item:
+    if _worker is None:
+        raise RuntimeError("this process has no worker")
+    return _worker(item)
+
+
+def _too_often(item: Item, err: ProcessExpired) -> EmotionError:
+    return EmotionError(
+        f"shard {item.get('shard_id')} ended its worker {MOST_ATTEMPTS} times, at last with exit "
+        f"code {err.exitcode}: there may be too little memory; give --runner ray, or run the same "
+        "command again with more memory"
+    )
