@@ -23,6 +23,9 @@ MOTO_ENV = {
     "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
 }
 
+LARGE_FIXTURES = {"local_ray", "browser", "dataset", "scores"}
+"""Fixtures that run programs or jobs; tests with one of them are not quick."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "s3_server" in fixtures:
             item.add_marker("s3")
         large = any(item.get_closest_marker(name) for name in ("s3", "slow", "large"))
-        if not large and fixtures.isdisjoint({"local_ray", "browser"}):
+        if not large and fixtures.isdisjoint(LARGE_FIXTURES):
             item.add_marker("quick")
 
 
@@ -183,7 +186,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Path:
+def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a dataset of the corpus; tests must not change it."""
     from tests.helpers.building import build
 
@@ -193,9 +196,7 @@ def dataset(corpus: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: N
 
 
 @pytest.fixture(scope="session")
-def scores(
-    corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
+def scores(corpus: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Score the corpus with the package; tests must not change the score set."""
     from tests.helpers.scoring import score
 

@@ -116,7 +116,8 @@ def import_ahead(*modules: str) -> None:
     before = {name: os.environ.get(name) for name in WORKER_ENV}
     os.environ.update(WORKER_ENV)  # libraries read it when they are imported
     try:
-        _context.set_forkserver_preload(list(modules))
+        # pyarrow imports pandas, if it is installed, when it makes its first array from a list.
+        _context.set_forkserver_preload([*modules, "pandas"])
         forkserver.ensure_running()
     finally:
         for name, value in before.items():

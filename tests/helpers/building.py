@@ -9,13 +9,23 @@ import av
 from benchmarks.memory import repeat
 from emotion import storage
 from jobs.build_dataset import main
+from jobs.common import processes
 
 
 def build(corpus: Path | str, out: Path | str, *options: str) -> int:
+    """Run jobs.build_dataset in processes, with small shards; return its exit code."""
+    import_workers()
     root = str(corpus)
     return main(
         ["--videos", root, "--labels", storage.join(root, "labels.csv"), "--out", str(out)]
-        + ["--detector", "dlib", "--shard-minutes", "0.1", *options]
+        + ["--detector", "dlib", "--shard-minutes", "0.1", "--runner", "processes", *options]
+    )
+
+
+def import_workers() -> None:
+    """Let the fork server of this process import the workers of every job, once."""
+    processes.import_ahead(
+        "jobs.scoring.shard", "jobs.building.worker", "jobs.exporting.worker", "s3fs"
     )
 
 

@@ -136,7 +136,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 class Job:
-    """A job in a process of its own, with its own local Ray; killed as a whole at the end.
+    """A job in a process of its own, with its own workers; killed as a whole at the end.
 
     All processes of the job are in one session, so that they can be listed.
     """
@@ -183,8 +183,11 @@ class Job:
         return [p for p in psutil.process_iter() if session_of(p.pid) == self.process.pid]
 
     def workers(self) -> list[psutil.Process]:
-        """Return the worker processes."""
-        return [p for p in self.processes() if "MapWorker" in command(p)]
+        """Return the worker processes: actors of Ray, or forks of the driver's fork server."""
+        servers = [p for p in self.processes() if "multiprocessing.forkserver" in command(p)]
+        ids = {p.pid for p in servers}
+        forks = [p for p in servers if parent_of(p) in ids]
+        return forks or [p for p in self.processes() if "MapWorker" in command(p)]
 
     def raylets(self) -> list[psutil.Process]:
         """Return Ray's raylet process of each node."""
@@ -218,6 +221,14 @@ def command(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return ""
+
+
+def parent_of(process: psutil.Process) -> int | None:
+    """Return the id of a process's parent; None if the process has ended."""
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return None
 
 
 def kill(process: psutil.Process) -> None:

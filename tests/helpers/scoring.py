@@ -9,15 +9,27 @@ import pytest
 
 from emotion import storage
 from jobs.score import main
+from tests.helpers.building import import_workers
 
 CLOSE = ("confidence", "margin", "entropy")
 """Columns that depend in their last bits on the batch, beside probabilities."""
 
 
 def score(videos: Path | str, package: Path | str, out: Path | str, *options: str) -> int:
-    """Run jobs.score with small shards; return its exit code."""
+    """Run jobs.score in processes, with small shards; return its exit code."""
+    import_workers()
     given = ["--videos", str(videos), "--package", str(package), "--out", str(out)]
-    return main([*given, "--shard-minutes", "0.1", "--max-retire", "1", *options])
+    given += ["--shard-minutes", "0.1", "--max-retire", "1", "--runner", "processes"]
+    return main([*given, *options])
+
+
+def comparable(out: Path, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table in an order that does not depend on the shards."""
+    keys = (
+        "uri", "video_id", "track_id", "start_s", "frame_index", "segment_index", "clip_id",
+        "identity_id",
+    )  # fmt: skip
+    return sorted(rows(out, table), key=lambda r: [str(r.get(k)) for k in keys])
 
 
 def rows(scores: Path | str, name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The build job on a local Ray: its tables, resume, refusals and rejects."""
+"""The build job in processes: its tables, resume, refusals and rejects."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from jobs.build_dataset import main
 from schemas.tables import DATASETS
 from tests.helpers.building import build, copied, rows, without_identity
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.large
 
 
 def test_layout(dataset: Path) -> None:

@@ -9,7 +9,7 @@ from benchmarks.memory import repeat
 from emotion import storage
 from tests.helpers.building import build, by_uri, copied, cut_off, rows
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.large
 
 
 def test_only_changed_videos_are_rebuilt(

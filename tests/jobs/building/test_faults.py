@@ -39,13 +39,21 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_archive(corpus, tmp_path_factory.mktemp("archive"))
 
 
-def job(archive: str, out: str, endpoint: str | None = None, *, options: Sequence[str] = ()) -> Job:
+def job(
+    archive: str,
+    out: str,
+    endpoint: str | None = None,
+    *,
+    runner: str = "processes",
+    options: Sequence[str] = (),
+) -> Job:
     env = {"AWS_ENDPOINT_URL": endpoint} if endpoint else None
-    return Job(["jobs.build_dataset", *build_arguments(archive, out, *options)], env=env)
+    given = build_arguments(archive, out, "--runner", runner, *options)
+    return Job(["jobs.build_dataset", *given], env=env)
 
 
 @pytest.fixture(scope="module")
-def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Tables:
+def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """The tables of a run that nothing disturbed."""
     out = str(tmp_path_factory.mktemp("expected") / "out")
     assert main(build_arguments(str(archive), out)) == 0
@@ -55,11 +63,23 @@ def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory, local_ray:
     return tables
 
 
-@pytest.mark.parametrize("fault", ["driver", "worker", "raylet"])
-def test_killed_and_run_again(archive: Path, expected: Tables, tmp_path: Path, fault: str) -> None:
+@pytest.mark.parametrize(
+    "runner, fault",
+    [
+        ("ray", "driver"),
+        ("ray", "worker"),
+        ("ray", "raylet"),
+        ("processes", "driver"),
+        ("processes", "worker"),
+    ],
+)
+def test_killed_and_run_again(
+    archive: Path, expected: Tables, tmp_path: Path, runner: str, fault: str
+) -> None:
     out = str(tmp_path / "out")
-    runs = hurt(partial(job, str(archive), out), out, fault, after=2, wait_s=0.2)
-    assert runs == (1 if fault == "worker" else 2)  # Ray replaces a worker by itself
+    start = partial(job, str(archive), out, runner=runner)
+    runs = hurt(start, out, fault, after=2, wait_s=0.2)
+    assert runs == (1 if fault == "worker" else 2)  # a worker is replaced in the same run
     assert read_dataset(out) == expected
 
 
@@ -89,13 +109,14 @@ def test_twenty_random_moments(
     """Every fault on videos whole and in segments, in a folder and, after eight rounds, on S3."""
     rng = random.Random(number)
     fault = ("driver", "worker", "raylet", "storage")[number // 2 % 4]
+    runner = "ray" if fault == "raylet" else rng.choice(("ray", "processes"))
     on_s3 = fault == "storage" or number // 8 % 2 == 1
     root, out = (f"{bucket}/videos", f"{bucket}/out") if on_s3 else (str(archive), f"{tmp_path}/o")
     # Every video is a long one where that begins at 1.8 s.
     options = ("--chunk-minutes", "0.02") if number % 2 else ()
     after, wait_s = rng.randrange(NUM_VIDEOS), rng.choice((0.0, rng.uniform(0, 3)))
     with Proxy(s3_server) as proxy:
-        start = partial(job, root, out, options=options)
+        start = partial(job, root, out, runner=runner, options=options)
         hurt(start, out, fault, after=after, wait_s=wait_s, proxy=proxy if on_s3 else None)
     assert read_dataset(out) == expected
 
@@ -188,7 +209,7 @@ def test_a_fault_has_a_line_and_a_bug_has_none(raised: Exception, line: str | No
 
 
 def test_a_fault_in_a_worker_is_one_line(
-    archive: Path, tmp_path: Path, local_ray: None, capsys: pytest.CaptureFixture[str]
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     output.claim(str(out), {}, job="jobs.build_dataset", spec=spec_for("dlib"))

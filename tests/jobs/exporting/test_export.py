@@ -11,7 +11,7 @@ from emotion import storage
 from jobs import export
 from tests.helpers.scoring import rows, score
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.large
 
 
 FORMATS = ["csv", "jsonl", "vtt", "srt", "eaf", "textgrid", "overlay", "blurred", "report"]

@@ -51,7 +51,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_video_that_takes_too_long_costs_itself(
-    corpus: Path, endless: Path, tmp_path: Path, local_ray: None
+    corpus: Path, endless: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "videos"
     shutil.copytree(corpus / "videos/s0", root)

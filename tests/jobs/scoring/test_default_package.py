@@ -11,7 +11,7 @@ from emotion import weights
 from emotion.errors import InputError
 from jobs.score import main
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.large
 
 
 @pytest.fixture

@@ -34,10 +34,12 @@ def job(
     out: str,
     endpoint: str | None = None,
     *,
+    runner: str = "processes",
     options: Sequence[str] = (),
 ) -> Job:
     env = {"AWS_ENDPOINT_URL": endpoint} if endpoint else None
-    return Job(["jobs.score", *arguments(videos, package, out, *options)], env=env)
+    given = arguments(videos, package, out, "--runner", runner, *options)
+    return Job(["jobs.score", *given], env=env)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +52,7 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def expected(
-    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Tables:
+def expected(archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Return the tables of a run without faults."""
     out = str(tmp_path_factory.mktemp("expected") / "out")
     assert main(arguments(str(archive), str(package), out)) == 0
@@ -84,17 +84,24 @@ def test_a_fifth_of_the_archive_is_broken_and_every_file_is_accounted_for(
 
 
 @pytest.mark.parametrize(
-    "fault", ["driver", *(pytest.param(f, marks=pytest.mark.slow) for f in ("worker", "raylet"))]
+    "runner, fault",
+    [
+        ("ray", "driver"),
+        pytest.param("ray", "worker", marks=pytest.mark.slow),
+        pytest.param("ray", "raylet", marks=pytest.mark.slow),
+        ("processes", "driver"),
+        ("processes", "worker"),
+    ],
 )
 def test_killed_and_run_again(
-    archive: Path, package: Path, expected: Tables, tmp_path: Path, fault: str
+    archive: Path, package: Path, expected: Tables, tmp_path: Path, runner: str, fault: str
 ) -> None:
     out = str(tmp_path / "out")
-    start = partial(job, str(archive), str(package), out)
+    start = partial(job, str(archive), str(package), out, runner=runner)
     # A raylet is to be killed while there is work left, and all shards take a second or two.
     early = fault == "raylet"
     runs = hurt(start, out, fault, after=0 if early else 1, wait_s=0.0, begun=early)
-    assert runs == (1 if fault == "worker" else 2)  # Ray replaces a worker by itself
+    assert runs == (1 if fault == "worker" else 2)  # a worker is replaced in the same run
     assert rounded(read_dataset(out, TABLES)) == expected
 
 
@@ -105,7 +112,7 @@ def test_killed_while_long_videos_are_in_chunks(
 ) -> None:
     out = str(tmp_path / "out")
     options = ("--chunk-minutes", "0.02")
-    start = partial(job, str(archive), str(package), out, options=options)
+    start = partial(job, str(archive), str(package), out, runner="ray", options=options)
     hurt(start, out, fault, after=1, wait_s=0.1)
     assert rounded(read_dataset(out, TABLES)) == expected
 

@@ -18,7 +18,7 @@ from jobs.common.command import parse
 from jobs.scoring.options import Config
 from jobs.scoring.package import source_address, workers_address
 from jobs.scoring.rows import clip_rows, clips_table
-from jobs.scoring.stream import ScoreClips
+from jobs.scoring.stages import ScoreClips
 from tests.helpers.onnx_files import pooled_colours
 from tests.jobs.scoring.test_rows import clip
 

@@ -94,15 +94,17 @@ def test_a_shard_without_an_end_is_read_again(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("runner", ["ray", "processes"])
 @pytest.mark.parametrize("verb", ["score", "build"])
 def test_a_file_that_aborts_its_reader_costs_itself(
-    verb: str, corpus: Path, package: Path, tmp_path: Path
+    verb: str, runner: str, corpus: Path, package: Path, tmp_path: Path
 ) -> None:
     """The third of six videos in one shard aborts the reader, and then the first look."""
     out = tmp_path / "out"
     (tmp_path / "site").mkdir()
     env = crash_environment(tmp_path / "site", "s1/happy.mp4")
     videos = ["--videos", str(corpus), "--out", str(out), "--shard-minutes", "9"]
+    videos += ["--runner", runner]
     more = {
         "score": ["jobs.score", "--package", str(package)],
         "build": ["jobs.build_dataset", "--labels", f"{corpus}/labels.csv", "--detector", "dlib"],

@@ -1,4 +1,4 @@
-"""Compare the score job on a local Ray with the predictor, which runs without Ray."""
+"""Compare the score job with the predictor."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from emotion.predict.video import VideoPredictor, load_video_predictor
 from schemas.scores import score_tables
 from tests.helpers.scoring import assert_same, rows, score
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.large
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,7 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scores(
-    archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
+def scores(archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Score the archive with the package."""
     out = tmp_path_factory.mktemp("scored") / "scores"
     assert score(archive, package, out) == 0

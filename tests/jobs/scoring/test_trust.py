@@ -68,9 +68,7 @@ def answer(archive: Path, drawn: Path, baseline: str | None) -> VideoPrediction:
 
 
 @pytest.fixture(scope="module")
-def out(
-    archive: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory, local_ray: None
-) -> Path:
+def out(archive: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("scored") / "scores"
     assert score(archive, drawn, out, *FLAGS) == 0
     return out

@@ -57,10 +57,10 @@ def write_shards(uri: str, *, number: int) -> None:
         storage.write_table(storage.join(uri, "_ledger", f"plan-{k:04d}.parquet"), plan)
 
 
-def test_groups_in_ray_give_the_report_of_one_group(store: str, local_ray: None) -> None:
+def test_groups_give_the_report_of_one_group(store: str) -> None:
     write_shards(store, number=3)
     one = validate(store)
-    several = validate(store, group_mb=1e-6)
+    several = validate(store, group_mb=1e-6, runner="processes")
     assert several == one
     assert {(r.dataset, r.expectation, r.unexpected) for r in one.failed} == {
         ("clips", "quality is at least 0 and at most 1", 3),
