@@ -83,7 +83,7 @@ def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, An
         chunk_s=300.0,
     )
     work = Work(reading, ())
-    durations = partial(probe_durations, root, address=None)
+    durations = partial(probe_durations, root, runner="ray", address=None)
     refs, _ = extend_plan(
         Fence(out, 0), plan, durations=durations, shard_s=None, chunk_s=None, folder=folder
     )

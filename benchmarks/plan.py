@@ -61,7 +61,7 @@ def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int
         refs, _ = extend_plan(
             Fence(str(root / "out"), 0),
             made,
-            durations=partial(probe_durations, str(root), address=None),
+            durations=partial(probe_durations, str(root), runner="ray", address=None),
             shard_s=10.0,
             chunk_s=300.0,
             folder=Path(folder),

@@ -70,25 +70,25 @@ def run(config: Config) -> None:
     """Run every step, draw the timeline, and print the results."""
     # Imported here, not at the top: --help and the rendering processes import this module.
     from emotion.report import demo_picture
-    from jobs.common import cluster
+    from jobs.common.runner import prepare
 
+    prepare("auto", None, "jobs.building.worker", "jobs.scoring.shard")
     began = time.monotonic()
     subject = held_out_subject(config.subjects)
     out = Path(config.out)
     corpus, scores, package = out / "corpus", out / "scores", out / "run" / "package"
     labels = corpus / "labels.csv"
     step("make_corpus", out=corpus, subjects=config.subjects, seed=config.seed)
-    with cluster.session("local"):
-        step(
-            "build_dataset",
-            videos=corpus,
-            labels=labels,
-            out=out / "dataset",
-            split_seed=SPLIT_SEED,
-            detector=_detector(out / "dataset", config),
-        )
-        step("train", dataset=out / "dataset", out=out / "run", epochs=config.epochs)
-        step("score", videos=corpus, package=package, out=scores)
+    step(
+        "build_dataset",
+        videos=corpus,
+        labels=labels,
+        out=out / "dataset",
+        split_seed=SPLIT_SEED,
+        detector=_detector(out / "dataset", config),
+    )
+    step("train", dataset=out / "dataset", out=out / "run", epochs=config.epochs)
+    step("score", videos=corpus, package=package, out=scores)
     step("evaluate", scores=scores, labels=labels, out=out / "eval", split_seed=SPLIT_SEED)
     print("\ndrawing a timeline of one held-out person", flush=True)
     demo_picture.draw(out, package, seed=config.seed, subject=subject)

@@ -47,8 +47,9 @@ def print_estimate(
         return
     with open_runner(config.runner, config.address, video_s=video_s) as runner:
         workers = min(runner.cpus, max(1, len(refs)))
+    noun = "worker" if workers == 1 else "workers"
     minutes = video_s / tried * wall_s / workers / 60
-    print(f"estimate    {minutes:,.1f} minutes on {workers} workers ({tried / wall_s:.1f}x real")
+    print(f"estimate    {minutes:,.1f} minutes on {workers} {noun} ({tried / wall_s:.1f}x real")
     print(f"            time each, from {tried:.0f} s of video), start not counted")
     print(f"            {crop_bytes / tried * video_s / 2**20:,.1f} MiB of clips")
 

@@ -181,4 +181,8 @@ def print_report(report: ValidationReport) -> None:
             print(f"{word} {result.dataset}: {result.expectation}; {share}")
             for example in result.examples:
                 print(f"    {example}")
-    print("dataset is valid" if report.success else f"{len(report.failed)} rules failed")
+    print("dataset is valid" if report.success else f"{_rules(len(report.failed))} failed")
+
+
+def _rules(number: int) -> str:
+    return f"{number} rule" if number == 1 else f"{number} rules"

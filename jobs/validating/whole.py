@@ -17,28 +17,17 @@ import pyarrow as pa
 
 from emotion import storage
 from emotion.extract.embed import SAME_PERSON_DISTANCE
-from emotion.validate.lookalikes import SubjectStore
+from emotion.validate.lookalikes import find_lookalikes
 from emotion.validate.queries import Query, all_queries
 from emotion.validate.result import EXAMPLES, Result, ValidationReport
 from emotion.validate.rules import Severity
+from emotion.validate.subjects import SubjectStore
 from jobs.ledger.stored_plan import ledger_files
 from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
 
 MEMORY = "512MB"
 """Memory limit of DuckDB; larger data is spilled to temporary files."""
-LEAK_DISTANCE = 0.1
-"""Distance of face embeddings below which two subjects of different splits count as one person.
-
-This is a leak between splits, an error. Measured with 42 rendered people and seven clips each: the
-means of two halves of one person's clips are 0.09 to 0.16 apart, the means of two people 0.20 or
-more. For 16 drawn people the means of two people are 0.147 or more apart. A distance above this
-limit gives at most a warning, because no limit separates one drawn or rendered person from
-lookalikes.
-"""
-
-MAX_PAIRS = 20
-"""Maximum number of nearest pairs of subjects that the report names."""
 TRACK_ROWS = 20_000
 """Number of rows of ``tracks`` to read at a time; it may be exceeded to complete a shard."""
 
@@ -71,7 +60,7 @@ def validate_whole(
             results = [
                 _run(database, query) for query in all_queries(max_reject_share=max_reject_share)
             ]
-        store = SubjectStore(Path(folder))
+        store = SubjectStore(Path(folder), same_distance=SAME_PERSON_DISTANCE)
         for tracks in _tracks(dataset_uri, list(parts["tracks"])):
             store.add(tracks)
         results += _identities(store)
@@ -88,19 +77,20 @@ def _tracks(dataset_uri: str, parts: Sequence[str]) -> Iterator[pa.Table]:
             held = []
 
 
-def _identity_rules() -> list[tuple[str, float, Severity]]:
-    alike = "no two subjects of different splits have faces"
-    return [
-        (f"{alike} nearer than {LEAK_DISTANCE:g}", LEAK_DISTANCE, "error"),
-        (f"{alike} nearer than {SAME_PERSON_DISTANCE:g}", SAME_PERSON_DISTANCE, "warning"),
-    ]
-
-
 def _identities(store: SubjectStore) -> Iterator[Result]:
-    for text, distance, severity in _identity_rules():
-        near = store.near(distance=distance, max_pairs=MAX_PAIRS)
-        broken = near.num_subjects
-        yield Result("identities", text, not broken, broken, near.pairs, len(store), severity)
+    """Yield the results of the rules on the people of different splits."""
+    near = find_lookalikes(store, same_distance=SAME_PERSON_DISTANCE)
+    alike = "no two subjects of different splits have faces nearer than"
+    beside = "no person beside a subject is in videos of a subject of another split"
+    recordings = "no two subjects of different splits are in videos of the same two people"
+    rules: list[tuple[str, int, tuple[str, ...], Severity]] = [
+        (f"{alike} {near.same.distance:g}", near.same.num_people, near.same.texts, "error"),
+        (f"{alike} {near.alike.distance:g}", near.alike.num_people, near.alike.texts, "warning"),
+        (recordings, len(near.recordings), near.recordings[:EXAMPLES], "error"),
+        (beside, near.beside.num_people, near.beside.texts, "warning"),
+    ]
+    for text, broken, examples, severity in rules:
+        yield Result("identities", text, not broken, broken, examples, len(store), severity)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,6 @@ from jobs.building import items
 from jobs.building import run as building
 from jobs.building import worker as work
 from jobs.building.options import Config
-from jobs.common import cluster
 from jobs.common.faults import check_fault
 from jobs.ledger import lock, output
 from jobs.ledger.shards import ShardRef, read_shard
@@ -194,14 +193,16 @@ class Archive:
 
 
 def stub_build(patch: pytest.MonkeyPatch, rng: random.Random) -> None:
-    """Replace decoding, Ray and validation; a lock is taken over at once."""
+    """Replace decoding, workers and validation; a lock is taken over at once."""
 
-    def durations(_: str, fresh: Path, out: Path, *, address: None) -> None:
+    def durations(_: str, fresh: Path, out: Path, *, runner: str, address: None) -> None:
         ids = pq.read_table(fresh, columns=["video_id"])["video_id"].to_pylist()
         rows = [{"video_id": i, "duration_s": 1.0, "seekable": True} for i in ids]
         pq.write_table(pa.Table.from_pylist(rows, schema=PROBED), out)
 
-    def do_items(first: Sequence[Any], joins: Sequence[Any], settings: Any, _: None) -> None:
+    def do_items(
+        _: None, first: Sequence[Any], joins: Sequence[Any], settings: Any, __: None
+    ) -> None:
         worker = work.BuildWorker(settings, None)
         for item in rng.sample(list(first), len(first)):
             check_fault(worker(item)["fault"])
@@ -209,10 +210,10 @@ def stub_build(patch: pytest.MonkeyPatch, rng: random.Random) -> None:
 
     patch.setattr(building, "probe_durations", durations)
     patch.setattr(items, "do_items", do_items)
-    patch.setattr(cluster, "session", lambda _: nullcontext())
+    patch.setattr(building, "open_runner", lambda *_, **__: nullcontext())
     patch.setattr(building, "import_ahead", lambda: None)
     patch.setattr(building, "choose_detector", lambda _: (spec_for("dlib"), None))
-    patch.setattr(building, "validate", lambda _: SimpleNamespace(success=True))
+    patch.setattr(building, "validate", lambda *_, **__: SimpleNamespace(success=True))
     patch.setattr(building, "dataset_report", lambda *_, **__: "")
     patch.setattr(work, "ShardReader", StubReader)
     patch.setattr(lock, "BEAT_S", 1e6)
