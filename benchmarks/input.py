@@ -3,14 +3,13 @@
     OMP_WAIT_POLICY=PASSIVE python -m benchmarks.input --dataset DATASET --model r3d_lite
 
 Epochs of jobs.train's loop take turns: on random pixels in memory ("synthetic"), on clips that are
-decoded once and kept in memory ("kept"), and on clips that Ray Data decodes from JPEG in every
-epoch as in training ("streamed"). Prints a Markdown table with the ratio of times to the synthetic
-epoch of the same round; the target is at most 1.05. The ratio of CPU times, Ray's processes
-included, holds on a busy machine too.
+decoded once and kept in memory ("kept"), and on clips that are read and decoded in every epoch as
+in training ("streamed"). Prints a Markdown table with the ratio of times to the synthetic epoch of
+the same round; the target is at most 1.05. The ratio of CPU times holds on a busy machine too.
 
     python -m benchmarks.input --feed threads --model r3d_18 --precision bf16 --batch-size 32
 
-needs no Ray, and no dataset (without --dataset it draws clips). JPEGs are in memory and threads
+needs no dataset (without --dataset it draws clips). JPEGs are in memory and threads
 decode them; the model runs on a GPU if there is one. The output adds the model's arithmetic
 (torch's flop counter, two per multiply-add, forward and backward), the share of the device's peak,
 and the part that limits the speed.
@@ -79,7 +78,7 @@ def read_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.input", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--dataset", help="folder that jobs.build_dataset made")
-    parser.add_argument("--feed", choices=("ray", "threads"), default="ray")
+    parser.add_argument("--feed", choices=("stored", "threads"), default="stored")
     parser.add_argument("--model", default="r3d_lite")
     parser.add_argument("--model-args", nargs="*", default=[], help="such as backbone=lite")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
@@ -181,25 +180,19 @@ def _ratios(values: Sequence[float], base: Sequence[float]) -> list[float]:
     return [own / its for own, its in zip(values, base, strict=True)]
 
 
-def ray_feeds(
-    flags: argparse.Namespace, stack: contextlib.ExitStack
-) -> tuple[dict[str, Feed], int, int]:
-    """Return the inputs from Ray Data, the batches of an epoch, and the number of labels."""
-    from jobs.common import cluster
+def stored_feeds(flags: argparse.Namespace) -> tuple[dict[str, Feed], int, int]:
+    """Return the inputs from a dataset, the batches of an epoch, and the number of labels."""
     from jobs.training.ingest import Share
     from jobs.training.input import read_input
-    from jobs.training.stored_clips import ReadClips, clips_of
+    from jobs.training.stored_clips import index_clips
 
-    uri = str(Path(flags.dataset).resolve())
-    data = read_input(uri, labels=None)
+    data = read_input(str(Path(flags.dataset).resolve()), labels=None)
     batches = flags.batches or data.num_train // flags.batch_size
-    stack.enter_context(cluster.session(None))
-    read = ReadClips("train", data.labels, data.clip_shape)
+    index = index_clips(data.uri, "train", data.labels)
     feeds = {"synthetic": synthetic(data.clip_shape, flags.batch_size, batches=batches)}
     for name, keep in (("kept", True), ("streamed", False)):
-        (source,) = clips_of(uri, read).streaming_split(1, equal=True)
         began = time.perf_counter()
-        share = Share(source, keep=keep, batch_size=flags.batch_size)
+        share = Share(index, data.clip_shape, keep=keep, batch_size=flags.batch_size)
         if keep:
             print(f"decoding {data.num_train} clips once: {time.perf_counter() - began:.1f} s")
         feeds[name] = _shuffled(share.shuffled, batches)
@@ -207,7 +200,7 @@ def ray_feeds(
 
 
 def _shuffled(shuffled: Callable[..., Iterable[Batch]], batches: int) -> Feed:
-    return lambda epoch: shuffled(num_batches=batches, seed=epoch, balance="weights")
+    return lambda epoch: shuffled(num_batches=batches, seed=0, epoch=epoch, balance="weights")
 
 
 def thread_feeds(
@@ -270,8 +263,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             num_classes = NUM_CLASSES
         else:
             if not flags.dataset:
-                raise SystemExit("--feed ray needs --dataset")
-            feeds, batches, num_classes = ray_feeds(flags, stack)
+                raise SystemExit("--feed stored needs --dataset")
+            feeds, batches, num_classes = stored_feeds(flags)
         learner = learner_of(flags, device, num_classes)
         timed = in_turns(learner, feeds, rounds=flags.rounds, num_classes=num_classes)
         num_clips = batches * flags.batch_size

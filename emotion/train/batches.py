@@ -25,7 +25,7 @@ class Batch:
 
     Attributes:
         clips: (N, T, H, W, 3) uint8 RGB.
-        targets: (N,) int64 class indices; a negative value marks a clip that is only padding.
+        targets: (N,) int64 class indices.
         clip_ids: N names, for messages; may be empty.
 
     Raises:

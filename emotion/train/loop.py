@@ -226,7 +226,7 @@ def evaluate_epoch(
 
     Args:
         model: on its device; the function sets it to eval mode and leaves it so.
-        batches: batches of this rank; may be empty. Padding (negative targets) is left out.
+        batches: batches of this rank; may be empty.
         num_classes: K.
         trunk: the frozen trunk of the model, which keeps its outputs; None: run the whole model.
 
@@ -240,26 +240,20 @@ def evaluate_epoch(
     total, names = 0.0, list[str]()
     with torch.inference_mode():
         for batch in prefetch(batches, device):
-            real = batch.targets >= 0
-            if not bool(real.any()):
-                continue
-            truth = batch.targets[real]
             with memory_errors(batch):
                 if trunk:
-                    y = trunk.of_evaluation(model, batch)[real.to(device)]
-                    logits_BK = model(y, from_trunk=True).float().cpu()
+                    logits_BK = model(trunk.of_evaluation(model, batch), from_trunk=True)
                 else:
-                    clips = batch.clips.to(device, non_blocking=True)[real.to(device)]
-                    logits_BK = model(to_input(clips)).float().cpu()
-            total += float(functional.cross_entropy(logits_BK, truth, reduction="sum"))
+                    logits_BK = model(to_input(batch.clips.to(device, non_blocking=True)))
+                logits_BK = logits_BK.float().cpu()
+            total += float(functional.cross_entropy(logits_BK, batch.targets, reduction="sum"))
             if not math.isfinite(total):
                 raise LossError(
                     f"the val loss is {total}: the weights have diverged; take a lower --lr"
                 )
             logits.append(logits_BK.numpy())
-            targets.append(truth.numpy())
-            pairs = zip(batch.clip_ids, real.tolist(), strict=False)  # names may be missing
-            names += [name for name, is_real in pairs if is_real]
+            targets.append(batch.targets.numpy())
+            names += batch.clip_ids
     logits_NK, truth_N = np.concatenate(logits), np.concatenate(targets)
     counts = confusion_counts(truth_N, logits_NK.argmax(axis=1), num_classes=num_classes)
     return Totals(total, counts, len(truth_N), logits_NK, truth_N, tuple(names))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,8 +22,6 @@ from emotion.package.model_package import weights_bytes
 from emotion.train.checkpoint import RunState, read_state
 from emotion.train.history import EpochRow
 from jobs.common import cluster
-from jobs.training.input import TrainInput
-from jobs.training.stored_clips import ReadClips, clips_of
 from jobs.training.worker import WorkerPlan, train_worker
 
 THREADS_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -79,20 +76,12 @@ class WorkerCount:
             raise InputError(f"--workers is {text!r}; a range goes from 1 or more upwards")
         return count
 
-    @property
-    def divisor(self) -> int:
-        """Least common multiple of all possible numbers of workers.
-
-        If a number of rows is a multiple of it, every possible number of workers gets equal shares.
-        """
-        return math.lcm(*range(self.least, self.most + 1))
-
 
 def scaling(workers: WorkerCount) -> ray.train.ScalingConfig:
     """Return the resources of the workers: one GPU each, or without GPUs a share of the cores.
 
-    Half of the cores stay free for reading. Runs that share the cluster get equal parts. If each of
-    several runs has one worker, the workers may share a GPU.
+    Half of the cores stay free for the other processes of a run. Runs that share the cluster get
+    equal parts. If each of several runs has one worker, the workers may share a GPU.
 
     Raises:
         InputError: if the cluster has GPUs, but fewer than ``workers.least``.
@@ -175,7 +164,6 @@ class FitResult:
 
 def fit(
     plan: WorkerPlan,
-    data: TrainInput,
     *,
     workers: WorkerCount,
     out: str,
@@ -189,7 +177,6 @@ def fit(
 
     Args:
         plan: plan that every worker follows; its queues and ``initial`` are set here.
-        data: the dataset.
         workers: number of workers.
         out: folder of the run; checkpoints are written to ``out``/checkpoints.
         max_failures: number of restarts after dead workers.
@@ -204,7 +191,7 @@ def fit(
         with epoch_rows(on_epoch_end) as progress:
             start = ray.put(weights_bytes(initial)) if initial else None
             full = replace(plan, progress=progress, faults=faults, initial=start)
-            result = _trainer(full, data, workers, out, max_failures).fit()
+            result = _trainer(full, workers, out, max_failures).fit()
         fault = str(faults.get()) if not faults.empty() else None
     finally:
         faults.shutdown()
@@ -215,19 +202,12 @@ def fit(
         return FitResult(read_state(Path(folder))[0], fault, halted)
 
 
-def _trainer(
-    plan: WorkerPlan, data: TrainInput, workers: WorkerCount, out: str, max_failures: int
-) -> TorchTrainer:
+def _trainer(plan: WorkerPlan, workers: WorkerCount, out: str, max_failures: int) -> TorchTrainer:
     filesystem, path = arrow_filesystem(out)
-    train, val = (ReadClips(split, data.labels, data.clip_shape) for split in ("train", "val"))
     return TorchTrainer(
         train_worker,
         train_loop_config={"plan": plan},
         scaling_config=scaling(workers),
-        datasets={
-            "train": clips_of(data.uri, train),
-            "val": clips_of(data.uri, val, num_pads=-data.num_val % workers.divisor),
-        },
         run_config=ray.train.RunConfig(
             name="checkpoints",
             storage_path=path,

@@ -1,7 +1,8 @@
-"""Ray Data ingest of training: it splits stored clips over the ranks and yields batches.
+"""Input of training: batches of a rank's share of the stored clips, in memory or streamed.
 
-Ray Data moves JPEGs. Threads of each rank decode the clips shortly before use. Decoding in Ray's
-tasks took 3.3 instead of 2.5 ms of CPU per clip, because it copied 12 times as many bytes.
+Each rank reads Parquet files itself and decodes the clips in threads shortly before use. The order
+of an epoch depends on its seed alone: batch k of all ranks together holds the same clips for
+any number of ranks that divides ``--batch-size``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from functools import partial
 
 import numpy as np
-import ray.data
 import torch
 from numpy.typing import NDArray
 
@@ -21,141 +21,169 @@ from emotion.errors import InputError
 from emotion.models.transforms import decode_crops
 from emotion.train.batches import Batch, num_decoders
 from emotion.train.recipe import Balance
-from emotion.train.sampling import epoch_order
-from jobs.training.stored_clips import READ_ROWS
+from emotion.train.sampling import epoch_order, epoch_seed
+from jobs.training.stored_clips import SplitIndex, read_crops, shuffled_windows
 
-PREFETCH = 2
-"""Number of batches that Ray Data prefetches."""
 DECODE_AHEAD = 2
-"""Number of batches that a worker's threads decode in advance."""
-Columns = dict[str, NDArray[Any]]
+"""Number of batches that threads decode in advance."""
+Crops = list[bytes]
 
 
 class Share:
     """One rank's share of a split.
 
-    With ``keep`` the decoded clips stay in memory. Otherwise each epoch reads and decodes them.
+    With ``keep`` the decoded clips of the share stay in memory. Otherwise each epoch reads and
+    decodes the clips again.
     """
 
-    def __init__(self, source: ray.data.DataIterator, *, keep: bool, batch_size: int) -> None:
-        self._source, self._batch_size = source, batch_size
-        self._pool = ThreadPoolExecutor(num_decoders())
-        self._kept: Batch | None = self._load() if keep else None
+    def __init__(
+        self,
+        index: SplitIndex,
+        clip_shape: tuple[int, int, int, int],
+        *,
+        keep: bool,
+        batch_size: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        """Prepare a share.
 
-    def _load(self) -> Batch | None:
-        """Return all clips sorted by clip_id, so that the order of reading does not matter.
+        Args:
+            index: all clips of the split.
+            clip_shape: shape (T, H, W, 3) of every clip.
+            keep: True keeps the decoded clips of the share in memory.
+            batch_size: clips per batch of this rank, at least 1.
+            rank: number of this rank, from 0.
+            ranks: number of ranks.
 
-        Return None for a share without clips.
+        Raises:
+            InputError: with ``keep``, if a clip has another shape, or a crop is not a JPEG.
         """
-        parts = [part for part in self._stream(READ_ROWS) if part.clip_ids]
-        if not parts:
-            return None
-        ids = tuple(name for part in parts for name in part.clip_ids)
-        order = np.argsort(np.array(ids), kind="stable")
-        return Batch(
-            torch.cat([part.clips for part in parts])[order],
-            torch.cat([part.targets for part in parts])[order],
-            tuple(ids[i] for i in order),
-        )
+        self._index, self._shape, self._batch_size = index, clip_shape, batch_size
+        self._rank, self._ranks = rank, ranks
+        self._pool = ThreadPoolExecutor(num_decoders())
+        self._kept = self._load() if keep else None
+
+    def _load(self) -> Batch:
+        """Return the decoded clips of this rank, sorted by clip_id.
+
+        The clips are dealt in order of clip_id, so each rank gets clips of many subjects.
+        """
+        order = np.argsort(self._index.clip_ids, kind="stable")
+        own = np.sort(order[self._rank :: self._ranks])
+        clips = np.empty((len(own), *self._shape), np.uint8)
+        start = 0
+        for batch in self._decoded(self._in_file_order(own)):
+            clips[start : start + len(batch.targets)] = batch.clips.numpy()
+            start += len(batch.targets)
+        by_name = np.argsort(self._index.clip_ids[own], kind="stable")
+        return self._batch(own[by_name], torch.from_numpy(clips)[by_name])
 
     def batches(self) -> Iterator[Batch]:
-        """Yield every clip once, in order, without padding; a batch may be smaller than others."""
-        if self._kept is None:
-            yield from (part for part in self._stream(self._batch_size) if part.clip_ids)
+        """Yield every clip of the share once; the last batch may be smaller."""
+        if self._kept is not None:
+            yield from _cut(self._kept, self._batch_size)
             return
-        for first in range(0, len(self._kept.targets), self._batch_size):
-            last = min(first + self._batch_size, len(self._kept.targets))
-            yield _take(self._kept, np.arange(first, last))
+        bounds = [len(self._index) * rank // self._ranks for rank in (self._rank, self._rank + 1)]
+        yield from self._decoded(self._in_file_order(np.arange(*bounds)))
 
-    def shuffled(self, *, num_batches: int, seed: int, balance: Balance) -> Iterator[Batch]:
+    def shuffled(
+        self, *, num_batches: int, seed: int, epoch: int, balance: Balance
+    ) -> Iterator[Batch]:
         """Yield exactly ``num_batches`` full batches in random order.
 
-        A share in memory is drawn with ``balance``. A streamed share is shuffled in a buffer of 16
-        batches and ignores ``balance``. A share that is too small is read repeatedly.
+        A share in memory is drawn with ``balance``; a streamed share ignores it. If the split has
+        too few clips, clips repeat.
 
         Args:
             num_batches: number of batches, the same on every rank.
-            seed: seed of the order; another seed per epoch and rank gives another order.
+            seed: seed of the run.
+            epoch: number of the epoch, from 1.
             balance: treatment of rare labels.
-
-        Raises:
-            InputError: if a streamed share has fewer clips than one batch.
         """
         if self._kept is not None:
             num = num_batches * self._batch_size
-            targets = self._kept.targets.numpy()
-            order = epoch_order(targets, num=num, balance=balance, seed=seed)
+            order = epoch_order(
+                self._kept.targets.numpy(),
+                num=num,
+                balance=balance,
+                seed=epoch_seed(seed, epoch=epoch, rank=self._rank),
+            )
             for first in range(0, num, self._batch_size):
                 yield _take(self._kept, order[first : first + self._batch_size])
             return
-        yield from itertools.islice(self._endless(seed), num_batches)
+        yield from itertools.islice(self._decoded(self._own_part(seed, epoch)), num_batches)
 
-    def _endless(self, seed: int) -> Iterator[Batch]:
-        for round_number in itertools.count():
-            num_batches = 0
-            for batch in self._stream(self._batch_size, seed=seed + round_number, full=True):
-                num_batches += 1
-                yield batch
-            if not num_batches:
-                raise InputError(
-                    f"a worker has fewer train clips than one batch, {self._batch_size}: take "
-                    "fewer --workers, a smaller --batch-size or a larger --cache-gb"
-                )
+    def _in_file_order(self, clips: NDArray[np.int64]) -> Iterator[tuple[int, Crops]]:
+        """Yield index and JPEGs of some clips, which are in the order of the files."""
+        for chosen, crops in read_crops(self._index, clips):
+            yield from zip(chosen.tolist(), crops.to_pylist(), strict=True)
 
-    def _stream(
-        self, batch_size: int, *, seed: int | None = None, full: bool = False
-    ) -> Iterator[Batch]:
-        """Yield decoded batches; with a seed shuffle them in a buffer of 16 batches.
+    def _own_part(self, seed: int, epoch: int) -> Iterator[tuple[int, Crops]]:
+        """Yield index and JPEGs of this rank's clips of an endless shuffled epoch.
 
-        ``full`` drops a last batch that is too small.
+        The batches of all ranks follow each other in one order, of which each rank takes its own. A
+        thread reads the next window while this one is used.
         """
-        buffer = None if seed is None else 16 * batch_size
-        batches: Iterable[Any] = self._source.iter_batches(
-            batch_size=batch_size,
-            batch_format="numpy",
-            prefetch_batches=PREFETCH,
-            local_shuffle_buffer_size=buffer,
-            local_shuffle_seed=seed,
-            drop_last=full,
+        windows = (
+            window
+            for lap in itertools.count()
+            for window in shuffled_windows(self._index, seed=(seed, epoch, lap))
         )
-        pending: deque[tuple[Columns, list[Future[NDArray[np.uint8]]]]] = deque()
-        for columns in batches:
-            pending.append((columns, _start_decoding(columns, self._pool)))
+        begin = 0
+        with ThreadPoolExecutor(1) as reader:
+            waiting: deque[Future[list[tuple[int, Crops]]]] = deque()
+            for window in windows:
+                waiting.append(reader.submit(partial(self._read_window, window, begin)))
+                begin += len(window)
+                if len(waiting) > 1:
+                    yield from waiting.popleft().result()
+
+    def _read_window(self, window: NDArray[np.int64], begin: int) -> list[tuple[int, Crops]]:
+        """Return index and JPEGs of this rank's clips of a window, in the order of the window."""
+        places = begin + np.arange(len(window))
+        own = window[places // self._batch_size % self._ranks == self._rank]
+        crops = dict(self._in_file_order(np.sort(own)))
+        return [(number, crops[number]) for number in own.tolist()]
+
+    def _decoded(self, clips: Iterable[tuple[int, Crops]]) -> Iterator[Batch]:
+        """Yield decoded batches; the last one may be smaller."""
+        source = iter(clips)
+        pending: deque[tuple[list[int], list[Future[NDArray[np.uint8]]]]] = deque()
+        while some := list(itertools.islice(source, self._batch_size)):
+            numbers = [number for number, _ in some]
+            pending.append((numbers, [self._pool.submit(self._decode, *clip) for clip in some]))
             if len(pending) > DECODE_AHEAD:
-                yield _batch(*pending.popleft())
+                yield self._joined(*pending.popleft())
         while pending:
-            yield _batch(*pending.popleft())
+            yield self._joined(*pending.popleft())
+
+    def _decode(self, number: int, crops: Crops) -> NDArray[np.uint8]:
+        """Decode the T JPEGs of a clip to (T, H, W, 3) uint8.
+
+        Raises:
+            InputError: if the clip has another shape, or a crop is not a JPEG.
+        """
+        clip = decode_crops(crops)
+        if clip.shape != self._shape:
+            raise InputError(
+                f"clip {self._index.clip_ids[number]} has shape {clip.shape}, the dataset's "
+                f"spec.json says {self._shape}; build the dataset again"
+            )
+        return clip
+
+    def _joined(self, numbers: list[int], decoding: list[Future[NDArray[np.uint8]]]) -> Batch:
+        clips = torch.from_numpy(np.stack([clip.result() for clip in decoding]))
+        return self._batch(np.array(numbers), clips)
+
+    def _batch(self, numbers: NDArray[np.int64], clips: torch.Tensor) -> Batch:
+        targets = torch.from_numpy(self._index.targets[numbers])
+        return Batch(clips, targets, tuple(self._index.clip_ids[numbers].tolist()))
 
 
-def _start_decoding(columns: Columns, pool: ThreadPoolExecutor) -> list[Future[NDArray[np.uint8]]]:
-    """Start decoding the clips of a batch in threads, without padding; return the futures."""
-    names = ("clip_id", "crops", "shape", "target")
-    rows = zip(*(columns[name] for name in names), strict=True)
-    return [pool.submit(_decode, *row[:3]) for row in rows if row[3] >= 0]
-
-
-def _decode(clip_id: str, crops: list[bytes], shape: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Decode the T JPEGs of a clip to (T, H, W, 3) uint8.
-
-    Raises:
-        InputError: if the clip does not have ``shape``, or a crop is not a JPEG.
-    """
-    clip = decode_crops(crops)
-    if clip.shape != tuple(shape):
-        raise InputError(
-            f"clip {clip_id} has shape {clip.shape}, the dataset's spec.json says "
-            f"{tuple(shape.tolist())}; build the dataset again"
-        )
-    return clip
-
-
-def _batch(columns: Columns, decoding: list[Future[NDArray[np.uint8]]]) -> Batch:
-    real = columns["target"] >= 0
-    shape = columns["shape"][0]
-    clips = np.stack([clip.result() for clip in decoding]) if decoding else np.empty((0, *shape))
-    targets = torch.from_numpy(columns["target"][real].astype(np.int64))
-    names = tuple(columns["clip_id"][real].tolist())
-    return Batch(torch.from_numpy(clips.astype(np.uint8, copy=False)), targets, names)
+def _cut(batch: Batch, size: int) -> Iterator[Batch]:
+    for first in range(0, len(batch.targets), size):
+        yield _take(batch, np.arange(first, min(first + size, len(batch.targets))))
 
 
 def _take(batch: Batch, rows: NDArray[np.int64]) -> Batch:

@@ -56,6 +56,8 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
         )
     args = model_args(config.model, pairs(config.model_args, flag="model-args"))
     return WorkerPlan(
+        dataset=data.uri,
+        clip_shape=data.clip_shape,
         model=config.model,
         args=args | backbone_args(config),
         pretrained=config.pretrained,
@@ -146,7 +148,6 @@ def train(
 
         result = fit(
             replace(plan, runs_here=-(-runs // cluster.cluster_nodes())),
-            data,
             workers=WorkerCount.parse(config.workers, runs=runs),
             out=config.out,
             max_failures=config.max_failures,

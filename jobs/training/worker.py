@@ -32,6 +32,7 @@ from emotion.train.recipe import Recipe
 from emotion.train.sampling import epoch_seed
 from emotion.train.schedule import Pace
 from jobs.training.ingest import Share
+from jobs.training.stored_clips import index_clips
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class WorkerPlan:
     """Decisions of the driver, equal for every rank.
 
     Attributes:
+        dataset: address of the dataset.
+        clip_shape: shape (T, H, W, 3) of its clips.
         model: name of the architecture.
         args: arguments of the architecture.
         pretrained: value of --pretrained; the driver has already read these weights.
@@ -61,6 +64,8 @@ class WorkerPlan:
             no pretrained weights.
     """
 
+    dataset: str
+    clip_shape: tuple[int, int, int, int]
     model: str
     args: dict[str, ModelArg]
     pretrained: str
@@ -110,8 +115,15 @@ def _train(plan: WorkerPlan) -> None:
         accumulate=plan.recipe.accumulate,
     )
     train, val = (
-        Share(ray.train.get_dataset_shard(name), keep=plan.keep_decoded, batch_size=pace.batch_size)
-        for name in ("train", "val")
+        Share(
+            index_clips(plan.dataset, split, plan.labels),
+            plan.clip_shape,
+            keep=plan.keep_decoded,
+            batch_size=pace.batch_size,
+            rank=context.get_world_rank(),
+            ranks=context.get_world_size(),
+        )
+        for split in ("train", "val")
     )
     first = context.get_world_rank() == 0
     if first:
@@ -142,10 +154,7 @@ def _begin(plan: WorkerPlan) -> Learner:
 
 
 def _use_cores(workers_here: int) -> None:
-    """Let torch use an equal share of all cores, more than Ray reserves for this worker.
-
-    Ray reserves fewer cores, so that it can start the ingest tasks.
-    """
+    """Let torch use an equal share of all cores, more than Ray reserves for this worker."""
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // workers_here))
 
 
@@ -241,7 +250,9 @@ def _train_share(
     seed = epoch_seed(plan.seed, epoch=epoch, rank=ray.train.get_context().get_world_rank())
     totals = train_epoch(
         learner,
-        train.shuffled(num_batches=pace.batches, seed=seed, balance=plan.recipe.balance),
+        train.shuffled(
+            num_batches=pace.batches, seed=plan.seed, epoch=epoch, balance=plan.recipe.balance
+        ),
         epoch=epoch,
         first_step=(epoch - 1) * pace.steps,
         total_steps=plan.recipe.epochs * pace.steps,
