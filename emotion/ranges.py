@@ -10,7 +10,7 @@ from emotion.errors import InputError
 
 @dataclass(frozen=True)
 class Range:
-    """An interval of numbers.
+    """An interval of finite numbers.
 
     ``str`` returns its description for "must be ...", such as "at least 1".
 
@@ -27,6 +27,8 @@ class Range:
     high_open: bool = False
 
     def __contains__(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
         above = value > self.low if self.low_open else value >= self.low
         return above and (value < self.high if self.high_open else value <= self.high)
 
@@ -67,5 +69,5 @@ def check_ranges(options: object, /, **ranges: Range) -> None:
     for name, allowed in ranges.items():
         value = getattr(options, name)
         if value is not None and value not in allowed:
-            flag = name.replace("_", "-")
-            raise InputError(f"--{flag} must be {allowed}, got {value}")
+            flag, kind = name.replace("_", "-"), "" if math.isfinite(value) else " and finite"
+            raise InputError(f"--{flag} must be {allowed}{kind}, got {value}")

@@ -108,4 +108,5 @@ class Config:
             max_gb=above(0),
             max_megapixels=above(0),
             max_hours=above(0),
+            max_wall_s=above(0),
         )

@@ -101,7 +101,7 @@ def useful_workers(video_s: float, most: int) -> int:
 
     A worker's process takes about 5 s of CPU time to start, in which it could read a minute.
     """
-    return max(1, min(most, math.ceil(video_s / VIDEO_S_PER_WORKER)))
+    return max(1, math.ceil(min(most, video_s / VIDEO_S_PER_WORKER)))
 
 
 def cluster_nodes() -> int:

@@ -14,6 +14,7 @@ import tyro
 from emotion import storage
 from emotion.errors import InputError
 from jobs.common.faults import Fault
+from jobs.common.stop import STOPPED, stoppable
 
 ConfigT = TypeVar("ConfigT")
 
@@ -121,13 +122,16 @@ def one_line_errors(main: Main) -> Main:
     """Print an expected error as ``error: ...`` on stderr and return exit code 2.
 
     Expected errors are ``EmotionError`` and storage failures. Any other exception is a bug and is
-    raised.
+    raised. A job that is stopped by Ctrl-C or SIGTERM prints one line; see ``jobs.common.stop``.
     """
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
-        with Fault() as fault:
+        with stoppable() as stop, Fault() as fault:
             return main(argv)
+        if stop.signal:
+            print(STOPPED, file=sys.stderr)
+            return stop.exit_code
         print(f"error: {fault.line}", file=sys.stderr)
         return 2
 

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if verb == "serve":
         return _run_serve(arguments[1:])
+    verb = verb.replace("_", "-")  # as in python -m jobs.build_dataset
     if verb not in JOBS:
         fault = f"no verb {verb!r}" if verb else "no verb given"
         print(f"error: {fault}; take one of {', '.join(JOBS)}, serve", file=sys.stderr)

@@ -75,6 +75,8 @@ def expected_line(err: BaseException) -> str | None:
     """
     if isinstance(err, EmotionError):
         return str(err) or type(err).__name__
+    if isinstance(err, BrokenPipeError):
+        return f"{err}: a connection, or the program that reads this job's output, has ended"
     if isinstance(err, OSError) and not _is_storage_fault(err):
         return None
     if isinstance(err, storage_errors()):

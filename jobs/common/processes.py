@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver
 from typing import Any, Literal
 
@@ -58,14 +61,11 @@ class ProcessRunner:
         There is one process per CPU, or per item if there are fewer, because a fork starts in
         milliseconds: ``video_s`` is not used.
         """
-        environment = dict(os.environ) | WORKER_ENV
-        pool = ProcessPool(
-            max_workers=min(self.cpus, len(items)),
-            initializer=_start,
-            initargs=(environment, worker, args),
-            context=_context,
-        )
-        with _hidden_main(), _stopped(pool):
+        with (
+            tempfile.TemporaryDirectory(prefix="video-emotion-workers-") as folder,
+            _hidden_main(),
+            _pool(min(self.cpus, len(items)), folder, worker, args) as pool,
+        ):
             attempts: dict[Future[Item], tuple[Item, int]] = {
                 pool.schedule(_do, args=(item,)): (item, 1) for item in items
             }
@@ -74,6 +74,11 @@ class ProcessRunner:
                     item, attempt = attempts.pop(future)
                     try:
                         yield future.result()
+                    except BrokenProcessPool as err:
+                        raise EmotionError(
+                            "the workers' processes end before they do any work; there may be "
+                            "too little memory; give --runner ray to see if Ray's processes start"
+                        ) from err
                     except ProcessExpired as err:
                         if attempt == MOST_ATTEMPTS:
                             raise _too_often(item, err) from err
@@ -82,10 +87,22 @@ class ProcessRunner:
 
 
 @contextlib.contextmanager
-def _stopped(pool: ProcessPool) -> Iterator[None]:
-    """End the processes of the pool after the block, also in the middle of an item."""
+def _pool(
+    size: int, folder: str, worker: Callable[..., Worker], args: tuple[Any, ...]
+) -> Iterator[ProcessPool]:
+    """Yield processes that keep temporary files in ``folder``.
+
+    They end with the block, also in the middle of an item.
+    """
+    environment = dict(os.environ) | WORKER_ENV | {"TMPDIR": folder}
+    pool = ProcessPool(
+        max_workers=size,
+        initializer=_start,
+        initargs=(environment, worker, args),
+        context=_context,
+    )
     try:
-        yield
+        yield pool
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
@@ -115,11 +132,14 @@ def import_ahead(*modules: str) -> None:
     """
     before = {name: os.environ.get(name) for name in WORKER_ENV}
     os.environ.update(WORKER_ENV)  # libraries read it when they are imported
+    # Ctrl-C reaches the whole group of processes; in the middle of an import it gives a traceback.
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         # pyarrow imports pandas, if it is installed, when it makes its first array from a list.
         _context.set_forkserver_preload([*modules, "pandas"])
         forkserver.ensure_running()
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
@@ -134,6 +154,7 @@ def _start(
     global _worker
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # read TMPDIR again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends its workers
     threading.Thread(target=_end_with_driver, daemon=True).start()
     _worker = worker(*args)
@@ -143,6 +164,7 @@ def _end_with_driver() -> None:
     driver = multiprocessing.parent_process()
     if driver is not None:
         connection.wait([driver.sentinel])
+        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)  # the driver was killed
         os._exit(1)
 
 

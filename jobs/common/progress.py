@@ -15,7 +15,7 @@ class _Lines(io.TextIOBase):
     """Text stream for a log; it writes each state of the bar as one line to standard error."""
 
     def write(self, text: str) -> int:
-        if state := text.strip():
+        if (state := text.strip()) and sys.stderr is not None:  # it may be closed
             sys.stderr.write(state + "\n")
         return len(text)
 
@@ -27,7 +27,7 @@ class Progress:
     """
 
     def __init__(self, name: str, *, total: int, unit: str) -> None:
-        on_terminal = sys.stderr.isatty()
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
             desc=name,

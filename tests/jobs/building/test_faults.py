@@ -56,7 +56,7 @@ def job(
 def expected(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """The tables of a run that nothing disturbed."""
     out = str(tmp_path_factory.mktemp("expected") / "out")
-    assert main(build_arguments(str(archive), out)) == 0
+    assert main(build_arguments(str(archive), out, "--runner", "processes")) == 0
     tables = read_dataset(out)
     assert len(tables["videos"]) == NUM_VIDEOS
     assert len(tables["clips"]) >= NUM_VIDEOS

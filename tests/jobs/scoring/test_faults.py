@@ -55,7 +55,7 @@ def archive(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(archive: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Return the tables of a run without faults."""
     out = str(tmp_path_factory.mktemp("expected") / "out")
-    assert main(arguments(str(archive), str(package), out)) == 0
+    assert main(arguments(str(archive), str(package), out, "--runner", "processes")) == 0
     return rounded(read_dataset(out, TABLES))
 
 

@@ -1,0 +1,104 @@
+"""A job that is stopped: one line, the exit code of the signal, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.common.command import one_line_errors
+from jobs.common.stop import STOPPED, stoppable
+from tests.helpers.faults import (
+    Job,
+    build_arguments,
+    command,
+    done_shards,
+    wait_for,
+    write_archive,
+)
+
+
+@pytest.fixture(autouse=True)
+def handlers_are_restored() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_block_without_an_error(number: signal.Signals) -> None:
+    cleaned = False
+    with stoppable() as stop:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        finally:
+            cleaned = True
+    assert cleaned and stop.signal == number and stop.exit_code == 128 + number
+
+
+def test_an_error_that_follows_the_signal_is_not_raised() -> None:
+    """DuckDB turns the interrupt into an error of its own."""
+    with stoppable() as stop:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt as err:
+            raise RuntimeError("Query interrupted") from err
+    assert stop.exit_code == 130
+
+
+def test_other_errors_are_raised() -> None:
+    with pytest.raises(KeyError), stoppable() as stop:
+        raise KeyError("a bug")
+    assert stop.signal == 0
+
+
+def test_a_stopped_verb_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    @one_line_errors
+    def main(argv: object = None) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+        return 0
+
+    assert main([]) == 130
+    assert capsys.readouterr().err == f"{STOPPED}\n"
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_build_leaves_no_files_and_no_processes(
+    corpus: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C in a terminal reaches the whole group of processes."""
+    archive, out = str(write_archive(corpus, tmp_path / "archive")), str(tmp_path / "out")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    given = build_arguments(archive, out, "--runner", "processes")
+    with Job(["jobs.build_dataset", *given], env={"TMPDIR": str(temporary)}) as running:
+        wait_for(lambda: done_shards(out) or running.process.poll() is not None)
+        os.killpg(running.process.pid, number)  # as a terminal does
+        code = running.wait(30)
+        wait_for(lambda: not any(map(command, running.processes())), timeout_s=10)
+        log = running.log
+    assert code == 128 + number, log
+    assert log.splitlines()[-1] == STOPPED and "Traceback" not in log
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.large
+def test_workers_of_a_killed_driver_remove_their_files(corpus: Path, tmp_path: Path) -> None:
+    archive, out = str(write_archive(corpus, tmp_path / "archive")), str(tmp_path / "out")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    given = build_arguments(archive, out, "--runner", "processes")
+    with Job(["jobs.build_dataset", *given], env={"TMPDIR": str(temporary)}) as running:
+        wait_for(lambda: done_shards(out) or running.process.poll() is not None)
+        assert list(temporary.glob("video-emotion-workers-*/*"))
+        running.process.kill()
+        wait_for(lambda: not any(map(command, running.processes())), timeout_s=10)
+    assert list(temporary.glob("video-emotion-workers-*")) == []
