@@ -90,6 +90,7 @@ class Tally:
     def __init__(self, refs: Sequence[ShardRef], totals: RunTotals) -> None:
         self._refs = {ref.shard_id: ref for ref in refs}
         self._totals = totals
+        self._done_s = 0.0
         total = round(sum(ref.video_s for ref in refs))
         self._progress = Progress("score", total=total, unit="s")
 
@@ -107,8 +108,9 @@ class Tally:
             frames=entry.frames,
             video_s=entry.video_s,
         )
+        before, self._done_s = self._done_s, self._done_s + self._refs[entry.shard_id].video_s
         self._progress.step(
-            round(self._refs[entry.shard_id].video_s),
+            round(self._done_s) - round(before),
             **{name: entry.counts[name] for name in ("videos", "rejects")},
         )
 
