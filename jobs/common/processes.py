@@ -74,11 +74,6 @@ class ProcessRunner:
                     item, attempt = attempts.pop(future)
                     try:
                         yield future.result()
-                    except BrokenProcessPool as err:
-                        raise EmotionError(
-                            "the workers' processes end before they do any work; there may be "
-                            "too little memory; give --runner ray to see if Ray's processes start"
-                        ) from err
                     except ProcessExpired as err:
                         if attempt == MOST_ATTEMPTS:
                             raise _too_often(item, err) from err
@@ -103,6 +98,11 @@ def _pool(
     )
     try:
         yield pool
+    except BrokenProcessPool as err:
+        raise EmotionError(
+            "the workers' processes end before they do any work: there may be too little memory, "
+            "or a module beside the script hides one of Python's; --runner ray takes Ray's"
+        ) from err
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()

@@ -48,6 +48,16 @@ class Buggy:
         return {"value": {0: 0, 1: 1, 2: 2}[item["value"]]}
 
 
+class Stillborn:
+    """Worker whose process ends before its first item."""
+
+    def __init__(self) -> None:
+        os._exit(5)
+
+    def __call__(self, item: Item) -> Item:
+        return item
+
+
 class Slow:
     """Worker that writes its process id into a folder and then takes an hour."""
 

@@ -15,7 +15,7 @@ from emotion.errors import EmotionError
 from jobs.common.processes import MOST_ATTEMPTS, ProcessRunner
 from jobs.common.workers import Item
 from tests.helpers.faults import wait_for
-from tests.helpers.odd_workers import Buggy, Deadly, Squares
+from tests.helpers.odd_workers import Buggy, Deadly, Squares, Stillborn
 from tests.helpers.paths import ROOT
 
 
@@ -46,6 +46,11 @@ def test_an_item_that_ends_every_process_is_named(tmp_path: Path) -> None:
     with pytest.raises(EmotionError, match=r"shard s3 ended its worker 4 times.* exit code 7"):
         list(ProcessRunner().map(Deadly, (str(tmp_path), 99), items(6), video_s=0.0))
     assert len(list(tmp_path.iterdir())) == MOST_ATTEMPTS
+
+
+def test_processes_that_never_start_are_one_line() -> None:
+    with pytest.raises(EmotionError, match="end before they do any work"):
+        list(ProcessRunner().map(Stillborn, (), items(3), video_s=0.0))
 
 
 def test_a_bug_is_raised() -> None:
