@@ -35,6 +35,7 @@ from emotion.storage.parquet import (
     read_groups,
     read_part,
     read_tables,
+    rebatch,
     write_table,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "read_many",
     "read_part",
     "read_tables",
+    "rebatch",
     "relative_to",
     "remove",
     "sha256",

@@ -8,7 +8,7 @@ more row groups.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -145,9 +145,18 @@ def read_batches(
     Raises:
         InputError: if the file is not Parquet or lacks a column.
     """
+    yield from rebatch(part_groups(uri, columns), num_rows)
+
+
+def rebatch(tables: Iterable[pa.Table], num_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of tables in tables of ``num_rows`` rows; the last one may be shorter.
+
+    >>> [t["k"].to_pylist() for t in rebatch([pa.table({"k": [1]}), pa.table({"k": [2, 3]})], 2)]
+    [[1, 2], [3]]
+    """
     waiting: pa.Table | None = None
-    for group in part_groups(uri, columns):
-        waiting = group if waiting is None else pa.concat_tables([waiting, group])
+    for table in tables:
+        waiting = table if waiting is None else pa.concat_tables([waiting, table])
         while waiting.num_rows >= num_rows:
             yield waiting.slice(0, num_rows)
             waiting = waiting.slice(num_rows)

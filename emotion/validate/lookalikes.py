@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion.validate.subjects import SubjectStore, describe
+from emotion.validate.subjects import SubjectStore, describe, unit_vectors
 
 LEAK_DISTANCE = 0.1
 """Distance of face embeddings below which two subjects of different splits count as one person.
@@ -168,7 +168,7 @@ def near_blocks(store: SubjectStore, distance: float) -> Iterator[Block]:
     least = np.float32(1 - distance**2 / 2)  # cosine of two unit vectors at this distance
     for first, a in store.blocks(0):
         for other, b in store.blocks(first):
-            cosine = _units(a) @ _units(b).T
+            cosine = unit_vectors(a["sum"]) @ unit_vectors(b["sum"]).T
             i, j = np.nonzero(cosine > least)
             differ = (a["subject"][i] != b["subject"][j]) & (a["split"][i] != b["split"][j])
             if first == other:
@@ -177,9 +177,3 @@ def near_blocks(store: SubjectStore, distance: float) -> Iterator[Block]:
             if len(i):
                 apart = np.sqrt(np.maximum(2 - 2 * cosine[i, j], 0))
                 yield Block(first, other, a, b, i, j, apart)
-
-
-def _units(rows: Rows) -> NDArray[np.float32]:
-    sums: NDArray[np.float32] = np.ascontiguousarray(rows["sum"])
-    norms: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.divide(sums, np.maximum(norms, 1e-12), dtype=np.float32)

@@ -2,8 +2,8 @@
 
 The person with the most faces in a video is its subject. A subject has one row, with the sum over
 its videos. Other people of its videos have rows of their own, one for each person: embeddings that
-are nearer than a limit are added. The rows are in a memory-mapped file, so memory
-grows only by some hundred bytes per row.
+are nearer than a limit are added. The rows are in a memory-mapped file, so memory grows only by
+some hundred bytes per row.
 """
 
 from __future__ import annotations
@@ -64,9 +64,8 @@ class SubjectStore:
 
     def distance(self, one: int, other: int) -> float:
         """Return the distance of the embeddings of two rows, 0 to 2."""
-        sums = self._rows["sum"][[one, other]].astype(float)
-        units = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-        return float(np.linalg.norm(units[0] - units[1]))
+        first, second = unit_vectors(self._rows["sum"][[one, other]])
+        return float(np.linalg.norm(first - second))
 
     def __len__(self) -> int:
         """Return the number of subjects in splits."""
@@ -97,9 +96,7 @@ class SubjectStore:
             place = self._mains.setdefault(key, self._count)
         else:
             others = self._others.setdefault(key, [])
-            sums = self._rows["sum"][others]
-            units = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-            apart = np.linalg.norm(units - vector, axis=1)
+            apart = np.linalg.norm(unit_vectors(self._rows["sum"][others]) - vector, axis=1)
             if len(others) and apart.min() < self._same_distance:
                 return others[int(apart.argmin())]
             place = self._count
@@ -145,6 +142,12 @@ def identities(tracks: pa.Table) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     order = people.sort_values("num_faces", ascending=False, kind="stable")
     mains = order.drop_duplicates(["video_id", "subject_id", "split"]).index
     return people.assign(is_main=people.index.isin(mains)), sums / norms[:, None]
+
+
+def unit_vectors(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (N, 128) sums scaled to unit length; a sum of 0 stays 0."""
+    norms: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.divide(sums, np.maximum(norms, 1e-12), dtype=np.float32)
 
 
 def hash_of(text: str) -> int:

@@ -60,12 +60,10 @@ def do_items(
         for items in (first, joins):
             if not items:
                 continue
-            done_s = 0.0
             args, video_s = (work, yunet_model), sum(_item_s(item) for item in items)
             for row in runner.map(BuildWorker, args, items, video_s=video_s):
                 check_fault(row["fault"])
-                before, done_s = round(done_s), done_s + row["video_s"]
-                progress.step(round(done_s) - before, **{name: row[name] for name in counts})
+                progress.step(row["video_s"], **{name: row[name] for name in counts})
 
 
 def _item_s(item: Item) -> float:

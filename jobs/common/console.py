@@ -53,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if verb == "serve":
         return _run_serve(arguments[1:])
-    job = verb.replace("-", "_")  # both spellings, as in python -m jobs.build_dataset
-    if job not in {name.replace("-", "_") for name in JOBS}:
+    name = verb.replace("_", "-")  # both spellings, as in python -m jobs.build_dataset
+    if name not in JOBS:
         fault = f"no verb {verb!r}" if verb else "no verb given"
         print(f"error: {fault}; take one of {', '.join(JOBS)}, serve", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"jobs.{job}")
+    module = importlib.import_module(f"jobs.{name.replace('-', '_')}")
     return int(module.main(arguments[1:]))
 
 

@@ -38,6 +38,7 @@ class Progress:
             file=sys.stderr if on_terminal else _Lines(),
         )
         self._counts: dict[str, int] = {}
+        self._done = 0.0
 
     def __enter__(self) -> Progress:
         return self
@@ -47,9 +48,13 @@ class Progress:
     ) -> None:
         self._bar.close()
 
-    def step(self, units: int = 1, **counts: int) -> None:
-        """Add finished units, and add to the counts, such as ``videos=3``."""
+    def step(self, units: float = 1, **counts: int) -> None:
+        """Add finished units, and add to the counts, such as ``videos=3``.
+
+        The bar shows the rounded sum, so parts of a unit are not lost.
+        """
         for name, count in counts.items():
             self._counts[name] = self._counts.get(name, 0) + count
         self._bar.set_postfix(self._counts, refresh=False)
-        self._bar.update(units)
+        before, self._done = self._done, self._done + units
+        self._bar.update(round(self._done) - round(before))

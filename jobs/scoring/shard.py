@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 
+from emotion import storage
 from emotion.report.run_metrics import RunTotals
 from jobs.common.faults import Fault, check_fault
 from jobs.common.workers import Item, Runner
@@ -43,30 +44,13 @@ class ScoreShard:
     def _shard(self, item: Item, ref: ShardRef) -> tuple[Entry, float]:
         pending, busy_s = PendingShard(), 0.0
         rows = self._read(pa.Table.from_pylist([item]))
-        for batch in batched(rows, self._settings.batch_size):
+        for batch in storage.rebatch(rows, self._settings.batch_size):
             for line in batch["fault"].drop_null().to_pylist():
                 check_fault(line)
             scored = self._model(batch)
             busy_s += sum(scored["busy_s"].to_pylist())
             pending.add(scored)
         return commit_shard(self._commit, pending, ref), busy_s
-
-
-def batched(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
-    """Yield the rows of the tables in tables of ``size`` rows; the last may be smaller.
-
-    >>> [t["k"].to_pylist() for t in batched([pa.table({"k": [1]}), pa.table({"k": [2, 3]})], 2)]
-    [[1, 2], [3]]
-    """
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table)
-        while sum(len(t) for t in waiting) >= size:
-            joined = pa.concat_tables(waiting)
-            yield joined.slice(0, size)
-            waiting = [joined.slice(size)] if len(joined) > size else []
-    if waiting:
-        yield pa.concat_tables(waiting)
 
 
 def score_in_processes(

@@ -90,7 +90,6 @@ class Tally:
     def __init__(self, refs: Sequence[ShardRef], totals: RunTotals) -> None:
         self._refs = {ref.shard_id: ref for ref in refs}
         self._totals = totals
-        self._done_s = 0.0
         total = round(sum(ref.video_s for ref in refs))
         self._progress = Progress("score", total=total, unit="s")
 
@@ -108,9 +107,8 @@ class Tally:
             frames=entry.frames,
             video_s=entry.video_s,
         )
-        before, self._done_s = self._done_s, self._done_s + self._refs[entry.shard_id].video_s
         self._progress.step(
-            round(self._done_s) - round(before),
+            self._refs[entry.shard_id].video_s,
             **{name: entry.counts[name] for name in ("videos", "rejects")},
         )
 
@@ -135,8 +133,6 @@ def read_chunks(runner: Runner, refs: Sequence[ShardRef], settings: StageSetting
     total_s = sum(video_s[item["shard_id"]] for item in items)
     args = (settings.reading, settings.yunet_model)
     with Progress("chunks", total=round(total_s), unit="s") as progress:
-        done_s = 0.0
         for row in runner.map(ReadChunk, args, items, video_s=total_s):
             check_fault(row["fault"])
-            before, done_s = round(done_s), done_s + row["video_s"]
-            progress.step(round(done_s) - before)
+            progress.step(row["video_s"])

@@ -98,10 +98,10 @@ def test_too_little_face_time_and_no_clip_are_reasons() -> None:
     )  # fmt: skip
     assert reasons(alone) == [(None, "no_clip")]
     assert alone.video["label"] is None
-    nobody = summarise(
+    absent = summarise(
         [], [], LABELS, fps=FPS, stride=16, duration_s=1.0, baseline=Baseline("median")
     )
-    assert nobody.people == []
+    assert absent.people == []
 
 
 def test_a_person_with_two_tracks_has_one_rest_by_time() -> None:

@@ -73,7 +73,7 @@ def test_a_man_is_sad_then_happy(answer: Answer) -> None:
 
 
 def test_a_serious_speech_is_neutral_or_uncertain(answer: Answer, package: ModelPackage) -> None:
-    """One man speaks, one listens; nobody smiles, frowns in anger or is afraid."""
+    """One man speaks, one listens; neither smiles, frowns in anger or is afraid."""
     video = answer("obama_speech.mp4")
     assert len({clip.identity_id for clip in video.clips}) == 2
     for clip in video.clips:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -69,18 +70,25 @@ def test_a_stopped_verb_prints_one_line(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == f"{STOPPED}\n"
 
 
+@contextlib.contextmanager
+def building(corpus: Path, folder: Path) -> Iterator[tuple[Job, Path]]:
+    """Start a build; yield it after its first shard, with the folder of its temporary files."""
+    archive, out = str(write_archive(corpus, folder / "archive")), str(folder / "out")
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    given = build_arguments(archive, out, "--runner", "processes")
+    with Job(["jobs.build_dataset", *given], env={"TMPDIR": str(temporary)}) as running:
+        wait_for(lambda: done_shards(out) or running.process.poll() is not None)
+        yield running, temporary
+
+
 @pytest.mark.large
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_build_leaves_no_files_and_no_processes(
     corpus: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Ctrl-C in a terminal reaches the whole group of processes."""
-    archive, out = str(write_archive(corpus, tmp_path / "archive")), str(tmp_path / "out")
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    given = build_arguments(archive, out, "--runner", "processes")
-    with Job(["jobs.build_dataset", *given], env={"TMPDIR": str(temporary)}) as running:
-        wait_for(lambda: done_shards(out) or running.process.poll() is not None)
+    with building(corpus, tmp_path) as (running, temporary):
         os.killpg(running.process.pid, number)  # as a terminal does
         code = running.wait(30)
         wait_for(lambda: not any(map(command, running.processes())), timeout_s=10)
@@ -92,12 +100,7 @@ def test_a_build_leaves_no_files_and_no_processes(
 
 @pytest.mark.large
 def test_workers_of_a_killed_driver_remove_their_files(corpus: Path, tmp_path: Path) -> None:
-    archive, out = str(write_archive(corpus, tmp_path / "archive")), str(tmp_path / "out")
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    given = build_arguments(archive, out, "--runner", "processes")
-    with Job(["jobs.build_dataset", *given], env={"TMPDIR": str(temporary)}) as running:
-        wait_for(lambda: done_shards(out) or running.process.poll() is not None)
+    with building(corpus, tmp_path) as (running, temporary):
         assert list(temporary.glob("video-emotion-workers-*/*"))
         running.process.kill()
         wait_for(lambda: not any(map(command, running.processes())), timeout_s=10)
