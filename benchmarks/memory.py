@@ -26,9 +26,9 @@ from emotion.weights import load_yunet
 from jobs.building.worker import BuildWorker, Work
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger.lock import Fence
-from jobs.ledger.plan import plan_labelled
+from jobs.ledger.plan_parts import plan_labelled
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.stored_plan import extend_plan
+from jobs.ledger.stored_plan import planned_shards
 from jobs.reading.shard_reader import Reading
 
 
@@ -84,9 +84,10 @@ def planned(path: Path, detector: str, folder: Path) -> tuple[Work, dict[str, An
     )
     work = Work(reading, ())
     durations = partial(probe_durations, root, runner="ray", address=None)
-    refs, _ = extend_plan(
-        Fence(out, 0), plan, durations=durations, shard_s=None, chunk_s=None, folder=folder
+    waves = planned_shards(
+        iter([plan]), Fence(out, 0), durations=durations, shard_s=None, chunk_s=None, folder=folder
     )
+    refs, _ = next(waves)
     return work, refs[0].to_item("shard")
 
 

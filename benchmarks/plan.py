@@ -1,91 +1,207 @@
-"""Measure wall time and peak memory of planning, by the size of the archive.
+"""Measure plan and closing of a large archive, without decoding: time, memory, requests and bytes.
 
-    python -m benchmarks.plan --sizes 10000 100000 1000000
+    python -m benchmarks.plan --videos 10000 100000 1000000
+    python -m benchmarks.plan --videos 20000 --out s3://BUCKET/plan
 
-Makes folders of empty files with a label table, and plans each in a new process: listing, join with
-the labels, reading of every header (all are invalid), shards.
+The listing and the durations are made up: videos of 10 minutes with names as on S3. Join with a
+label table, plan, items of work, ledger and audit are the real code. Workers are left out: the
+parts of a shard are copies of one file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import resource
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emotion import storage
 from emotion.labels import LABELS
-from jobs.common import cluster
+from emotion.storage import FileInfo
 from jobs.common.command import one_line_errors, parse
+from jobs.ledger import plan_parts as making
+from jobs.ledger.audit import audit
+from jobs.ledger.entries import Entry, write_entry
 from jobs.ledger.lock import Fence
-from jobs.ledger.plan import plan_labelled
-from jobs.ledger.probe import probe_durations
-from jobs.ledger.stored_plan import extend_plan
+from jobs.ledger.parts import part_uri, part_version
+from jobs.ledger.plan import LabelTable
+from jobs.ledger.shards import ShardRef
+from jobs.ledger.stored_plan import PROBED, planned_shards
+from schemas.tables import DATASETS, rows_table
+
+VIDEO_S = 600.0
+_THREADS = 16  # writing a part is waiting
 
 
 @dataclass(frozen=True)
 class Config:
     """Settings of the measurement."""
 
-    sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    """Numbers of files of the archives."""
+    videos: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    """Numbers of videos of the archives."""
+    out: str | None = None
+    """Address of the outputs; default: a temporary folder."""
 
 
-def make_archive(root: Path, count: int) -> Path:
-    """Write ``count`` empty files in folders of 1,000; return the path of their label table."""
-    table = root / "labels.csv"
-    with table.open("w") as text:
+def listing(count: int) -> Iterator[FileInfo]:
+    """Yield made-up objects, in order of name."""
+    for number in range(count):
+        etag = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+        yield FileInfo(f"{number // 1000:04d}/episode {number:07d}.mp4", 50_000_000 + number, etag)
+
+
+def write_labels(path: Path, count: int) -> None:
+    """Write a label table for all objects."""
+    with path.open("w") as text:
         text.write("uri,subject_id,label\n")
-        for number in range(count):
-            folder = root / f"videos/{number // 1000:04d}"
-            if number % 1000 == 0:
-                folder.mkdir(parents=True)
-            path = folder / f"clip_{number:07d}.mp4"
-            path.touch()
-            label = LABELS[number % len(LABELS)]
-            text.write(f"{path.relative_to(root)},s{number // 50},{label}\n")
-    return table
+        for number, file in enumerate(listing(count)):
+            text.write(f"{file.uri},s{number // 50},{LABELS[number % len(LABELS)]}\n")
 
 
-def plan(root: Path, queue: multiprocessing.Queue[tuple[float, float, float, int, int]]) -> None:
-    """Plan one archive; put seconds before probing, all seconds, peak MiB, videos and shards."""
-    with cluster.session(None), tempfile.TemporaryDirectory() as folder:
+def durations(fresh: Path, out: Path) -> None:
+    """Write the same duration for every video, in place of ``jobs.ledger.probe``."""
+    names = pq.read_table(fresh, columns=["video_id"])["video_id"]
+    columns = [names, pa.repeat(VIDEO_S, len(names)), pa.repeat(True, len(names))]
+    pq.write_table(pa.table(columns, schema=PROBED), out)
+
+
+class Requests:
+    """Counter of the S3 requests of this process, by operation."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.num_bytes = 0
+
+    def __enter__(self) -> Requests:
+        from s3fs import S3FileSystem
+
+        real = S3FileSystem._call_s3
+
+        async def call(fs: Any, method: str, *given: Any, **named: Any) -> Any:
+            answer = await real(fs, method, *given, **named)
+            self.counts[method] += 1
+            self.num_bytes += int((answer or {}).get("ContentLength") or 0)
+            body = named.get("Body", b"")
+            self.num_bytes += len(body) if isinstance(body, bytes) else 0
+            return answer
+
+        self._patch = mock.patch.object(S3FileSystem, "_call_s3", call)
+        self._patch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.stop()
+
+    def taken(self) -> str:
+        """Return the counts since the last call as text."""
+        text = ", ".join(f"{name} {n:,}" for name, n in self.counts.most_common()) or "none"
+        text += f"; {self.num_bytes / 2**20:.1f} MiB"
+        self.counts.clear()
+        self.num_bytes = 0
+        return text
+
+
+def commit_all(out: str, refs: Sequence[ShardRef]) -> None:
+    """Write parts and entry of every shard; each part is the same small file."""
+    video = dict.fromkeys(DATASETS["videos"].names)
+    files = {name: encoded(schema.empty_table()) for name, schema in DATASETS.items()}
+
+    def commit(some: Sequence[ShardRef]) -> None:
+        for ref in some:
+            rows = [video | {"video_id": v, "num_clips": 0} for v in ref.video_ids()]
+            videos = encoded(rows_table(rows, DATASETS["videos"]))
+            for name, data in (files | {"videos": videos}).items():
+                storage.write_bytes(part_uri(out, name, ref.shard_id), data)
+            parts = {name: part_version(out, name, ref.shard_id) for name in DATASETS}
+            counts = dict.fromkeys(DATASETS, 0) | {"videos": len(rows)}
+            write_entry(out, Entry(ref.shard_id, counts, {}, retired=0, parts=parts), None)
+
+    shares = [refs[k::_THREADS] for k in range(_THREADS)]
+    threads = [threading.Thread(target=commit, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def encoded(table: pa.Table) -> bytes:
+    """Return a table as the bytes of a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def peak_mib() -> float:
+    """Return the peak of the resident memory of this process in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(count: int, out: str, folder: Path) -> None:
+    """Plan, commit and audit an archive; print a line for each step."""
+    write_labels(folder / "labels.csv", count)
+    storage.write_json(f"{out}/config.json", {})
+    start_mib, began = peak_mib(), time.monotonic()
+    refs: list[ShardRef] = []
+    largest = total = 0
+    first_s = None
+    with (
+        Requests() as requests,
+        mock.patch.object(making, "stream_videos", lambda _: listing(count)),
+    ):
+        table = LabelTable(str(folder / "labels.csv"), LABELS, seed=0)
+        plans = making.plan_parts(str(folder), folder, table=table, whole=False)
+        waves = planned_shards(
+            plans, Fence(out, 0), durations=durations, shard_s=None, chunk_s=300.0, folder=folder
+        )
+        for some, _ in waves:
+            first_s = first_s or time.monotonic() - began
+            for ref in some:
+                size = len(ref.to_item("shard")["videos"])
+                largest, total = max(largest, size), total + size
+            refs += some
+        planned_s = time.monotonic() - began
+        print(f"{count:,} videos of {VIDEO_S:.0f} s in {len(refs):,} shards")
+        print(f"  plan     {planned_s:8.1f} s, the first part after {first_s:.1f} s")
+        print(f"           driver {start_mib:,.0f} MiB at the start, {peak_mib():,.0f} MiB at most")
+        print(
+            f"           rows of a shard: at most {largest / 1024:.1f} KiB, all {total / 2**20:.1f} MiB"
+        )
+        print(f"           requests: {requests.taken()}")
         began = time.monotonic()
-        made = plan_labelled(
-            str(root), str(root / "labels.csv"), LABELS, seed=0, folder=Path(folder)
-        )
-        joined_s = time.monotonic() - began
-        refs, _ = extend_plan(
-            Fence(str(root / "out"), 0),
-            made,
-            durations=partial(probe_durations, str(root), runner="ray", address=None),
-            shard_s=10.0,
-            chunk_s=300.0,
-            folder=Path(folder),
-        )
-        all_s = time.monotonic() - began
-        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        queue.put((joined_s, all_s, peak_mib, made.num_videos, len(refs)))
+        commit_all(out, refs)
+        print(f"  commits  {time.monotonic() - began:8.1f} s; requests: {requests.taken()}")
+        refs.clear()
+        began = time.monotonic()
+        entries = audit(out, DATASETS, folder)
+        print(f"  closing  {time.monotonic() - began:8.1f} s for {len(entries):,} shards")
+        print(f"           driver {peak_mib():,.0f} MiB at most; requests: {requests.taken()}")
 
 
 @one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print a line per size."""
+    """Measure every size in a process of its own."""
     config = parse(Config, argv, verb="benchmarks.plan", doc=__doc__)
     context = multiprocessing.get_context("spawn")
-    print(f"{'videos':>10} {'list, join s':>13} {'all s':>8} {'peak MiB':>9} {'shards':>8}")
-    for size in config.sizes:
+    for count in config.videos:
         with tempfile.TemporaryDirectory() as folder:
-            make_archive(Path(folder), size)
-            queue: multiprocessing.Queue[tuple[float, float, float, int, int]] = context.Queue()
-            process = context.Process(target=plan, args=(Path(folder), queue))
+            out = storage.join(config.out, str(count)) if config.out else f"{folder}/out"
+            process = context.Process(target=measure, args=(count, out, Path(folder)))
             process.start()
-            joined_s, all_s, peak_mib, videos, shards = queue.get()
             process.join()
-            print(f"{videos:>10,} {joined_s:>13.1f} {all_s:>8.1f} {peak_mib:>9.0f} {shards:>8,}")
+            if process.exitcode:
+                return 1
     return 0
 
 

@@ -8,15 +8,25 @@ more row groups.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion.errors import InputError
+from emotion.storage.addresses import is_local
 from emotion.storage.objects import list_files, open_input, write_bytes
+
+READ_AHEAD = 16
+"""Number of parts that are read at a time from a remote storage: reading is mostly waiting."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -78,9 +88,46 @@ def read_groups(table_uri: str, columns: Sequence[str]) -> Iterator[Group]:
     Raises:
         InputError: if there is no part, or a part is not Parquet or lacks a column.
     """
-    for part in list_parts(table_uri):
-        for number, rows in enumerate(part_groups(part, columns)):
+    yield from groups_of(list_parts(table_uri), columns)
+
+
+def groups_of(parts: Sequence[str], columns: Sequence[str]) -> Iterator[Group]:
+    """Yield every row group of some parts, in order.
+
+    Parts on a remote storage are read ``READ_AHEAD`` at a time, so the columns of as many parts are
+    in memory. On a disk one row group is.
+
+    Raises:
+        InputError: if a part is not Parquet or lacks a column.
+    """
+
+    def read(part: str) -> Iterable[pa.Table]:
+        groups = part_groups(part, columns)
+        return groups if is_local(part) else list(groups)
+
+    remote = bool(parts) and not is_local(parts[0])
+    for part, groups in zip(parts, in_order(read, parts, READ_AHEAD if remote else 0), strict=True):
+        for number, rows in enumerate(groups):
             yield Group(part, number, rows)
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T], num_ahead: int) -> Iterator[R]:
+    """Yield ``function(item)`` for each item, in order; threads compute up to ``num_ahead`` more.
+
+    >>> list(in_order(abs, [-1, 2, -3], 2))
+    [1, 2, 3]
+    """
+    if num_ahead == 0:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(num_ahead) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > num_ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def part_groups(uri: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -132,7 +179,17 @@ def read_tables(uri: str, *, columns: Sequence[str] | None = None) -> pa.Table:
     Raises:
         InputError: if there is no part, or a part is not Parquet or lacks a column.
     """
-    return pa.concat_tables([read_part(part, columns) for part in list_parts(uri)])
+    return pa.concat_tables(read_parts(list_parts(uri), columns))
+
+
+def read_parts(uris: Sequence[str], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield files as tables, in order; from a remote storage ``READ_AHEAD`` are read at a time.
+
+    Raises:
+        InputError: if a file is not Parquet or lacks a column.
+    """
+    remote = bool(uris) and not is_local(uris[0])
+    yield from in_order(lambda uri: read_part(uri, columns), uris, READ_AHEAD if remote else 0)
 
 
 def read_batches(

@@ -5,7 +5,7 @@ An item is a ShardRef, a task ("shard", "chunk" or "revise") and a chunk number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobs.building.worker import BuildWorker, Work
 from jobs.common.faults import check_fault
@@ -15,14 +15,21 @@ from jobs.ledger.shards import ShardRef, to_do
 from jobs.reading.chunks import chunk_name, finished_chunks
 
 
-def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[Item]]:
+def build_items(
+    refs: Sequence[ShardRef], done: Mapping[str, int], out: str
+) -> tuple[list[Item], list[Item]]:
     """Return the missing work in two rounds.
 
     The first round holds shards, chunks of long videos, and revisions. The second round joins the
     chunks; it must begin after the first round has ended.
+
+    Args:
+        refs: shards of the plan.
+        done: number of retired videos of each shard that is done.
+        out: the output folder, whose ledger holds the finished chunks.
     """
-    missing, stale = to_do(refs, out)
-    done = finished_chunks(out) if any(ref.num_chunks > 1 for ref in missing) else set()
+    missing, stale = to_do(refs, done)
+    chunks = finished_chunks(out) if any(ref.num_chunks > 1 for ref in missing) else set()
     first = [_item(ref, "revise") for ref in stale]
     joins: list[Item] = []
     for ref in missing:
@@ -32,7 +39,7 @@ def build_items(refs: Sequence[ShardRef], out: str) -> tuple[list[Item], list[It
             first += [
                 _item(ref, "chunk", number)
                 for number in range(ref.num_chunks)
-                if chunk_name(ref.shard_id, number) not in done
+                if chunk_name(ref.shard_id, number) not in chunks
             ]
             joins.append(_item(ref, "shard"))
     return first, joins

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,16 +24,19 @@ from jobs.building import items
 from jobs.building.estimate import print_estimate
 from jobs.building.options import IN_SPEC, MAY_CHANGE, Config
 from jobs.building.worker import Work
+from jobs.common.ahead import ahead
 from jobs.common.runner import open_runner
+from jobs.common.workers import Runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import Entry, add_counts, read_entries
+from jobs.ledger.entries import Entry, add_counts
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import PLAN, part_uri
-from jobs.ledger.plan import Plan, plan_labelled
+from jobs.ledger.plan import LabelTable, Plan, Planned
+from jobs.ledger.plan_parts import plan_parts
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.shards import ShardRef
-from jobs.ledger.stored_plan import Change, extend_plan
+from jobs.ledger.shards import ShardRef, done_shards
+from jobs.ledger.stored_plan import Change, ledger_files, planned_shards
 from jobs.reading.shard_reader import Reading
 from jobs.validating.validate import import_ahead, print_report, validate
 from schemas.tables import DATASETS
@@ -102,13 +107,15 @@ def run(config: Config) -> int:
     spec, yunet_model = choose_detector(config)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         folder = Path(name)
-        plan = plan_labelled(
-            config.videos, config.labels, labels, seed=config.split_seed, folder=folder
-        )
+        table = LabelTable(config.labels, labels, config.split_seed)
+        whole = config.dry_run or bool(ledger_files(config.out, "plan"))
+        plans = plan_parts(config.videos, folder, table=table, whole=whole)
+        plan = next(plans)
         check_plan(config, plan)
         work = Work(reading_of(config, spec), plan.extra_columns)
         if config.dry_run:
-            refs, _ = plan_shards(config, plan, folder, None)
+            waves = plan_shards(config, iter([plan]), folder, None)
+            refs = [ref for some, _ in waves for ref in some]
             print_estimate(plan, refs, work, yunet_model, config)
             return 0
         stored = output.settings_of(config, (*MAY_CHANGE, *IN_SPEC, "videos", "label_set")) | {
@@ -118,7 +125,9 @@ def run(config: Config) -> int:
         }
         output.claim(config.out, stored, job="jobs.build_dataset", spec=spec)
         with lock.held(config.out) as fence:
-            return build(config, plan, replace(work, fence=fence), yunet_model, folder, fence)
+            planned = Planned(plan, plans)
+            work = replace(work, fence=fence)
+            return build(config, planned, work, yunet_model, folder, fence)
 
 
 def check_plan(config: Config, plan: Plan) -> None:
@@ -136,12 +145,12 @@ def check_plan(config: Config, plan: Plan) -> None:
 
 
 def plan_shards(
-    config: Config, plan: Plan, folder: Path, fence: Fence | None
-) -> tuple[list[ShardRef], Change]:
-    """Return every shard of the output, and the change since the earlier runs."""
-    return extend_plan(
+    config: Config, plans: Iterator[Plan], folder: Path, fence: Fence | None
+) -> Iterator[tuple[list[ShardRef], Change]]:
+    """Yield every shard of the output, and the change; see ``planned_shards``."""
+    return planned_shards(
+        plans,
         fence,
-        plan,
         durations=partial(
             probe_durations, config.videos, runner=config.runner, address=config.address
         ),
@@ -154,50 +163,60 @@ def plan_shards(
 
 def build(
     config: Config,
-    plan: Plan,
+    planned: Planned,
     work: Work,
     yunet_model: bytes | None,
     folder: Path,
     fence: Fence,
 ) -> int:
     """Do the missing work in a claimed and locked output folder; return the exit code."""
-    refs, change = plan_shards(config, plan, folder, fence)
-    rejects = part_uri(config.out, "rejects", PLAN)
-    storage.write_bytes(rejects, plan.rejects.read_bytes())
-    fence.confirm()
-    first, joins = items.build_items(refs, config.out)
-    print(_plan_line(plan, change, refs, len(first) + len(joins)))
     success = storage.join(config.out, output.SUCCESS)
-    unchanged = not first and not joins and not (change.num_fresh or change.num_retired)
-    if unchanged and storage.exists(success):
-        print(f"{config.out} is complete: nothing to do")
-        return 0
-    storage.remove(success)
-    import_ahead()
-    video_s = sum(ref.video_s for ref in refs)
-    with open_runner(config.runner, config.address, video_s=video_s) as runner:
-        if first or joins:
-            items.do_items(runner, first, joins, work, yunet_model)
-        audit(config.out, DATASETS, folder)
-        return finish(config, plan, work.reading.spec, fence)
+    done, changed = done_shards(config.out), False
+    with contextlib.ExitStack() as stack:
+
+        def start(video_s: float) -> Runner:
+            return stack.enter_context(open_runner(config.runner, config.address, video_s=video_s))
+
+        # A plan in parts is made while the workers work, and both use one connection to Ray.
+        runner = None if planned.is_whole else start(math.inf)
+        for refs, change in ahead(plan_shards(config, planned.plans(), folder, fence)):
+            first, joins = items.build_items(refs, done, config.out)
+            print(_plan_line(refs, change, len(first) + len(joins)))
+            changed = changed or bool(first or joins or change.num_fresh or change.num_retired)
+            if first or joins:
+                storage.remove(success)
+                import_ahead()
+                runner = runner or start(sum(ref.video_s for ref in refs))
+                items.do_items(runner, first, joins, work, yunet_model)
+        plan = planned.last
+        rejects = part_uri(config.out, "rejects", PLAN)
+        storage.write_bytes(rejects, plan.rejects.read_bytes())
+        fence.confirm()
+        if not changed and storage.exists(success):
+            print(f"{config.out} is complete: nothing to do")
+            return 0
+        storage.remove(success)
+        entries = audit(config.out, DATASETS, folder)
+        return finish(config, plan, entries, work.reading.spec, fence)
 
 
-def _plan_line(plan: Plan, change: Change, refs: Sequence[ShardRef], num_items: int) -> str:
+def _plan_line(refs: Sequence[ShardRef], change: Change, num_items: int) -> str:
     minutes = sum(ref.video_s for ref in refs) / 60
-    left_out = sum(plan.reasons.values())
+    num_videos = sum(ref.num_rows - len(ref.retired) for ref in refs)
     return (
-        f"plan: {plan.num_videos:,} videos, {minutes:,.1f} minutes in {len(refs):,} shards; "
+        f"plan: {num_videos:,} videos, {minutes:,.1f} minutes in {len(refs):,} shards; "
         f"{change.num_fresh:,} new, {change.num_retired:,} gone or changed; {num_items:,} pieces "
-        f"of work to do; {left_out:,} left out before reading"
+        "of work to do"
     )
 
 
-def finish(config: Config, plan: Plan, spec: ExtractionSpec, fence: Fence) -> int:
+def finish(
+    config: Config, plan: Plan, entries: Sequence[Entry], spec: ExtractionSpec, fence: Fence
+) -> int:
     """Validate the dataset, write report.html, print the summary; return the exit code.
 
     A valid dataset also gets ``_SUCCESS``.
     """
-    entries = read_entries(config.out)
     counts = add_counts(entry.counts for entry in entries)
     counts["rejects"] = counts.get("rejects", 0) + sum(plan.reasons.values())
     reasons = Counter(plan.reasons)

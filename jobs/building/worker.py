@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.common.faults import Fault
+from jobs.ledger.audit import check_shard
 from jobs.ledger.entries import Entry, write_entry
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import ShardWriter
@@ -87,9 +88,7 @@ class BuildWorker:
                 if event.error is None:
                     video_s += event.summary.facts.duration_s
                 walls_s += event.walls_s
-            if self._fence is not None:
-                self._fence.check()
-            writer.commit(self._out, ref.shard_id)
+            folder = writer.close(ref.shard_id)
             entry = Entry(
                 shard_id=ref.shard_id,
                 counts=writer.counts,
@@ -98,6 +97,10 @@ class BuildWorker:
                 video_s=video_s,
                 wall_s=time.monotonic() - began + walls_s,
             )
+            check_shard(folder, ref, entry, tables=self._schemas)
+            if self._fence is not None:
+                self._fence.check()
+            entry = replace(entry, parts=writer.commit(self._out, ref.shard_id))
         write_entry(self._out, entry, self._fence)
         forget_chunks(self._out, ref.shard_id, ref.num_chunks)
         return entry

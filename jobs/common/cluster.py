@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import ray
+from ray._private.state import state
 from ray.data import ActorPoolStrategy, DataContext, from_items
 
 from emotion.errors import InputError
@@ -120,13 +121,26 @@ def cluster_resources() -> dict[str, float]:
     return resources
 
 
-def pool(size: int, num_items: int) -> ActorPoolStrategy:
-    """Return a pool that starts one actor per item, at most ``size``, all at the same time.
+def possible(resource: str) -> float:
+    """Return how much of a resource, such as CPU, the cluster has or can grow to; 0 without it.
 
-    Without an initial size Ray Data would add the actors one by one, each after the previous one
-    has loaded. If the cluster has no room for all of them, the job begins with one.
+    A cluster with an autoscaler may have no machine yet. Its autoscaler says how many of each kind
+    it may start (Ray's autoscaler v2 does, also KubeRay's; without it only machines count that are
+    there).
     """
-    return ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, num_items))
+    most: dict[str, float] | None = state.get_max_resources_from_cluster_config()
+    return max(cluster_resources().get(resource, 0.0), float((most or {}).get(resource, 0)))
+
+
+def pool(most: int, now: int) -> ActorPoolStrategy:
+    """Return a pool of up to ``most`` actors that Ray Data enlarges and reduces with the cluster.
+
+    Args:
+        most: number of actors for which there is work, at least 1.
+        now: number of actors for which there is room now. They are started at the same time;
+            without it Ray Data would add them one by one, each after the previous one has loaded.
+    """
+    return ActorPoolStrategy(min_size=1, max_size=most, initial_size=max(1, min(most, now)))
 
 
 class RayRunner:
@@ -153,11 +167,11 @@ class RayRunner:
         video_s: float,
     ) -> Iterator[Item]:
         """Yield the result of every item; see ``jobs.common.workers.Runner``."""
-        workers = useful_workers(video_s, min(self.cpus, len(items)))
+        most = useful_workers(video_s, len(items))
         rows = from_items(list(items), override_num_blocks=len(items)).map(
             worker,  # type: ignore[arg-type]  # Ray's stubs do not know actor classes here
             fn_constructor_args=args,
-            compute=pool(workers, len(items)),
+            compute=pool(most, self.cpus),
             num_cpus=1,
             runtime_env={"env_vars": WORKER_ENV},
         )

@@ -26,8 +26,8 @@ from jobs.exporting.worker import (
 from jobs.ledger import lock, output
 from jobs.ledger.entries import add_counts, read_entries
 from jobs.ledger.lock import Fence
-from jobs.ledger.shards import ShardRef, to_do
-from jobs.ledger.stored_plan import planned_shards
+from jobs.ledger.shards import ShardRef, done_shards, to_do
+from jobs.ledger.stored_plan import stored_shards
 
 
 def run(config: Config) -> int:
@@ -73,15 +73,21 @@ def run(config: Config) -> int:
     ):
         settings = replace(settings, fence=fence)
         source = facts.get("dataset") or config.scores
-        refs = planned_shards(source, Path(name))
-        missing, stale = to_do(refs, config.out)
-        for ref in stale:
-            remove_retired_files(ref, settings)
+        folder, done = Path(name), done_shards(config.out)
+        num_missing = num_stale = 0
+        for refs in stored_shards(source, folder):
+            missing, stale = to_do(refs, done)
+            num_missing, num_stale = num_missing + len(missing), num_stale + len(stale)
+            for ref in stale:  # before any file is written, see remove_retired_files
+                remove_retired_files(ref, settings)
         tables = [form for form in TABLE_FORMATS if form in config.formats]
-        if missing or stale or not storage.exists(storage.join(config.out, output.SUCCESS)):
-            storage.remove(storage.join(config.out, output.SUCCESS))
-            if settings.formats and missing:
-                _export(missing, settings, config)
+        success = storage.join(config.out, output.SUCCESS)
+        if num_missing or num_stale or not storage.exists(success):
+            storage.remove(success)
+            if settings.formats and num_missing:
+                for refs in stored_shards(source, folder):
+                    if missing := to_do(refs, done)[0]:
+                        _export(missing, settings, config)
             export_tables(config.scores, config.out, tables)
             _finish(config, fence)
             for line in settings.note.lines():
@@ -106,7 +112,7 @@ def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) 
 
 def _finish(config: Config, fence: Fence) -> None:
     """Write ``_SUCCESS``; print the summary."""
-    entries = read_entries(config.out)
+    entries = list(read_entries(config.out))
     failed = add_counts(entry.rejects for entry in entries)
     counts = add_counts(entry.counts for entry in entries)
     output.mark_complete(fence, {"counts": counts, "failed": failed})

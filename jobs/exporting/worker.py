@@ -20,7 +20,7 @@ from jobs.common.faults import Fault
 from jobs.ledger.entries import Entry, read_entry, write_entry
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import part_uri
-from jobs.ledger.shards import ShardRef, read_shard
+from jobs.ledger.shards import ShardRef
 from jobs.reading.videos import fetched
 
 VIDEO_FORMATS = {
@@ -81,7 +81,7 @@ class ExportShard:
         return {"videos": 0, "files": 0, "failed": 0, "fault": fault.line}
 
     def _shard(self, ref: ShardRef) -> Row:
-        planned = {str(row["video_id"]): row for row in read_shard(ref)}
+        planned = {str(row["video_id"]): row for row in ref.rows()}
         tables = {name: self._table(name, ref.shard_id) for name in _TABLES}
         videos = self._table("videos", ref.shard_id).to_pylist()
         failed: Counter[str] = Counter()
@@ -154,11 +154,10 @@ def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
     Call this before any file is written, because the new files of a changed video have the same
     names.
     """
-    live = {row["video_id"] for row in read_shard(ref)}
-    for row in read_shard(replace(ref, retired=())):
-        if row["video_id"] not in live:
+    for row in ref.videos.select(["video_id", "uri"]).to_pylist():
+        if row["video_id"] in ref.retired:
             for form in settings.formats:
-                storage.remove(file_uri(settings.out, form, str(row["uri"])))
+                storage.remove(file_uri(settings.out, form, row["uri"]))
     entry = read_entry(settings.out, ref.shard_id)
     write_entry(settings.out, replace(entry, retired=len(ref.retired)), settings.fence)
 

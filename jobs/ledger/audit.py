@@ -1,10 +1,13 @@
-"""Audit of an output folder before ``_SUCCESS``: the parts hold each planned video exactly once."""
+"""Audit: the parts of a shard, and of an output, hold each planned video exactly once.
+
+Each shard is checked before its parts are stored, and the whole output before ``_SUCCESS``.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +15,10 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.ledger.entries import Entry, read_entries, remove_entry
-from jobs.ledger.parts import PLAN, part_name, part_uri
-from jobs.ledger.stored_plan import planned_videos
+from jobs.ledger.entries import Entry, finished_shards, read_these, remove_entry
+from jobs.ledger.parts import PLAN, part_name, part_uri, part_versions
+from jobs.ledger.shards import ShardRef
+from jobs.ledger.stored_plan import stored_shards
 
 KEYS = {
     "clips": ("clip_id",),
@@ -28,16 +32,21 @@ COUNTED = {"clips": "num_clips", "scores": "num_clips"}
 
 NAMED = 3
 """Number of faults that the error names."""
-_SHARDS = 256  # shards whose planned ids are in memory
+_SHARDS = 1000  # shards whose entries are read in one call
 _THREADS = 16  # a part costs one or two round trips to S3
 
 
-def audit(out: str, tables: Collection[str], folder: Path, *, plan_of: str | None = None) -> None:
+def audit(
+    out: str, tables: Collection[str], folder: Path, *, plan_of: str | None = None
+) -> list[Entry]:
     """Compare the rows of all parts with the stored plan and with the ledger.
 
     Every planned video must have one row in ``videos``, or one in ``rejects``. Every row of another
     table must belong to a video in ``videos``. No row may be there twice, and no part may belong to
     an unknown shard. A shard that fails is marked as not done, so that the next run does it again.
+
+    The rows of a shard were compared when it was committed (``check_shard``). So if the storage
+    still lists the same versions of its parts, they are not read again.
 
     A run that was killed may have left parts of a shard that was never done. If all videos of the
     shard have been retired since, the parts are removed.
@@ -48,50 +57,94 @@ def audit(out: str, tables: Collection[str], folder: Path, *, plan_of: str | Non
         folder: local folder for temporary files.
         plan_of: folder whose stored plan counts; None: ``out`` itself.
 
+    Returns:
+        The ledger entries of all shards of the plan that were done.
+
     Raises:
         InputError: if anything does not agree; it names the shards.
     """
-    entries = {entry.shard_id: entry for entry in read_entries(out)}
+    finished = finished_shards(out)
+    versions = {table: part_versions(out, table) for table in tables}
     faults: list[str] = []
     names: set[str] = set()
     empty: set[str] = set()
-    shards = planned_videos(plan_of or out, folder)
+    passed: list[Entry] = []
 
-    def check(shard: tuple[str, list[str]]) -> list[str]:
-        return shard_faults(out, entries.get(shard[0]), *shard, tables=tables)
+    def check(job: tuple[ShardRef, Entry | None]) -> list[str]:
+        ref, entry = job
+        here = {table: versions[table].get(part_name(ref.shard_id), "") for table in tables}
+        if entry is not None and entry.parts == here and entry.retired == len(ref.retired):
+            return []
+        return shard_faults(out, entry, ref.shard_id, ref.video_ids(), tables=tables)
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        while some := list(itertools.islice(shards, _SHARDS)):
-            for (shard_id, ids), wrong in zip(some, pool.map(check, some), strict=True):
-                names.add(shard_id)
-                if not ids and shard_id not in entries:
-                    empty.add(shard_id)
+        for refs in _some_shards(plan_of or out, folder):
+            known = [ref.shard_id for ref in refs if ref.shard_id in finished]
+            entries = {entry.shard_id: entry for entry in read_these(out, known)}
+            jobs = [(ref, entries.get(ref.shard_id)) for ref in refs]
+            for (ref, entry), wrong in zip(jobs, pool.map(check, jobs), strict=True):
+                names.add(ref.shard_id)
                 faults += wrong
-                if wrong and shard_id in entries:
-                    remove_entry(out, shard_id)
-    faults += _stray_parts(out, tables, names, empty)
+                if entry is not None:
+                    passed.append(replace(entry, parts={}))
+                    if wrong:
+                        remove_entry(out, ref.shard_id)
+                elif len(ref.retired) == ref.num_rows:
+                    empty.add(ref.shard_id)
+    faults += _stray_parts(out, versions, names, empty)
     if faults:
         named = "; ".join(faults[:NAMED])
         raise InputError(
             f"--out {out} does not hold what was planned, in {len(faults):,} points: {named}. "
             "The shards concerned count as not done: run the same command again"
         )
+    return passed
+
+
+def _some_shards(out: str, folder: Path) -> Iterator[list[ShardRef]]:
+    for refs in stored_shards(out, folder):
+        for start in range(0, len(refs), _SHARDS):
+            yield refs[start : start + _SHARDS]
 
 
 def _stray_parts(
-    out: str, tables: Iterable[str], shards: Iterable[str], empty: Iterable[str]
+    out: str,
+    versions: Mapping[str, Mapping[str, str]],
+    shards: Iterable[str],
+    empty: Iterable[str],
 ) -> list[str]:
     """Remove the parts of ``empty`` shards; return a fault for every part of an unknown shard."""
     known = {part_name(shard_id) for shard_id in shards}
     removed = {part_name(shard_id) for shard_id in empty}
     faults = []
-    for table in tables:
-        for file in storage.list_files(storage.join(out, table), suffixes=(".parquet",)):
-            if file.name in removed:
-                storage.remove(file.uri)
-            elif file.name not in known and (table, file.name) != ("rejects", part_name(PLAN)):
-                faults.append(f"{file.uri} belongs to no planned shard, remove it")
+    for table, names in versions.items():
+        for name in names:
+            uri = storage.join(out, table, name)
+            if name in removed:
+                storage.remove(uri)
+            elif name not in known and (table, name) != ("rejects", part_name(PLAN)):
+                faults.append(f"{uri} belongs to no planned shard, remove it")
     return faults
+
+
+def check_shard(folder: Path, ref: ShardRef, entry: Entry, *, tables: Collection[str]) -> None:
+    """Check the local parts of a shard before they are stored.
+
+    Args:
+        folder: local folder with the part of each table, laid out as an output.
+        ref: the shard.
+        entry: entry that the ledger will get.
+        tables: names of the tables, with ``videos`` and ``rejects``.
+
+    Raises:
+        InputError: if the rows are not those of the plan.
+    """
+    faults = shard_faults(str(folder), entry, ref.shard_id, ref.video_ids(), tables=tables)
+    if faults:
+        raise InputError(
+            f"{'; '.join(faults[:NAMED])}. Nothing of the shard was stored: run the same command "
+            "again"
+        )
 
 
 def shard_faults(

@@ -7,12 +7,14 @@ last. If a run is killed at any point, the same command resumes it and produces 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from emotion import storage
 from jobs.ledger.lock import Fence, LostLockError
+
+_AT_A_TIME = 1000  # entries that are read in one call
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Entry:
         wall_s: seconds that the workers spent on the shard.
         frames: number of sampled frames; only jobs.score counts them, else 0.
         slowest: slowest videos, in descending order of wall time; only jobs.score stores them.
+        parts: version of the shard's part in each table, see ``jobs.ledger.parts.part_version``.
     """
 
     shard_id: str
@@ -53,6 +56,7 @@ class Entry:
     wall_s: float = 0.0
     frames: int = 0
     slowest: tuple[SlowVideo, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry as values that JSON can hold."""
@@ -106,10 +110,26 @@ def remove_entry(out: str, shard_id: str) -> None:
     storage.remove(_entry_uri(out, shard_id))
 
 
-def read_entries(out: str) -> list[Entry]:
-    """Read the entries of all finished shards, in order of shard_id."""
+def read_entries(out: str) -> Iterator[Entry]:
+    """Yield the entries of all finished shards, in order of shard_id."""
+    names = sorted(finished_shards(out))
+    for start in range(0, len(names), _AT_A_TIME):
+        yield from read_these(out, names[start : start + _AT_A_TIME])
+
+
+def finished_shards(out: str) -> set[str]:
+    """Return the ids of the shards that have an entry."""
     files = storage.list_files(storage.join(out, "_ledger", "done"), suffixes=(".json",))
-    texts = storage.read_many([file.uri for file in files])
+    return {file.name.removesuffix(".json") for file in files}
+
+
+def read_these(out: str, shard_ids: Sequence[str]) -> list[Entry]:
+    """Read the entries of some finished shards, in the same order.
+
+    Raises:
+        FileNotFoundError: if one of them is not done.
+    """
+    texts = storage.read_many([_entry_uri(out, shard_id) for shard_id in shard_ids])
     return [Entry.from_json(json.loads(text)) for text in texts]
 
 

@@ -17,7 +17,7 @@ from emotion.video.decode import SUFFIXES
 
 
 def stream_videos(root: str) -> Iterator[FileInfo]:
-    """Yield the video files below ``root``, in the order of the storage.
+    """Yield the video files below ``root``: in order of uri on a disk and on S3.
 
     A video file has one of the ``SUFFIXES``, in any letter case. Its ``uri`` is relative to
     ``root``. Hidden files and folders (``.x``) are left out.
@@ -47,13 +47,15 @@ def _stream(root: str) -> Iterator[FileInfo]:
 
 def _local(folder: Path, prefix: str) -> Iterator[FileInfo]:
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _local(folder / entry.name, f"{prefix}{entry.name}/")
-            elif entry.is_file():
-                info = entry.stat()
-                version = str(round(info.st_mtime * 1e9))
-                yield FileInfo(prefix + entry.name, info.st_size, version)
+        # Sorted as S3 lists: a folder's name counts with the slash that follows it.
+        found = sorted(entries, key=lambda e: f"{e.name}/" if e.is_dir() else e.name)
+    for entry in found:
+        if entry.is_dir():
+            yield from _local(folder / entry.name, f"{prefix}{entry.name}/")
+        elif entry.is_file():
+            info = entry.stat()
+            version = str(round(info.st_mtime * 1e9))
+            yield FileInfo(prefix + entry.name, info.st_size, version)
 
 
 def _s3(root: str) -> Iterator[FileInfo]:

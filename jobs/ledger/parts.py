@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
+from emotion.storage import FileInfo
 from schemas.tables import rows_table
 
 Row = dict[str, object]
@@ -30,6 +31,21 @@ def part_name(shard_id: str) -> str:
 def part_uri(out: str, table: str, shard_id: str) -> str:
     """Return the address of a shard's part in a table; a repeated run writes the same address."""
     return storage.join(out, table, part_name(shard_id))
+
+
+def part_version(out: str, table: str, shard_id: str) -> str:
+    """Return the version of a stored part: its size, and its ETag or modification time."""
+    return _version(storage.stat(part_uri(out, table, shard_id)))
+
+
+def part_versions(out: str, table: str) -> dict[str, str]:
+    """Return the versions of all parts of a table by file name, from the storage's listing."""
+    files = storage.list_files(storage.join(out, table), suffixes=(".parquet",))
+    return {file.name: _version(file) for file in files}
+
+
+def _version(file: FileInfo) -> str:
+    return f"{file.size_bytes} {file.version}"
 
 
 def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema: pa.Schema) -> None:
@@ -63,16 +79,18 @@ class ShardWriter:
     """Writer of the parts of one shard.
 
     It collects rows in local temporary files, one row group at a time, so that memory does not grow
-    with the length of a video. ``commit`` writes the parts without the rows of dropped videos.
+    with the length of a video. ``close`` completes the parts, without the rows of dropped videos.
+    ``commit`` stores them.
 
     Attributes:
         counts: number of rows so far, by table. It may count rows of dropped videos until
-            ``commit``, and is exact after it.
+            ``close``, and is exact after it.
     """
 
     def __init__(self, schemas: Mapping[str, pa.Schema]) -> None:
         self._schemas = dict(schemas)
-        self._folder = tempfile.TemporaryDirectory(prefix="video-emotion-shard-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="video-emotion-shard-")
+        self._folder = Path(self._temporary.name)
         self._rows: dict[str, list[Row]] = {name: [] for name in schemas}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._dropped: set[object] = set()
@@ -86,7 +104,7 @@ class ShardWriter:
     ) -> None:
         for writer in self._writers.values():
             writer.close()
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
     def add(self, table: str, row: Row) -> None:
         """Add one row to a table."""
@@ -96,28 +114,44 @@ class ShardWriter:
             self._flush(table)
 
     def drop_video(self, video_id: object, tables: Sequence[str]) -> None:
-        """Leave out every row of a video in ``tables``: rows in memory now, others at commit."""
+        """Leave out every row of a video in ``tables``: rows in memory now, others in ``close``."""
         for table in tables:
             kept = [r for r in self._rows[table] if r["video_id"] != video_id]
             self.counts[table] -= len(self._rows[table]) - len(kept)
             self._rows[table] = kept
         self._dropped.add(video_id)
 
-    def commit(self, out: str, shard_id: str) -> None:
-        """Write every part to its final address; a table without rows gets an empty part."""
+    def close(self, shard_id: str) -> Path:
+        """Complete the files of all tables; a table without rows gets an empty part.
+
+        Returns:
+            The local folder of the parts, laid out as an output.
+        """
         for table, schema in self._schemas.items():
             self._flush(table)
+            part = self._folder / table / part_name(shard_id)
+            part.parent.mkdir()
             if table not in self._writers:
-                write_part(out, table, shard_id, [], schema)
+                pq.write_table(schema.empty_table(), part, compression="zstd")
                 continue
             self._writers.pop(table).close()
-            path = self._path(table)
             if self._dropped and table != "rejects":
-                path = self._filtered(table)
+                dropped = sorted(map(str, self._dropped))
+                source = str(self._path(table))
+                self.counts[table] = without_videos(source, part, dropped, schema)
+            else:
+                self._path(table).replace(part)
+        return self._folder
+
+    def commit(self, out: str, shard_id: str) -> dict[str, str]:
+        """Move every part to its final address, after ``close``; return the version of each."""
+        for table in self._schemas:
+            path = self._folder / table / part_name(shard_id)
             storage.put_file(path, part_uri(out, table, shard_id))
+        return {table: part_version(out, table, shard_id) for table in self._schemas}
 
     def _path(self, table: str) -> Path:
-        return Path(self._folder.name) / f"{table}.parquet"
+        return self._folder / f"{table}.parquet"
 
     def _flush(self, table: str) -> None:
         if not self._rows[table]:
@@ -127,11 +161,3 @@ class ShardWriter:
             self._writers[table] = pq.ParquetWriter(self._path(table), schema, compression="zstd")
         self._writers[table].write_table(rows_table(self._rows[table], schema))
         self._rows[table] = []
-
-    def _filtered(self, table: str) -> Path:
-        """Copy a table's temporary file without the dropped videos; return the copy's path."""
-        target = self._path(f"{table}.kept")
-        dropped = sorted(map(str, self._dropped))
-        schema = self._schemas[table]
-        self.counts[table] = without_videos(str(self._path(table)), target, dropped, schema)
-        return target

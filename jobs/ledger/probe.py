@@ -24,6 +24,8 @@ from jobs.ledger.stored_plan import PROBED
 
 HERE_AT_MOST = 2000
 """Largest number of headers that this process reads; more headers are read on the cluster."""
+MOST_ACTORS = 16
+"""Largest number of processes that read headers on a cluster."""
 _THREADS = 16  # reading a header waits for the storage most of the time
 _BATCH_ROWS = 512
 
@@ -58,18 +60,19 @@ def _probe_on_cluster(tables: Iterator[pa.Table], root: str) -> Iterator[pa.Tabl
     import ray
     from ray.data import ActorPoolStrategy, from_arrow_refs
 
-    from jobs.common import cluster
     from jobs.common.workers import WORKER_ENV
 
     refs: Any = [ray.put(table) for table in tables]
-    pool = ActorPoolStrategy(min_size=1, max_size=min(cluster.cluster_cpus(), len(refs)))
+    pool = ActorPoolStrategy(min_size=1, max_size=max(1, min(MOST_ACTORS, len(refs))))
     probed = from_arrow_refs(refs).map_batches(
         _Probe,
         fn_constructor_args=(root,),
         batch_format="pyarrow",
         batch_size=_BATCH_ROWS,
         compute=pool,
-        num_cpus=1,
+        # A later part of a plan is made while readers hold every CPU. Probing mostly waits.
+        num_cpus=0,
+        scheduling_strategy="SPREAD",
         runtime_env={"env_vars": WORKER_ENV},
     )
     yield from probed.iter_batches(batch_size=None, batch_format="pyarrow")

@@ -53,6 +53,7 @@ def revise_shard(
         rejects=dict(reasons),
         video_s=float(video_s or 0.0),
         retired=len(ref.retired),
+        parts={},  # so that the audit reads its rows
     )
     write_entry(out, revised, fence)
 

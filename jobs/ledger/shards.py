@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from emotion import storage
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from jobs.ledger.entries import read_entries
 from jobs.ledger.plan import Row
 
@@ -15,89 +18,165 @@ SHARD_VIDEOS = 1000
 """Largest number of videos in a shard; it bounds a shard of very short or unreadable videos."""
 CHUNKED_FROM = 1.5
 """Number of chunk lengths above which a video is cut into chunks."""
+MOST_PIECES = 2000
+"""Number of shards above which it is not worth cutting a video to have more pieces of work."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShardRef:
-    """Reference to one shard, without the rows of its videos.
+    """One shard of the plan, with the rows of its videos.
 
     Attributes:
         shard_id: name of the shard; names sort in the order of the plan.
-        plan_uri: Parquet file of the stored plan that holds the rows of the shard's videos.
-        first_row: index of the shard's first row in that file.
-        num_rows: number of the shard's videos, including retired ones.
-        video_s: total duration of the shard's videos in seconds.
-        num_chunks: number of chunks if the shard is one long video, else 1.
+        videos: rows of the stored plan for the shard's videos, including retired ones.
         retired: ids of the retired videos, which the output must not hold any more.
     """
 
     shard_id: str
-    plan_uri: str
-    first_row: int
-    num_rows: int
-    video_s: float
-    num_chunks: int
+    videos: pa.Table
     retired: tuple[str, ...] = ()
 
+    @property
+    def num_rows(self) -> int:
+        """Number of the shard's videos, including retired ones."""
+        return int(self.videos.num_rows)
+
+    @cached_property
+    def video_s(self) -> float:
+        """Total duration of the shard's videos in seconds, including retired ones."""
+        return float(pc.sum(self.videos["duration_s"]).as_py() or 0.0)
+
+    @cached_property
+    def num_chunks(self) -> int:
+        """Number of chunks if the shard is one long video, else 1."""
+        return int(pc.max(self.videos["num_chunks"]).as_py() or 1)
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the shard's videos without the retired ones."""
+        rows: list[Row] = self.videos.to_pylist()
+        return [row for row in rows if row["video_id"] not in self.retired]
+
+    def video_ids(self) -> list[str]:
+        """Return the ids of the shard's videos without the retired ones."""
+        return [name for name in self.videos["video_id"].to_pylist() if name not in self.retired]
+
     def to_item(self, task: str) -> dict[str, Any]:
-        """Return a row for Ray Data: the fields of this reference, and ``task``."""
-        return asdict(self) | {"task": task, "retired": list(self.retired)}
+        """Return an item of work with this reference, ``task``, and facts for the driver.
+
+        The rows travel with the item, so that a worker reads nothing of the stored plan.
+        """
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, self.videos.schema, options=options) as writer:
+            writer.write_table(self.videos)
+        return {
+            "task": task,
+            "shard_id": self.shard_id,
+            "videos": sink.getvalue().to_pybytes(),
+            "retired": list(self.retired),
+            "num_chunks": self.num_chunks,
+            "video_s": self.video_s,
+        }
 
     @classmethod
-    def from_item(cls, item: dict[str, Any]) -> ShardRef:
-        """Return the reference for a row that ``to_item`` returned."""
-        values = {name: item[name] for name in cls.__dataclass_fields__}
-        return cls(**values | {"retired": tuple(str(v) for v in item["retired"])})
+    def from_item(cls, item: Mapping[str, Any]) -> ShardRef:
+        """Return the reference for an item that ``to_item`` returned."""
+        with pa.ipc.open_stream(item["videos"]) as reader:
+            videos = reader.read_all()
+        return cls(str(item["shard_id"]), videos, tuple(str(v) for v in item["retired"]))
+
+    def __reduce__(self) -> tuple[Callable[..., ShardRef], tuple[dict[str, Any]]]:
+        # A pickled slice of a table would hold the rows of all shards.
+        return ShardRef.from_item, (self.to_item(""),)
 
 
-def read_shard(ref: ShardRef) -> list[Row]:
-    """Read the rows of a shard's videos without the retired ones, from the stored plan."""
-    rows: list[Row] = []
-    with storage.open_parquet(ref.plan_uri) as parquet:
-        start = 0
-        for number in range(parquet.num_row_groups):
-            stop = start + parquet.metadata.row_group(number).num_rows
-            low, high = max(start, ref.first_row), min(stop, ref.first_row + ref.num_rows)
-            if low < high:
-                group = parquet.read_row_group(number, use_threads=False)
-                rows += group.slice(low - start, high - low).to_pylist()
-            start = stop
-    return [row for row in rows if row["video_id"] not in ref.retired]
+def refs_of(plan: pa.Table, retired: Mapping[str, Sequence[str]]) -> list[ShardRef]:
+    """Cut rows of a stored plan, in order of shard, into its shards.
+
+    Args:
+        plan: rows with the columns of ``MANIFEST`` and those of the label table.
+        retired: ids of the retired videos by shard_id.
+    """
+    ends = pa.array([], pa.int32())
+    if plan.num_rows:
+        runs = pc.run_end_encode(plan["shard_id"].combine_chunks(), run_end_type=pa.int32())
+        ends = runs.run_ends
+    refs, start = [], 0
+    for stop in ends.to_pylist():
+        videos = plan.slice(start, stop - start)
+        shard_id = videos["shard_id"][0].as_py()
+        refs.append(ShardRef(shard_id, videos, tuple(sorted(retired.get(shard_id, ())))))
+        start = stop
+    return refs
 
 
-def to_do(refs: Sequence[ShardRef], out: str) -> tuple[list[ShardRef], list[ShardRef]]:
-    """Return the shards that need work.
+def done_shards(out: str) -> dict[str, int]:
+    """Return the number of retired videos of each shard that is done.
 
     A shard is done if it has a ledger entry without rejects for ``storage_error``. A shard with
-    such a reject is read again, because the storage may work now. A shard that was never done and
-    whose videos are all retired needs no work.
-
-    Returns:
-        Shards to read, and finished shards from which retired videos must be removed.
+    such a reject is read again, because the storage may work now.
     """
-    done = {
+    return {
         entry.shard_id: entry.retired
         for entry in read_entries(out)
         if "storage_error" not in entry.rejects
     }
+
+
+def to_do(
+    refs: Sequence[ShardRef], done: Mapping[str, int]
+) -> tuple[list[ShardRef], list[ShardRef]]:
+    """Return the shards that need work.
+
+    A shard that was never done and whose videos are all retired needs no work.
+
+    Args:
+        refs: shards of the plan.
+        done: number of retired videos of each shard that is done, see ``done_shards``.
+
+    Returns:
+        Shards to read, and finished shards from which retired videos must be removed.
+    """
     missing = [r for r in refs if r.shard_id not in done and len(r.retired) < r.num_rows]
     stale = [r for r in refs if done.get(r.shard_id, len(r.retired)) != len(r.retired)]
     return missing, stale
 
 
+def chunked_from_s(chunk_s: float | None, total_s: float) -> float:
+    """Return the duration in seconds above which a video is cut into chunks; infinity for none.
+
+    Chunks let several workers read one video. Where thousands of other videos wait, every worker
+    has work without them.
+
+    Args:
+        chunk_s: length of a chunk in seconds; None cuts no video.
+        total_s: video time of the whole plan in seconds.
+
+    >>> chunked_from_s(300, total_s=3600), chunked_from_s(300, total_s=6e6)
+    (450.0, 3000.0)
+    """
+    return math.inf if chunk_s is None else max(CHUNKED_FROM * chunk_s, total_s / MOST_PIECES)
+
+
 def cut_shards(
-    rows: Iterator[Row], *, prefix: str, shard_s: float, chunk_s: float | None
+    rows: Iterator[Row],
+    *,
+    prefix: str,
+    shard_s: float,
+    chunk_s: float | None,
+    total_s: float = 0.0,
 ) -> Iterator[Row]:
     """Add shard_id and num_chunks to the rows of a plan, in order.
 
-    A seekable video longer than ``CHUNKED_FROM`` chunks is cut into chunks. It is the only video of
-    its shard.
+    A seekable video longer than ``chunked_from_s`` is cut into chunks. It is the only video of its
+    shard.
 
     Args:
         rows: rows of videos with duration_s and seekable; ``seekable`` is removed from them.
         prefix: text before the number in each shard_id.
         shard_s: largest total duration of a shard in seconds; one longer video is a shard too.
         chunk_s: length of a chunk in seconds; None cuts no video.
+        total_s: video time of the whole plan in seconds.
 
     >>> videos = [{"duration_s": s, "seekable": True} for s in (4.0, 5.0, 2.0, 30.0, 1.0)]
     >>> for row in cut_shards(iter(videos), prefix="0000", shard_s=10, chunk_s=8):
@@ -111,7 +190,7 @@ def cut_shards(
     number, filled_s, videos = -1, math.inf, 0
     for row in rows:
         seconds, seekable = float(str(row["duration_s"])), row.pop("seekable")
-        long = chunk_s is not None and bool(seekable) and seconds > CHUNKED_FROM * chunk_s
+        long = bool(seekable) and seconds > chunked_from_s(chunk_s, total_s)
         chunks = math.ceil(seconds / chunk_s) if long and chunk_s else 1
         if long or filled_s + seconds > shard_s or videos == SHARD_VIDEOS:
             number, filled_s, videos = number + 1, 0.0, 0

@@ -32,6 +32,12 @@ def quoted(value: object) -> str:
     return str(value).replace("'", "''")
 
 
+UNLABELLED_SQL = (
+    "select video_id, uri, size_bytes, etag, null::varchar subject_id, null::varchar label, "
+    "null::varchar corpus, null::varchar split, null::varchar fold from listing order by uri"
+)
+"""SQL for the videos of a plan without labels: all of the view ``listing``, in order of uri."""
+
 _COUNTED = (
     "(select *, count(*) over (partition by uri) times from labels) l "
     "left join listing f using (uri)"
@@ -52,7 +58,7 @@ def manifest_sql(columns: Sequence[str]) -> str:
     )
 
 
-def reject_columns(uri: str, reason: str, detail: str) -> str:
+def _reject_columns(uri: str, reason: str, detail: str) -> str:
     """Return SQL for the columns of a row of ``rejects``.
 
     Args:
@@ -85,9 +91,9 @@ def rejects_sql(root: str, labels: Sequence[str]) -> str:
     parts = []
     earlier = "true"
     for reason, detail, condition in cases:
-        columns = reject_columns("uri", reason, detail)
+        columns = _reject_columns("uri", reason, detail)
         parts.append(f"select {columns} from {_COUNTED} where {earlier} and {condition}")
         earlier += f" and not ({condition})"
-    columns = reject_columns("uri", "unlabelled", "'no row in the label table'")
+    columns = _reject_columns("uri", "unlabelled", "'no row in the label table'")
     parts.append(f"select {columns} from listing anti join labels using (uri)")
     return f"from ({' union all '.join(parts)}) order by uri, reason"

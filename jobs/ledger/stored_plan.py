@@ -1,17 +1,17 @@
 """Stored plan of an output folder: the videos that the output must hold, added up over all runs.
 
-Run N writes up to two files. ``_ledger/plan-N.parquet`` holds the videos that are new in run N, in
-order of shard. ``_ledger/retired-N.parquet`` names the retired videos: videos of earlier runs that
-are deleted, changed or labelled differently. The output must hold every video that is planned and
-not retired.
+A run adds files with the next free numbers. ``_ledger/plan-N.parquet`` holds new videos, in order
+of shard. ``_ledger/retired-N.parquet`` names the retired videos: videos of earlier runs that are
+deleted, changed or labelled differently. The output must hold every video that is planned and not
+retired.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -22,7 +22,7 @@ from emotion import storage
 from emotion.errors import InputError
 from jobs.ledger.lock import Fence, LostLockError
 from jobs.ledger.plan import Plan, Row, write_rows
-from jobs.ledger.shards import ShardRef, cut_shards
+from jobs.ledger.shards import ShardRef, cut_shards, refs_of
 from jobs.ledger.sql import batches, database, quoted
 from schemas.tables import MANIFEST, with_columns
 
@@ -35,6 +35,8 @@ MAX_RETIRE = 0.1
 """Largest share of the planned videos that may be gone or changed without ``--max-retire``."""
 GUESSED_BYTES_PER_S = 250_000
 """Bytes per second assumed for a video whose header does not state its duration."""
+PLAN_ROWS = 100_000
+"""Largest number of rows of one file of the stored plan, and of the shards in memory at a time."""
 _GROUP_ROWS = 4096
 RETIRED = pa.schema([("shard_id", pa.string()), ("video_id", pa.string())])
 
@@ -58,21 +60,21 @@ class Change:
     num_retired: int
 
 
-def extend_plan(
+def planned_shards(
+    plans: Iterator[Plan],
     fence: Fence | None,
-    plan: Plan,
     *,
     durations: Durations,
     shard_s: float | None,
     chunk_s: float | None,
     folder: Path,
     max_retire: float = MAX_RETIRE,
-) -> tuple[list[ShardRef], Change]:
-    """Compare the archive with the stored plan, and add the difference to the stored plan.
+) -> Iterator[tuple[list[ShardRef], Change]]:
+    """Compare an archive with the stored plan, store the difference, and yield every shard.
 
     Args:
+        plans: plan of the archive as it is now, whole or in parts; see ``plan_parts``.
         fence: lock of the output folder; None reads and writes no stored plan (a dry run).
-        plan: plan of the archive as it is now.
         durations: function that measures the durations of the new videos.
         shard_s: video time per shard in seconds; None computes it: the total time of the new
             videos divided by ``NUM_SHARDS``, within ``SHARD_S``.
@@ -81,13 +83,41 @@ def extend_plan(
         max_retire: largest share of the planned videos that may be gone or changed, 0 to 1. One
             video always may.
 
-    Returns:
-        Every shard of all runs, in order, and the change.
+    Yields:
+        Shards of all runs, in order, about ``PLAN_ROWS`` videos at a time; and the change. The
+        first shards of each part of the plan come with its change, others with no change.
 
     Raises:
         InputError: if more videos are gone or changed; nothing is written.
         LostLockError: if another run has taken over the output.
     """
+    seen: set[Path] = set()
+    for plan in plans:
+        change = _extend(
+            fence,
+            plan,
+            durations=durations,
+            shard_s=shard_s,
+            chunk_s=chunk_s,
+            folder=folder,
+            max_retire=max_retire,
+        )
+        for refs in _shards(folder, seen):
+            yield refs, change
+            change = Change(0, 0)
+
+
+def _extend(
+    fence: Fence | None,
+    plan: Plan,
+    *,
+    durations: Durations,
+    shard_s: float | None,
+    chunk_s: float | None,
+    folder: Path,
+    max_retire: float,
+) -> Change:
+    """Add what is new in a plan, and what is gone, to the stored plan; return the change."""
     out = fence.out if fence else ""
     with database(folder) as db:
         number = _open_planned(db, out, plan.extra_columns, folder)
@@ -97,27 +127,57 @@ def extend_plan(
             _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", fence)
         if fresh:
             durations(folder / "fresh.parquet", folder / "durations.parquet")
-            rows = cut_shards(
-                _fresh_rows(db, folder, plan),
-                prefix=f"{number:04d}",
-                shard_s=shard_s or _auto_shard_s(db, folder),
-                chunk_s=chunk_s,
-            )
+            total_s = _total_s(db, folder)
             schema = with_columns(MANIFEST, plan.extra_columns)
-            write_rows(folder / "cut.parquet", rows, schema, batch_rows=_GROUP_ROWS)
-            _keep(folder / "cut.parquet", folder / f"plan-{number:04d}.parquet", fence)
-        return _refs(db, out), Change(fresh, gone)
+            rows = _fresh_rows(db, folder, plan)
+            for k in range(math.ceil(fresh / PLAN_ROWS)):
+                cut = cut_shards(
+                    islice(rows, PLAN_ROWS),
+                    prefix=f"{number + k:04d}",
+                    shard_s=shard_s or min(max(total_s / NUM_SHARDS, SHARD_S[0]), SHARD_S[1]),
+                    chunk_s=chunk_s,
+                    total_s=total_s,
+                )
+                write_rows(folder / "cut.parquet", cut, schema, batch_rows=_GROUP_ROWS)
+                _keep(folder / "cut.parquet", folder / f"plan-{number + k:04d}.parquet", fence)
+        return Change(fresh, gone)
 
 
-def planned_shards(out: str, folder: Path) -> list[ShardRef]:
-    """Read every shard of the stored plan of ``out``, with the ids of its retired videos.
+def stored_shards(out: str, folder: Path) -> Iterator[list[ShardRef]]:
+    """Yield every shard of the stored plan of ``out``, with the ids of its retired videos.
 
     Args:
         out: folder of a dataset or a score set.
-        folder: empty local folder for temporary files.
+        folder: local folder for temporary files; it may be that of ``planned_shards``.
+
+    Yields:
+        Shards of all runs, in order, about ``PLAN_ROWS`` videos at a time.
     """
-    with _planned_database(out, folder) as db:
-        return _refs(db, out)
+    for kind in ("plan", "retired"):
+        _fetch(out, kind, folder)
+    yield from _shards(folder, set())
+
+
+def _shards(folder: Path, seen: set[Path]) -> Iterator[list[ShardRef]]:
+    """Yield the shards of the plan files of a local folder that are not in ``seen``; add them.
+
+    Small files are put together, up to ``PLAN_ROWS`` rows.
+    """
+    retired: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("retired-[0-9]*.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            retired.setdefault(row["shard_id"], []).append(row["video_id"])
+    refs: list[ShardRef] = []
+    for path in sorted(folder.glob("plan-[0-9]*.parquet")):
+        if path in seen:
+            continue
+        seen.add(path)
+        refs += refs_of(pq.read_table(path), retired)
+        if sum(ref.num_rows for ref in refs) >= PLAN_ROWS:
+            yield refs
+            refs = []
+    if refs:
+        yield refs
 
 
 def _check_retired(db: duckdb.DuckDBPyConnection, gone: int, max_retire: float) -> None:
@@ -136,31 +196,8 @@ def _check_retired(db: duckdb.DuckDBPyConnection, gone: int, max_retire: float) 
         )
 
 
-def planned_videos(out: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield every shard with the ids of the videos that it must hold, in order of shard.
-
-    Args:
-        out: folder of a dataset or a score set.
-        folder: local folder for temporary files; it may be that of ``extend_plan``.
-    """
-    sql = (
-        "select shard_id, list(video_id order by video_id) filter (video_id is not null) "
-        "from (select distinct shard_id from plans) left join live using (shard_id) "
-        "group by 1 order by 1"
-    )
-    with _planned_database(out, folder) as db:
-        for batch in batches(db, sql, _GROUP_ROWS):
-            for shard_id, video_ids in zip(*batch.to_pydict().values(), strict=True):
-                yield shard_id, video_ids or []
-
-
 def ledger_files(out: str, kind: str) -> list[str]:
-    """Return the addresses of the stored plan's files, in order of run.
-
-    Args:
-        out: the output folder.
-        kind: "plan" or "retired".
-    """
+    """Return the addresses of the stored plan's files, "plan" or "retired", in order of run."""
     files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
     return [f.uri for f in files if f.name.startswith(f"{kind}-")]
 
@@ -183,32 +220,28 @@ def _keep(made: Path, name: Path, fence: Fence | None) -> None:
         )
 
 
-@contextlib.contextmanager
-def _planned_database(out: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database with the views of the stored plan of ``out``."""
-    columns = tuple(storage.read_json(storage.join(out, "config.json")).get("columns", ()))
-    with database(folder) as db:
-        _open_planned(db, out, columns, folder)
-        yield db
+def _fetch(out: str, kind: str, folder: Path) -> int:
+    """Copy the stored plan's files of a kind into a local folder; return the next run's number."""
+    number = 0
+    for file in ledger_files(out, kind) if out else []:
+        name = file.rsplit("/", 1)[-1]
+        if not (folder / name).exists():
+            (folder / name).write_bytes(storage.read_bytes(file))
+        number = max(number, int(name.split("-")[1].split(".")[0]) + 1)
+    return number
 
 
 def _open_planned(
     db: duckdb.DuckDBPyConnection, out: str, columns: Sequence[str], folder: Path
 ) -> int:
     """Create the views plans, retireds and live; return the number of the next run, from 0."""
-    number = 0
-    for kind in ("plan", "retired"):
-        for file in ledger_files(out, kind) if out else []:
-            name = file.rsplit("/", 1)[-1]
-            if not (folder / name).exists():
-                (folder / name).write_bytes(storage.read_bytes(file))
-            number = max(number, int(name.split("-")[1].split(".")[0]) + 1)
+    number = max(_fetch(out, kind, folder) for kind in ("plan", "retired"))
     plans = with_columns(MANIFEST, columns)
     for kind, schema in (("plan", plans), ("retired", RETIRED)):
         pq.write_table(schema.empty_table(), folder / f"{kind}-none.parquet")
         db.execute(
-            f"create or replace view {kind}s as select * from read_parquet("
-            f"'{quoted(folder)}/{kind}-*.parquet', filename = true, file_row_number = true)"
+            f"create or replace view {kind}s as "
+            f"from read_parquet('{quoted(folder)}/{kind}-*.parquet')"
         )
     db.execute(
         "create or replace view live as select plans.* from plans "
@@ -230,6 +263,8 @@ def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[i
     db.execute(f"create or replace view manifest as from read_parquet('{quoted(plan.manifest)}')")
     fresh = f"select {columns} from manifest except select {columns} from live"
     gone = f"select {columns} from live except select {columns} from manifest"
+    if not plan.is_whole:  # the rest of the archive is not listed yet, so nothing can be gone
+        gone = f"select {columns} from live where false"
     db.execute(f"copy (select * from ({fresh}) order by uri) to '{quoted(folder)}/fresh.parquet'")
     db.execute(
         "copy (select shard_id, video_id from live where video_id in "
@@ -254,33 +289,9 @@ def _fresh_rows(db: duckdb.DuckDBPyConnection, folder: Path, plan: Plan) -> Iter
         yield from batch.to_pylist()
 
 
-def _auto_shard_s(db: duckdb.DuckDBPyConnection, folder: Path) -> float:
+def _total_s(db: duckdb.DuckDBPyConnection, folder: Path) -> float:
+    """Return the video time of the new videos in seconds, as far as headers state it."""
     sums = db.execute(
         f"select sum(duration_s) from read_parquet('{quoted(folder)}/durations.parquet')"
     ).fetchall()
-    total_s = float(sums[0][0] or 0)
-    low, high = SHARD_S
-    return min(max(total_s / NUM_SHARDS, low), high)
-
-
-def _refs(db: duckdb.DuckDBPyConnection, out: str) -> list[ShardRef]:
-    """Return every shard of all runs, in order."""
-    retired: dict[str, list[str]] = {}
-    for shard_id, video_id in db.execute("select shard_id, video_id from retireds").fetchall():
-        retired.setdefault(shard_id, []).append(video_id)
-    rows = db.execute(
-        "select shard_id, parse_filename(filename), min(file_row_number), count(*), "
-        "sum(duration_s), max(num_chunks) from plans group by 1, 2 order by 1"
-    ).fetchall()
-    return [
-        ShardRef(
-            shard_id=shard_id,
-            plan_uri=storage.join(out, "_ledger", name),
-            first_row=first,
-            num_rows=count,
-            video_s=video_s,
-            num_chunks=chunks,
-            retired=tuple(sorted(retired.get(shard_id, []))),
-        )
-        for shard_id, name, first, count, video_s, chunks in rows
-    ]
+    return float(sums[0][0] or 0)

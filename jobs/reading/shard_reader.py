@@ -15,7 +15,7 @@ from emotion.extract.observe import Observation
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary
 from emotion.video.decode import Limits, VideoFacts
-from jobs.ledger.shards import ShardRef, read_shard
+from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import (
     chunk_name,
     chunk_samples,
@@ -107,7 +107,7 @@ class ShardReader:
     def shard(self, ref: ShardRef) -> Iterator[TableRow | End]:
         """Yield the rows and then the ``End`` of each video of a shard, in order of the plan."""
         with self._attempt(ref.shard_id) as first_look:
-            for video in read_shard(ref):
+            for video in ref.rows():
                 summary = VideoSummary()
                 try:
                     if ref.num_chunks == 1:
@@ -127,7 +127,7 @@ class ShardReader:
         Returns:
             Number of frames and of faces by name; empty if the video was retired.
         """
-        rows = read_shard(ref)
+        rows = ref.rows()
         if not rows:
             return {}
         name, out = chunk_name(ref.shard_id, number), self._reading.out

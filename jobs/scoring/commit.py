@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion import storage
+from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.predict.baseline import Baseline
 from emotion.predict.faces import tracks_of
@@ -17,9 +19,10 @@ from emotion.predict.score_rows import video_rows
 from emotion.predict.segments import SegmentRule
 from emotion.predict.timeline import TrackFaces
 from jobs.common.faults import Fault
+from jobs.ledger.audit import check_shard
 from jobs.ledger.entries import Entry, SlowVideo, write_entry
 from jobs.ledger.lock import Fence
-from jobs.ledger.parts import ShardWriter, part_uri
+from jobs.ledger.parts import ShardWriter, part_uri, part_version
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import forget_chunks
 from schemas.scores import SCORED_FACES, score_tables
@@ -120,7 +123,8 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
     """
     end, shard_id = shard.end or {}, ref.shard_id
     clips = shard.clips_by_video()
-    faces = read_faces(settings.out, shard_id)
+    known = {video["video_id"] for video in end["videos"]}
+    faces = read_faces(settings.out, shard_id, num_faces=end["num_faces"], video_ids=known)
     schemas = {k: v for k, v in score_tables(settings.labels).items() if k != "faces"}
     with ShardWriter(schemas) as writer:
         for video in end["videos"]:
@@ -138,10 +142,14 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
                 writer.add(table, row)
         for row in end["rejects"]:
             writer.add("rejects", row)
+        folder = writer.close(shard_id)
+        entry = _entry(ref, end, writer.counts | {"faces": end["num_faces"]})
+        check_shard(folder, ref, entry, tables=schemas)
         if settings.fence is not None:
             settings.fence.check()
-        writer.commit(settings.out, shard_id)
-        entry = _entry(ref, end, writer.counts | {"faces": end["num_faces"]})
+        parts = writer.commit(settings.out, shard_id)
+    parts["faces"] = part_version(settings.out, "faces", shard_id)
+    entry = replace(entry, parts=parts)
     write_entry(settings.out, entry, settings.fence)
     forget_chunks(settings.out, shard_id, ref.num_chunks)
     return entry
@@ -162,11 +170,23 @@ def _entry(ref: ShardRef, end: dict[str, Any], counts: dict[str, int]) -> Entry:
     )
 
 
-def read_faces(out: str, shard_id: str) -> dict[str, list[TrackFaces]]:
+def read_faces(
+    out: str, shard_id: str, *, num_faces: int, video_ids: Collection[str]
+) -> dict[str, list[TrackFaces]]:
     """Read the faces of each track by video_id, from the faces part that the reader wrote.
 
     Faces go through the storage, because the driver holds the rows of all shards that are not
     complete. A shard of one hour may have 100,000 faces.
+
+    Raises:
+        InputError: if the part does not hold ``num_faces`` rows, or holds other videos' rows.
     """
     columns = [name for name in SCORED_FACES.names if name not in ("pts_s", "brightness")]
-    return tracks_of(storage.read_part(part_uri(out, "faces", shard_id), columns))
+    faces = storage.read_part(part_uri(out, "faces", shard_id), columns)
+    others = set(faces["video_id"].unique().to_pylist()) - set(video_ids)
+    if faces.num_rows != num_faces or others:
+        raise InputError(
+            f"{part_uri(out, 'faces', shard_id)} holds {faces.num_rows:,} rows, {num_faces:,} were "
+            f"written, and rows of {len(others)} other videos: run the same command again"
+        )
+    return tracks_of(faces)

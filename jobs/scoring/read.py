@@ -84,6 +84,7 @@ class ReadVideos:
                         clips = []
                 elif event.table == "faces":
                     writer.add("faces", {name: event.row[name] for name in SCORED_FACES.names})
+            writer.close(ref.shard_id)
             writer.commit(self._out, ref.shard_id)
             num_faces = writer.counts["faces"]
         if clips:

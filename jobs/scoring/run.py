@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,17 +29,20 @@ from emotion.report.run_metrics import RunTotals, run_metrics
 from emotion.report.scores import scores_report
 from emotion.versions import check_job, check_schema_version, pipeline_versions
 from emotion.video.decode import Limits
+from jobs.common.ahead import ahead
 from jobs.common.command import Addresses
 from jobs.common.runner import open_runner
+from jobs.common.workers import Runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.entries import Entry, add_counts
 from jobs.ledger.lock import Fence
-from jobs.ledger.plan import plan_archive
+from jobs.ledger.plan import Planned
+from jobs.ledger.plan_parts import plan_parts
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shards
-from jobs.ledger.shards import ShardRef, to_do
-from jobs.ledger.stored_plan import extend_plan, planned_shards
+from jobs.ledger.shards import ShardRef, done_shards, to_do
+from jobs.ledger.stored_plan import ledger_files, planned_shards, stored_shards
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import CommitSettings
 from jobs.scoring.metrics import prometheus_text, read_prices
@@ -97,25 +102,27 @@ def run(config: Config) -> int:
     if config.from_dataset:
         return _run_from_dataset(config, package, settings, stored, source=source)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
-        plan = plan_archive(settings.reading.root, Path(name))
+        root, folder = settings.reading.root, Path(name)
+        whole = bool(ledger_files(config.out, "plan"))
+        plans = plan_parts(root, folder, table=None, whole=whole)
+        planned = Planned(next(plans), plans)
         _claim(config, stored, package)
         with lock.held(config.out) as fence:
             keep_copy(source, settings.package)
-            refs, _ = extend_plan(
+            waves = planned_shards(
+                planned.plans(),
                 fence,
-                plan,
                 durations=partial(
-                    probe_durations,
-                    settings.reading.root,
-                    runner=config.runner,
-                    address=config.address,
+                    probe_durations, root, runner=config.runner, address=config.address
                 ),
                 shard_s=60 * config.shard_minutes if config.shard_minutes else None,
                 chunk_s=settings.reading.chunk_s,
-                folder=Path(name),
+                folder=folder,
                 max_retire=config.max_retire,
             )
-            return _score(config, package, settings, refs, Path(name), fence, left_out=Counter())
+            shards = (refs for refs, _ in waves)
+            run = _Run(config, package, settings, folder, fence)
+            return run.score(shards, is_whole=planned.is_whole, left_out=Counter())
 
 
 def _run_from_dataset(
@@ -149,9 +156,9 @@ def _run_from_dataset(
         tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name,
     ):
         keep_copy(source, settings.package)
-        refs = planned_shards(dataset, Path(name))
         left_out = copy_plan_rejects(dataset, config.out)
-        return _score(config, package, settings, refs, Path(name), fence, left_out=left_out)
+        run = _Run(config, package, settings, Path(name), fence)
+        return run.score(stored_shards(dataset, Path(name)), is_whole=True, left_out=left_out)
 
 
 def _claim(config: Config, stored: dict[str, Any], package: ScoringPackage) -> None:
@@ -159,60 +166,76 @@ def _claim(config: Config, stored: dict[str, Any], package: ScoringPackage) -> N
     output.claim(config.out, stored, job="jobs.score", may_change=("model",), spec=package.spec)
 
 
-def _score(
-    config: Config,
-    package: ScoringPackage,
-    settings: StageSettings,
-    refs: Sequence[ShardRef],
-    folder: Path,
-    fence: Fence,
-    *,
-    left_out: Counter[str],
-) -> int:
-    missing, revise = to_do(refs, config.out)
-    num_videos = sum(ref.num_rows - len(ref.retired) for ref in refs)
-    print(f"plan: {num_videos} videos in {len(refs)} shards, {len(missing)} shards to do")
-    success = storage.join(config.out, output.SUCCESS)
-    if not missing and not revise and storage.exists(success):
-        print(f"{config.out} is complete: nothing to do")
+@dataclass(frozen=True)
+class _Run:
+    """Scoring into a claimed and locked output folder."""
+
+    config: Config
+    package: ScoringPackage
+    settings: StageSettings
+    folder: Path
+    fence: Fence
+
+    def score(
+        self, shards: Iterator[list[ShardRef]], *, is_whole: bool, left_out: Counter[str]
+    ) -> int:
+        """Score the missing shards, then check the output and mark it as complete; return 0.
+
+        Args:
+            shards: shards of the plan, some at a time.
+            is_whole: True if the plan is complete; False if it is still made in parts.
+            left_out: number of videos that the plan of the dataset rejected, by reason.
+        """
+        config, tables = self.config, score_tables(self.package.labels)
+        success = storage.join(config.out, output.SUCCESS)
+        done, num_videos, changed = done_shards(config.out), 0, False
+        totals, resources = RunTotals(), dict[str, float]()
+        with contextlib.ExitStack() as stack:
+            # A plan in parts is made while the workers work, and both use one connection to Ray.
+            runner = None if is_whole else stack.enter_context(self._runner(math.inf))
+            for refs in ahead(shards):
+                missing, revise = to_do(refs, done)
+                here = sum(ref.num_rows - len(ref.retired) for ref in refs)
+                num_videos += here
+                print(f"plan: {here} videos in {len(refs)} shards, {len(missing)} shards to do")
+                if missing or revise:
+                    changed = True
+                    storage.remove(success)
+                    revise_shards(config.out, revise, tables, self.fence)
+                if missing:
+                    video_s = sum(ref.video_s for ref in missing)
+                    runner = runner or stack.enter_context(self._runner(video_s))
+                    self._score_missing(runner, missing, totals)
+                    resources = dict(runner.resources)
+        if not changed and storage.exists(success):
+            print(f"{config.out} is complete: nothing to do")
+            return 0
+        entries = audit(config.out, tables, self.folder, plan_of=config.from_dataset)
+        _finish(config, self.package, entries, num_videos, left_out, self.fence)
+        if totals.wall_s:
+            prices = read_prices(config.prices) if config.prices else {}
+            metrics = run_metrics(totals, prices=prices, resources=resources)
+            storage.write_json(storage.join(config.out, "metrics.json"), metrics)
+            storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
+            print(json.dumps({"metrics": metrics}, allow_nan=False))
         return 0
-    storage.remove(success)
-    revise_shards(config.out, revise, score_tables(package.labels), fence)
-    prices = read_prices(config.prices) if config.prices else {}
-    metrics: dict[str, Any] = {}
-    commit_settings = _commit_settings(config, package, fence)
-    if missing:
-        totals, resources = _score_missing(config, missing, settings, commit_settings)
-        metrics = run_metrics(totals, prices=prices, resources=resources)
-    audit(config.out, score_tables(package.labels), folder, plan_of=config.from_dataset)
-    _finish(config, package, num_videos, left_out, fence)
-    if metrics:
-        storage.write_json(storage.join(config.out, "metrics.json"), metrics)
-        storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
-        print(json.dumps({"metrics": metrics}, allow_nan=False))
-    return 0
 
+    def _runner(self, video_s: float) -> contextlib.AbstractContextManager[Runner]:
+        config = self.config
+        gpu = config.engine == "torch" and torch.cuda.is_available()
+        return open_runner(config.runner, config.address, video_s=video_s, gpu=gpu)
 
-def _score_missing(
-    config: Config,
-    missing: Sequence[ShardRef],
-    settings: StageSettings,
-    commit_settings: CommitSettings,
-) -> tuple[RunTotals, Mapping[str, float]]:
-    """Score shards in processes or on Ray; return the totals, and the resources used."""
-    with open_runner(
-        config.runner,
-        config.address,
-        video_s=sum(ref.video_s for ref in missing),
-        gpu=config.engine == "torch" and torch.cuda.is_available(),
-    ) as runner:
+    def _score_missing(
+        self, runner: Runner, missing: Sequence[ShardRef], totals: RunTotals
+    ) -> None:
+        """Score shards in processes or on Ray, and add to the totals."""
+        commits = _commit_settings(self.config, self.package, self.fence)
         if runner.name == "processes":
-            totals = score_in_processes(runner, missing, settings, commit_settings)
+            score_in_processes(runner, missing, self.settings, commits, totals)
         else:
             from jobs.scoring.stream import score_shards  # imports Ray
 
-            totals = score_shards(missing, settings, commit_settings)
-        return totals, runner.resources
+            score_shards(missing, self.settings, commits, totals)
 
 
 def _commit_settings(config: Config, package: ScoringPackage, fence: Fence) -> CommitSettings:
@@ -231,6 +254,7 @@ def _commit_settings(config: Config, package: ScoringPackage, fence: Fence) -> C
 def _finish(
     config: Config,
     package: ScoringPackage,
+    entries: Sequence[Entry],
     num_listed: int,
     left_out: Counter[str],
     fence: Fence,
@@ -240,11 +264,11 @@ def _finish(
     Args:
         config: options of the run.
         package: the model package.
+        entries: ledger entries of all shards.
         num_listed: number of videos of the plan.
         left_out: number of videos that the plan of the dataset rejected, by reason.
         fence: lock of the run.
     """
-    entries = read_entries(config.out)
     counts = add_counts(entry.counts for entry in entries)
     counts["rejects"] = counts.get("rejects", 0) + left_out.total()
     reasons = left_out + Counter(add_counts(entry.rejects for entry in entries))

@@ -58,8 +58,9 @@ def score_in_processes(
     refs: Sequence[ShardRef],
     settings: StageSettings,
     commit_settings: CommitSettings,
-) -> RunTotals:
-    """Score and commit shards; return the totals of the run.
+    totals: RunTotals,
+) -> None:
+    """Score and commit shards, and add to the totals of the run.
 
     Raises:
         EmotionError: if the storage still fails after all retries.
@@ -67,7 +68,7 @@ def score_in_processes(
     began = time.monotonic()
     if not settings.dataset:
         read_chunks(runner, refs, settings)
-    totals = RunTotals(num_models=min(runner.cpus, len(refs)))
+    totals.num_models = min(runner.cpus, len(refs))
     items = [ref.to_item("shard") for ref in refs]
     video_s = sum(ref.video_s for ref in refs)
     args = (settings, commit_settings)
@@ -76,5 +77,4 @@ def score_in_processes(
             check_fault(row["fault"])
             totals.model_busy_s += row["busy_s"]
             tally.add(row["entry"])
-    totals.wall_s = time.monotonic() - began
-    return totals
+    totals.wall_s += time.monotonic() - began

@@ -12,8 +12,8 @@ by several workers; a reader of a shard then joins them.
 
 from __future__ import annotations
 
-import itertools
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -35,18 +35,18 @@ from jobs.scoring.stages import ScoreClips, StageSettings, Tally, read_chunks
 BLOCK_BYTES = 4 * 2**20
 """Size in bytes of the blocks from the readers, about 60 clips; Ray's default is 128 MB."""
 MAX_OPEN_COMMITS = 64
-MAX_COMMIT_ACTORS = 4
+MAX_WAITING = 2
+"""Number of commits per actor above which one more actor is started, up to half of the CPUs."""
 MAX_ROUNDS = 3
 """Number of times that a shard is read in one run before the run ends with an error."""
 
 
-def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Dataset, int]:
-    """Return a lazy dataset of ``SCORED_ROWS`` of the shards, and the largest number of models."""
-    cpus = cluster.cluster_cpus()
-    gpus = cluster.cluster_gpus() if settings.engine == "torch" else 0
+def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> Dataset:
+    """Return a lazy dataset of ``SCORED_ROWS`` of the shards."""
+    with_gpus = uses_gpus(settings)
     env = {"env_vars": WORKER_ENV}
     items = [ref.to_item("shard") for ref in refs]
-    video_s = sum(ref.video_s for ref in refs)
+    most = cluster.useful_workers(sum(ref.video_s for ref in refs), len(items))
     # Without a GPU each actor of both stages takes half a CPU, so that both stages can start.
     source = from_items(items, override_num_blocks=len(items))
     source.context.target_max_block_size = BLOCK_BYTES
@@ -55,29 +55,41 @@ def scored_rows(refs: Sequence[ShardRef], settings: StageSettings) -> tuple[Data
         fn_constructor_args=settings.reader_args,
         batch_size=1,
         batch_format="pyarrow",
-        compute=cluster.pool(cluster.useful_workers(video_s, min(cpus, len(items))), len(items)),
-        num_cpus=1 if gpus else 0.5,
+        compute=cluster.pool(most, cluster.cluster_cpus()),
+        num_cpus=1 if with_gpus else 0.5,
         runtime_env=env,
     )
-    most = max(1, int(gpus / settings.gpu_share) if gpus else cpus)
-    models = cluster.useful_workers(video_s, most)
-    scored = read.map_batches(
+    return read.map_batches(
         ScoreClips,
-        fn_constructor_args=(settings.package, "cuda" if gpus else "cpu", settings.engine),
+        fn_constructor_args=(settings.package, "cuda" if with_gpus else "cpu", settings.engine),
         batch_size=settings.batch_size,
         batch_format="pyarrow",
-        compute=cluster.pool(models, len(items)),
-        num_gpus=settings.gpu_share if gpus else None,
-        num_cpus=None if gpus else 0.5,
+        compute=cluster.pool(most, room_for_models(settings)),
+        num_gpus=settings.gpu_share if with_gpus else None,
+        num_cpus=None if with_gpus else 0.5,
         runtime_env=env,
     )
-    return scored, models
+
+
+def uses_gpus(settings: StageSettings) -> bool:
+    """Return True if the models run on GPUs: the cluster has one, or can start one."""
+    return settings.engine == "torch" and cluster.possible("GPU") > 0
+
+
+def room_for_models(settings: StageSettings) -> int:
+    """Return the number of models for which the cluster has room now, at least 1."""
+    if uses_gpus(settings):
+        return max(1, int(cluster.cluster_gpus() / settings.gpu_share))
+    return cluster.cluster_cpus()
 
 
 def score_shards(
-    refs: Sequence[ShardRef], settings: StageSettings, commit_settings: CommitSettings
-) -> RunTotals:
-    """Score shards, commit each shard when it is complete, and return the totals of the run.
+    refs: Sequence[ShardRef],
+    settings: StageSettings,
+    commit_settings: CommitSettings,
+    totals: RunTotals,
+) -> None:
+    """Score shards, commit each shard when it is complete, and add to the totals of the run.
 
     A reader that dies in the middle of a shard is started again by Ray, which drops as many blocks
     of its second output as it got from the first. The second output may be shorter, because the
@@ -91,7 +103,7 @@ def score_shards(
     began = time.monotonic()
     if not settings.dataset:
         read_chunks(cluster.RayRunner(), refs, settings)
-    totals, left = RunTotals(), list(refs)
+    left = list(refs)
     with _Commits(refs, commit_settings, totals) as commits:
         for _ in range(MAX_ROUNDS):
             ended = _score_once(left, settings, commits, totals)
@@ -104,15 +116,15 @@ def score_shards(
             f"{len(left):,} shards were read {MAX_ROUNDS} times and did not come to their end "
             f"({names}): their readers die; run the same command again with more memory per CPU"
         )
-    totals.wall_s = time.monotonic() - began
-    return totals
+    totals.wall_s += time.monotonic() - began
 
 
 def _score_once(
     refs: Sequence[ShardRef], settings: StageSettings, commits: _Commits, totals: RunTotals
 ) -> set[str]:
     """Score shards in one stream; return the ids of those that came to their end."""
-    rows, totals.num_models = scored_rows(refs, settings)
+    rows = scored_rows(refs, settings)
+    totals.num_models = max(totals.num_models, min(len(refs), room_for_models(settings)))
     pending = {ref.shard_id: PendingShard() for ref in refs}
     batches: Iterator[pa.Table] = iter(rows.iter_batches(batch_format="pyarrow", batch_size=None))
     for batch in batches:
@@ -127,6 +139,8 @@ def _score_once(
                 commits.start(shard_id, pending.pop(shard_id))
         commits.count_finished()
     commits.count_finished(wait=True)
+    # The cluster may have grown.
+    totals.num_models = max(totals.num_models, min(len(refs), room_for_models(settings)))
     return {ref.shard_id for ref in refs} - pending.keys()
 
 
@@ -136,14 +150,14 @@ class _Commits:
     def __init__(
         self, refs: Sequence[ShardRef], settings: CommitSettings, totals: RunTotals
     ) -> None:
-        actor: Any = ray.remote(
+        self._class: Any = ray.remote(
             num_cpus=0,
+            scheduling_strategy="SPREAD",
             max_restarts=-1,
             max_task_retries=-1,  # an interrupted commit is repeated with the same rows
             runtime_env={"env_vars": WORKER_ENV},
         )(CommitActor)
-        num = max(1, min(MAX_COMMIT_ACTORS, cluster.cluster_cpus() // 2))
-        self._actors = itertools.cycle([actor.remote(settings) for _ in range(num)])
+        self._settings, self._actors = settings, deque([self._class.remote(settings)])
         self._refs = {ref.shard_id: ref for ref in refs}
         self._open: list[Any] = []
         self._tally = Tally(refs, totals)
@@ -157,19 +171,24 @@ class _Commits:
 
     def start(self, shard_id: str, shard: PendingShard) -> None:
         """Start the commit of a complete shard."""
-        self._open.append(next(self._actors).commit.remote(shard, self._refs[shard_id]))
+        waiting = len(self._open) / len(self._actors)
+        if waiting > MAX_WAITING and len(self._actors) < cluster.cluster_cpus() / 2:
+            self._actors.append(self._class.remote(self._settings))
+        self._actors.rotate()
+        self._open.append(self._actors[0].commit.remote(shard, self._refs[shard_id]))
 
     def count_finished(self, *, wait: bool = False) -> None:
         """Add the finished commits to the totals and to the progress.
 
         Args:
-            wait: True waits for all commits; False waits only while more than
-                ``MAX_OPEN_COMMITS`` commits are open.
+            wait: True waits for all commits; False waits only while more commits are open than
+                ``MAX_OPEN_COMMITS`` or four per actor.
 
         Raises:
             EmotionError: if the storage still fails after all retries.
         """
-        least = len(self._open) if wait else len(self._open) - MAX_OPEN_COMMITS
+        most = max(MAX_OPEN_COMMITS, 4 * len(self._actors))
+        least = len(self._open) if wait else len(self._open) - most
         if not self._open:
             return
         ready, self._open = ray.wait(

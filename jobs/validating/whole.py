@@ -70,8 +70,9 @@ def validate_whole(
 def _tracks(dataset_uri: str, parts: Sequence[str]) -> Iterator[pa.Table]:
     """Yield tables with the tracks of whole shards, each with about ``TRACK_ROWS`` rows."""
     held: list[pa.Table] = []
-    for place, part in enumerate(parts):
-        held.append(storage.read_part(storage.join(dataset_uri, "tracks", part), FACE_COLUMNS))
+    uris = [storage.join(dataset_uri, "tracks", part) for part in parts]
+    for place, table in enumerate(storage.read_parts(uris, FACE_COLUMNS)):
+        held.append(table)
         if place == len(parts) - 1 or sum(table.num_rows for table in held) >= TRACK_ROWS:
             yield pa.concat_tables(held)
             held = []
@@ -143,11 +144,10 @@ def _open(
 def _batches(
     uris: Sequence[str], columns: list[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    for uri in uris:
-        for group in storage.part_groups(uri, columns):
-            for batch in group.to_batches():
-                part = pa.repeat(uri.rsplit("/", 1)[-1], batch.num_rows)
-                yield pa.RecordBatch.from_arrays([*batch.columns, part], schema=schema)
+    for group in storage.groups_of(uris, columns):
+        for batch in group.rows.to_batches():
+            part = pa.repeat(group.part.rsplit("/", 1)[-1], batch.num_rows)
+            yield pa.RecordBatch.from_arrays([*batch.columns, part], schema=schema)
 
 
 def _run(database: duckdb.DuckDBPyConnection, query: Query) -> Result:

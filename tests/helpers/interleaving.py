@@ -28,8 +28,8 @@ from jobs.building import run as building
 from jobs.building import worker as work
 from jobs.building.options import Config
 from jobs.common.faults import check_fault
-from jobs.ledger import lock, output
-from jobs.ledger.shards import ShardRef, read_shard
+from jobs.ledger import lock, output, plan_parts
+from jobs.ledger.shards import ShardRef
 from jobs.ledger.stored_plan import PROBED
 from jobs.reading.shard_reader import End, TableRow
 from schemas.tables import DATASETS, VIDEO_COLUMNS
@@ -119,7 +119,7 @@ class StubReader:
         self._root = reading.root
 
     def shard(self, ref: ShardRef) -> Iterator[TableRow | End]:
-        for video in read_shard(ref):
+        for video in ref.rows():
             summary, video_id = VideoSummary(), str(video["video_id"])
             try:
                 uri = storage.join(self._root, str(video["uri"]))
@@ -192,8 +192,12 @@ class Archive:
         self._write_table()
 
 
-def stub_build(patch: pytest.MonkeyPatch, rng: random.Random) -> None:
-    """Replace decoding, workers and validation; a lock is taken over at once."""
+def stub_build(patch: pytest.MonkeyPatch, rng: random.Random, *, in_thread: bool = False) -> None:
+    """Replace decoding, workers and validation; a lock is taken over at once.
+
+    Unless ``in_thread``, the next part of a plan is made when the work on the last one has ended,
+    so that a seed always gives the same order of writes.
+    """
 
     def durations(_: str, fresh: Path, out: Path, *, runner: str, address: None) -> None:
         ids = pq.read_table(fresh, columns=["video_id"])["video_id"].to_pylist()
@@ -208,6 +212,10 @@ def stub_build(patch: pytest.MonkeyPatch, rng: random.Random) -> None:
             check_fault(worker(item)["fault"])
         assert not joins
 
+    if not in_thread:
+        patch.setattr(building, "ahead", lambda waves: waves)
+        patch.setattr(plan_parts, "FIRST_PART", rng.choice((2, 10_000)))
+        patch.setattr(plan_parts, "NEXT_PART", 3)
     patch.setattr(building, "probe_durations", durations)
     patch.setattr(items, "do_items", do_items)
     patch.setattr(building, "open_runner", lambda *_, **__: nullcontext())

@@ -9,6 +9,7 @@ import pyarrow as pa
 from emotion import storage
 from jobs.ledger.entries import Entry, write_entry
 from jobs.ledger.parts import part_uri
+from jobs.ledger.shards import ShardRef
 from schemas.tables import MANIFEST, rows_table
 
 TABLES = ("videos", "rejects", "clips", "tracks")
@@ -19,6 +20,12 @@ def a_plan(shard_id: str, *video_ids: str) -> list[dict[str, Any]]:
     return [
         dict.fromkeys(MANIFEST.names) | {"shard_id": shard_id, "video_id": v} for v in video_ids
     ]
+
+
+def a_ref(shard_id: str, *video_ids: str, retired: tuple[str, ...] = ()) -> ShardRef:
+    """Return a reference to a shard of videos of 1.5 s."""
+    rows = [row | {"duration_s": 1.5, "num_chunks": 1} for row in a_plan(shard_id, *video_ids)]
+    return ShardRef(shard_id, rows_table(rows, MANIFEST), retired)
 
 
 def of_video(video_id: str, *, clips: int) -> Tables:

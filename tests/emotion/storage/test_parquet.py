@@ -14,6 +14,7 @@ from s3fs import S3File
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.storage.parquet import in_order
 
 TEXT = ["clip_id", "label"]
 
@@ -78,6 +79,44 @@ def test_tables_are_read_in_order_of_name(store: str) -> None:
     [(0, 3, []), (7, 3, [3, 3, 1]), (6, 3, [3, 3]), (5, 9, [5]), (5, 1, [1] * 5)],
     ids=["no rows", "across row groups", "no shorter one", "one", "single rows"],
 )
+def test_parts_are_read_several_at_a_time_and_come_in_order(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.parquet, "READ_AHEAD", 3)
+    tables = [clips(3).set_column(0, "clip_id", [[f"{k}/{n}" for n in "abc"]]) for k in range(8)]
+    uri = write_parts(store, tmp_path, *tables, group_rows=2)
+    wanted = [f"{k}/{n}" for k in range(8) for n in "abc"]
+    parts = storage.list_parts(uri)
+    read = [name for t in storage.read_parts(parts, TEXT) for name in t["clip_id"].to_pylist()]
+    assert read == wanted
+    groups = list(storage.groups_of(parts, TEXT))
+    assert [name for g in groups for name in g.rows["clip_id"].to_pylist()] == wanted
+    assert [(g.part, g.number) for g in groups] == [(p, n) for p in parts for n in (0, 1)]
+
+
+def test_only_a_few_results_wait_for_a_slow_caller() -> None:
+    begun: list[int] = []
+
+    def noted(number: int) -> int:
+        begun.append(number)
+        return number * number
+
+    squares = in_order(noted, range(100), 4)
+    assert next(squares) == 0
+    assert len(begun) <= 5
+    assert list(squares) == [k * k for k in range(1, 100)]
+
+
+def test_an_error_comes_in_its_place() -> None:
+    def half(number: int) -> float:
+        return 1 / (number - 2)
+
+    halves = in_order(half, range(5), 3)
+    assert [next(halves), next(halves)] == [-0.5, -1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(halves)
+
+
 def test_batches_do_not_follow_the_row_groups(
     tmp_path: Path, num_rows: int, batch_rows: int, expected: list[int]
 ) -> None:

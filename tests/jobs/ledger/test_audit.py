@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,17 @@ import pytest
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.ledger.audit import NAMED, audit
-from jobs.ledger.entries import read_entries, remove_entry
-from jobs.ledger.parts import PLAN, part_uri
-from jobs.ledger.stored_plan import RETIRED, planned_videos
+from jobs.ledger.audit import NAMED, audit, check_shard
+from jobs.ledger.entries import Entry, read_entries, remove_entry, write_entry
+from jobs.ledger.parts import PLAN, part_uri, part_version
+from jobs.ledger.stored_plan import RETIRED, stored_shards
 from schemas.tables import MANIFEST, rows_table
 from tests.helpers.tiny_shards import (
     COLUMNS,
     TABLES,
     Tables,
     a_plan,
+    a_ref,
     counts_of,
     merged,
     of_video,
@@ -70,7 +72,8 @@ def folder_in(tmp_path: Path) -> Path:
 
 
 def test_every_shard_has_the_ids_that_it_must_hold(out: str, tmp_path: Path) -> None:
-    assert list(planned_videos(out, folder_in(tmp_path))) == [
+    [refs] = stored_shards(out, folder_in(tmp_path))
+    assert [(ref.shard_id, ref.video_ids()) for ref in refs] == [
         ("a", ["v1"]),
         ("b", ["v3", "v4", "v5", "v6"]),
         ("c", []),
@@ -174,3 +177,58 @@ def test_the_plan_of_a_dataset_counts_for_its_scores(out: str, tmp_path: Path) -
     write_shard(scores, "a", merged(of_video("v1", clips=3)), counts={})
     with pytest.raises(InputError, match="shard b was not done"):
         audit(scores, TABLES, folder_in(tmp_path), plan_of=out)
+
+
+def test_rows_are_read_again_only_where_a_part_has_another_version(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for entry in list(read_entries(out)):
+        versions = {table: part_version(out, table, entry.shard_id) for table in TABLES}
+        retired = {"a": 1}.get(entry.shard_id, 0)
+        write_entry(out, replace(entry, parts=versions, retired=retired), None)
+    read: list[str] = []
+    real = storage.read_part
+
+    def counted(uri: str, *more: Any, **named: Any) -> Any:
+        read.append(uri.removeprefix(out))
+        return real(uri, *more, **named)
+
+    monkeypatch.setattr(storage, "read_part", counted)
+    folder = folder_in(tmp_path)
+    assert [entry.shard_id for entry in audit(out, TABLES, folder)] == ["a", "b"]
+    assert read == []
+    # Another run, which was suspended, writes a part of b with one row too few.
+    rows = rows_table(right_shard()["clips"][1:], COLUMNS["clips"])
+    storage.write_table(part_uri(out, "clips", "b"), rows)
+    with pytest.raises(InputError, match="shard b has 2 rows in clips, its entry says 3"):
+        audit(out, TABLES, folder)
+    assert {uri.split("-")[-1] for uri in read} == {"b.parquet"}
+    assert done(out) == ["a"]
+
+
+def test_rows_are_read_again_after_a_video_was_retired(out: str, tmp_path: Path) -> None:
+    """The entry says nothing of the retired video, so its versions prove nothing."""
+    entry = next(read_entries(out))
+    versions = {table: part_version(out, table, "a") for table in TABLES}
+    write_entry(out, replace(entry, parts=versions), None)
+    tables = merged(of_video("v1", clips=3), of_video("v2", clips=0))
+    write_shard(out, "a", tables, counts=counts_of(tables))
+    entry = next(read_entries(out))
+    versions = {table: part_version(out, table, "a") for table in TABLES}
+    write_entry(out, replace(entry, parts=versions), None)
+    with pytest.raises(InputError, match="shard a: video v2 was not planned"):
+        audit(out, TABLES, folder_in(tmp_path))
+
+
+@pytest.mark.parametrize("damage, says", DAMAGES.values(), ids=DAMAGES)
+def test_a_shard_with_other_rows_is_not_stored(tmp_path: Path, damage: Damage, says: str) -> None:
+    ref = a_ref("b", "v2", "v3", "v4", "v5", "v6", retired=("v2",))
+    right, wrong = right_shard(), right_shard()
+    damage(wrong)
+    for name, tables in (("right", right), ("wrong", wrong)):
+        write_shard(str(tmp_path / name), "b", tables, counts={})
+    entry = Entry("b", counts_of(right), {}, retired=1)
+    check_shard(tmp_path / "right", ref, entry, tables=TABLES)
+    entry = Entry("b", counts_of(wrong), {}, retired=1)
+    with pytest.raises(InputError, match=re.escape(says)):
+        check_shard(tmp_path / "wrong", ref, entry, tables=TABLES)

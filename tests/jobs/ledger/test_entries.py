@@ -15,7 +15,13 @@ from jobs.ledger.entries import (
 )
 
 BUILT = Entry(
-    "0000-000001", {"clips": 3, "rejects": 1}, {"corrupt": 1}, retired=0, video_s=9.0, wall_s=2.0
+    "0000-000001",
+    {"clips": 3, "rejects": 1},
+    {"corrupt": 1},
+    retired=0,
+    video_s=9.0,
+    wall_s=2.0,
+    parts={"clips": "10 v1"},
 )
 SCORED = Entry(
     shard_id="0000-000000",
@@ -30,17 +36,17 @@ SCORED = Entry(
 
 
 def test_entries_are_read_back_in_order_of_shard(store: str) -> None:
-    assert read_entries(store) == []
+    assert list(read_entries(store)) == []
     for entry in (BUILT, SCORED):
         write_entry(store, entry, None)
-    assert read_entries(store) == [SCORED, BUILT]
+    assert list(read_entries(store)) == [SCORED, BUILT]
     assert read_entry(store, BUILT.shard_id) == BUILT
 
 
 def test_a_removed_entry_marks_a_shard_as_not_done(store: str) -> None:
     write_entry(store, BUILT, None)
     remove_entry(store, BUILT.shard_id)
-    assert read_entries(store) == []
+    assert list(read_entries(store)) == []
     with pytest.raises(FileNotFoundError):
         read_entry(store, BUILT.shard_id)
 
@@ -57,4 +63,5 @@ def test_the_keys_of_an_entry_are_fixed(store: str) -> None:
         "wall_s": 2.0,
         "frames": 0,
         "slowest": [],
+        "parts": {"clips": "10 v1"},
     }

@@ -158,7 +158,7 @@ def test_a_lost_lock_stops_entries_and_success(store: str) -> None:
             write_entry(store, Entry("a", {}, {}, retired=0), old)
         with pytest.raises(LostLockError):
             mark_complete(old, {})
-    assert read_entries(store) == []
+    assert list(read_entries(store)) == []
     assert not storage.exists(f"{store}/{SUCCESS}")
 
 

@@ -1,6 +1,6 @@
 """The plan: listing and labels joined, cut into shards, and compared with earlier runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +12,10 @@ from emotion.errors import InputError
 from emotion.storage import FileInfo
 from jobs.ledger.listing import stream_videos
 from jobs.ledger.lock import Fence
-from jobs.ledger.plan import Plan, plan_archive, plan_labelled
-from jobs.ledger.shards import ShardRef, cut_shards, read_shard
-from jobs.ledger.stored_plan import PROBED, Change, extend_plan
+from jobs.ledger.plan import Plan
+from jobs.ledger.plan_parts import plan_archive, plan_labelled
+from jobs.ledger.shards import ShardRef, cut_shards
+from jobs.ledger.stored_plan import PROBED, Change, planned_shards
 
 LABELS = ("happy", "sad")
 
@@ -123,6 +124,13 @@ def test_cutting(seconds: list[float], expected: list[tuple[str, int]]) -> None:
     assert [(r["shard_id"], r["num_chunks"]) for r in cut] == expected
 
 
+def test_a_video_is_not_cut_where_thousands_of_others_wait() -> None:
+    """With 2,000 pieces of 20 s of work, a video of up to 20 s is read in one piece."""
+    rows: list[dict[str, object]] = [{"duration_s": s, "seekable": True} for s in (20.0, 20.5)]
+    cut = cut_shards(iter(rows), prefix="p", shard_s=10.0, chunk_s=8.0, total_s=40_000.0)
+    assert [r["num_chunks"] for r in cut] == [1, 3]
+
+
 def test_a_video_without_seeking_is_not_cut() -> None:
     rows: list[dict[str, object]] = [{"duration_s": 99.0, "seekable": False}]
     assert next(cut_shards(iter(rows), prefix="p", shard_s=10, chunk_s=8))["num_chunks"] == 1
@@ -135,14 +143,20 @@ def one_second_each(fresh: Path, out: Path) -> None:
 
 
 def extended(out: str, plan: Plan, folder: Path) -> tuple[list[ShardRef], Change]:
-    return extend_plan(
-        Fence(out, 0) if out else None, plan, durations=one_second_each, shard_s=2.0,
-        chunk_s=None, folder=folder, max_retire=1.0,
-    )  # fmt: skip
+    fence = Fence(out, 0) if out else None
+    return only_wave(planned_shards(
+        iter([plan]), fence, durations=one_second_each, shard_s=2.0, chunk_s=None,
+        folder=folder, max_retire=1.0,
+    ))  # fmt: skip
+
+
+def only_wave(waves: Iterator[tuple[list[ShardRef], Change]]) -> tuple[list[ShardRef], Change]:
+    [wave] = waves
+    return wave
 
 
 def uris(refs: Sequence[ShardRef]) -> list[list[str]]:
-    return [[str(row["uri"]) for row in read_shard(ref)] for ref in refs]
+    return [[str(row["uri"]) for row in ref.rows()] for ref in refs]
 
 
 def test_a_plan_is_kept_and_only_the_difference_is_planned(store: str, tmp_path: Path) -> None:
@@ -194,10 +208,10 @@ def test_a_plan_that_loses_much_of_the_archive_is_refused(
     def extend(num_rows: int) -> Change:
         folder = tmp_path / f"plan-{num_rows}"
         plan = planned(str(root), "uri,subject_id,label\n" + "".join(rows[:num_rows]), folder)
-        _, change = extend_plan(
-            Fence(out, 0), plan, durations=one_second_each, shard_s=2.0, chunk_s=None,
+        _, change = only_wave(planned_shards(
+            iter([plan]), Fence(out, 0), durations=one_second_each, shard_s=2.0, chunk_s=None,
             folder=folder, max_retire=max_retire,
-        )  # fmt: skip
+        ))  # fmt: skip
         return change
 
     assert extend(20).num_fresh == 20
@@ -227,14 +241,15 @@ def test_every_row_group_of_a_long_plan_can_be_read(tmp_path: Path) -> None:
         (tmp_path / "videos" / file.uri).write_bytes(b"1")
     lines = "".join(f"{file.uri},s,sad\n" for file in files)
     table = f"uri,subject_id,label\n{lines}"
-    refs, _ = extend_plan(
+    waves = planned_shards(
+        iter([planned(str(tmp_path / "videos"), table, tmp_path / "plan")]),
         Fence(str(tmp_path / "out"), 0),
-        planned(str(tmp_path / "videos"), table, tmp_path / "plan"),
         durations=one_second_each,
         shard_s=1700.0,
         chunk_s=None,
         folder=tmp_path / "plan",
     )
+    refs, _ = only_wave(waves)
     planned_uris = [uri for shard in uris(refs) for uri in shard]
     assert planned_uris == [file.uri for file in files]
     assert {ref.num_rows for ref in refs} == {1000}

@@ -10,14 +10,21 @@ from emotion import storage
 from jobs.ledger.entries import read_entry
 from jobs.ledger.parts import part_uri
 from jobs.ledger.revise import revise_shards
-from jobs.ledger.shards import ShardRef, to_do
-from tests.helpers.tiny_shards import COLUMNS, TABLES, counts_of, merged, of_video, write_shard
+from jobs.ledger.shards import ShardRef, done_shards, to_do
+from tests.helpers.tiny_shards import (
+    COLUMNS,
+    TABLES,
+    a_ref,
+    counts_of,
+    merged,
+    of_video,
+    write_shard,
+)
 
 
-def a_ref(shard_id: str, *retired: str) -> ShardRef:
-    return ShardRef(
-        shard_id, "", first_row=0, num_rows=4, video_s=6.0, num_chunks=1, retired=retired
-    )
+def revised(shard_id: str) -> ShardRef:
+    """Return a shard of four videos, two of which are retired."""
+    return a_ref(shard_id, "v1", "v2", "v3", "v4", retired=("v1", "v4"))
 
 
 def write(out: str, shard_id: str) -> None:
@@ -35,17 +42,17 @@ LEFT = merged(of_video("v2", clips=1), of_video("v3", clips=0))
 
 
 def test_retired_videos_leave_all_tables_of_all_shards(store: str) -> None:
-    refs = [a_ref(name, "v1", "v4") for name in "abc"]
+    refs = [revised(name) for name in "abc"]
     for ref in refs:
         write(store, ref.shard_id)
-    assert to_do(refs, store) == ([], refs)
+    assert to_do(refs, done_shards(store)) == ([], refs)
     revise_shards(store, refs, COLUMNS, None)
     for ref in refs:
         assert rows(store, ref.shard_id) == LEFT
         entry = read_entry(store, ref.shard_id)
         assert (entry.counts, entry.rejects, entry.retired) == (counts_of(LEFT), {}, 2)
         assert entry.video_s == 4.0
-    assert to_do(refs, store) == ([], [])
+    assert to_do(refs, done_shards(store)) == ([], [])
 
 
 @pytest.mark.parametrize("written", range(len(TABLES)))
@@ -53,7 +60,7 @@ def test_an_interrupted_revision_is_repeated_without_the_videos(
     store: str, written: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run ends after some parts; the next revises again, and builds nothing."""
-    ref, put = a_ref("a", "v1", "v4"), storage.put_file
+    ref, put = revised("a"), storage.put_file
     write(store, "a")
     left = written
 
@@ -68,7 +75,7 @@ def test_an_interrupted_revision_is_repeated_without_the_videos(
     with pytest.raises(KeyboardInterrupt):
         revise_shards(store, [ref], COLUMNS, None)
     monkeypatch.undo()
-    assert to_do([ref], store) == ([], [ref])
+    assert to_do([ref], done_shards(store)) == ([], [ref])
     revise_shards(store, [ref], COLUMNS, None)
     assert rows(store, "a") == LEFT
-    assert to_do([ref], store) == ([], [])
+    assert to_do([ref], done_shards(store)) == ([], [])

@@ -12,11 +12,13 @@ import pytest
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.report.run_metrics import RunTotals
 from jobs.ledger.shards import ShardRef
 from jobs.scoring import stream
 from jobs.scoring.rows import SCORED_ROWS, end_row
 from tests.helpers.crashing import crash_environment
 from tests.helpers.faults import Job
+from tests.helpers.tiny_shards import a_ref
 
 
 class Stream:
@@ -58,10 +60,6 @@ class Commits:
 made: list[Commits] = []
 
 
-def a_shard(name: str) -> ShardRef:
-    return ShardRef(name, "", first_row=0, num_rows=0, video_s=1.0, num_chunks=1)
-
-
 @pytest.mark.parametrize(
     "answers, says",
     [
@@ -81,15 +79,15 @@ def test_a_shard_without_an_end_is_read_again(
 
     monkeypatch.setattr(stream, "scored_rows", scored_rows)
     monkeypatch.setattr(stream, "_Commits", Commits)
-    refs = [a_shard(name) for name in "abc"]
+    refs = [a_ref(name) for name in "abc"]
     settings: Any = SimpleNamespace(dataset="D")
     if says is None:
-        stream.score_shards(refs, settings, settings)
+        stream.score_shards(refs, settings, settings, RunTotals())
         assert asked == [["a", "b", "c"], ["b"]]
         assert sorted(made[-1].started) == ["a", "b", "c"]
     else:
         with pytest.raises(InputError, match=says):
-            stream.score_shards(refs, settings, settings)
+            stream.score_shards(refs, settings, settings, RunTotals())
         assert len(asked) == stream.MAX_ROUNDS
 
 
