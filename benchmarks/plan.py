@@ -175,9 +175,8 @@ def measure(count: int, out: str, folder: Path) -> None:
         print(f"{count:,} videos of {VIDEO_S:.0f} s in {len(refs):,} shards")
         print(f"  plan     {planned_s:8.1f} s, the first part after {first_s:.1f} s")
         print(f"           driver {start_mib:,.0f} MiB at the start, {peak_mib():,.0f} MiB at most")
-        print(
-            f"           rows of a shard: at most {largest / 1024:.1f} KiB, all {total / 2**20:.1f} MiB"
-        )
+        print(f"           rows of a shard: at most {largest / 1024:.1f} KiB")
+        print(f"           rows of all shards: {total / 2**20:.1f} MiB")
         print(f"           requests: {requests.taken()}")
         began = time.monotonic()
         commit_all(out, refs)

@@ -74,11 +74,6 @@ def test_tables_are_read_in_order_of_name(store: str) -> None:
         storage.read_tables(f"{store}/nowhere")
 
 
-@pytest.mark.parametrize(
-    "num_rows, batch_rows, expected",
-    [(0, 3, []), (7, 3, [3, 3, 1]), (6, 3, [3, 3]), (5, 9, [5]), (5, 1, [1] * 5)],
-    ids=["no rows", "across row groups", "no shorter one", "one", "single rows"],
-)
 def test_parts_are_read_several_at_a_time_and_come_in_order(
     store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +112,11 @@ def test_an_error_comes_in_its_place() -> None:
         next(halves)
 
 
+@pytest.mark.parametrize(
+    "num_rows, batch_rows, expected",
+    [(0, 3, []), (7, 3, [3, 3, 1]), (6, 3, [3, 3]), (5, 9, [5]), (5, 1, [1] * 5)],
+    ids=["no rows", "across row groups", "no shorter one", "one", "single rows"],
+)
 def test_batches_do_not_follow_the_row_groups(
     tmp_path: Path, num_rows: int, batch_rows: int, expected: list[int]
 ) -> None:
