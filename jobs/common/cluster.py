@@ -128,8 +128,8 @@ def possible(resource: str) -> float:
     it may start (Ray's autoscaler v2 does, also KubeRay's; without it only machines count that are
     there).
     """
-    most: dict[str, float] | None = state.get_max_resources_from_cluster_config()
-    return max(cluster_resources().get(resource, 0.0), float((most or {}).get(resource, 0)))
+    most = state.get_max_resources_from_cluster_config() or {}
+    return max(cluster_resources().get(resource, 0.0), float(most.get(resource, 0)))
 
 
 def pool(most: int, now: int) -> ActorPoolStrategy:

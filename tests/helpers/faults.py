@@ -1,26 +1,21 @@
 """Faults for a running job, and the state of its output afterwards.
 
-Processes are killed by id; a proxy in front of a server can be cut.
+Processes are killed by id.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import psutil
 
@@ -28,111 +23,10 @@ from emotion import storage
 from schemas.tables import DATASETS
 from tests.helpers.paths import ROOT
 
-RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with 0 s: closing resets the connection."""
 NUM_VIDEOS = 12
 IDS = ("video_id", "track_id", "face_id", "clip_id")
 Tables = dict[str, list[dict[str, Any]]]
 T = TypeVar("T")
-
-
-class Proxy:
-    """A TCP proxy on loopback in front of the server at ``url``; while cut, it passes nothing.
-
-    ``cut`` resets open connections and refuses new ones; ``mend`` opens the same port again.
-    """
-
-    def __init__(self, url: str) -> None:
-        target = urlsplit(url)
-        self._target = (target.hostname, target.port)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._port = 0
-
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        self.mend()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.cut()
-        self._call(self._rest())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    @property
-    def url(self) -> str:
-        """Return the address for clients."""
-        return f"http://127.0.0.1:{self._port}"
-
-    def cut(self) -> None:
-        """Reset every connection and refuse new ones."""
-        self._call(self._cut())
-
-    def mend(self) -> None:
-        """Pass all connections again."""
-        self._call(self._listen())
-
-    def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    async def _cut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in list(self._writers):
-            reset(writer)
-
-    async def _rest(self) -> None:
-        """Wait for the tasks that still run on the loop, and for those that they start."""
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            for writer in list(self._writers):
-                reset(writer)
-            await asyncio.gather(*others, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:  # accepted in the moment of the cut
-            reset(writer)
-            return
-        self._writers.add(writer)
-        try:
-            far_reader, far_writer = await asyncio.open_connection(*self._target)
-        except OSError:
-            self._writers.discard(writer)
-            reset(writer)
-            return
-        self._writers.add(far_writer)
-        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
-        for each in (writer, far_writer):
-            each.close()
-            with contextlib.suppress(OSError):
-                await each.wait_closed()  # it may still hold bytes to send
-            self._writers.discard(each)
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Reset one connection, as a machine that died would."""
-    sock = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    writer.transport.abort()
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy bytes until one end closes or breaks."""
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
 
 
 class Job:

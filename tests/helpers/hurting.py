@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from emotion import storage
-from tests.helpers.faults import Job, Proxy, done_shards, kill_one, wait_for
+from tests.helpers.faults import Job, done_shards, kill_one, wait_for
+from tests.helpers.proxy import Proxy
 
 CUT_S, BLINK_S = 10.0, 3.0
 

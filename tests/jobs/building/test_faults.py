@@ -21,7 +21,6 @@ from jobs.ledger.probe import probe_table
 from tests.helpers.faults import (
     NUM_VIDEOS,
     Job,
-    Proxy,
     Tables,
     build_arguments,
     done_shards,
@@ -30,6 +29,7 @@ from tests.helpers.faults import (
     write_archive,
 )
 from tests.helpers.hurting import hurt
+from tests.helpers.proxy import Proxy
 
 pytestmark = pytest.mark.large
 
@@ -138,6 +138,46 @@ def test_storage_that_does_not_come_back(
         assert errors[-1].startswith("error: Could not connect to the endpoint URL")
         with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
             assert running.wait() == 0, running.log
+    assert read_dataset(out) == expected
+
+
+def test_credentials_that_expire_are_one_line_and_the_next_run_goes_on(
+    bucket: str, s3_server: str, expected: Tables
+) -> None:
+    out = f"{bucket}/out"
+    with Proxy(s3_server) as proxy:
+        with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
+            wait_for(lambda: done_shards(out))
+            proxy.refuse("ExpiredToken", "The provided token has expired.")
+            assert running.wait(150) == 2
+            last = running.log.splitlines()[-1]
+            assert "Traceback" not in running.log
+        assert last.startswith("error: ")
+        assert "The provided token has expired" in last
+        assert last.endswith("run the same command again to resume")
+        assert 0 < len(done_shards(out)) < NUM_VIDEOS
+        proxy.mend()
+        with job(f"{bucket}/videos", out, endpoint=proxy.url) as running:
+            assert running.wait() == 0, running.log
+    assert read_dataset(out) == expected
+
+
+@pytest.mark.parametrize("limit", [60_000, 200])
+def test_a_disk_that_is_full_is_one_line_and_the_next_run_goes_on(
+    archive: Path, tmp_path: Path, expected: Tables, limit: int
+) -> None:
+    """With 60,000 bytes per file the parts of clips do not fit; with 200 the plan does not."""
+    out = str(tmp_path / "out")
+    given = build_arguments(str(archive), out, "--runner", "processes")
+    with Job(["tests.helpers.limited", str(limit), "jobs.build_dataset", *given]) as running:
+        assert running.wait() == 2, running.log
+        lines = running.log.splitlines()
+    assert "Traceback" not in "".join(lines)
+    assert lines[-1].startswith("error: [Errno 27] ")
+    assert "File too large" in lines[-1]
+    assert not Path(out, output.SUCCESS).exists()
+    with job(str(archive), out) as running:
+        assert running.wait() == 0, running.log
     assert read_dataset(out) == expected
 
 

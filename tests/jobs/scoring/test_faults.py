@@ -13,8 +13,9 @@ from emotion import storage
 from emotion.labels import LABELS
 from jobs.score import main
 from schemas.scores import score_tables
-from tests.helpers.faults import NUM_VIDEOS, Job, Proxy, Tables, read_dataset, write_archive
+from tests.helpers.faults import NUM_VIDEOS, Job, Tables, read_dataset, write_archive
 from tests.helpers.hurting import hurt
+from tests.helpers.proxy import Proxy
 
 pytestmark = pytest.mark.large
 
