@@ -11,13 +11,14 @@ parts of a shard are copies of one file.
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import resource
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,13 @@ from emotion.storage import FileInfo
 from jobs.common.command import one_line_errors, parse
 from jobs.ledger import plan_parts as making
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import Entry, write_entry
+from jobs.ledger.entries import Entry
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import part_uri, part_version
 from jobs.ledger.plan import LabelTable
 from jobs.ledger.shards import ShardRef
 from jobs.ledger.stored_plan import PROBED, planned_shards
-from schemas.tables import DATASETS, rows_table
+from schemas.tables import DATASETS
 
 VIDEO_S = 600.0
 _THREADS = 16  # writing a part is waiting
@@ -103,36 +104,44 @@ class Requests:
     def __exit__(self, *_: object) -> None:
         self._patch.stop()
 
-    def taken(self) -> str:
-        """Return the counts since the last call as text."""
-        text = ", ".join(f"{name} {n:,}" for name, n in self.counts.most_common()) or "none"
-        text += f"; {self.num_bytes / 2**20:.1f} MiB"
-        self.counts.clear()
-        self.num_bytes = 0
-        return text
+    def taken(self) -> Counter[str]:
+        """Return the counts since the last call, with the bytes under the name "bytes"."""
+        taken = self.counts + Counter({"bytes": self.num_bytes})
+        self.counts, self.num_bytes = Counter(), 0
+        return taken
 
 
 def commit_all(out: str, refs: Sequence[ShardRef]) -> None:
     """Write parts and entry of every shard; each part is the same small file."""
-    video = dict.fromkeys(DATASETS["videos"].names)
     files = {name: encoded(schema.empty_table()) for name, schema in DATASETS.items()}
 
-    def commit(some: Sequence[ShardRef]) -> None:
-        for ref in some:
-            rows = [video | {"video_id": v, "num_clips": 0} for v in ref.video_ids()]
-            videos = encoded(rows_table(rows, DATASETS["videos"]))
-            for name, data in (files | {"videos": videos}).items():
-                storage.write_bytes(part_uri(out, name, ref.shard_id), data)
-            parts = {name: part_version(out, name, ref.shard_id) for name in DATASETS}
-            counts = dict.fromkeys(DATASETS, 0) | {"videos": len(rows)}
-            write_entry(out, Entry(ref.shard_id, counts, {}, retired=0, parts=parts), None)
+    def commit(ref: ShardRef) -> None:
+        for name, data in files.items():
+            write(part_uri(out, name, ref.shard_id), data)
+        parts = {name: part_version(out, name, ref.shard_id) for name in DATASETS}
+        counts = dict.fromkeys(DATASETS, 0) | {"videos": ref.num_rows}
+        entry = Entry(ref.shard_id, counts, {}, retired=0, parts=parts)
+        write(storage.join(out, "_ledger", "done", f"{ref.shard_id}.json"), entry_bytes(entry))
 
-    shares = [refs[k::_THREADS] for k in range(_THREADS)]
-    threads = [threading.Thread(target=commit, args=(share,)) for share in shares]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for name in (*DATASETS, "_ledger/done"):
+        if storage.is_local(out):
+            Path(out, name).mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(commit, refs):
+            pass
+
+
+def write(uri: str, data: bytes) -> None:
+    """Write a file; on a disk without the care of ``storage``, since this is not measured."""
+    if storage.is_local(uri):
+        Path(uri).write_bytes(data)
+    else:
+        storage.write_bytes(uri, data)
+
+
+def entry_bytes(entry: Entry) -> bytes:
+    """Return an entry as the ledger stores it."""
+    return json.dumps(entry.to_json()).encode()
 
 
 def encoded(table: pa.Table) -> bytes:
@@ -153,9 +162,9 @@ def measure(count: int, out: str, folder: Path) -> None:
     write_labels(folder / "labels.csv", count)
     storage.write_json(f"{out}/config.json", {})
     start_mib, began = peak_mib(), time.monotonic()
-    refs: list[ShardRef] = []
-    largest = total = 0
-    first_s = None
+    num_shards = largest = total = 0
+    firsts: list[float] = []
+    planned_s = commits_s = 0.0
     with (
         Requests() as requests,
         mock.patch.object(making, "stream_videos", lambda _: listing(count)),
@@ -165,27 +174,33 @@ def measure(count: int, out: str, folder: Path) -> None:
         waves = planned_shards(
             plans, Fence(out, 0), durations=durations, shard_s=None, chunk_s=300.0, folder=folder
         )
-        for some, _ in waves:
-            first_s = first_s or time.monotonic() - began
-            for ref in some:
+        asked: Counter[str] = Counter()
+        while wave := next(waves, None):
+            refs, _ = wave
+            for ref in refs:
                 size = len(ref.to_item("shard")["videos"])
                 largest, total = max(largest, size), total + size
-            refs += some
-        planned_s = time.monotonic() - began
-        print(f"{count:,} videos of {VIDEO_S:.0f} s in {len(refs):,} shards")
-        print(f"  plan     {planned_s:8.1f} s, the first part after {first_s:.1f} s")
+            num_shards += len(refs)
+            planned_s += time.monotonic() - began
+            firsts.append(planned_s)
+            asked += requests.taken()
+            began = time.monotonic()
+            commit_all(out, refs)
+            commits_s += time.monotonic() - began
+            requests.taken()
+            began = time.monotonic()
+        print(f"{count:,} videos of {VIDEO_S:.0f} s in {num_shards:,} shards")
+        print(f"  plan     {planned_s:8.1f} s, the first part after {firsts[0]:.1f} s")
         print(f"           driver {start_mib:,.0f} MiB at the start, {peak_mib():,.0f} MiB at most")
         print(f"           rows of a shard: at most {largest / 1024:.1f} KiB")
         print(f"           rows of all shards: {total / 2**20:.1f} MiB")
-        print(f"           requests: {requests.taken()}")
-        began = time.monotonic()
-        commit_all(out, refs)
-        print(f"  commits  {time.monotonic() - began:8.1f} s; requests: {requests.taken()}")
-        refs.clear()
+        print(f"           requests: {dict(asked)}")
+        print(f"  commits  {commits_s:8.1f} s")
         began = time.monotonic()
         entries = audit(out, DATASETS, folder)
         print(f"  closing  {time.monotonic() - began:8.1f} s for {len(entries):,} shards")
-        print(f"           driver {peak_mib():,.0f} MiB at most; requests: {requests.taken()}")
+        print(f"           driver {peak_mib():,.0f} MiB at most")
+        print(f"           requests: {dict(requests.taken())}")
 
 
 @one_line_errors

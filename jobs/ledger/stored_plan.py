@@ -263,7 +263,8 @@ def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[i
     db.execute(f"create or replace view manifest as from read_parquet('{quoted(plan.manifest)}')")
     fresh = f"select {columns} from manifest except select {columns} from live"
     gone = f"select {columns} from live except select {columns} from manifest"
-    if not plan.is_whole:  # the rest of the archive is not listed yet, so nothing can be gone
+    if not plan.is_whole:  # the first run: nothing was planned before, and nothing can be gone
+        fresh = f"select {columns} from manifest"
         gone = f"select {columns} from live where false"
     db.execute(f"copy (select * from ({fresh}) order by uri) to '{quoted(folder)}/fresh.parquet'")
     db.execute(
