@@ -81,6 +81,7 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
         print(f"detector: {name}")
     clip_len = config.clip_len
     options = {
+        "detect_side_px": config.detect_side,
         "landmarks": config.landmarks,
         "sample_fps": config.sample_fps,
         "crop_px": config.crop_px,
