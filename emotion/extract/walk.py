@@ -45,6 +45,7 @@ class VideoSummary:
     Attributes:
         facts: size, codec and duration, from the container and the decoding.
         num_frames: sampled frames.
+        num_faceless_frames: sampled frames without any face.
         num_faces: detections.
         num_tracks: confirmed tracks.
         num_identities: persons.
@@ -55,6 +56,7 @@ class VideoSummary:
 
     facts: VideoFacts = field(default_factory=VideoFacts)
     num_frames: int = 0
+    num_faceless_frames: int = 0
     num_faces: int = 0
     num_tracks: int = 0
     num_identities: int = 0
@@ -125,6 +127,7 @@ class _Walk:
     def step(self, observation: Observation) -> Iterator[tuple[Table, Row]]:
         """Yield the rows of one sampled frame, and the rows that this frame completes."""
         self._summary.num_frames += 1
+        self._summary.num_faceless_frames += not observation.faces
         self._summary.num_faces += len(observation.faces)
         yield "frames", frame_row(self._video_id, observation)
         cut = self._is_cut(observation.signature)

@@ -277,8 +277,8 @@ def _nominal_gap(video: _Video) -> int:
 
 def _note_first(moment: Moment, video: _Video) -> None:
     """Set the facts that follow from the first frame."""
-    start_s = moment.pts * video.time_base - zero_s(video.container)
-    video.facts.start_s = max(float(start_s), 0.0)
+    first_s = moment.pts * video.time_base - zero_s(video.container)
+    video.facts.first_frame_s = max(float(first_s), 0.0)
     if moment.frame is not None:
         check_size(video.stream, moment.frame.width, moment.frame.height, video.limits)
         video.facts.height, video.facts.width = video.converter.hw(moment.frame)

@@ -18,8 +18,8 @@ class VideoFacts:
             It also counts frames that no sample needs, even if they were not decoded.
         duration_s: seconds from the start of the video's first frame to the end of the last frame
             that was read.
-        start_s: time of the first frame on the player's clock, seconds from where a player begins
-            to count; above 0 if the pictures begin after the sound.
+        first_frame_s: time of the first frame on a player's clock, seconds; above 0 if the pictures
+            begin after the sound.
     """
 
     width: int = 0
@@ -27,7 +27,7 @@ class VideoFacts:
     codec: str = ""
     num_decoded: int = 0
     duration_s: float = 0.0
-    start_s: float = 0.0
+    first_frame_s: float = 0.0
 
     @property
     def fps(self) -> float:
@@ -41,7 +41,7 @@ def join_facts(parts: Sequence[VideoFacts]) -> VideoFacts:
     No parts give the default ``VideoFacts()``.
 
     >>> join_facts([VideoFacts(64, 48, "h264", 50, 2.0), VideoFacts(64, 48, "h264", 30, 3.2)])
-    VideoFacts(width=64, height=48, codec='h264', num_decoded=80, duration_s=3.2, start_s=0.0)
+    VideoFacts(width=64, height=48, codec='h264', num_decoded=80, duration_s=3.2, first_frame_s=0.0)
     """
     if not parts:
         return VideoFacts()
@@ -51,5 +51,5 @@ def join_facts(parts: Sequence[VideoFacts]) -> VideoFacts:
         parts[0].codec,
         sum(part.num_decoded for part in parts),
         max(part.duration_s for part in parts),
-        parts[0].start_s,
+        parts[0].first_frame_s,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+import cv2
 import numpy as np
 from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
@@ -125,3 +126,20 @@ class Fit:
             return points
         shift = np.array([self.left, self.top], np.float32)
         return np.asarray(points * np.float32(self.scale) + shift, np.float32)
+
+
+def fitted(image: NDArray[np.uint8], frame_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an (H, W, 3) picture inside a frame of size ``frame_hw``, with a black border."""
+    hw = (image.shape[0], image.shape[1])
+    if hw == frame_hw:
+        return image
+    fit = Fit.of(hw, frame_hw)
+    height, width = max(1, round(fit.scale * hw[0])), max(1, round(fit.scale * hw[1]))
+    top, left = round(fit.top), round(fit.left)
+    frame = np.zeros((*frame_hw, 3), np.uint8)
+    interpolation = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image, (width, height), interpolation=interpolation)
+    frame[top : top + height, left : left + width] = small[
+        : frame_hw[0] - top, : frame_hw[1] - left
+    ]
+    return frame

@@ -25,7 +25,7 @@ from jobs.building.worker import Work
 from jobs.common.runner import open_runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import Entry, add_counts, read_entries
+from jobs.ledger.entries import Entry, add_counts, faceless_line, read_entries
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.plan import Plan, plan_labelled
@@ -215,6 +215,7 @@ def finish(config: Config, plan: Plan, spec: ExtractionSpec, fence: Fence) -> in
     success = {
         "counts": counts,
         "rejects": dict(reasons),
+        "faceless_frames": sum(entry.faceless_frames for entry in entries),
         "labels": list(parse_labels(config.label_set)),
         "spec_digest": spec.digest,
         "versions": pipeline_versions(),
@@ -232,6 +233,7 @@ def print_summary(
     print(f"built {out}")
     for name in DATASETS:
         print(f"  {name:8} {counts.get(name, 0):>9,}")
+    print(f"  {faceless_line(entries)}")
     for reason, count in sorted(reasons.items()):
         print(f"  left out: {reason} {count:,}")
     if cpu_s > 0:

@@ -31,7 +31,7 @@ from jobs.common.command import Addresses
 from jobs.common.runner import open_runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.entries import add_counts, faceless_line, read_entries
 from jobs.ledger.lock import Fence
 from jobs.ledger.plan import plan_archive
 from jobs.ledger.probe import probe_durations
@@ -259,6 +259,7 @@ def _finish(
     success = {
         "counts": counts,
         "rejects": dict(reasons),
+        "faceless_frames": sum(entry.faceless_frames for entry in entries),
         "labels": list(package.labels),
         "model_id": package.model_id,
         "spec_digest": package.spec.digest,
@@ -270,6 +271,7 @@ def _finish(
         f"  {counts['scores']:,} clips scored by model {package.model_id}; "
         f"{counts['tracks']:,} tracks, {counts['segments']:,} segments"
     )
+    print(f"  {faceless_line(entries)}")
     for reason, count in sorted(reasons.items()):
         print(f"  left out: {reason} {count:,}")
     for line in note_of_scores(storage.read_json(storage.join(config.out, "config.json"))).lines():

@@ -60,6 +60,7 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
             "codec": "h264",
             "corpus": None,
             "num_frames": 3,
+            "num_faceless_frames": 0,
             "num_faces": 3,
             "num_tracks": 1,
             "num_identities": 1,
