@@ -107,7 +107,8 @@ def to_rgb(
         picture,
         width=hw[1],
         height=hw[0],
-        format="rgb24" if colours.curve is None else "rgb48le",
+        # Not rgb48le: swscale 9.5 gives wrong colours in it if the width is odd.
+        format="rgb24" if colours.curve is None else "gbrp16le",
         src_colorspace=colours.matrix,
         interpolation=interpolation,
         threads=1,

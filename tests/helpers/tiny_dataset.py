@@ -54,6 +54,7 @@ def a_video(video_id: str, subject_id: str, label: str, split: str) -> Rows:
             "etag": "1",
             "content_sha256": hashlib.sha256(video_id.encode()).hexdigest(),
             "duration_s": 0.5,
+            "first_frame_s": 0.0,
             "fps": 25.0,
             "width": 320,
             "height": 240,
