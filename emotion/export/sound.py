@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ class Sound:
         """Add the audio to ``out``; ``like`` has the jumps of the clock of the pictures."""
         self._out = out
         self.how = "none"
+        self._last_dts: float = -math.inf
         self._waiting: Packet[AudioStream] | None = None
         self._packets: Iterator[Packet[AudioStream]] = iter(())
         self._encoder: Any = None
@@ -57,10 +59,16 @@ class Sound:
             self._mux(packet)
 
     def _next(self) -> Packet[AudioStream] | None:
-        packet = next(self._packets, None)
-        if packet is not None and packet.size:
-            self._unroller.unroll(packet)
-        return packet
+        """Return the next packet; leave out those that overlap the recording before a joint."""
+        for packet in self._packets:
+            if packet.size:
+                self._unroller.unroll(packet)
+            if packet.size and packet.dts is not None:
+                if packet.dts <= self._last_dts:
+                    continue
+                self._last_dts = packet.dts
+            return packet
+        return None
 
     def _mux(self, packet: Packet[AudioStream]) -> None:
         if self._encoder is None:

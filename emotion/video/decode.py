@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import av
 from av.container import InputContainer
@@ -119,9 +120,13 @@ class _Video:
     converter: Converter
     num_counted: int
 
-    @property
+    @cached_property
     def time_base(self) -> Fraction:
         return self.stream.time_base or Fraction(1, 1000)
+
+    def seconds(self, ticks: int) -> float:
+        """Return a number of ticks in seconds, rounded once; a Fraction would be slow here."""
+        return ticks * self.time_base.numerator / self.time_base.denominator
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,6 @@ def _wall_clock(limits: Limits) -> Callable[[], None]:
 
 def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
     """Yield the sampled frames; ``exact`` decodes every frame from the beginning of the file."""
-    time_base = video.time_base
     video.facts.codec = video.stream.codec_context.name
     reader = Reader(video.container, video.stream, check=video.check, may_skip=not exact)
     if part.start and not exact and can_seek(video.container):
@@ -159,7 +163,7 @@ def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
         index = clock.sample_from(shown.start)
         yield Frame(
             index=index,
-            pts_s=float((shown.start - clock.first) * time_base),
+            pts_s=video.seconds(shown.start - clock.first),
             picture=shown.picture,
             converter=video.converter,
             num_samples=clock.sample_from(shown.stop) - index,
@@ -204,6 +208,7 @@ def _seek(video: _Video, ticks: int, *, peek: bool = True) -> Packet[VideoStream
 def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown]:
     """Yield all frames in presentation order, to the end of the part; count those of the part."""
     previous: Moment | None = None
+    checked: tuple[int, int] | None = None
     gap = _nominal_gap(video)
     for moment in reader.moments():
         if reader.clock is None:
@@ -216,7 +221,10 @@ def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown
             gap = moment.pts - previous.pts
             yield _close(video, reader.clock, previous, moment.pts)
         if moment.frame is not None:
-            check_size(video.stream, moment.frame.width, moment.frame.height, video.limits)
+            size = (moment.frame.width, moment.frame.height)
+            if size != checked:
+                check_size(video.stream, *size, video.limits)
+                checked = size
         previous = moment
         if part.stop is not None and reader.clock.is_reached(part.stop, moment.pts):
             return
@@ -237,7 +245,7 @@ def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown
 
 
 def _close(video: _Video, clock: Clock, moment: Moment, stop: int) -> _Shown:
-    video.facts.duration_s = float((stop - clock.first) * video.time_base)
+    video.facts.duration_s = video.seconds(stop - clock.first)
     return _Shown(moment.frame, moment.pts, stop)
 
 
@@ -266,7 +274,7 @@ def _no_frame_error(reader: Reader, video: _Video) -> Exception:
 
 
 def _check_duration(video: _Video, ticks: int) -> None:
-    if ticks * video.time_base > video.limits.max_duration_s:
+    if video.seconds(ticks) > video.limits.max_duration_s:
         raise VideoError("too_large", f"longer than {video.limits.max_duration_s:g} s")
 
 

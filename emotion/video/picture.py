@@ -76,7 +76,13 @@ class Converter:
 
     def _coded_hw(self, frame: VideoFrame) -> tuple[int, int]:
         """Return the height and width before rotation, with square pixels."""
+        if self._is_square:
+            return frame.height, frame.width
         return frame.height, display_width(frame.width, self.aspect)
+
+    @cached_property
+    def _is_square(self) -> bool:
+        return self.aspect == 1
 
     def _progressive(self, frame: VideoFrame) -> VideoFrame:
         if not frame.interlaced_frame or frame.height < 4:
