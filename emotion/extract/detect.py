@@ -53,8 +53,7 @@ AUTO_SIDES: dict[DetectorName, tuple[tuple[float, int], ...]] = {
 }
 """Longest side of the picture by the longest side of the frame (at most so many pixels).
 
-The smallest faces, the speed and what is found: docs/measured.md. YuNet needs faces of 16 pixels in
-the picture, dlib of 80.
+YuNet needs faces 13 to 16 pixels high in the picture, dlib 70 (docs/datasets.md, Small faces).
 """
 SAME_SHARE = 0.5
 """Share of the smaller of two boxes, found at two sizes, from which they are one face."""
