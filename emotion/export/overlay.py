@@ -163,9 +163,8 @@ def overlay(
                 audio.mux_until(float(previous[0] * time_base))
             first = moment.pts if first is None else first
             time_s = float((moment.pts - first) * time_base)
-            picture = converter.rgb(moment.frame)
-            frame_hw = frame_hw or (picture.shape[0], picture.shape[1])
-            picture = fitted(picture, frame_hw)
+            frame_hw = frame_hw or converter.hw(moment.frame)
+            picture = fitted(converter.rgb(moment.frame), frame_hw)
             if blur_faces:
                 _blur(picture, tracks, time_s)
             picture, times = _enlarged(picture, draw=draw)
@@ -247,9 +246,7 @@ def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
     times = min(3, -(-LEAST_SIDE_PX // min(picture.shape[:2]))) if draw else 1
     if times == 1:
         return picture, 1
-    height, width = picture.shape[:2]
-    size = (times * width, times * height)
-    large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(picture, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
     return np.asarray(large, np.uint8), times
 
 

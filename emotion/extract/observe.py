@@ -77,6 +77,15 @@ class Observation:
     signature: Signature
     faces: tuple[DetectedFace, ...]
 
+    @property
+    def detections(self) -> Faces:
+        """The boxes, scores and landmarks of the faces as arrays."""
+        return Faces(
+            np.array([f.box for f in self.faces], np.float32).reshape(-1, 4),
+            np.array([f.score for f in self.faces], np.float32),
+            np.array([f.landmarks for f in self.faces], np.float32).reshape(-1, 5, 2),
+        )
+
 
 def observe(
     frame: Frame,

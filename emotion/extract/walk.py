@@ -11,12 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from emotion.errors import VideoError
 from emotion.extract.clip import Clip, ClipBuilder, CropItem
 from emotion.extract.cuts import CutDetector
-from emotion.extract.detect import Faces
 from emotion.extract.identity import (
     CropEmbedder,
     Embed,
@@ -134,7 +131,7 @@ class _Walk:
         of_face = FrameEmbeddings(self._embed_crop, observation) if self._embed_crop else None
         embeddings = Embeddings(of_face, self._mean) if of_face else None
         keys, ended = self._tracker.step(
-            _faces(observation), observation.pts_s, cut=cut, embeddings=embeddings
+            observation.detections, observation.pts_s, cut=cut, embeddings=embeddings
         )
         yield from self._end(ended, observation.pts_s, cut=cut)
         for number, key in enumerate(keys):
@@ -292,12 +289,3 @@ class _Walk:
         for key in keys:
             self._paused.append(self._open[key])
             self._open[key] = self._open[key].split(min(since_s))
-
-
-def _faces(observation: Observation) -> Faces:
-    """Return the detections of a frame as arrays."""
-    return Faces(
-        np.array([f.box for f in observation.faces], np.float32).reshape(-1, 4),
-        np.array([f.score for f in observation.faces], np.float32),
-        np.array([f.landmarks for f in observation.faces], np.float32).reshape(-1, 5, 2),
-    )

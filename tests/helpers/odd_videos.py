@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -67,7 +68,7 @@ class OddVideo:
 
     @property
     def pts_s(self) -> list[float]:
-        """When each picture is shown."""
+        """Times of the pictures, seconds."""
         steps = (
             [0.04] * 9 if self.is_steady else [0.04, 0.04, 0.28, 0.04, 0.12, 0.4, 0.04, 0.04, 0.2]
         )
@@ -172,7 +173,7 @@ def to_yuv420(image: Image, video: OddVideo) -> NDArray[np.uint8] | NDArray[np.u
         half = plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
         planes.append((128 * scale + chroma * half).reshape(height // 4, width))
     values = np.clip(np.rint(np.concatenate(planes)), 0, top)
-    return values.astype(np.uint16) if scale == 4 else values.astype(np.uint8)
+    return np.asarray(values, np.uint16) if scale == 4 else np.asarray(values, np.uint8)
 
 
 def hdr(rgb: Floats, colour: str) -> Floats:
@@ -213,7 +214,7 @@ def write_odd(path: Path, video: OddVideo) -> Path:
     """Write a video; its pictures are numbered from 0."""
     height, width = video.coded_hw
     with kept_scheduling(), av.open(str(path), "w") as container:
-        stream = container.add_stream(video.codec, rate=25)
+        stream: Any = container.add_stream(video.codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, video.pix_fmt
         context = stream.codec_context
         counts = video.codec in COUNTING or video.suffix == ".ogv"

@@ -75,7 +75,7 @@ def test_a_clock_that_jumps_ahead(tmp_path: Path) -> None:
 
 
 def test_a_joined_recording_that_begins_in_the_middle(tmp_path: Path) -> None:
-    """What lacks its keyframe after the joint is left out, and the picture before it is held."""
+    """Leave out packets without their keyframe after the joint; the picture before it is held."""
     one = recording(tmp_path / "a.ts", 0, 20)
     images = [number_frame(20 + k) for k in range(40)]
     write_video(tmp_path / "b.ts", images, options={"g": "20"})

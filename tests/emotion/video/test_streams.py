@@ -1,4 +1,4 @@
-"""Which of several video streams is the film, and when it begins on a player's clock."""
+"""Choice of the film among several video streams, and its beginning on a player's clock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -38,7 +39,7 @@ def write(
     with av.open(str(path), "w") as container:
         streams = []
         for track in tracks:
-            stream = container.add_stream(track.codec, rate=25)
+            stream: Any = container.add_stream(track.codec, rate=25)
             stream.height, stream.width = track.hw
             stream.pix_fmt = "yuvj420p" if track.codec == "mjpeg" else "yuv420p"
             stream.codec_context.time_base = Fraction(1, 25)
@@ -47,8 +48,8 @@ def write(
                 | (Disposition.attached_pic if track.is_cover else 0)
             )
             streams.append(stream)
-        sound = container.add_stream("aac", rate=16000) if sound_s else None
-        packets = []
+        sound: Any = container.add_stream("aac", rate=16000) if sound_s else None
+        packets: list[Any] = []
         if sound is not None:
             for start in range(0, round(16000 * sound_s), 1024):
                 samples = av.AudioFrame.from_ndarray(

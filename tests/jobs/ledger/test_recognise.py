@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -38,7 +39,7 @@ def sound(suffix: str, codec: str) -> bytes:
     file = io.BytesIO()
     file.name = f"a{suffix}"
     with av.open(file, "w", format={".wav": "wav", ".ogg": "ogg", ".mp3": "mp3"}[suffix]) as out:
-        stream = out.add_stream(codec, rate=48000)
+        stream: Any = out.add_stream(codec, rate=48000)
         form = {"pcm_s16le": "s16", "libopus": "flt", "mp3": "fltp"}[codec]
         for k in range(4):
             data = np.zeros((1, 1152), np.int16 if form == "s16" else np.float32)
