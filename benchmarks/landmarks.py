@@ -58,7 +58,9 @@ def samples(path: Path, *, sample_fps: float) -> Iterator[Sample]:
     detector = load_detector(spec_for("yunet"), weights.load_yunet())
     predict = LandmarkPredictor()
     for frame in sample_frames(path, sample_fps=sample_fps, limits=Limits(), facts=VideoFacts()):
-        sample = _sample(frame, detector(frame.thumbnail(320), frame_hw=frame.hw), predict)
+        pictures = [frame.thumbnail(side) for side in detector.sides(frame.hw)]
+        faces = detector.in_pictures(pictures, frame_hw=frame.hw)
+        sample = _sample(frame, faces, predict)
         if sample is not None:
             yield sample
 

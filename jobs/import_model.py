@@ -75,6 +75,9 @@ class Config:
     """Address of the file's publisher, for the card."""
     detector: Literal["yunet", "dlib"] = "yunet"
     """Face detector of the package's extraction spec."""
+    detect_side: int | Literal["auto"] = "auto"
+    """Longest side in pixels, 64 to 4096, of the picture in which faces are found, or auto; see
+    jobs.build_dataset."""
 
     def __post_init__(self) -> None:
         if (self.frame == "eyes") != (self.eyes_apart is not None and self.eye_height is not None):
@@ -117,7 +120,7 @@ def run(config: Config) -> int:
         preset=config.preset,
         options=recipe_options(config),
         facts={name: value for name, value in facts.items() if value},
-        spec=spec_for(config.detector),
+        spec=spec_for(config.detector, detect_side_px=config.detect_side),
     )
     package = imported.package
     save_package(config.out, package)

@@ -44,12 +44,12 @@ def write_manifest(config: Transform) -> None:
     Raises:
         InputError: if there is no video.
     """
-    from emotion.video.decode import SUFFIXES  # imports PyAV: not for --help
+    from jobs.ledger.recognise import NO_VIDEO, only_videos
 
     videos = storage.absolute(config.videos)
-    files = storage.list_files(videos, suffixes=SUFFIXES)
+    files = list(only_videos(storage.list_files(videos)))
     if not files:
-        raise InputError(f"{videos} holds no video ({', '.join(SUFFIXES)}); check --videos")
+        raise InputError(f"{videos} {NO_VIDEO}; check --videos")
     uris = [file.uri for file in files]
     for name, text in manifest_parts(uris, videos, count=config.instance_count):
         storage.write_bytes(storage.join(config.manifest_uri, name), text.encode())

@@ -92,6 +92,10 @@ class VideoAnswer(_Message):
     is_uncertain: bool | None = Field(default=None, description="null if there is no label")
     people: tuple[PersonAnswer, ...] = ()
     trust: TrustAnswer = TrustAnswer()
+    first_frame_s: float = Field(
+        default=0.0,
+        description="time of the first frame on a player's clock; other times count from it",
+    )
 
 
 class UriRequest(_Message):

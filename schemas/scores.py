@@ -60,7 +60,9 @@ VIDEO_FACTS: Columns = [
     *_VIDEO,
     ("content_sha256", pa.string()),
     ("duration_s", pa.float64()),
+    ("first_frame_s", pa.float64()),  # the first frame's time on a player's clock
     ("num_frames", pa.int32()),  # sampled
+    ("num_faceless_frames", pa.int32()),  # of them, without any face
     ("num_faces", pa.int32()),
     ("num_clips", pa.int32()),
     ("num_tracks", pa.int32()),

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of the columns of stored tables; jobs refuse a dataset or score set of another version.
 
 1: frames.n_faces, num_people of scored videos, num_segments of the plan, _ledger/segments.
 2: frames.num_faces, num_identities, num_chunks, _ledger/chunks.
 3: faces.landmarks_by; in score sets is_uncertain, delta_LABEL, faces.yaw_deg and the table people.
+4: videos.first_frame_s and num_faceless_frames.
 """
 
 EMBEDDING_LENGTH = 128
@@ -84,6 +85,7 @@ VIDEOS = pa.schema(
         ("etag", pa.string()),
         ("content_sha256", pa.string()),
         ("duration_s", pa.float64()),  # last frame's end minus first frame's start
+        ("first_frame_s", pa.float64()),  # the first frame's time on a player's clock
         ("fps", pa.float64()),  # decoded frames over duration
         ("width", pa.int32()),
         ("height", pa.int32()),
@@ -94,6 +96,7 @@ VIDEOS = pa.schema(
         ("split", pa.string()),
         ("fold", pa.string()),
         ("num_frames", pa.int32()),  # sampled
+        ("num_faceless_frames", pa.int32()),  # of them, without any face
         ("num_faces", pa.int32()),
         ("num_tracks", pa.int32()),
         ("num_identities", pa.int32()),

@@ -10,12 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import av
-
 from emotion.errors import VideoError
 from emotion.predict.engine import Engine
 from emotion.published.default import ModelFacts, find_default_package
-from emotion.video.decode import Limits, open_video
+from emotion.video.decode import Limits, probe
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error
 
@@ -77,12 +75,7 @@ def check_header(path: Path, limits: Limits) -> None:
     Raises:
         VideoError: with reason empty_file, not_a_video, no_video_stream or too_large.
     """
-    with open_video(path, limits) as (container, _):
-        duration_s = (container.duration or 0) / av.time_base
-    if duration_s > limits.max_duration_s:
-        raise VideoError(
-            "too_large", f"{duration_s:.1f} s long, the limit is {limits.max_duration_s:g} s"
-        )
+    probe(path, limits)
 
 
 def video_answer(prediction: VideoPrediction, *, uri: str) -> VideoAnswer:

@@ -32,13 +32,14 @@ def text_file(form: str, rows: VideoRows, *, media: str, note: TrustNote) -> byt
         media: address of the video, for the link in an ELAN file.
         note: warning and recall of the model, for the formats that can hold a remark.
     """
-    spans = spans_of(rows.segments)
+    first_s = float(rows.video["first_frame_s"])  # players, ELAN and Praat count with the sound
+    spans = spans_of(rows.segments, first_frame_s=first_s)
     if form in ("eaf", "textgrid"):
         from emotion.export.annotations import elan, textgrid
 
         if form == "eaf":
             return elan(spans, media=media, remarks=note.lines())
-        return textgrid(spans, duration_s=rows.video["duration_s"])
+        return textgrid(spans, duration_s=first_s + rows.video["duration_s"])
     from emotion.export.subtitles import subtitles
 
     if form == "vtt":

@@ -27,6 +27,7 @@ from emotion.errors import VideoError
 from emotion.export.sound import Sound
 from emotion.predict.spans import Span
 from emotion.video.container import Limits, open_video
+from emotion.video.geometry import fitted
 from emotion.video.packets import Reader
 from emotion.video.picture import Converter
 
@@ -146,10 +147,11 @@ def overlay(
     ):
         if remark:
             out.metadata["comment"] = remark
-        audio = Sound(sound, out)
         time_base = stream.time_base or Fraction(1, 1000)
         reader = Reader(container, stream, check=lambda: None, may_skip=False)
-        converter = Converter(stream.codec_context.field_order)
+        audio = Sound(sound, out, like=reader.unroller)
+        converter = Converter.of(stream)
+        frame_hw: tuple[int, int] | None = None
         writer = _Writer(out, time_base, stream.average_rate or Fraction(25))
         previous, first, gap = None, None, max(1, round(1 / (25 * time_base)))
         for moment in reader.moments():
@@ -161,7 +163,8 @@ def overlay(
                 audio.mux_until(float(previous[0] * time_base))
             first = moment.pts if first is None else first
             time_s = float((moment.pts - first) * time_base)
-            picture = converter.rgb(moment.frame)
+            frame_hw = frame_hw or converter.hw(moment.frame)
+            picture = fitted(converter.rgb(moment.frame), frame_hw)
             if blur_faces:
                 _blur(picture, tracks, time_s)
             picture, times = _enlarged(picture, draw=draw)
@@ -243,9 +246,7 @@ def _enlarged(picture: Image, *, draw: bool) -> tuple[Image, int]:
     times = min(3, -(-LEAST_SIDE_PX // min(picture.shape[:2]))) if draw else 1
     if times == 1:
         return picture, 1
-    height, width = picture.shape[:2]
-    size = (times * width, times * height)
-    large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(picture, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
     return np.asarray(large, np.uint8), times
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import dlib
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from emotion import weights
 from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import InputError
-from emotion.extract.spec import DetectorName, ExtractionSpec, check_known
+from emotion.extract.spec import AUTO, DetectorName, ExtractionSpec, check_known
 from emotion.extract.yunet import YuNet
 
 
@@ -45,23 +47,118 @@ class Faces:
         return len(self.scores)
 
 
-class Detector(Protocol):
-    """Function that detects the faces of one frame."""
+AUTO_SIDES: dict[DetectorName, tuple[tuple[float, int], ...]] = {
+    "yunet": ((1280, 320), (2560, 640), (math.inf, 1280)),
+    "dlib": ((1280, 640), (math.inf, 2560)),
+}
+"""Longest side of the picture by the longest side of the frame (at most so many pixels).
+
+YuNet needs faces 13 to 16 pixels high in the picture, dlib 70 (docs/datasets.md, Small faces).
+"""
+SAME_SHARE = 0.5
+"""Share of the smaller of two boxes, found at two sizes, from which they are one face."""
+
+
+def detect_sides(
+    detector: DetectorName, side_px: int | Literal["auto"], frame_hw: tuple[int, int]
+) -> tuple[int, ...]:
+    """Return the longest sides of the pictures that a detector gets of a frame, smallest first.
+
+    With ``auto`` a frame above 1280 pixels is looked at twice: as small as any other, for large
+    faces, and larger, for small ones.
+
+    >>> detect_sides("yunet", "auto", (720, 1280)), detect_sides("yunet", "auto", (1080, 1920))
+    ((320,), (320, 640))
+    >>> detect_sides("yunet", 480, (1080, 1920)), detect_sides("dlib", "auto", (2160, 3840))
+    ((480,), (640, 2560))
+    """
+    if side_px != AUTO:
+        return (side_px,)
+    sides = AUTO_SIDES[detector]
+    chosen = next(side for most, side in sides if max(frame_hw) <= most)
+    return tuple(sorted({sides[0][1], chosen}))
+
+
+class FindFaces(Protocol):
+    """Function that finds faces in a picture, without resizing it."""
 
     def __call__(
-        self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
-    ) -> Faces:
-        """Detect the faces of a frame.
+        self, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Return boxes (N, 4) xyxy, scores (N,) and landmarks (N, 5, 2), pixels of the picture."""
+        ...
+
+
+class Detector:
+    """Detector of the faces of frames, at the sizes that a spec names; make one per worker."""
+
+    def __init__(self, spec: ExtractionSpec, find: FindFaces, *, enlarge: bool) -> None:
+        """Keep the finder.
 
         Args:
-            image: (H, W, 3) uint8 RGB: the frame, or a smaller picture of the whole frame. With
-                a longest side of ``detect_side_px`` it is not resized again.
-            frame_hw: height and width of the frame; None: those of ``image``.
+            spec: names the detector and the size of its picture.
+            find: the detector itself.
+            enlarge: True also enlarges a smaller frame to that size.
+        """
+        self._spec, self._find, self._enlarge = spec, find, enlarge
+
+    def sides(self, frame_hw: tuple[int, int]) -> tuple[int, ...]:
+        """Return the longest sides of the pictures of a frame; see ``detect_sides``."""
+        return detect_sides(self._spec.detector, self._spec.detect_side_px, frame_hw)
+
+    def __call__(self, image: NDArray[np.uint8]) -> Faces:
+        """Detect the faces of an (H, W, 3) uint8 RGB frame."""
+        frame_hw = _hw(image)
+        return self.in_pictures([image] * len(self.sides(frame_hw)), frame_hw=frame_hw)
+
+    def in_pictures(
+        self, pictures: Sequence[NDArray[np.uint8]], *, frame_hw: tuple[int, int]
+    ) -> Faces:
+        """Detect the faces of a frame in smaller pictures of it.
+
+        Args:
+            pictures: (h, w, 3) uint8 RGB: the whole frame, one for each of ``sides``. A picture
+                with this longest side is not resized again.
+            frame_hw: height and width of the frame.
 
         Returns:
             Faces in pixels of the frame.
         """
-        ...
+        sides = self.sides(frame_hw)
+        found = [self._at(p, side, frame_hw) for p, side in zip(pictures, sides, strict=True)]
+        return found[0] if len(found) == 1 else join_faces(found)
+
+    def _at(self, picture: NDArray[np.uint8], side_px: int, frame_hw: tuple[int, int]) -> Faces:
+        small = _resized(picture, side_px, enlarge=self._enlarge)
+        boxes, scores, landmarks = self._find(small)
+        scale = max(_hw(small)) / max(frame_hw)
+        return _faces(boxes / scale, scores, landmarks / scale, frame_hw)
+
+
+def join_faces(found: Sequence[Faces]) -> Faces:
+    """Join the faces that were found at several sizes of one frame, best score first.
+
+    A face that overlaps a face of an earlier size is that face, so the earlier size decides about
+    its box and landmarks. No faces at all give no faces.
+    """
+    boxes = np.zeros((0, 4), np.float32)
+    kept: list[Faces] = []
+    for faces in found:
+        new = np.array([not _is_known(box, boxes) for box in faces.boxes], bool)
+        kept.append(Faces(faces.boxes[new], faces.scores[new], faces.landmarks[new]))
+        boxes = np.concatenate([boxes, kept[-1].boxes])
+    scores = np.concatenate([f.scores for f in kept])
+    landmarks = np.concatenate([f.landmarks for f in kept])
+    order = np.argsort(-scores, kind="stable")
+    return Faces(boxes[order], scores[order], landmarks[order])
+
+
+def _is_known(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> bool:
+    """Return True if a box shares ``SAME_SHARE`` of the smaller area with any of ``boxes``."""
+    shared = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    smaller = np.minimum((box[2:] - box[:2]).prod(), areas)
+    return bool((shared.prod(1) >= SAME_SHARE * smaller).any())
 
 
 def _faces(
@@ -91,51 +188,40 @@ def _resized(image: NDArray[np.uint8], side_px: int, *, enlarge: bool) -> NDArra
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 
 
-class YuNetDetector:
-    """Detector with YuNet (Wu et al. 2023); never enlarges a frame."""
+class FindYuNet:
+    """Finder with YuNet (Wu et al. 2023)."""
 
-    def __init__(self, model: bytes, *, side_px: int, min_score: float) -> None:
-        self._side_px = side_px
+    def __init__(self, model: bytes, *, min_score: float) -> None:
         self._find = YuNet(model, min_score=min_score)
 
     def __call__(
-        self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
-    ) -> Faces:
-        """Detect in an (H, W, 3) uint8 RGB frame, or in a smaller picture of it."""
-        frame_hw = frame_hw or _hw(image)
-        small = _resized(image, self._side_px, enlarge=False)
-        rows = self._find(small)
+        self, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Find the faces of an (H, W, 3) uint8 RGB picture; see ``FindFaces``."""
+        rows = self._find(picture)
         boxes = rows[:, :4].copy()
         boxes[:, 2:] += boxes[:, :2]  # xywh -> xyxy
-        landmarks = rows[:, 4:14].reshape(-1, 5, 2)
-        scale = max(_hw(small)) / max(frame_hw)
-        return _faces(boxes / scale, rows[:, 14], landmarks / scale, frame_hw)
+        return boxes, rows[:, 14], rows[:, 4:14].reshape(-1, 5, 2)
 
 
-class DlibDetector:
-    """Detector with dlib's HOG and 5-point landmarks.
+class FindDlib:
+    """Finder with dlib's HOG and 5-point landmarks; it finds faces of at least 80 pixels."""
 
-    It enlarges small frames, because HOG finds only faces of at least 80 pixels.
-    """
-
-    def __init__(self, *, side_px: int, min_score: float) -> None:
-        self._side_px, self._min_score = side_px, min_score
+    def __init__(self, *, min_score: float) -> None:
+        self._min_score = min_score
         self._find = dlib.get_frontal_face_detector()
         self._points = dlib.shape_predictor(str(weights.find_dlib_landmarks()))
 
     def __call__(
-        self, image: NDArray[np.uint8], *, frame_hw: tuple[int, int] | None = None
-    ) -> Faces:
-        """Detect in an (H, W, 3) uint8 RGB frame, or in a smaller picture of it."""
-        frame_hw = frame_hw or _hw(image)
-        small = _resized(image, self._side_px, enlarge=True)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        self, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Find the faces of an (H, W, 3) uint8 RGB picture; see ``FindFaces``."""
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         rects, scores, _ = self._find.run(grey, 0, self._min_score)
         boxes = np.array([_corners(r) for r in rects], np.float32).reshape(-1, 4)
         points = [self._landmarks(grey, r) for r in rects]
         landmarks = np.array(points, np.float32).reshape(-1, 5, 2)
-        scale = max(_hw(small)) / max(frame_hw)
-        return _faces(boxes / scale, np.asarray(scores, np.float32), landmarks / scale, frame_hw)
+        return boxes, np.asarray(scores, np.float32), landmarks
 
     def _landmarks(self, grey: Any, rect: Any) -> list[tuple[int, int]]:
         return [(p.x, p.y) for p in self._points(grey, rect).parts()]
@@ -161,12 +247,12 @@ def spec_for(detector: DetectorName, **overrides: Any) -> ExtractionSpec:
     """
     own: dict[str, Any]
     if detector == "yunet":
-        own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": 320, "min_score": 0.7}
+        own = {"detector_sha256": weights.YUNET.sha256, "detect_side_px": AUTO, "min_score": 0.7}
         if overrides.get("landmarks") == "yunet":
             own["landmarks_sha256"] = weights.YUNET.sha256
     else:
         sha256 = weights.DLIB_LANDMARKS.sha256
-        own = {"detector_sha256": sha256, "detect_side_px": 640, "min_score": 0.0}
+        own = {"detector_sha256": sha256, "detect_side_px": AUTO, "min_score": 0.0}
     return ExtractionSpec(detector=detector, **(own | overrides))
 
 
@@ -184,7 +270,7 @@ def load_detector(spec: ExtractionSpec, yunet_model: bytes | None) -> Detector:
     file = weights.YUNET if spec.detector == "yunet" else weights.DLIB_LANDMARKS
     check_known(spec.detector, spec.detector_sha256, file)
     if spec.detector == "dlib":
-        return DlibDetector(side_px=spec.detect_side_px, min_score=spec.min_score)
+        return Detector(spec, FindDlib(min_score=spec.min_score), enlarge=True)
     if yunet_model is None:
         raise InputError("the spec names detector yunet; name its weights file with --yunet PATH")
-    return YuNetDetector(yunet_model, side_px=spec.detect_side_px, min_score=spec.min_score)
+    return Detector(spec, FindYuNet(yunet_model, min_score=spec.min_score), enlarge=False)

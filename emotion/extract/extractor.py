@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from emotion import weights
@@ -50,7 +51,11 @@ class Extractor:
     def observations(
         self, source: Source, *, facts: VideoFacts, start: int = 0, stop: int | None = None
     ) -> Iterator[Observation]:
-        """Yield the observations of the samples k with ``start`` <= k < ``stop``.
+        """Yield the observations of the samples k, from that of the first frame after ``start``.
+
+        A frame that is shown at several samples gives one observation for each, equal but for
+        number and time: what is on screen is answered for. The last frame may reach beyond
+        ``stop``; the part from ``stop`` on begins after it.
 
         Args:
             source: a local file, or a seekable binary file object.
@@ -70,12 +75,15 @@ class Extractor:
             stop=stop,
         )
         for frame in frames:
-            yield observe(
+            observation = observe(
                 frame,
                 detector=self._detect,
                 predict_landmarks=self._predict_landmarks,
                 spec=self.spec,
             )
+            yield observation
+            for k in range(frame.index + 1, frame.index + frame.num_samples):
+                yield replace(observation, frame_index=k, pts_s=k / self.spec.sample_fps)
 
     def rows(
         self, path: Path, *, video_id: str, summary: VideoSummary

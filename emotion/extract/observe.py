@@ -25,9 +25,10 @@ class DetectedFace:
     """One detection and its crop.
 
     Attributes:
-        box: xyxy pixels of the upright frame.
+        box: xyxy pixels of the video's frame: the first picture as it is displayed. A later
+            picture of another size is fitted into it.
         score: score of the detection; see ``Faces.scores``.
-        landmarks: ten floats x0 y0 ... x4 y4, pixels of the upright frame.
+        landmarks: ten floats x0 y0 ... x4 y4, pixels of the video's frame.
         landmarks_by: method that gave the landmarks; their order follows from it, see
             ``detect.Faces``.
         yaw_deg: rough estimate, degrees; see ``head_angles``.
@@ -60,7 +61,8 @@ class Observation:
 
     Attributes:
         frame_index: number k of the sample.
-        pts_s: the frame's presentation time, seconds from the first frame.
+        pts_s: the frame's presentation time, seconds from the first frame; of a frame that was
+            already shown at an earlier sample, the time of this sample.
         brightness: mean luma of the frame, 0 to 255.
         blur: variance of the Laplacian of the frame, shrunk to at most 320 pixels on its longer
             side; small if the frame is blurred.
@@ -74,6 +76,15 @@ class Observation:
     blur: float
     signature: Signature
     faces: tuple[DetectedFace, ...]
+
+    @property
+    def detections(self) -> Faces:
+        """The boxes, scores and landmarks of the faces as arrays."""
+        return Faces(
+            np.array([f.box for f in self.faces], np.float32).reshape(-1, 4),
+            np.array([f.score for f in self.faces], np.float32),
+            np.array([f.landmarks for f in self.faces], np.float32).reshape(-1, 5, 2),
+        )
 
 
 def observe(
@@ -94,9 +105,9 @@ def observe(
         predict_landmarks: predictor of ``spec``; None keeps the landmarks of the detector.
         spec: choices of the extraction.
     """
-    picture = frame.thumbnail(spec.detect_side_px)
-    faces = detector(picture, frame_hw=frame.hw)
-    small = thumbnail(picture)
+    pictures = [frame.thumbnail(side) for side in detector.sides(frame.hw)]
+    faces = detector.in_pictures(pictures, frame_hw=frame.hw)
+    small = thumbnail(pictures[0])
     brightness, blur = brightness_and_blur(small)
     return Observation(
         frame_index=frame.index,
@@ -104,26 +115,26 @@ def observe(
         brightness=brightness,
         blur=blur,
         signature=signature(small),
-        faces=tuple(
-            _face(frame.image, faces, k, predict_landmarks, spec) for k in range(len(faces))
-        ),
+        faces=tuple(_face(frame, faces, k, predict_landmarks, spec) for k in range(len(faces))),
     )
 
 
 def _face(
-    image: NDArray[np.uint8],
+    frame: Frame,
     faces: Faces,
     number: int,
     predict_landmarks: LandmarkPredictor | None,
     spec: ExtractionSpec,
 ) -> DetectedFace:
+    image = frame.image
     landmarks, by = faces.landmarks[number], spec.detector
     if predict_landmarks is not None:
         landmarks, by = predict_landmarks(image, faces.boxes[number], landmarks)
     crop = crop_face(image, landmarks, landmarks_by=by, crop_px=spec.crop_px)
     brightness, blur = brightness_and_blur(crop)
     yaw, roll = head_angles(landmarks, by)
-    x0, y0, x1, y1 = (float(v) for v in faces.boxes[number])
+    box, landmarks = faces.boxes[number].reshape(2, 2), frame.fit.to_frame(landmarks)
+    x0, y0, x1, y1 = (float(v) for v in frame.fit.to_frame(box).ravel())
     return DetectedFace(
         box=(x0, y0, x1, y1),
         score=float(faces.scores[number]),

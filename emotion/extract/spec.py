@@ -16,8 +16,11 @@ LandmarksName = Literal["yunet", "dlib"]
 EXTRACTION_VERSION = 3
 """Version of the extraction: a release that makes other pixels from the same spec increases it.
 
-3: landmarks by dlib's predictor in YuNet's box, field ``landmarks``.
+3: landmarks by dlib's predictor in YuNet's box, field ``landmarks``. Corrections for kinds of files
+whose pixels were wrong (HDR, pixels that are not square) do not increase it.
 """
+AUTO: Literal["auto"] = "auto"
+"""Value of ``detect_side_px`` that chooses the picture's size by the frame's size."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +34,9 @@ class ExtractionSpec:
             in the detected box, or the detector itself. With detector dlib it is dlib.
         landmarks_sha256: hex SHA-256 of the weights file of that method.
         sample_fps: samples per second of presentation time; above 0, at most 240.
-        detect_side_px: longest side of the picture that the detector gets, pixels; 64 to 4096.
+        detect_side_px: longest side of the picture that the detector gets, pixels, 64 to 4096; or
+            ``auto``, which by the frame's size adds a larger picture for small faces, see
+            ``emotion.extract.detect.detect_sides``.
         min_score: lowest score of a detection that is used; -10 to 10, see ``Faces.scores``.
         crop_px: side of the square aligned crop, pixels; 16 to 1024.
         clip_len: crops per clip (T); 1 to 1024.
@@ -53,7 +58,7 @@ class ExtractionSpec:
     landmarks: LandmarksName = "dlib"
     landmarks_sha256: str = DLIB_LANDMARKS.sha256
     sample_fps: float = 8.0
-    detect_side_px: int = 320
+    detect_side_px: int | Literal["auto"] = 320
     min_score: float = 0.7
     crop_px: int = 112
     clip_len: int = 16
@@ -76,8 +81,11 @@ class ExtractionSpec:
         }
         for name, allowed in ranges.items():
             value = getattr(self, name)
-            if value not in allowed:
-                raise InputError(f"extraction spec: {name} must be {allowed}, got {value}")
+            if name == "detect_side_px" and value == AUTO:
+                continue
+            if isinstance(value, str) or value not in allowed:
+                other = " or auto" if name == "detect_side_px" else ""
+                raise InputError(f"extraction spec: {name} must be {allowed}{other}, got {value}")
         if self.landmarks not in ("dlib", self.detector):
             raise InputError(
                 f"extraction spec: landmarks with detector {self.detector} must be dlib, "

@@ -11,12 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from emotion.errors import VideoError
 from emotion.extract.clip import Clip, ClipBuilder, CropItem
 from emotion.extract.cuts import CutDetector
-from emotion.extract.detect import Faces
 from emotion.extract.identity import (
     CropEmbedder,
     Embed,
@@ -45,6 +42,7 @@ class VideoSummary:
     Attributes:
         facts: size, codec and duration, from the container and the decoding.
         num_frames: sampled frames.
+        num_faceless_frames: sampled frames without any face.
         num_faces: detections.
         num_tracks: confirmed tracks.
         num_identities: persons.
@@ -55,6 +53,7 @@ class VideoSummary:
 
     facts: VideoFacts = field(default_factory=VideoFacts)
     num_frames: int = 0
+    num_faceless_frames: int = 0
     num_faces: int = 0
     num_tracks: int = 0
     num_identities: int = 0
@@ -125,13 +124,14 @@ class _Walk:
     def step(self, observation: Observation) -> Iterator[tuple[Table, Row]]:
         """Yield the rows of one sampled frame, and the rows that this frame completes."""
         self._summary.num_frames += 1
+        self._summary.num_faceless_frames += not observation.faces
         self._summary.num_faces += len(observation.faces)
         yield "frames", frame_row(self._video_id, observation)
         cut = self._is_cut(observation.signature)
         of_face = FrameEmbeddings(self._embed_crop, observation) if self._embed_crop else None
         embeddings = Embeddings(of_face, self._mean) if of_face else None
         keys, ended = self._tracker.step(
-            _faces(observation), observation.pts_s, cut=cut, embeddings=embeddings
+            observation.detections, observation.pts_s, cut=cut, embeddings=embeddings
         )
         yield from self._end(ended, observation.pts_s, cut=cut)
         for number, key in enumerate(keys):
@@ -289,12 +289,3 @@ class _Walk:
         for key in keys:
             self._paused.append(self._open[key])
             self._open[key] = self._open[key].split(min(since_s))
-
-
-def _faces(observation: Observation) -> Faces:
-    """Return the detections of a frame as arrays."""
-    return Faces(
-        np.array([f.box for f in observation.faces], np.float32).reshape(-1, 4),
-        np.array([f.score for f in observation.faces], np.float32),
-        np.array([f.landmarks for f in observation.faces], np.float32).reshape(-1, 5, 2),
-    )

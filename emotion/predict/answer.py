@@ -102,6 +102,8 @@ class VideoPrediction:
             None without a clip.
         people: evidence about each person, by identity_id.
         trust: warning, margin and recall by label; see ``emotion.package.trust``.
+        first_frame_s: time of the first frame on a player's clock, seconds. All other times count
+            from the first frame.
     """
 
     uri: str
@@ -118,6 +120,7 @@ class VideoPrediction:
     is_uncertain: bool | None = None
     people: tuple[PersonPrediction, ...] = ()
     trust: TrustNote = field(default_factory=TrustNote)
+    first_frame_s: float = 0.0
 
 
 def by_label(probs: NDArray[np.float32], labels: tuple[str, ...]) -> dict[str, float]:
@@ -223,4 +226,5 @@ def video_prediction(
         is_uncertain=video["is_uncertain"],
         people=tuple(person_prediction(row) for row in tables["people"]),
         trust=trust,
+        first_frame_s=video["first_frame_s"],
     )

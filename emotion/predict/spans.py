@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from emotion.predict.mixture import label_text
@@ -16,8 +16,8 @@ class Span:
     Attributes:
         identity_id: number of the person in the video, from 0.
         track_id: number of the track in the video.
-        start_s: start, seconds from the first frame.
-        stop_s: end, seconds from the first frame; excluded.
+        start_s: start, seconds from the first frame, or on a player's clock.
+        stop_s: end, in the same way; excluded.
         label: the label of the run.
         confidence: mean probability of the label, 0 to 1.
         is_uncertain: True if the run's margin is below the margin in use.
@@ -55,9 +55,19 @@ class Scene:
     spans: tuple[Span, ...]
 
 
-def spans_of(rows: Iterable[Mapping[str, Any]]) -> list[Span]:
-    """Return the spans of one video's rows of ``segments``, sorted by person, track and time."""
-    return sorted(Span(**{f.name: row[f.name] for f in fields(Span)}) for row in rows)
+def spans_of(rows: Iterable[Mapping[str, Any]], *, first_frame_s: float = 0.0) -> list[Span]:
+    """Return the spans of one video's rows of ``segments``, sorted by person, track and time.
+
+    Args:
+        rows: the rows.
+        first_frame_s: seconds that are added to all times: the first frame's time on a player's
+            clock.
+    """
+    spans = (Span(**{f.name: row[f.name] for f in fields(Span)}) for row in rows)
+    return sorted(
+        replace(s, start_s=s.start_s + first_frame_s, stop_s=s.stop_s + first_frame_s)
+        for s in spans
+    )
 
 
 def person(identity_id: int) -> str:

@@ -16,7 +16,8 @@ from emotion.predict.mixture import label_text
 from emotion.predict.people import USABLE
 from emotion.predict.spans import person
 from emotion.report.page import data_uri, name_of, render
-from emotion.video.decode import Limits, VideoFacts, sample_frames
+from emotion.video.decode import Limits, VideoFacts, open_video, sample_frames
+from emotion.video.geometry import fitted
 from schemas.scores import prob_column, share_column
 
 MAX_FACES = 24
@@ -96,6 +97,7 @@ def video_report(
         evidence=[row | {"person": person(row["identity_id"])} for row in rows.people],
         people=video["num_identities"],
         source=source,
+        first_s=_first_s(drawn),
         shares=[
             (label, video[share_column(label)], colour(label, labels))
             for label in labels
@@ -112,6 +114,12 @@ def video_report(
         ],
         faces=_faces(rows, path, fps),
     )
+
+
+def _first_s(drawn: Path) -> float:
+    """Return the time of the first picture on the clock of a browser that plays ``drawn``."""
+    with open_video(drawn, Limits()) as (_, stream):
+        return float((stream.start_time or 0) * (stream.time_base or 0))
 
 
 def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) -> TrackChart:
@@ -188,12 +196,14 @@ def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]
             wanted.setdefault(face["frame_index"], []).append((segment, face))
     crops: list[tuple[float, Mapping[str, object]]] = []
     waiting = sorted(wanted)
-    frames = sample_frames(path, sample_fps=fps, limits=Limits(), facts=VideoFacts())
+    facts = VideoFacts()
+    frames = sample_frames(path, sample_fps=fps, limits=Limits(), facts=facts)
     picture = None
     for frame in frames:
         while waiting and frame.index > waiting[0] and picture is not None:
             crops += _crops(picture, wanted[waiting.pop(0)])
-        picture = frame.image if waiting and frame.index <= waiting[0] else picture
+        if waiting and frame.index <= waiting[0]:
+            picture = fitted(frame.image, (facts.height, facts.width))
         if not waiting:
             break
     while waiting and picture is not None:

@@ -17,6 +17,8 @@ from av.video.stream import VideoStream
 
 from emotion.errors import VideoError
 from emotion.video.formats import FORMATS, SEEKABLE
+from emotion.video.geometry import display_width, pixel_aspect
+from emotion.video.streams import best_stream, film_streams
 
 Source = Path | BinaryIO
 
@@ -79,7 +81,10 @@ def probe(source: Source, limits: Limits) -> Probe:
         duration_s = None if duration is None else float(duration - _start(stream))
         if duration_s is None and container.duration is not None:
             duration_s = container.duration / av.time_base
-        if duration_s is not None and duration_s > limits.max_duration_s:
+        too_long = duration_s is not None and duration_s > limits.max_duration_s
+        if too_long and not can_seek(container):
+            duration_s = None  # of a clock that may jump; reading counts the time that is there
+        elif duration_s is not None and too_long:
             raise VideoError(
                 "too_large", f"{duration_s:.1f} s long, the limit is {limits.max_duration_s:g} s"
             )
@@ -115,7 +120,7 @@ def counts_frames(container: InputContainer) -> bool:
 
 @contextlib.contextmanager
 def open_video(source: Source, limits: Limits) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a container and its first video stream.
+    """Open a container and its film, see ``best_stream``.
 
     Only the file itself is read: formats that name other files are not allowed, references of a
     QuickTime file to other files are not followed, and FFmpeg must not open an address.
@@ -133,8 +138,23 @@ def open_video(source: Source, limits: Limits) -> Iterator[tuple[InputContainer,
         raise VideoError("empty_file", "the file has 0 bytes")
     if size > limits.max_bytes:
         raise VideoError("too_large", f"{size} bytes, the limit is {limits.max_bytes}")
+    chosen: int | None = None
+    with _opened(source, limits) as container:
+        _check_streams(container, limits)
+        if len(film_streams(container)) == 1:
+            yield container, _prepared(film_streams(container)[0], limits)
+            return
+        chosen = best_stream(container)
+    if not isinstance(source, Path):
+        source.seek(0)
+    with _opened(source, limits) as container:
+        streams = [s for s in container.streams.video if s.index == chosen]
+        yield container, _prepared(streams[0], limits)
+
+
+def _opened(source: Source, limits: Limits) -> InputContainer:
     try:
-        container = av.open(
+        return av.open(
             f"file:{source}" if isinstance(source, Path) else source,
             "r",
             options={
@@ -148,23 +168,25 @@ def open_video(source: Source, limits: Limits) -> Iterator[tuple[InputContainer,
         )
     except (av.FFmpegError, ValueError) as err:
         _raise_unopened(source, err, limits)
-    with container:
-        yield container, _video_stream(container, limits)
 
 
-def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
+def _check_streams(container: InputContainer, limits: Limits) -> None:
     count = len(container.streams)
     if count > limits.max_streams:
         raise VideoError("too_large", f"{count} streams, the limit is {limits.max_streams}")
     if not container.streams.video:
         raise VideoError("no_video_stream", f"streams: {count}, none of video")
-    stream = container.streams.video[0]
+    if not film_streams(container):
+        raise VideoError("no_video_stream", f"streams: {count}, of video only pictures (a cover)")
+
+
+def _prepared(stream: VideoStream, limits: Limits) -> VideoStream:
     context = stream.codec_context
     if context is None:
         raise VideoError("undecodable", "FFmpeg has no decoder for the video stream")
     stream.thread_type = "NONE"  # parallelism is one video per worker, not threads per video
     context.thread_count = 1  # by default dav1d starts one thread per processor
-    check_pixels(stream.width, stream.height, limits)
+    check_size(stream, stream.width, stream.height, limits)
     # A stream may change its frame size later. The decoder refuses a frame above its own limit
     # before it allocates memory. That limit is twice as high, because it counts whole blocks.
     context.options = {"max_pixels": str(2 * limits.max_pixels)}
@@ -203,12 +225,13 @@ def _head(source: Source) -> bytes:
     return source.read(8)
 
 
-def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """Check the size of a frame.
+def check_size(stream: VideoStream, width: int, height: int, limits: Limits) -> None:
+    """Check the size of a frame of a stream, coded and with square pixels.
 
     Raises:
         VideoError: too_large if it has more than ``max_pixels``.
     """
+    width = max(width, display_width(width, pixel_aspect(stream)))
     if width * height > limits.max_pixels:
         raise VideoError("too_large", f"{width}x{height}, the limit is {limits.max_pixels} pixels")
 
@@ -227,3 +250,24 @@ def header_stop(container: InputContainer, stream: VideoStream) -> Fraction | No
 
 def _start(stream: VideoStream) -> Fraction:
     return (stream.start_time or 0) * (stream.time_base or Fraction(1))
+
+
+def zero_s(container: InputContainer) -> Fraction:
+    """Return the presentation time at which players begin to count, seconds.
+
+    It is 0 in containers that state times from the beginning (mp4, mkv). In the others it is the
+    first time of any stream.
+    """
+    if can_seek(container) or container.start_time is None:
+        return Fraction(0)
+    return Fraction(container.start_time, av.time_base)
+
+
+def last_counted(container: InputContainer, stream: VideoStream) -> int:
+    """Return the number of frames of an AVI that ends with empty frames, else 0.
+
+    An empty frame holds the picture before it. It has no packet; the header counts it. The header
+    is only trusted in a file with its index, which is written last. Call this before reading.
+    """
+    has_index = counts_frames(container) and len(stream.index_entries) > 1
+    return stream.frames if has_index else 0

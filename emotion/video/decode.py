@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import av
 from av.container import InputContainer
@@ -20,26 +21,24 @@ from emotion.video.container import (
     Probe,
     Source,
     can_seek,
-    check_pixels,
-    counts_frames,
-    header_stop,
+    check_size,
+    last_counted,
     open_video,
     probe,
+    zero_s,
 )
+from emotion.video.end import check_end
 from emotion.video.facts import VideoFacts, join_facts
 from emotion.video.formats import FORMATS, SUFFIXES
+from emotion.video.geometry import Fit
 from emotion.video.packets import Inexact, Moment, Reader
-from emotion.video.picture import Converter, Frame, upright_hw
+from emotion.video.picture import Converter, Frame
 
 __all__ = [
     "FORMATS", "SUFFIXES", "Frame", "Limits", "Probe", "Source", "VideoFacts", "can_seek",
     "join_facts", "open_video", "probe", "sample_frames",
 ]  # fmt: skip
 
-END_TOLERANCE_SHARE = 0.1
-"""Share of the duration that may be missing at the end before a file counts as truncated."""
-END_TOLERANCE_S = (0.2, 2.0)
-"""Least and greatest value of that tolerance, seconds; headers round the duration up a little."""
 _SEEK_BACK_S = (0, 1, 4, 16, 64)
 """Seconds before the target to seek to, tried in order.
 
@@ -59,11 +58,12 @@ def sample_frames(
     """Yield the frame shown at ``first_pts + k / sample_fps`` for k = ``start``, ``start`` + 1, ...
 
     A frame is shown from its presentation time until that of the next frame; the last frame is
-    shown for its duration. A frame is yielded once, with the first k at which it is shown::
+    shown for its duration. A frame is yielded once, with the first k at which it is shown and the
+    number of samples at which it is shown::
 
-        frames    |0     |1     |2           |3     |     (variable frame rate)
-        samples   k0        k1        k2        k3
-        yields    0,k0      1,k1      2,k2      3,k3
+        frames    |0     |1     |2                    |3     |     (variable frame rate)
+        samples   k0        k1        k2        k3        k4
+        yields    0,k0      1,k1      2,k2 (2 samples)    3,k4
 
     For a part of a video (``start``, ``stop``), the frames are those of the whole video with these
     k, with equal pixels. Reading ends at the first damage: the frames before it are yielded, then
@@ -89,7 +89,9 @@ def sample_frames(
         facts.num_decoded, facts.duration_s = 0, 0.0
         try:
             with open_video(path, limits) as (container, stream):
-                video = _Video(container, stream, limits, facts, check)
+                converter = Converter.of(stream)
+                counted = last_counted(container, stream)
+                video = _Video(container, stream, limits, facts, check, converter, counted)
                 for frame in _part_frames(video, part, exact=exact):
                     if frame.index >= ahead:
                         ahead = frame.index + 1
@@ -115,10 +117,16 @@ class _Video:
     limits: Limits
     facts: VideoFacts
     check: Callable[[], None]
+    converter: Converter
+    num_counted: int
 
-    @property
+    @cached_property
     def time_base(self) -> Fraction:
         return self.stream.time_base or Fraction(1, 1000)
+
+    def seconds(self, ticks: int) -> float:
+        """Return a number of ticks in seconds, rounded once; a Fraction would be slow here."""
+        return ticks * self.time_base.numerator / self.time_base.denominator
 
 
 @dataclass(frozen=True)
@@ -142,26 +150,31 @@ def _wall_clock(limits: Limits) -> Callable[[], None]:
 
 def _part_frames(video: _Video, part: _Part, *, exact: bool) -> Iterator[Frame]:
     """Yield the sampled frames; ``exact`` decodes every frame from the beginning of the file."""
-    time_base = video.time_base
     video.facts.codec = video.stream.codec_context.name
     reader = Reader(video.container, video.stream, check=video.check, may_skip=not exact)
     if part.start and not exact and can_seek(video.container):
         reader = _reader_at(video, part, _first_pts(video))
-    converter = Converter(video.stream.codec_context.field_order)
     for shown in _shown_frames(video, part, reader):
         clock = reader.clock
         if clock is None or not clock.is_needed(shown.start, shown.stop):
             continue
         if shown.picture is None:
             raise Inexact("a frame that a sample needs was not decoded")
-        pts_s = float((shown.start - clock.first) * time_base)
-        yield Frame(clock.sample_from(shown.start), pts_s, shown.picture, converter)
+        index = clock.sample_from(shown.start)
+        yield Frame(
+            index=index,
+            pts_s=video.seconds(shown.start - clock.first),
+            picture=shown.picture,
+            converter=video.converter,
+            num_samples=clock.sample_from(shown.stop) - index,
+            fit=Fit.of(video.converter.hw(shown.picture), (video.facts.height, video.facts.width)),
+        )
 
 
 def _first_pts(video: _Video) -> int:
     reader = Reader(video.container, video.stream, check=video.check)
     for moment in reader.moments():
-        _note_size(moment.frame, video)
+        _note_first(moment, video)
         return moment.pts
     raise Inexact("the first frame did not come out")
 
@@ -195,19 +208,23 @@ def _seek(video: _Video, ticks: int, *, peek: bool = True) -> Packet[VideoStream
 def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown]:
     """Yield all frames in presentation order, to the end of the part; count those of the part."""
     previous: Moment | None = None
+    checked: tuple[int, int] | None = None
     gap = _nominal_gap(video)
     for moment in reader.moments():
         if reader.clock is None:
             span = (part.start, part.stop)
             reader.clock = Clock.of(moment.pts, video.time_base, part.fps, span)
-            _note_size(moment.frame, video)
+            _note_first(moment, video)
         if previous is not None:
             if moment.pts <= previous.pts:  # a broken clock: times must increase
                 continue
             gap = moment.pts - previous.pts
             yield _close(video, reader.clock, previous, moment.pts)
         if moment.frame is not None:
-            check_pixels(moment.frame.width, moment.frame.height, video.limits)
+            size = (moment.frame.width, moment.frame.height)
+            if size != checked:
+                check_size(video.stream, *size, video.limits)
+                checked = size
         previous = moment
         if part.stop is not None and reader.clock.is_reached(part.stop, moment.pts):
             return
@@ -216,21 +233,31 @@ def _shown_frames(video: _Video, part: _Part, reader: Reader) -> Iterator[_Shown
         _check_duration(video, moment.pts + gap - reader.clock.first)
     if previous is None or reader.clock is None:
         raise _no_frame_error(reader, video)
-    yield _close(video, reader.clock, previous, _last_stop(reader, previous, gap))
-    _check_end(video, part, reader)
+    yield _close(video, reader.clock, previous, _last_stop(video, reader, previous, gap))
+    if reader.broke is not None or (part.stop is None and not reader.has_jumped):
+        check_end(
+            container=video.container,
+            stream=video.stream,
+            facts=video.facts,
+            reader=reader,
+            first=reader.clock.first,
+        )
 
 
 def _close(video: _Video, clock: Clock, moment: Moment, stop: int) -> _Shown:
-    video.facts.duration_s = float((stop - clock.first) * video.time_base)
+    video.facts.duration_s = video.seconds(stop - clock.first)
     return _Shown(moment.frame, moment.pts, stop)
 
 
-def _last_stop(reader: Reader, last: Moment, gap: int) -> int:
+def _last_stop(video: _Video, reader: Reader, last: Moment, gap: int) -> int:
     """Return the end of the last frame, ticks, but at most the time of any damage.
 
-    The frame is shown for its own duration or, if that is unknown, for the gap before it.
+    The frame is shown for its own duration or, if that is unknown, for the gap before it, and
+    through the empty frames after it.
     """
     stop = last.pts + ((last.frame.duration if last.frame else 0) or gap)
+    if reader.broke is None:
+        stop = max(stop, video.num_counted)  # AVI: a tick is a frame
     broke = reader.broke.pts if reader.broke else None
     return min(stop, broke) if broke is not None and broke > last.pts else stop
 
@@ -247,7 +274,7 @@ def _no_frame_error(reader: Reader, video: _Video) -> Exception:
 
 
 def _check_duration(video: _Video, ticks: int) -> None:
-    if ticks * video.time_base > video.limits.max_duration_s:
+    if video.seconds(ticks) > video.limits.max_duration_s:
         raise VideoError("too_large", f"longer than {video.limits.max_duration_s:g} s")
 
 
@@ -256,36 +283,10 @@ def _nominal_gap(video: _Video) -> int:
     return max(1, round((1 / rate if rate else Fraction(1, 25)) / video.time_base))
 
 
-def _note_size(frame: VideoFrame | None, video: _Video) -> None:
-    if frame is not None:
-        check_pixels(frame.width, frame.height, video.limits)
-        video.facts.height, video.facts.width = upright_hw(frame)
-
-
-def _check_end(video: _Video, part: _Part, reader: Reader) -> None:
-    """Raise VideoError if the video is damaged or its end is missing; see END_TOLERANCE_SHARE."""
-    facts, broke = video.facts, reader.broke
-    at = f"at {facts.duration_s:.3f} s"
-    if broke is not None:
-        raise VideoError(
-            broke.reason,
-            f"decoding stopped {at}; {broke.detail}",
-            offset_s=facts.duration_s,
-            offset_bytes=broke.offset_bytes,
-        )
-    if part.stop is not None or reader.clock is None:
-        return
-    end_s = float(reader.clock.first * video.time_base) + facts.duration_s
-    header = header_stop(video.container, video.stream)
-    lacking_s = 0.0 if header is None else float(header) - end_s
-    if not part.start and counts_frames(video.container):
-        lacking = video.stream.frames - facts.num_decoded
-        lacking_s = max(lacking_s, lacking * facts.duration_s / facts.num_decoded)
-    low, high = END_TOLERANCE_S
-    if lacking_s > min(max(low, END_TOLERANCE_SHARE * (end_s + lacking_s)), high):
-        raise VideoError(
-            "truncated",
-            f"decoding stopped {at}, {lacking_s:.3f} s before the header's end",
-            offset_s=facts.duration_s,
-            offset_bytes=reader.last_pos(),
-        )
+def _note_first(moment: Moment, video: _Video) -> None:
+    """Set the facts that follow from the first frame."""
+    first_s = moment.pts * video.time_base - zero_s(video.container)
+    video.facts.first_frame_s = max(float(first_s), 0.0)
+    if moment.frame is not None:
+        check_size(video.stream, moment.frame.width, moment.frame.height, video.limits)
+        video.facts.height, video.facts.width = video.converter.hw(moment.frame)

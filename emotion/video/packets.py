@@ -30,6 +30,7 @@ from av.video.stream import VideoStream
 
 from emotion.video.clock import Clock
 from emotion.video.container import counts_frames
+from emotion.video.unroll import Unroller
 
 LOOK_AHEAD = 32
 """Number of packets read ahead of the decoder; more than any codec reorders."""
@@ -71,6 +72,7 @@ class Reader:
     Attributes:
         clock: clock of the samples; while it is None, every frame is decoded.
         broke: the damage that ended ``moments`` early; None if there was none.
+        unroller: changes the packets' times where the clock jumps.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Reader:
         """
         self.clock = clock
         self.broke: Break | None = None
+        self.unroller = Unroller(container, stream)
         self._container, self._stream, self._check = container, stream, check
         self._may_skip, self._from_key = may_skip, from_key
         self._stands_alone = stream.codec_context.codec.intra_only
@@ -112,6 +115,12 @@ class Reader:
         self._key_pts: int | None = None  # of the first keyframe
         self._armed = False  # True from the first keyframe on; earlier damage is ignored
         self._unread = ""  # message if the container could not be read to its end
+        self._waits_for_key = False  # True after a jump of the clock
+
+    @property
+    def has_jumped(self) -> bool:
+        """True if the clock has jumped; see ``Unroller``."""
+        return bool(self.unroller.shifts_s)
 
     def moments(self) -> Iterator[Moment]:
         """Yield the moments in presentation order; bad timestamps may repeat or go backwards."""
@@ -150,11 +159,26 @@ class Reader:
                     packet = None
                 more = packet is not None
                 if packet is not None and packet.size:
-                    self._ahead.append(packet)
-                    self._note_time(packet)
+                    self._take(packet)
             if self._ahead:
                 yield self._ahead.popleft()
         yield None
+
+    def _take(self, packet: Packet[VideoStream]) -> None:
+        """Queue a packet that was read.
+
+        Where a second recording was joined, FFmpeg misses a piece of the transport stream and
+        flags the whole packet before the joint as damaged. What lacks its keyframe is left out.
+        """
+        if self.unroller.unroll(packet):
+            self._waits_for_key = True
+            if self._ahead:
+                self._ahead[-1].is_corrupt = False
+        if self._waits_for_key and not packet.is_keyframe:
+            return
+        self._waits_for_key = False
+        self._ahead.append(packet)
+        self._note_time(packet)
 
     def _note_time(self, packet: Packet[VideoStream]) -> None:
         if packet.is_discard:  # outside the edit list: decoded, never shown

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
+
+from emotion.video.colour import colours_of, to_rgb
+from emotion.video.geometry import Fit, display_width, pixel_aspect, turn_of, upright
 
 BOTTOM_FIRST = frozenset({3, 5})  # AV_FIELD_BB and AV_FIELD_BT of FFmpeg's AVFieldOrder
 
@@ -19,62 +24,70 @@ class Converter:
 
     Attributes:
         field_order: FFmpeg's AVFieldOrder of the stream; 0 (unknown) counts as upper field first.
+        aspect: width of a pixel as a share of its height.
     """
 
     field_order: int = 0
+    aspect: Fraction = Fraction(1)
     _full: VideoReformatter = field(default_factory=VideoReformatter)
     _small: VideoReformatter = field(default_factory=VideoReformatter)
 
-    def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Return the frame at full size, (H, W, 3) uint8 RGB, upright.
+    @staticmethod
+    def of(stream: VideoStream) -> Converter:
+        """Return the converter for the frames of a stream."""
+        return Converter(stream.codec_context.field_order, pixel_aspect(stream))
 
-        Of an interlaced frame, only the field that is shown first is used, scaled to the full
-        height. So motion has no comb artefacts and no other frame is needed, but half of the lines
-        are lost.
+    def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """Return the frame at full size, (H, W, 3) uint8 RGB, as it is displayed.
+
+        It is upright and has square pixels and the colours of SDR. Of an interlaced frame, only the
+        field that is shown first is used, scaled to the full height. So motion has no comb
+        artefacts and no other frame is needed, but half of the lines are lost.
+
+        Raises:
+            VideoError: undecodable, if its colours cannot be converted.
         """
-        source = self._progressive(frame)
-        done = self._full.reformat(
-            source, width=frame.width, height=frame.height, format="rgb24", threads=1
-        )
-        return upright(done, quarter_turns(frame))
+        colours, hw = colours_of(frame), self._coded_hw(frame)
+        return upright(to_rgb(self._full, self._progressive(frame), colours, hw=hw), turn_of(frame))
 
     def thumbnail(self, frame: VideoFrame, *, side_px: int) -> NDArray[np.uint8]:
         """Return the frame with at most ``side_px`` on its longer side: (h, w, 3) uint8 RGB.
 
-        The frame is upright. It is scaled by area averaging, before its colours are converted. It
-        is never enlarged.
+        The frame is as in ``rgb``. It is scaled by area averaging, before its colours are
+        converted. It is never enlarged.
         """
-        scale = side_px / max(frame.width, frame.height)
+        height, width = self._coded_hw(frame)
+        scale = side_px / max(height, width)
         if scale >= 1:
             return self.rgb(frame)
-        done = self._small.reformat(
+        image = to_rgb(
+            self._small,
             self._progressive(frame),
-            width=max(1, round(frame.width * scale)),
-            height=max(1, round(frame.height * scale)),
-            format="rgb24",
+            colours_of(frame),
+            hw=(max(1, round(height * scale)), max(1, round(width * scale))),
             interpolation=Interpolation.AREA,
-            threads=1,
         )
-        return upright(done, quarter_turns(frame))
+        return upright(image, turn_of(frame))
+
+    def hw(self, frame: VideoFrame) -> tuple[int, int]:
+        """Return the height and width of a frame as it is displayed, pixels."""
+        height, width = self._coded_hw(frame)
+        return (width, height) if turn_of(frame).quarters % 2 else (height, width)
+
+    def _coded_hw(self, frame: VideoFrame) -> tuple[int, int]:
+        """Return the height and width before rotation, with square pixels."""
+        if self._is_square:
+            return frame.height, frame.width
+        return frame.height, display_width(frame.width, self.aspect)
+
+    @cached_property
+    def _is_square(self) -> bool:
+        return self.aspect == 1
 
     def _progressive(self, frame: VideoFrame) -> VideoFrame:
         if not frame.interlaced_frame or frame.height < 4:
             return frame
         return take_field(frame, first_line=1 if self.field_order in BOTTOM_FIRST else 0)
-
-
-def upright_hw(frame: VideoFrame) -> tuple[int, int]:
-    """Return the height and width of a frame as it is displayed, pixels."""
-    turned = quarter_turns(frame) % 2
-    return (frame.width, frame.height) if turned else (frame.height, frame.width)
-
-
-def quarter_turns(frame: VideoFrame) -> int:
-    """Return the counter-clockwise quarter turns that make a frame upright, 0 to 3.
-
-    The result is 0 if the angle that the file gives is invalid (more than 360 degrees).
-    """
-    return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
 
 
 def take_field(frame: VideoFrame, *, first_line: int) -> VideoFrame:
@@ -99,28 +112,26 @@ def take_field(frame: VideoFrame, *, first_line: int) -> VideoFrame:
     return half
 
 
-def upright(rgb: VideoFrame, turns: int) -> NDArray[np.uint8]:
-    """Return an RGB frame as an array, after ``turns`` counter-clockwise quarter turns."""
-    image = np.asarray(rgb.to_ndarray(), np.uint8)
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
-
-
 @dataclass(frozen=True)
 class Frame:
     """One sampled frame; its pixels are computed at the first access.
 
     Attributes:
-        index: number k of the sample. A frame that is shown at several samples has the first k;
-            the other numbers do not occur.
+        index: number k of the sample. A frame that is shown at several samples has the first k.
         pts_s: the frame's presentation time, seconds from the first frame.
         picture: the decoded frame.
         converter: converts the frame to pixels.
+        num_samples: number of samples at which the frame is shown: ``index`` and those after it.
+        fit: place of the picture in the video's frame; it differs from ``Fit()`` if the video
+            changes its size.
     """
 
     index: int
     pts_s: float
     picture: VideoFrame
     converter: Converter
+    num_samples: int = 1
+    fit: Fit = Fit()
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
@@ -130,7 +141,7 @@ class Frame:
     @property
     def hw(self) -> tuple[int, int]:
         """Height and width of ``image``, pixels."""
-        return upright_hw(self.picture)
+        return self.converter.hw(self.picture)
 
     def thumbnail(self, side_px: int) -> NDArray[np.uint8]:
         """Return the frame, at most ``side_px`` on its longer side; see ``Converter.thumbnail``."""

@@ -10,7 +10,15 @@ from emotion.ranges import Range, above, check_ranges
 from jobs.common.command import Address
 from jobs.common.workers import RunnerName
 
-IN_SPEC = ("detector", "landmarks", "sample_fps", "clip_len", "clip_stride", "crop_px")
+IN_SPEC = (
+    "detector",
+    "detect_side",
+    "landmarks",
+    "sample_fps",
+    "clip_len",
+    "clip_stride",
+    "crop_px",
+)
 """Options that the extraction spec holds, which may not change when a build is resumed."""
 
 MAY_CHANGE = (
@@ -42,6 +50,10 @@ class Config:
         out: Folder for the dataset: new, or begun by the same command.
         detector: Face detector: yunet, dlib, or auto, which takes yunet if its weights are
             available, else dlib.
+        detect_side: Longest side in pixels, 64 to 4096, of the picture in which faces are found; a
+            smaller one is faster, a larger one finds smaller faces. auto takes 320 (dlib: 640), and
+            for frames above 1280 pixels a larger picture too; docs/datasets.md has the smallest
+            faces.
         landmarks: Landmarks by which faces are cropped: dlib's predictor in the detected box, or
             yunet, the detector's own. With detector dlib only dlib.
         yunet: File of YuNet's weights, a local path or s3://; default: $VIDEO_EMOTION_YUNET, then
@@ -79,6 +91,7 @@ class Config:
     labels: Address
     out: Address
     detector: Literal["auto", "yunet", "dlib"] = "auto"
+    detect_side: int | Literal["auto"] = "auto"
     landmarks: Literal["dlib", "yunet"] = "dlib"
     yunet: str | None = None
     label_set: str = ",".join(LABELS)

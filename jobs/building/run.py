@@ -29,7 +29,7 @@ from jobs.common.runner import open_runner
 from jobs.common.workers import Runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import Entry, add_counts
+from jobs.ledger.entries import Entry, add_counts, faceless_line
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.plan import LabelTable, Plan, Planned
@@ -86,6 +86,7 @@ def choose_detector(config: Config) -> tuple[ExtractionSpec, bytes | None]:
         print(f"detector: {name}")
     clip_len = config.clip_len
     options = {
+        "detect_side_px": config.detect_side,
         "landmarks": config.landmarks,
         "sample_fps": config.sample_fps,
         "crop_px": config.crop_px,
@@ -233,6 +234,7 @@ def finish(
     success = {
         "counts": counts,
         "rejects": dict(reasons),
+        "faceless_frames": sum(entry.faceless_frames for entry in entries),
         "labels": list(parse_labels(config.label_set)),
         "spec_digest": spec.digest,
         "versions": pipeline_versions(),
@@ -250,6 +252,7 @@ def print_summary(
     print(f"built {out}")
     for name in DATASETS:
         print(f"  {name:8} {counts.get(name, 0):>9,}")
+    print(f"  {faceless_line(entries)}")
     for reason, count in sorted(reasons.items()):
         print(f"  left out: {reason} {count:,}")
     if cpu_s > 0:

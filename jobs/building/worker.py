@@ -74,7 +74,7 @@ class BuildWorker:
         """Write the parts of one shard, then its ledger entry; return the entry."""
         began = time.monotonic()
         reasons: Counter[str] = Counter()
-        video_s, walls_s = 0.0, 0.0
+        video_s, walls_s, frames, faceless = 0.0, 0.0, 0, 0
         with ShardWriter(self._schemas) as writer:
             for event in self._reader.shard(ref):
                 if not isinstance(event, End):
@@ -87,6 +87,8 @@ class BuildWorker:
                     reasons[broken] += 1
                 if event.error is None:
                     video_s += event.summary.facts.duration_s
+                    frames += event.summary.num_frames
+                    faceless += event.summary.num_faceless_frames
                 walls_s += event.walls_s
             folder = writer.close(ref.shard_id)
             entry = Entry(
@@ -96,6 +98,8 @@ class BuildWorker:
                 retired=len(ref.retired),
                 video_s=video_s,
                 wall_s=time.monotonic() - began + walls_s,
+                frames=frames,
+                faceless_frames=faceless,
             )
             check_shard(folder, ref, entry, tables=self._schemas)
             if self._fence is not None:

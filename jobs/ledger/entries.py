@@ -43,7 +43,8 @@ class Entry:
         retired: number of the shard's videos that were retired (see ``jobs.ledger.stored_plan``).
         video_s: seconds of video that were read.
         wall_s: seconds that the workers spent on the shard.
-        frames: number of sampled frames; only jobs.score counts them, else 0.
+        frames: number of sampled frames; only builds and jobs.score count them, else 0.
+        faceless_frames: number of them without any face.
         slowest: slowest videos, in descending order of wall time; only jobs.score stores them.
         parts: version of the shard's part in each table, see ``jobs.ledger.parts.part_version``.
     """
@@ -55,6 +56,7 @@ class Entry:
     video_s: float = 0.0
     wall_s: float = 0.0
     frames: int = 0
+    faceless_frames: int = 0
     slowest: tuple[SlowVideo, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
 
@@ -148,3 +150,15 @@ def add_counts(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name, count in one.items():
             total[name] = total.get(name, 0) + count
     return total
+
+
+def faceless_line(entries: Iterable[Entry]) -> str:
+    """Return the line of a run's summary about sampled frames without any face.
+
+    >>> faceless_line([Entry("s0", {}, {}, 0, frames=80, faceless_frames=20)])
+    '20 of 80 sampled frames have no face (25%)'
+    """
+    each = list(entries)
+    frames, faceless = sum(e.frames for e in each), sum(e.faceless_frames for e in each)
+    share = faceless / frames if frames else 0.0
+    return f"{faceless:,} of {frames:,} sampled frames have no face ({share:.0%})"

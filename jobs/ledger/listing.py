@@ -13,14 +13,14 @@ from botocore.config import Config
 from emotion import storage
 from emotion.errors import InputError
 from emotion.storage import FileInfo
-from emotion.video.decode import SUFFIXES
+from jobs.ledger.recognise import NO_VIDEO, only_videos
 
 
 def stream_videos(root: str) -> Iterator[FileInfo]:
     """Yield the video files below ``root``: in order of uri on a disk and on S3.
 
-    A video file has one of the ``SUFFIXES``, in any letter case. Its ``uri`` is relative to
-    ``root``. Hidden files and folders (``.x``) are left out.
+    ``jobs.ledger.recognise.only_videos`` recognises them. Their ``uri`` is relative to ``root``.
+    Hidden files and folders (``.x``) are left out.
 
     Raises:
         InputError: if ``root`` is not a folder, or holds no video.
@@ -28,13 +28,17 @@ def stream_videos(root: str) -> Iterator[FileInfo]:
     if not storage.is_folder(root):
         raise InputError(f"--videos {root} is not a folder that can be read")
     empty = True
-    for file in _stream(root):
-        hidden = any(part.startswith(".") for part in file.uri.split("/"))
-        if not hidden and file.uri.lower().endswith(SUFFIXES):
-            empty = False
-            yield file
+    for file in only_videos(_visible(root), root=root):
+        empty = False
+        yield file
     if empty:
-        raise InputError(f"--videos {root} holds no file that ends in {', '.join(SUFFIXES)}")
+        raise InputError(f"--videos {root} {NO_VIDEO}")
+
+
+def _visible(root: str) -> Iterator[FileInfo]:
+    for file in _stream(root):
+        if not any(part.startswith(".") for part in file.uri.split("/")):
+            yield file
 
 
 def _stream(root: str) -> Iterator[FileInfo]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.video.formats import SUFFIXES
+from jobs.ledger.recognise import NO_VIDEO, only_videos
 
 _UNSAFE = {"": "%00", ".": "%2E", "..": "%2E%2E"}
 """Parts of an address that mean something else in a path, and what stands for them."""
@@ -16,9 +16,8 @@ _UNSAFE = {"": "%00", ".": "%2E", "..": "%2E%2E"}
 def videos_of(argument: str) -> Iterator[str]:
     """Yield the addresses of the videos that an argument names, in order of their names.
 
-    A folder gives every file below it whose name ends as that of a video
-    (``emotion.video.formats``); hidden files and folders are left out. Anything else is one video,
-    and its name may end in any way.
+    A folder gives every video below it (``jobs.ledger.recognise``); hidden files and folders are
+    left out. Anything else is one video, and its name may end in any way.
 
     Raises:
         InputError: if nothing is there, or a folder holds no video.
@@ -28,9 +27,9 @@ def videos_of(argument: str) -> Iterator[str]:
             raise InputError(f"video {argument} does not exist; name a video file or a folder")
         yield argument
         return
-    files = storage.list_files(argument, suffixes=SUFFIXES)
+    files = list(only_videos(storage.list_files(argument)))
     if not files:
-        raise InputError(f"folder {argument} holds no file that ends in {', '.join(SUFFIXES)}")
+        raise InputError(f"folder {argument} {NO_VIDEO}")
     yield from (_as_named(argument, file.uri) for file in files)
 
 

@@ -106,11 +106,13 @@ def video_row(video: Row, content_sha256: str, summary: VideoSummary) -> Row:
     return {name: value for name, value in video.items() if name not in of_plan} | {
         "content_sha256": content_sha256,
         "duration_s": facts.duration_s,
+        "first_frame_s": facts.first_frame_s,
         "fps": facts.fps,
         "width": facts.width,
         "height": facts.height,
         "codec": facts.codec,
         "num_frames": summary.num_frames,
+        "num_faceless_frames": summary.num_faceless_frames,
         "num_faces": summary.num_faces,
         "num_tracks": summary.num_tracks,
         "num_identities": summary.num_identities,

@@ -166,6 +166,7 @@ def _entry(ref: ShardRef, end: dict[str, Any], counts: dict[str, int]) -> Entry:
         video_s=sum(video["duration_s"] for video in videos),
         wall_s=sum(video["wall_s"] for video in videos),
         frames=sum(video["num_frames"] for video in videos),
+        faceless_frames=sum(video["num_faceless_frames"] for video in videos),
         slowest=tuple(SlowVideo(v["uri"], v["wall_s"], v["duration_s"]) for v in slowest),
     )
 

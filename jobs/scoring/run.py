@@ -35,7 +35,7 @@ from jobs.common.runner import open_runner
 from jobs.common.workers import Runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import Entry, add_counts
+from jobs.ledger.entries import Entry, add_counts, faceless_line
 from jobs.ledger.lock import Fence
 from jobs.ledger.plan import Planned
 from jobs.ledger.plan_parts import plan_parts
@@ -195,16 +195,16 @@ class _Run:
             runner = None if is_whole else stack.enter_context(self._runner(math.inf))
             for refs in ahead(shards):
                 missing, revise = to_do(refs, done)
-                here = sum(ref.num_rows - len(ref.retired) for ref in refs)
-                num_videos += here
+                num_videos += (here := sum(ref.num_rows - len(ref.retired) for ref in refs))
                 print(f"plan: {here} videos in {len(refs)} shards, {len(missing)} shards to do")
                 if missing or revise:
                     changed = True
                     storage.remove(success)
                     revise_shards(config.out, revise, tables, self.fence)
                 if missing:
-                    video_s = sum(ref.video_s for ref in missing)
-                    runner = runner or stack.enter_context(self._runner(video_s))
+                    runner = runner or stack.enter_context(
+                        self._runner(sum(r.video_s for r in missing))
+                    )
                     self._score_missing(runner, missing, totals)
                     resources = dict(runner.resources)
         if not changed and storage.exists(success):
@@ -283,6 +283,7 @@ def _finish(
     success = {
         "counts": counts,
         "rejects": dict(reasons),
+        "faceless_frames": sum(entry.faceless_frames for entry in entries),
         "labels": list(package.labels),
         "model_id": package.model_id,
         "spec_digest": package.spec.digest,
@@ -294,6 +295,7 @@ def _finish(
         f"  {counts['scores']:,} clips scored by model {package.model_id}; "
         f"{counts['tracks']:,} tracks, {counts['segments']:,} segments"
     )
+    print(f"  {faceless_line(entries)}")
     for reason, count in sorted(reasons.items()):
         print(f"  left out: {reason} {count:,}")
     for line in note_of_scores(storage.read_json(storage.join(config.out, "config.json"))).lines():

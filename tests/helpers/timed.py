@@ -33,6 +33,11 @@ class Case:
     options: Mapping[str, str] = field(default_factory=dict)
     interlaced: bool = False
     rotation: int = 0
+    pixel_width: float = 1.0  # as a share of a pixel's height: how wide a player shows it
+
+    @property
+    def shown_hw(self) -> tuple[int, int]:
+        return self.hw[0], round(self.hw[1] * self.pixel_width)
 
     def draw(self, folder: Path) -> Path:
         try:
@@ -119,7 +124,7 @@ WHOLE = [
     Case("mpeg-2 with two fields, mpg", ".mpg", codec="mpeg2video", interlaced=True),
     Case("mpeg-2 with b-frames, mkv", ".mkv", codec="mpeg2video", b_frames=2),
     Case("prores of 10 bits, mov", ".mov", codec="prores_ks", pix_fmt="yuv422p10le"),
-    Case("h263, 3gp", ".3gp", codec="h263", hw=(144, 176)),
+    Case("h263, 3gp", ".3gp", codec="h263", hw=(144, 176), pixel_width=12 / 11),
 ]
 
 

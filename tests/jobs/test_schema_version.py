@@ -65,7 +65,7 @@ def test_an_earlier_version_is_refused(
     verb: str, flag: str, more: list[str], earlier: str, reads: Reads
 ) -> None:
     assert reads(earlier) == [
-        f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 3); "
+        f"error: --{flag} {earlier} was made by an earlier version (schema 1, now 4); "
         "build it again"
     ]
 

@@ -158,3 +158,12 @@ def test_remarks_are_a_note_in_webvtt_and_properties_in_elan(tmp_path: Path) -> 
     path.write_bytes(elan(TWO, media="a.mp4", remarks=REMARKS))
     properties = dict(pympi.Eaf(str(path)).properties)
     assert [properties[f"remark {k}"] for k in (1, 2)] == REMARKS
+
+
+@pytest.mark.parametrize("first_s", [0.0, 3.0, 0.44])
+def test_times_are_those_of_a_player(first_s: float) -> None:
+    """Pictures that begin after the sound: subtitles and annotations count with the sound."""
+    rows = [dataclasses.asdict(span) for span in ALONE]
+    spans = spans_of(rows, first_frame_s=first_s)
+    times = [time_s - first_s for s in spans for time_s in (s.start_s, s.stop_s)]
+    assert times == pytest.approx([0.5, 1.25, 1.25, 3.0])

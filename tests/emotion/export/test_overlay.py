@@ -173,3 +173,59 @@ def test_a_broken_video_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(VideoError, match="truncated"):
         overlay(tmp_path / "cut.mp4", tmp_path / "o.mp4", [])
+
+
+def joined(folder: Path, parts: Sequence[tuple[float, tuple[int, int]]]) -> Path:
+    """Join recordings of a second as .ts: for each, when its clock begins, and its size."""
+    path = folder / "joined.ts"
+    with path.open("wb") as out:
+        for number, (begins_s, size) in enumerate(parts):
+            one = folder / f"{number}.ts"
+            draw_video(one, range(0, 1000, 40), size=size, sound="aac")
+            moved = folder / f"{number}_moved.ts"
+            with av.open(str(one)) as old, av.open(str(moved), "w") as new:
+                streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+                for packet in old.demux():
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    ticks = round(begins_s / packet.time_base)
+                    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                    packet.stream = streams[packet.stream_index]
+                    new.mux(packet)
+            out.write(moved.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "begins_s", [(0.0, 0.0), (0.0, 40_000.0), (500.0, 0.0, 90.0)], ids=["again", "ahead", "three"]
+)
+@pytest.mark.parametrize("blur", [False, True])
+def test_joined_recordings_are_one_film(
+    tmp_path: Path, begins_s: tuple[float, ...], blur: bool
+) -> None:
+    """Pictures and sound of every recording follow each other, together."""
+    source = joined(tmp_path, [(s, (160, 120)) for s in begins_s])
+    done = overlay(source, tmp_path / "o.mp4", [face()], blur_faces=blur)
+    seconds = len(begins_s)
+    assert done.num_frames == 25 * seconds
+    assert done.duration_s == pytest.approx(seconds, abs=0.15)
+    times = frame_times(tmp_path / "o.mp4")
+    assert np.diff(times).max() < 0.15
+    with av.open(str(tmp_path / "o.mp4")) as made:
+        sound = [float(f.time or 0) for f in made.decode(audio=0)]
+    assert len(sound) == pytest.approx(seconds * 48000 / 1024, rel=0.06)
+    assert np.diff(sound).max() < 0.2
+    assert sound[-1] == pytest.approx(times[-1], abs=0.25)
+
+
+@pytest.mark.parametrize("size", [(320, 240), (80, 60), (120, 160)])
+def test_a_video_that_changes_its_size_keeps_the_first_size(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    source = joined(tmp_path, [(0.0, (480, 420)), (0.0, size)])
+    overlay(source, tmp_path / "o.mp4", [face((0.0, 0.5, 1.0, 1.5))])
+    with av.open(str(tmp_path / "o.mp4")) as made:
+        frames = [f.to_ndarray(format="rgb24") for f in made.decode(video=0)]
+    assert {f.shape for f in frames} == {(420, 480, 3)} and len(frames) == 50
+    edge = frames[-1][30:390, 40:72]  # the box is where it was in the first picture
+    assert np.abs(edge[:, 0].astype(int) - frames[5][30:390, 40]).mean() < 140

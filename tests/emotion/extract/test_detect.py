@@ -209,7 +209,7 @@ def test_a_picture_already_small_gives_the_faces_of_the_frame(
     whole = detector[1](frame)
     assert len(whole) == 1
     assert whole.boxes[0, 0] > 200  # in pixels of the frame, which is wider than 320
-    equal(detector[1](scaled(frame, 320), frame_hw=frame.shape[:2]), whole)
+    equal(detector[1].in_pictures([scaled(frame, 320)], frame_hw=frame.shape[:2]), whole)
 
 
 def test_a_frame_smaller_than_the_detector_wants(

@@ -15,7 +15,9 @@ from emotion.extract.detect import load_detector, spec_for
 from emotion.extract.extractor import Extractor
 from emotion.extract.spec import DetectorName
 from emotion.extract.walk import VideoSummary
+from emotion.video.decode import VideoFacts
 from emotion.weights import YUNET
+from tests.helpers.drawing import number_frame, write_video
 
 pytestmark = pytest.mark.large
 
@@ -170,3 +172,62 @@ def test_acted_clips_give_one_track_each(extractor: Extractor, shared: Path) -> 
     summaries = [extract(extractor, path)[1] for path in paths]
     assert sum(s.num_clips > 0 for s in summaries) >= 0.98 * len(paths)
     assert sum(s.num_tracks == 1 for s in summaries) >= 0.97 * len(paths)
+
+
+@pytest.mark.parametrize("fps", [1.0, 2.0, 5.0, 25.0])
+def test_every_sample_of_a_slow_video_is_answered_for(
+    extractor: Extractor, shared: Path, tmp_path: Path, fps: float
+) -> None:
+    """Show one face with few frames a second: a frame has a row for each sample it is shown at."""
+    picture = cv2.imread(str(shared / "data/real/single_face.jpg"))
+    assert picture is not None
+    image = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)[:360, :640]
+    count = round(6 * fps)
+    path = write_video(tmp_path / "v.mp4", [image] * count, fps=fps)
+    rows, summary = extract(extractor, path)
+    assert [row["frame_index"] for row in rows["frames"]] == list(range(48))
+    times = [row["pts_s"] for row in rows["frames"]]
+    for index, time_s in enumerate(times):
+        assert index / 8 - 1 / fps < time_s <= index / 8
+    assert times == sorted(set(times))
+    assert (summary.num_faces, summary.num_faceless_frames) == (48, 0)
+    assert (summary.num_tracks, summary.num_clips, summary.coverage) == (1, 3, 1.0)
+
+
+@pytest.mark.parametrize("stop", [3, 8, 11])
+def test_parts_of_a_slow_video_give_the_observations_of_the_whole(
+    extractor: Extractor, tmp_path: Path, stop: int
+) -> None:
+    images = [number_frame(k, hw=(64, 64)) for k in range(3)]
+    path = write_video(tmp_path / "v.mp4", images, pts_s=[0.0, 1.3, 1.4])
+
+    def observed(start: int, end: int | None) -> list[tuple[int, float]]:
+        found = extractor.observations(path, facts=VideoFacts(), start=start, stop=end)
+        return [(o.frame_index, o.pts_s) for o in found]
+
+    assert observed(0, stop) + observed(stop, None) == observed(0, None)
+
+
+def test_boxes_of_a_video_that_changes_its_size(
+    extractor: Extractor, shared: Path, tmp_path: Path
+) -> None:
+    """A face in 640 x 360, then the same picture in 960 x 540: its box stays where it is."""
+    picture = cv2.imread(str(shared / "data/real/single_face.jpg"))
+    assert picture is not None
+    image = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    parts = []
+    for number, size in enumerate([(640, 360), (960, 540), (360, 640)]):
+        scale = min(size[0] / image.shape[1], size[1] / image.shape[0])
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        frame = np.zeros((size[1], size[0], 3), np.uint8)
+        top, left = (size[1] - small.shape[0]) // 2, (size[0] - small.shape[1]) // 2
+        frame[top : top + small.shape[0], left : left + small.shape[1]] = small
+        parts.append(write_video(tmp_path / f"{number}.ts", [frame] * 25).read_bytes())
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(parts))
+    rows, summary = extract(extractor, path)
+    assert (summary.facts.width, summary.facts.height) == (640, 360)
+    boxes = np.array([row["box"] for row in rows["faces"]])
+    assert len(boxes) == len(rows["frames"]) == 24
+    assert (boxes.min(0) >= 0).all() and (boxes.max(0) <= [640, 360, 640, 360]).all()
+    np.testing.assert_allclose(boxes[:16], np.tile(boxes[0], (16, 1)), atol=12)

@@ -89,3 +89,35 @@ def test_weights_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_landmark_file_is_the_known_one() -> None:
     assert weights.find_dlib_landmarks().name == weights.DLIB_LANDMARKS.name
+
+
+def test_a_spec_of_an_earlier_package_has_its_side_and_digest() -> None:
+    """Load a spec that was stored before ``auto``: its own digest, and 320 pixels for all sizes."""
+    stored = {
+        "clip_len": 16,
+        "clip_stride": 16,
+        "crop_px": 112,
+        "detect_side_px": 320,
+        "detector": "yunet",
+        "detector_sha256": weights.YUNET.sha256,
+        "digest": "93a7d63b6ec7b57d",
+        "embedder_sha256": weights.DLIB_EMBEDDER.sha256,
+        "jpeg_quality": 92,
+        "landmarks": "dlib",
+        "landmarks_sha256": weights.DLIB_LANDMARKS.sha256,
+        "min_clip_faces": 8,
+        "min_score": 0.7,
+        "sample_fps": 8.0,
+        "version": 3,
+    }
+    spec = ExtractionSpec.from_json(stored)
+    assert spec.detect_side_px == 320
+    assert spec.to_json() == stored
+    assert spec.difference(spec_for("yunet")) == "detect_side_px 320 and auto"
+
+
+@pytest.mark.parametrize("side_px", [63, 4097, "large"])
+def test_a_side_out_of_range(side_px: object) -> None:
+    message = "detect_side_px must be at least 64 and at most 4096 or auto, got"
+    with pytest.raises(InputError, match=message):
+        spec_for("yunet", detect_side_px=side_px)

@@ -13,6 +13,7 @@ from emotion.errors import REASONS
 from tests.helpers.breaking import CODECS, noisy_images, put, sound
 from tests.helpers.drawing import write_video
 from tests.helpers.mutants import KINDS, flip, mutate
+from tests.helpers.odd_videos import odd_video, write_odd
 from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.large
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.large
 
 @pytest.fixture(scope="module")
 def victims(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Collect videos to damage: drawn ones, and small real ones if there are any."""
+    """Collect videos to damage: drawn and odd ones, and small real ones if there are any."""
     folder = tmp_path_factory.mktemp("victims")
     for suffix in CODECS:
         put(folder, f"drawn{suffix}", sound(suffix))
@@ -29,6 +30,10 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "av1.mkv", images, codec="libsvtav1")
     write_video(folder / "fields.mp4", images, interlaced=True)
     write_video(folder / "jpeg.mov", images, codec="mjpeg", pix_fmt="yuvj420p")
+    for number in range(20):
+        video = odd_video(number)
+        if video.hw[0] < 200:
+            write_odd(folder / f"odd{number}{video.suffix}", video)
     data = ROOT.parent / "shared/data"
     small = ("single_face.mp4", "carphone_pristine.mp4", "obama_speech.mp4")
     for path in [

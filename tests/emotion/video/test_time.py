@@ -50,9 +50,9 @@ def test_each_sample_is_the_frame_shown_then(tmp_path: Path, case: Case) -> None
         for frame, (_, number) in zip(frames, samples, strict=True):
             at = case.pts_s[number] - case.pts_s[0]
             assert frame.pts_s == pytest.approx(at, abs=0.002)  # Matroska keeps milliseconds
-            assert frame.hw == frame.image.shape[:2] == case.hw
+            assert frame.hw == frame.image.shape[:2] == case.shown_hw
         assert facts.num_decoded == len(case.pts_s)
-        assert (facts.height, facts.width) == case.hw
+        assert (facts.height, facts.width) == case.shown_hw
         length = case.pts_s[-1] - case.pts_s[0]
         assert length < facts.duration_s <= length + 0.09
 
@@ -86,7 +86,11 @@ def skipping(path: Path, fps: float, monkeypatch: pytest.MonkeyPatch) -> tuple[l
 
 @pytest.mark.parametrize(
     "case",
-    [c for c in WHOLE if not c.rotation and not c.interlaced and c.suffix != ".avi"],
+    [
+        c
+        for c in WHOLE
+        if not c.rotation and not c.interlaced and c.suffix != ".avi" and c.pixel_width == 1
+    ],
     ids=lambda case: case.name,
 )
 def test_leaving_out_frames_changes_no_pixel(
@@ -118,9 +122,10 @@ def test_real_videos_have_no_sample_changed(shared: Path) -> None:
 
 
 def shown_by_pyav(path: Path, *, fps: int) -> list[tuple[int, float, int]]:
-    """Return (sample, seconds from the first frame, checksum of upright pixels) of every sample."""
+    """Return (sample, seconds from the first frame, checksum of displayed pixels)."""
     result: list[tuple[int, float, int]] = []
     with av.open(str(path)) as container:
+        wide = float(container.streams.video[0].sample_aspect_ratio or 1)
         first: Fraction | None = None
         for frame in container.decode(video=0):
             assert frame.pts is not None and frame.time_base is not None
@@ -129,7 +134,8 @@ def shown_by_pyav(path: Path, *, fps: int) -> list[tuple[int, float, int]]:
             k = math.ceil((at - first) * fps)
             if result and result[-1][0] == k:
                 result.pop()  # this frame replaces the one before it for this sample
-            image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+            shown = frame.reformat(width=round(frame.width * wide), format="rgb24", threads=1)
+            image = np.rot90(shown.to_ndarray(), round(frame.rotation / 90) % 4)
             result.append((k, float(at - first), zlib.crc32(image.tobytes())))
             stop = at - first + frame.duration * frame.time_base
     return result if Fraction(result[-1][0], fps) < stop else result[:-1]

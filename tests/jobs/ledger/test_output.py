@@ -88,8 +88,8 @@ def test_another_extraction_spec_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "config, message",
     [
-        ({}, "was made by an earlier version (schema 1, now 3); name a new --out"),
-        ({"schema_version": 4}, "was made by another version (schema 4, now 3); name a new --out"),
+        ({}, "was made by an earlier version (schema 1, now 4); name a new --out"),
+        ({"schema_version": 5}, "was made by another version (schema 5, now 4); name a new --out"),
     ],
     ids=["before versions", "a later one"],
 )

@@ -53,7 +53,7 @@ def test_objects_are_listed(s3: str) -> None:
 
 @pytest.mark.parametrize(
     "name, message",
-    [("none.mp4", "none.mp4 does not exist"), ("empty", "empty holds no file that ends in .mp4")],
+    [("none.mp4", "none.mp4 does not exist"), ("empty", "empty holds no video")],
 )
 def test_nothing_to_predict_is_named(name: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
