@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 Reason = Literal[
+    "bad_name",  # its name is not UTF-8 text, so no table can hold it
     "missing",  # the label table names it, but it is not in the storage
     "unlabelled",  # it is in the storage, but the label table does not name it
     "unknown_label",  # its label is not in the label set

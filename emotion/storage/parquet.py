@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion.errors import InputError
-from emotion.storage.objects import list_files, open_input, write_bytes
+from emotion.storage.listing import list_files
+from emotion.storage.objects import open_input, write_bytes
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs.building import items
 from jobs.building.estimate import print_estimate
+from jobs.building.mismatch import describe_mismatch
 from jobs.building.options import IN_SPEC, MAY_CHANGE, Config
 from jobs.building.worker import Work
 from jobs.common.runner import open_runner
@@ -129,9 +130,11 @@ def check_plan(config: Config, plan: Plan) -> None:
     """
     if plan.num_videos == 0:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(plan.reasons.items()))
+        example = describe_mismatch(plan)
         raise InputError(
             f"no row of --labels {config.labels} names a video below --videos {config.videos} "
             f"({reasons or 'no rows'}); its column uri holds paths relative to --videos"
+            + (f"; {example}" if example else "")
         )
 
 
@@ -162,8 +165,7 @@ def build(
 ) -> int:
     """Do the missing work in a claimed and locked output folder; return the exit code."""
     refs, change = plan_shards(config, plan, folder, fence)
-    rejects = part_uri(config.out, "rejects", PLAN)
-    storage.write_bytes(rejects, plan.rejects.read_bytes())
+    storage.write_bytes(part_uri(config.out, "rejects", PLAN), plan.rejects.read_bytes())
     fence.confirm()
     first, joins = items.build_items(refs, config.out)
     print(_plan_line(plan, change, refs, len(first) + len(joins)))

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
-
-import boto3
-import fsspec
-from botocore.config import Config
+from dataclasses import replace
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.storage import FileInfo
+from emotion.storage import FileInfo, Unreadable
 from emotion.video.decode import SUFFIXES
 
 
-def stream_videos(root: str) -> Iterator[FileInfo]:
+def stream_videos(root: str) -> Iterator[FileInfo | Unreadable]:
     """Yield the video files below ``root``, in the order of the storage.
 
-    A video file has one of the ``SUFFIXES``, in any letter case. Its ``uri`` is relative to
-    ``root``. Hidden files and folders (``.x``) are left out.
+    A video file has one of the ``SUFFIXES``, in any letter case. Its ``uri`` is a name below
+    ``root``, see ``storage.name_of_key``. Hidden files and folders (``.x``) are left out. A closed
+    folder and an entry that cannot be read come as ``Unreadable``.
 
     Raises:
         InputError: if ``root`` is not a folder, or holds no video.
@@ -28,50 +24,37 @@ def stream_videos(root: str) -> Iterator[FileInfo]:
     if not storage.is_folder(root):
         raise InputError(f"--videos {root} is not a folder that can be read")
     empty = True
-    for file in _stream(root):
-        hidden = any(part.startswith(".") for part in file.uri.split("/"))
-        if not hidden and file.uri.lower().endswith(SUFFIXES):
+    for entry in _stream(root):
+        is_video = entry.uri.lower().endswith(SUFFIXES)
+        if is_video or isinstance(entry, Unreadable) and entry.reason == "storage_error":
             empty = False
-            yield file
+            yield replace(entry, uri=storage.name_of_key(entry.uri))
     if empty:
         raise InputError(f"--videos {root} holds no file that ends in {', '.join(SUFFIXES)}")
 
 
-def _stream(root: str) -> Iterator[FileInfo]:
-    if storage.is_local(root):
-        return _local(Path(root), "")
+def _stream(root: str) -> Iterator[FileInfo | Unreadable]:
+    """Yield the entries below ``root``; their ``uri`` is the key below it."""
     if root.startswith("s3://"):
-        return _s3(root)
-    return _other(root)
-
-
-def _local(folder: Path, prefix: str) -> Iterator[FileInfo]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _local(folder / entry.name, f"{prefix}{entry.name}/")
-            elif entry.is_file():
-                info = entry.stat()
-                version = str(round(info.st_mtime * 1e9))
-                yield FileInfo(prefix + entry.name, info.st_size, version)
+        yield from _s3(root)
+        return
+    for entry in storage.walk(root):
+        if entry.uri == root:
+            raise InputError(f"--videos {root} is not a folder that can be read")
+        yield replace(entry, uri=storage.relative_to(entry.uri, root))
 
 
 def _s3(root: str) -> Iterator[FileInfo]:
-    bucket, _, key = root.removeprefix("s3://").partition("/")
-    prefix = f"{key.rstrip('/')}/" if key else ""
+    import boto3  # takes half a second
+    from botocore.config import Config
+
+    bucket, _, key = storage.Address.parse(root).path.partition("/")
+    prefix = f"{key}/" if key else ""
     client = boto3.client("s3", config=Config(**storage.S3_CONFIG))
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for entry in page.get("Contents", []):
-            if not entry["Key"].endswith("/"):  # a key that ends in / only marks a folder
-                uri, etag = entry["Key"].removeprefix(prefix), entry["ETag"].strip('"')
+            uri, etag = entry["Key"].removeprefix(prefix), entry["ETag"].strip('"')
+            hidden = any(part.startswith(".") for part in uri.split("/"))
+            if not uri.endswith("/") and not hidden:  # a key that ends in / only marks a folder
                 yield FileInfo(uri, entry["Size"], etag)
-
-
-def _other(root: str) -> Iterator[FileInfo]:
-    fs, path = fsspec.core.url_to_fs(root)
-    for folder, _, files in fs.walk(path, detail=True):
-        for name, info in files.items():
-            uri = f"{folder}/{name}".removeprefix(path).lstrip("/")
-            version = str(info.get("ETag") or info.get("mtime") or info.get("created") or "")
-            yield FileInfo(uri, int(info["size"] or 0), version)

@@ -6,34 +6,23 @@ that a plan of a million videos needs as much memory as a plan of a thousand.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emotion import storage
 from emotion.errors import InputError, Reason
 from emotion.label_table import LabelRow, open_label_table
 from emotion.splits import assign_split
-from emotion.storage import FileInfo
-from jobs.ledger.listing import stream_videos
-from jobs.ledger.sql import batches, database, manifest_sql, quoted, reject_columns, rejects_sql
-from schemas.tables import MANIFEST, REJECTS, VIDEOS, rows_table, with_columns
-
-Row = dict[str, object]
-BATCH_ROWS = 8192
-LISTING = pa.schema(
-    [(n, MANIFEST.field(n).type) for n in ("uri", "size_bytes", "etag", "video_id")]
-)
-LABELS = pa.schema(
-    [(n, pa.string()) for n in ("uri", "subject_id", "label", "corpus", "given", "split", "fold")]
-)
+from jobs.ledger.label_columns import LABELS, extra_column_names
+from jobs.ledger.listed import labelled_entry, write_entries, write_listing
+from jobs.ledger.parts import BATCH_ROWS, Row, write_rows
+from jobs.ledger.sql import batches, database, manifest_sql, parquet, rejects_sql, unreadable_sql
+from schemas.tables import MANIFEST, REJECTS, with_columns
 
 
 @dataclass(frozen=True)
@@ -58,48 +47,14 @@ class Plan:
     extra_columns: tuple[str, ...] = ()
 
 
-def video_id(file: FileInfo) -> str:
-    """Return the id of one version of a file: 16 hex digits of a hash of uri, size and version.
-
-    >>> video_id(FileInfo("a.mp4", 10, "v1")) == video_id(FileInfo("a.mp4", 10, "v2"))
-    False
-    """
-    text = "\n".join([file.uri, str(file.size_bytes), file.version])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that columns of the label table get in ``videos``.
-
-    A name that ``videos`` already has gets the prefix ``label_``.
-
-    >>> extra_column_names(["skin_tone", "fps"])
-    ('skin_tone', 'label_fps')
-    """
-    return tuple(f"label_{n}" if n in VIDEOS.names else n for n in names)
-
-
 def reject(uri: str, reason: Reason, detail: str, *, stage: str, video: str | None = None) -> Row:
     """Return one row of ``rejects`` without a position in the file; ``video`` is its video_id."""
     row: Row = {"video_id": video, "uri": uri, "stage": stage, "reason": reason, "detail": detail}
     return row | {"offset_s": None, "offset_bytes": None}
 
 
-def write_rows(
-    path: Path, rows: Iterable[Row], schema: pa.Schema, *, batch_rows: int = BATCH_ROWS
-) -> int:
-    """Stream rows into a local Parquet file, one row group per batch; return their number."""
-    count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        remaining = iter(rows)
-        while batch := list(islice(remaining, batch_rows)):
-            writer.write_table(rows_table(batch, schema))
-            count += len(batch)
-    return count
-
-
 def plan_archive(root: str, folder: Path) -> Plan:
-    """Plan every video below ``root``, without labels and without rejects.
+    """Plan every video below ``root``, without labels; what cannot be read becomes a reject.
 
     Args:
         root: address of the archive.
@@ -108,9 +63,10 @@ def plan_archive(root: str, folder: Path) -> Plan:
     Raises:
         InputError: see ``jobs.ledger.listing.stream_videos``.
     """
-    write_rows(folder / "listing.parquet", _listing_rows(stream_videos(root)), LISTING)
+    write_listing(root, folder)
     with database(folder) as db:
         _open(db, folder, "listing")
+        _open(db, folder, "unreadable")
         nulls = ", ".join(f"null::varchar {n}" for n in ("subject_id", "label", "corpus"))
         _write(
             db,
@@ -119,12 +75,7 @@ def plan_archive(root: str, folder: Path) -> Plan:
             folder / "manifest.parquet",
             MANIFEST,
         )
-        _write(
-            db,
-            f"select {reject_columns('uri', '', '')} from listing where false",
-            folder / "rejects.parquet",
-            REJECTS,
-        )
+        _write(db, f"{unreadable_sql()} order by uri", folder / "rejects.parquet", REJECTS)
         return _counted(db, folder, ())
 
 
@@ -153,10 +104,11 @@ def plan_labelled(
         labelled = (_label_row(row, columns, seed) for row in rows)
         if not write_rows(folder / "labels.parquet", labelled, table):
             raise InputError(f"label table {labels_uri} has a header and no rows")
-    write_rows(folder / "listing.parquet", _listing_rows(stream_videos(root)), LISTING)
+    write_listing(root, folder)
     with database(folder) as db:
         _open(db, folder, "labels")
         _open(db, folder, "listing")
+        _open(db, folder, "unreadable")
         _check_one_split(db)
         _add_elsewhere(db, root, folder)
         db.execute("create table label_set(label varchar)")
@@ -166,16 +118,6 @@ def plan_labelled(
         )
         _write(db, rejects_sql(root, labels), folder / "rejects.parquet", REJECTS)
         return _counted(db, folder, columns)
-
-
-def _listing_rows(files: Iterable[FileInfo]) -> Iterator[Row]:
-    for file in files:
-        yield {
-            "uri": file.uri,
-            "size_bytes": file.size_bytes,
-            "etag": file.version,
-            "video_id": video_id(file),
-        }
 
 
 def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
@@ -191,10 +133,10 @@ def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
     return stored | dict(zip(columns, row.extra.values(), strict=True))
 
 
-def _open(db: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
-    db.execute(
-        f"create or replace view {name} as from read_parquet('{quoted(folder)}/{name}.parquet')"
-    )
+def _open(db: duckdb.DuckDBPyConnection, folder: Path, *names: str) -> None:
+    """Create the view that the first name names, of the files NAME.parquet."""
+    files = parquet(*(folder / f"{name}.parquet" for name in names))
+    db.execute(f"create or replace view {names[0]} as from {files}")
 
 
 def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
@@ -213,24 +155,22 @@ def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
 def _add_elsewhere(db: duckdb.DuckDBPyConnection, root: str, folder: Path) -> None:
     """Add labelled files that the listing lacks: absolute addresses and unknown suffixes."""
     cursor = db.cursor()
-    cursor.execute("select distinct uri from labels anti join listing using (uri) order by uri")
+    cursor.execute(
+        "select distinct uri from labels anti join listing using (uri) "
+        "anti join unreadable using (uri) order by uri"
+    )
     with ThreadPoolExecutor(16) as pool:
-        files = (
-            file
+        entries = (
+            entry
             for rows in iter(lambda: cursor.fetchmany(1024), [])
-            for file in pool.map(lambda row: _stat(root, row[0]), rows)
-            if file is not None
+            for entry in pool.map(lambda row: labelled_entry(root, row[0]), rows)
+            if entry is not None
         )
-        write_rows(folder / "elsewhere.parquet", _listing_rows(files), LISTING)
-    names = ", ".join(f"'{quoted(folder)}/{n}.parquet'" for n in ("listing", "elsewhere"))
-    db.execute(f"create or replace view listing as from read_parquet([{names}])")
-
-
-def _stat(root: str, uri: str) -> FileInfo | None:
-    try:
-        return replace(storage.stat(storage.join(root, uri)), uri=uri)
-    except FileNotFoundError:
-        return None
+        write_entries(
+            entries, folder / "elsewhere.parquet", folder / "unreadable-elsewhere.parquet"
+        )
+    _open(db, folder, "listing", "elsewhere")
+    _open(db, folder, "unreadable", "unreadable-elsewhere")
 
 
 def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schema) -> None:
@@ -245,10 +185,10 @@ def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schem
 def _counted(db: duckdb.DuckDBPyConnection, folder: Path, columns: tuple[str, ...]) -> Plan:
     manifest, rejects = folder / "manifest.parquet", folder / "rejects.parquet"
     totals = db.execute(
-        f"select count(*), coalesce(sum(size_bytes), 0) from read_parquet('{quoted(manifest)}')"
+        f"select count(*), coalesce(sum(size_bytes), 0) from {parquet(manifest)}"
     ).fetchall()
     reasons = db.execute(
-        f"select reason, count(*) from read_parquet('{quoted(rejects)}') group by 1 order by 1"
+        f"select reason, count(*) from {parquet(rejects)} group by 1 order by 1"
     ).fetchall()
     num_videos, size_bytes = totals[0]
     return Plan(manifest, rejects, int(num_videos), int(size_bytes), dict(reasons), columns)

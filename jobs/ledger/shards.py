@@ -9,7 +9,7 @@ from typing import Any
 
 from emotion import storage
 from jobs.ledger.entries import read_entries
-from jobs.ledger.plan import Row
+from jobs.ledger.parts import Row
 
 SHARD_VIDEOS = 1000
 """Largest number of videos in a shard; it bounds a shard of very short or unreadable videos."""

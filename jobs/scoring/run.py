@@ -43,7 +43,7 @@ from jobs.scoring.commit import CommitSettings
 from jobs.scoring.metrics import prometheus_text, read_prices
 from jobs.scoring.options import MAY_CHANGE, STORED_AS, Config
 from jobs.scoring.package import keep_copy, source_address, workers_address
-from jobs.scoring.read import copy_plan_rejects
+from jobs.scoring.read import copy_plan_rejects, keep_plan_rejects
 from jobs.scoring.shard import score_in_processes
 from jobs.scoring.stages import StageSettings
 from schemas.scores import score_tables
@@ -101,6 +101,7 @@ def run(config: Config) -> int:
         _claim(config, stored, package)
         with lock.held(config.out) as fence:
             keep_copy(source, settings.package)
+            left_out = keep_plan_rejects(plan, config.out)
             refs, _ = extend_plan(
                 fence,
                 plan,
@@ -115,7 +116,7 @@ def run(config: Config) -> int:
                 folder=Path(name),
                 max_retire=config.max_retire,
             )
-            return _score(config, package, settings, refs, Path(name), fence, left_out=Counter())
+            return _score(config, package, settings, refs, Path(name), fence, left_out=left_out)
 
 
 def _run_from_dataset(
