@@ -34,6 +34,7 @@ Reason = Literal[
     "crashed",  # the process that read it crashed
     "changed",  # its bytes changed after the plan was made
     "storage_error",  # its bytes could not be read from the storage
+    "export_failed",  # a file of an export cannot be made from it
 ]
 """All reasons in the table ``rejects``; "it" is the video."""
 

@@ -129,8 +129,8 @@ def _save_picture(result: Analyzed, out: str, form: str, video: Source) -> None:
             fps=result.sample_fps,
             note=result.answer.trust,
         )
-        for _, file in files:
-            storage.put_file(file, out)
+        for file in files:
+            storage.put_file(file.path, out)
 
 
 def _rows(result: Analyzed) -> VideoRows:

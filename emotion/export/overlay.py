@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import VideoError
-from emotion.export.sound import Sound
+from emotion.export.sound import Sound, SoundWay, choose_way
 from emotion.predict.spans import Span
 from emotion.video.container import Limits, open_video
 from emotion.video.packets import Reader
@@ -110,7 +110,7 @@ class OverlayResult:
 
     num_frames: int
     duration_s: float
-    audio: str  # copied, encoded, none
+    audio: SoundWay
 
 
 def overlay(
@@ -139,14 +139,15 @@ def overlay(
         VideoError: if the video cannot be read to its end.
     """
     limits = limits or Limits()
+    way = choose_way(source, limits)
     with (
         open_video(source, limits) as (container, stream),
-        av.open(str(source)) as sound,
+        open_video(source, limits) as (sound, _),
         av.open(str(target), "w", options={"movflags": "+faststart"}) as out,
     ):
         if remark:
             out.metadata["comment"] = remark
-        audio = Sound(sound, out)
+        audio = Sound(sound, out, way)
         time_base = stream.time_base or Fraction(1, 1000)
         reader = Reader(container, stream, check=lambda: None, may_skip=False)
         converter = Converter(stream.codec_context.field_order)
@@ -176,7 +177,7 @@ def overlay(
         writer.close()
         audio.mux_until(float("inf"))
         duration_s = float((previous[0] + gap - first) * time_base)
-        return OverlayResult(writer.num_frames, duration_s, audio.how)
+        return OverlayResult(writer.num_frames, duration_s, way)
 
 
 class _Writer:

@@ -15,6 +15,7 @@ from emotion.storage.addresses import (
     relative_to,
 )
 from emotion.storage.contents import json_bytes, read_json, sha256, write_json
+from emotion.storage.file_names import file_parts
 from emotion.storage.listing import (
     FileInfo,
     NotAFileError,
@@ -67,6 +68,7 @@ __all__ = [
     "count_rows",
     "create_bytes",
     "exists",
+    "file_parts",
     "is_file",
     "is_folder",
     "is_local",

@@ -1,4 +1,4 @@
-"""Videos that the arguments name, and names of their output files that cannot collide."""
+"""Videos that the arguments name, and names for them that cannot collide."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from emotion import storage
 from emotion.errors import InputError
 from emotion.video.formats import SUFFIXES
-
-_UNSAFE = {"": "%00", ".": "%2E", "..": "%2E%2E"}
-"""Parts of an address that mean something else in a path, and what stands for them."""
 
 
 def videos_of(argument: str) -> Iterator[str]:
@@ -41,10 +38,11 @@ def _as_named(folder: str, uri: str) -> str:
 
 
 def output_names(videos: Sequence[str]) -> list[str]:
-    """Return a name for the output of each video: its path below the folder common to all.
+    """Return a name for each video: its path below the folder common to all.
 
-    Different videos have different names. If both local files and objects are named, the names
-    begin with ``local`` or with the scheme of the address.
+    Different videos have different names; ``storage.file_parts`` gives the file of each. If both
+    local files and objects are named, the names begin with ``local`` or with the scheme of the
+    address.
 
     >>> output_names(["/v/a/x.mp4", "/v/b/x.mp4"]), output_names(["/v/a/x.mp4"])
     (['a/x.mp4', 'b/x.mp4'], ['x.mp4'])
@@ -53,7 +51,7 @@ def output_names(videos: Sequence[str]) -> list[str]:
     """
     parts = [_parts(video) for video in videos]
     depth = len(os.path.commonprefix([one[:-1] for one in parts]))  # compared part by part
-    return ["/".join(_UNSAFE.get(part, part) for part in one[depth:]) for one in parts]
+    return ["/".join(one[depth:]) for one in parts]
 
 
 def _parts(video: str) -> list[str]:

@@ -81,7 +81,7 @@ def _text(result: Result, config: Config, name: str, *, is_first: bool) -> str:
     """Return the text to print about a result; with ``--out`` write its file first."""
     if config.out is None:
         return _printed(result, config, is_first=is_first)
-    path = storage.join(config.out, name + SUFFIXES[config.format])
+    path = storage.join(config.out, *storage.file_parts(name, SUFFIXES[config.format]))
     if config.format == "table":
         storage.write_bytes(path, _lines(result).encode())
     else:

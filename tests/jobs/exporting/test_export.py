@@ -117,5 +117,6 @@ def test_a_video_that_is_gone_is_counted(
     shutil.copytree(corpus, fewer)
     next(fewer.rglob("happy.mp4")).unlink()
     given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "overlay"]
-    assert export.main([*given, "--videos", str(fewer)]) == 0
-    assert "could not be read again" in capsys.readouterr().out
+    for _ in range(2):  # the second run has nothing to do, and the file is still not there
+        assert export.main([*given, "--videos", str(fewer)]) == 1
+        assert "not exported: missing 1" in capsys.readouterr().out
