@@ -54,7 +54,7 @@ from emotion.storage.parquet import (
     rebatch,
     write_table,
 )
-from emotion.storage.remote import S3_CONFIG
+from emotion.storage.remote import S3_CONFIG, is_unsigned
 
 __all__ = [
     "Address",
@@ -73,6 +73,7 @@ __all__ = [
     "is_folder",
     "is_local",
     "is_text",
+    "is_unsigned",
     "join",
     "json_bytes",
     "list_files",

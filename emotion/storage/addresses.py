@@ -20,6 +20,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotion.errors import InputError
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HERE = "./"
 """Start of a name whose key could be read as an address, such as ``.//a.mp4``."""
@@ -83,7 +85,10 @@ def absolute(uri: str) -> str:
     if not address.is_local:
         return str(address).rstrip("/")
     path = Path(address.path)
-    return str(path.expanduser().absolute())
+    try:
+        return str(path.expanduser().absolute())
+    except RuntimeError as err:
+        raise InputError(f"{uri}: this user has no home folder; write the path without ~") from err
 
 
 def join(uri: str, *keys: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import fsspec
@@ -25,14 +26,18 @@ def filesystem(uri: str) -> tuple[Any, str]:
     ``::``, which may be a part of a name.
 
     Raises:
-        InputError: if no installed package reads this kind of address.
+        InputError: if no installed package reads this kind of address, or ``AWS_ENDPOINT_URL`` has
+            no scheme.
     """
     address = Address.parse(uri)
     options: dict[str, Any] = {"use_listings_cache": False}
+    if address.scheme == "s3":
+        check_endpoint()
+        options |= {"config_kwargs": S3_CONFIG, "anon": is_unsigned()}
     try:
         kind: Any = fsspec.get_filesystem_class(address.scheme)
         if address.scheme == "s3":
-            fs = kind(config_kwargs=S3_CONFIG, **options)
+            fs = kind(**options)
             fs.split_path = _S3Path(fs)
             return fs, address.path
         path = kind._strip_protocol(str(address))
@@ -41,6 +46,26 @@ def filesystem(uri: str) -> tuple[Any, str]:
         raise InputError(f"{uri}: {err}; install the package that reads this address") from err
     except ValueError as err:
         raise InputError(f"{uri}: {err}") from err
+
+
+def check_endpoint() -> None:
+    """Check the addresses of S3 servers in the environment.
+
+    Raises:
+        InputError: if one of them does not begin with http:// or https://.
+    """
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        url = os.environ.get(name)
+        if url and not url.startswith(("http://", "https://")):
+            raise InputError(f"{name} is {url!r}, it must begin with http:// or https://")
+
+
+def is_unsigned() -> bool:
+    """Return True if ``AWS_NO_SIGN_REQUEST`` asks for requests without credentials.
+
+    Public buckets answer them.
+    """
+    return os.environ.get("AWS_NO_SIGN_REQUEST", "").lower() in ("yes", "true", "on", "1")
 
 
 class _S3Path:

@@ -46,11 +46,15 @@ def _stream(root: str) -> Iterator[FileInfo | Unreadable]:
 
 def _s3(root: str) -> Iterator[FileInfo]:
     import boto3  # takes half a second
+    from botocore import UNSIGNED
     from botocore.config import Config
 
     bucket, _, key = storage.Address.parse(root).path.partition("/")
     prefix = f"{key}/" if key else ""
-    client = boto3.client("s3", config=Config(**storage.S3_CONFIG))
+    config = Config(**storage.S3_CONFIG)
+    if storage.is_unsigned():
+        config = config.merge(Config(signature_version=UNSIGNED))
+    client = boto3.client("s3", config=config)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for entry in page.get("Contents", []):
