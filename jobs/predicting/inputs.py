@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.storage import FileInfo, Unreadable
 from emotion.video.formats import SUFFIXES
 
 
-def videos_of(argument: str) -> Iterator[str]:
+def videos_of(argument: str) -> Iterator[str | Unreadable]:
     """Yield the addresses of the videos that an argument names, in order of their names.
+
+    An entry of a folder that cannot be read as a file comes after the videos.
 
     A folder gives every file below it whose name ends as that of a video
     (``emotion.video.formats``); hidden files and folders are left out. Anything else is one video,
@@ -25,10 +28,17 @@ def videos_of(argument: str) -> Iterator[str]:
             raise InputError(f"video {argument} does not exist; name a video file or a folder")
         yield argument
         return
-    files = storage.list_files(argument, suffixes=SUFFIXES)
-    if not files:
+    entries = [
+        entry
+        for entry in storage.walk(argument)
+        if entry.uri.lower().endswith(SUFFIXES)
+        or (isinstance(entry, Unreadable) and entry.reason == "storage_error")
+    ]
+    if not entries:
         raise InputError(f"folder {argument} holds no file that ends in {', '.join(SUFFIXES)}")
-    yield from (_as_named(argument, file.uri) for file in files)
+    files = sorted(entry.uri for entry in entries if isinstance(entry, FileInfo))
+    yield from (_as_named(argument, uri) for uri in files)
+    yield from (entry for entry in entries if isinstance(entry, Unreadable))
 
 
 def _as_named(folder: str, uri: str) -> str:

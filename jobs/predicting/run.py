@@ -64,13 +64,18 @@ def run(config: Config) -> int:
 
 
 def _listed(arguments: Sequence[str]) -> tuple[list[str], int]:
-    """Return the videos, each once, and the number of arguments that name none."""
+    """Return the videos, each once, and the number of arguments and entries that
+    are none."""
     videos: dict[str, str] = {}
     num_failed = 0
     for argument in arguments:
         with Fault() as fault:
             for video in videos_of(argument):
-                videos.setdefault(storage.absolute(video), video)
+                if isinstance(video, storage.Unreadable):
+                    num_failed += 1
+                    _report(f"video {video.uri} cannot be used: {video.reason}: {video.detail}")
+                else:
+                    videos.setdefault(storage.absolute(video), video)
         if fault.line:
             num_failed += 1
             _report(fault.line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,20 @@ def test_objects_are_listed(s3: str) -> None:
         storage.write_bytes(f"{s3}/{name}", b"x")
     assert list(videos_of(f"{s3}/in")) == [f"{s3}/in/a.mp4", f"{s3}/in/s1/b.mov"]
     assert list(videos_of(f"{s3}/in/c.txt")) == [f"{s3}/in/c.txt"]
+
+
+def test_entries_that_cannot_be_read_come_last(folder: Path) -> None:
+    (folder / "gone.mp4").symlink_to("nowhere")
+    (folder / "up").symlink_to(".")
+    os.mkfifo(folder / "pipe.mp4")
+    listed = list(videos_of(str(folder)))
+    others = [entry for entry in listed if isinstance(entry, storage.Unreadable)]
+    assert listed[len(listed) - 3 :] == others
+    assert sorted((Path(entry.uri).name, entry.reason) for entry in others) == [
+        ("gone.mp4", "missing"),
+        ("pipe.mp4", "not_a_video"),
+        ("up", "storage_error"),
+    ]
 
 
 @pytest.mark.parametrize(
