@@ -21,6 +21,7 @@ def stream_videos(root: str) -> Iterator[FileInfo | Unreadable]:
     Raises:
         InputError: if ``root`` is not a folder, or holds no video.
     """
+    root = storage.absolute(root)
     if not storage.is_folder(root):
         raise InputError(f"--videos {root} is not a folder that can be read")
     empty = True

@@ -12,6 +12,7 @@ import pytest
 from emotion import storage
 from emotion.errors import InputError
 from jobs.building.mismatch import describe_mismatch
+from jobs.ledger.listing import stream_videos
 from jobs.ledger.lock import Fence
 from jobs.ledger.plan import Plan, plan_archive, plan_labelled
 from jobs.ledger.shards import read_shard
@@ -73,6 +74,12 @@ def test_a_key_that_looks_like_an_address_is_a_key(s3: str, tmp_path: Path, key:
     table = f"{HEAD}\n{s3}/v/{key},s,sad\n"
     plan = planned(f"{s3}/v", table, tmp_path / "labelled")
     assert [r["uri"] for r in manifest(plan)] == [row["uri"]]
+
+
+def test_a_slash_at_the_end_of_the_root_changes_nothing(store: str) -> None:
+    put(f"{store}/v", "a.mp4", "a.mp4x/b.mp4")
+    for root in (f"{store}/v", f"{store}/v/"):
+        assert sorted(f.uri for f in stream_videos(root)) == ["a.mp4", "a.mp4x/b.mp4"]
 
 
 def test_what_cannot_be_read_is_a_reject_once(tmp_path: Path) -> None:
