@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 Reason = Literal[
+    "bad_name",  # its name is not UTF-8 text, so no table can hold it
     "missing",  # the label table names it, but it is not in the storage
     "unlabelled",  # it is in the storage, but the label table does not name it
     "unknown_label",  # its label is not in the label set
@@ -33,6 +34,7 @@ Reason = Literal[
     "crashed",  # the process that read it crashed
     "changed",  # its bytes changed after the plan was made
     "storage_error",  # its bytes could not be read from the storage
+    "export_failed",  # a file of an export cannot be made from it
 ]
 """All reasons in the table ``rejects``; "it" is the video."""
 

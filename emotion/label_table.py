@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
 
 from emotion import storage
 from emotion.errors import InputError
@@ -14,6 +17,8 @@ from emotion.splits import SPLITS
 
 REQUIRED = ("uri", "subject_id", "label")
 OPTIONAL = ("split", "fold", "corpus")
+MOST_SHOWN = 20
+"""Number of column names that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class LabelRow:
     """One row of the label table.
 
     Attributes:
-        uri: path of the video relative to ``videos_root`` if it is below it, else its address.
+        uri: name of the video below ``videos_root``, see ``storage.name_below``: equal for all
+            spellings of a file.
         subject_id: name of the person; never empty.
         label: as written, or empty; not checked against a label set.
         split: train, val or test; None if empty.
@@ -75,36 +81,91 @@ def open_label_table(
         The names of the additional columns, and an iterator over the rows.
 
     Raises:
-        InputError: if the file does not exist, is not UTF-8 text, or lacks a required column or
-            names a column twice; while the rows are read, if a row has no uri, no subject_id or
-            an unknown split.
+        InputError: if the file does not exist, is not CSV in UTF-8, lacks a required column or
+            names a column twice; while the rows are read, if a row has no uri, no subject_id, an
+            unknown split, more fields than the header, or a quotation mark that is not closed.
     """
     try:
         file = storage.open_input(uri)
     except (FileNotFoundError, IsADirectoryError) as err:
         raise InputError(f"label table {uri} does not exist") from err
     with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, strict=True)  # strict: an open quote is an error
+        rows = _fields(reader, uri)
+        columns = _columns(next(rows, (1, []))[1], uri)
+        extra = tuple(c for c in columns if c not in REQUIRED + OPTIONAL)
+        yield extra, _rows(rows, columns, uri, storage.absolute(videos_root), extra)
+
+
+def _fields(reader: Any, uri: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the stripped fields of every row that is not empty.
+
+    Raises:
+        InputError: if the text is not CSV in UTF-8; the message names the row's first line.
+    """
+    while True:
+        number = reader.line_num + 1
         try:
-            reader = csv.DictReader(text, restkey=None)
-            columns = tuple(name.strip() for name in reader.fieldnames or ())
-            missing = [name for name in REQUIRED if name not in columns]
-            if missing:
-                lacks = ", ".join(missing)
-                raise InputError(f"label table {uri} lacks column {lacks}; it has {columns}")
-            if len(set(columns)) != len(columns):
-                raise InputError(f"label table {uri} names a column twice: {columns}")
-            reader.fieldnames = list(columns)
-            extra = tuple(c for c in columns if c not in REQUIRED + OPTIONAL)
-            yield extra, _rows(reader, uri, videos_root, extra)
+            fields = next(reader, None)
+        except csv.Error as err:
+            raise InputError(
+                f"label table {uri}, line {number}: {err}. Is a quotation mark not closed? A "
+                'quotation mark inside a field is written twice ("")'
+            ) from err
         except UnicodeDecodeError as err:
-            raise InputError(f"label table {uri} is not UTF-8 text: {err}") from err
+            raise InputError(
+                f"label table {uri} is not UTF-8 text: {err}; save it as CSV UTF-8"
+            ) from err
+        if fields is None:
+            return
+        if fields:
+            yield number, [field.strip() for field in fields]
+
+
+def _columns(header: Sequence[str], uri: str) -> tuple[str, ...]:
+    """Return the names of the columns; a column without a name is called by its place.
+
+    >>> _columns(["", "uri", "subject_id", "label"], "labels.csv")
+    ('column_1', 'uri', 'subject_id', 'label')
+
+    Raises:
+        InputError: if a required column is missing, a name is there twice or cannot be printed.
+    """
+    columns = tuple(name or f"column_{n}" for n, name in enumerate(header, start=1))
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        shown = ", ".join(map(repr, columns[:MOST_SHOWN]))
+        split = next((mark for mark in ";\t|" if mark in "".join(header)), "")
+        hint = f"; it seems to be divided by {split!r}: save it with commas" if split else ""
+        raise InputError(
+            f"label table {uri} lacks column {', '.join(missing)}; it has {shown or 'no header'}"
+            f"{hint}"
+        )
+    for name, count in Counter(columns).items():
+        if count > 1:
+            raise InputError(f"label table {uri} names a column twice: {name!r}")
+        if not name.isprintable():
+            raise InputError(
+                f"label table {uri}: the column name {name!r} has a character that cannot be "
+                "printed; rename the column"
+            )
+    return columns
 
 
 def _rows(
-    reader: csv.DictReader[str], uri: str, videos_root: str, extra: tuple[str, ...]
+    rows: Iterator[tuple[int, list[str]]],
+    columns: tuple[str, ...],
+    uri: str,
+    videos_root: str,
+    extra: tuple[str, ...],
 ) -> Iterator[LabelRow]:
-    for number, raw in enumerate(reader, start=2):
-        row = {k: (v or "").strip() for k, v in raw.items() if k is not None}
+    for number, fields in rows:
+        if any(fields[len(columns) :]):
+            raise InputError(
+                f"label table {uri}, line {number}: {len(fields)} fields, the header has "
+                f"{len(columns)}; put a field with a comma in quotation marks"
+            )
+        row = dict(zip_longest(columns, fields[: len(columns)], fillvalue=""))
         for name in ("uri", "subject_id"):
             if not row[name]:
                 raise InputError(f"label table {uri}, line {number}: {name} is empty")
@@ -115,7 +176,7 @@ def _rows(
                 f"{', '.join(SPLITS)} or empty"
             )
         yield LabelRow(
-            uri=storage.relative_to(storage.join(videos_root, row["uri"]), videos_root),
+            uri=storage.name_below(videos_root, row["uri"]),
             subject_id=row["subject_id"],
             label=row["label"],
             split=split,

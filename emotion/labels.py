@@ -29,7 +29,8 @@ def parse_labels(text: str) -> tuple[str, ...]:
     """Read a comma-separated label set.
 
     Raises:
-        InputError: if there are fewer than two labels, an empty one or a repeated one.
+        InputError: if there are fewer than two labels, an empty one or a repeated one, or a label
+            with a line break or another character that cannot be printed.
 
     >>> parse_labels("calm, tense")
     ('calm', 'tense')
@@ -37,4 +38,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     labels = tuple(part.strip() for part in text.split(","))
     if len(labels) < 2 or "" in labels or len(set(labels)) != len(labels):
         raise InputError(f"labels {text!r} must be two or more different names between commas")
+    odd = next((label for label in labels if not label.isprintable()), None)
+    if odd is not None:
+        raise InputError(f"label {odd!r} has a character that cannot be printed; rename the label")
     return labels

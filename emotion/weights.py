@@ -8,6 +8,7 @@ import http.client
 import importlib.util
 import os
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,8 +118,9 @@ DLIB_EMBEDDER_ONNX = WeightsFile(
 
 def cache_folder() -> Path:
     """Return ``$XDG_CACHE_HOME/video-emotion``, by default ``~/.cache/video-emotion``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "video-emotion"
+    with contextlib.suppress(RuntimeError):  # no home folder, as in some containers
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "video-emotion"
+    return Path(tempfile.gettempdir()) / f"video-emotion-cache-{os.getuid()}"
 
 
 def is_offline() -> bool:

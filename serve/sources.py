@@ -16,14 +16,12 @@ from emotion import storage
 from emotion.errors import VideoError
 from serve.errors import RequestError, video_request_error
 
-# fsspec joins file systems with "::" and reads versions and options after "?" and "#".
-_FORBIDDEN = ("::", "?", "#", "\\", "\0", "%")
-
 
 def allowed_uri(uri: str, prefixes: Sequence[str]) -> str:
     """Return the address to open for ``uri``, if it is below one of ``prefixes``.
 
-    Local paths are resolved first, so that ``..`` and symbolic links cannot leave the folder.
+    Every character of an address is literal, see ``emotion.storage.addresses``. Local paths are
+    resolved first, so that ``..`` and symbolic links cannot leave the folder.
 
     Args:
         uri: ``s3://bucket/key`` or an absolute local path.
@@ -40,14 +38,18 @@ def allowed_uri(uri: str, prefixes: Sequence[str]) -> str:
     serve.errors.RequestError: 403 uri_not_allowed: this server does not read 's3://bucket/inside/a.mp4'
     """
     refused = RequestError(403, "uri_not_allowed", f"this server does not read {uri!r}")
-    if any(text in uri for text in _FORBIDDEN) or not uri.isprintable():
+    if not uri.isprintable():
         raise refused
     if uri.startswith("s3://"):
-        clean = not {"", ".", ".."} & set(uri.removeprefix("s3://").split("/"))
+        bucket, *parts = uri.removeprefix("s3://").split("/")
+        clean = bucket and not {".", ".."} & set(parts)
         if clean and any(_below_s3(uri, prefix) for prefix in prefixes):
             return uri
     elif uri.startswith("/"):
-        path = Path(uri).resolve()
+        try:
+            path = Path(uri).resolve()
+        except (OSError, RuntimeError):  # links in a circle
+            raise refused from None
         if any(path.is_relative_to(root) for root in _local_roots(prefixes)):
             return str(path)
     raise refused
@@ -74,7 +76,7 @@ def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Pa
 
     Raises:
         RequestError: 403 if the address is not allowed.
-        VideoError: with reason missing, too_large or storage_error.
+        VideoError: with reason missing, too_large, not_a_video or storage_error.
     """
     source = allowed_uri(uri, prefixes)
     with contextlib.ExitStack() as stack:
@@ -85,6 +87,8 @@ def fetched(uri: str, prefixes: Sequence[str], *, max_bytes: int) -> Iterator[Pa
             path = stack.enter_context(storage.local_copy(source))
         except FileNotFoundError as err:
             raise VideoError("missing", f"there is no {uri!r}") from err
+        except storage.NotAFileError as err:
+            raise VideoError("not_a_video", str(err)) from err
         except OSError as err:
             raise VideoError("storage_error", f"{uri!r} could not be read: {err}") from err
         yield path

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from emotion.errors import VideoError
 from emotion.package.trust import TrustNote
 from emotion.predict.spans import spans_of
 
@@ -21,6 +24,15 @@ PICTURE_FORMATS = ("overlay", "blurred", "report")
 """Formats that need the video file too."""
 EMBED_BYTES = 20 * 2**20
 """Size in bytes of the largest video that a page contains by default."""
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
+
+class PictureFile(NamedTuple):
+    """File of one of ``PICTURE_FORMATS``; ``lost_sound``: its sound had to be left out."""
+
+    form: str
+    path: Path
+    lost_sound: bool
 
 
 def text_file(form: str, rows: VideoRows, *, media: str, note: TrustNote) -> bytes:
@@ -57,8 +69,8 @@ def picture_files(
     fps: float,
     note: TrustNote,
     embed_bytes: int = EMBED_BYTES,
-) -> Iterator[tuple[str, Path]]:
-    """Write files of some of ``PICTURE_FORMATS``; yield the format and the file of each.
+) -> Iterator[PictureFile]:
+    """Write files of some of ``PICTURE_FORMATS``, and yield each.
 
     The page contains the overlay, so the overlay comes last: the caller may move a file.
 
@@ -73,7 +85,7 @@ def picture_files(
         embed_bytes: size in bytes of the largest overlay that the page contains.
 
     Raises:
-        VideoError: if the video cannot be read to its end.
+        VideoError: if the video cannot be read to its end, or a file cannot be encoded.
     """
     from emotion.export.drawn import drawn_tracks
     from emotion.export.overlay import overlay
@@ -81,18 +93,35 @@ def picture_files(
 
     tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, labels, fps=fps)
     drawn = folder / "overlay.mp4"
+    lost = False
     if {"overlay", "report"} & set(forms):
-        overlay(path, drawn, tracks, remark="; ".join(note.lines()))
+        with _encoder_errors():
+            made = overlay(path, drawn, tracks, remark="; ".join(note.lines()))
+        lost = made.audio == "dropped"
     if "blurred" in forms:
         blurred = folder / "blurred.mp4"
-        overlay(path, blurred, tracks, blur_faces=True)
-        yield "blurred", blurred
+        with _encoder_errors():
+            made = overlay(path, blurred, tracks, blur_faces=True)
+        yield PictureFile("blurred", blurred, made.audio == "dropped")
     if "report" in forms:
         page = folder / "report.html"
         html = video_report(
             rows, path, drawn=drawn, labels=labels, fps=fps, embed_bytes=embed_bytes, note=note
         )
         page.write_text(html, encoding="utf-8")
-        yield "report", page
+        yield PictureFile("report", page, lost)
     if "overlay" in forms:
-        yield "overlay", drawn
+        yield PictureFile("overlay", drawn, lost)
+
+
+@contextlib.contextmanager
+def _encoder_errors() -> Iterator[None]:
+    """Turn an error of FFmpeg into a VideoError, but not that of a full or broken disk."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as err:
+        if err.errno in _DISK:
+            raise OSError(err.errno, err.strerror) from err
+        raise VideoError("export_failed", f"cannot be encoded: {err}") from err

@@ -17,7 +17,7 @@ from emotion import storage
 from emotion.analysis.files import picture_files, text_file
 from emotion.analysis.source import Source, local_video
 from emotion.errors import InputError
-from emotion.export.tables import flatten_box
+from emotion.export.tables import flatten_box, for_spreadsheets
 from emotion.predict.answer import VideoPrediction
 
 if TYPE_CHECKING:
@@ -90,9 +90,11 @@ def save_result(result: Analyzed, out: str, *, video: Source) -> None:
 
 
 def csv_bytes(table: pa.Table, *, header: bool = True) -> bytes:
-    """Return a table as CSV; a box has a column per corner."""
+    """Return a table as CSV for spreadsheets; a box has a column per corner."""
     sink = io.BytesIO()
-    pa_csv.write_csv(flatten_box(table), sink, pa_csv.WriteOptions(include_header=header))
+    pa_csv.write_csv(
+        for_spreadsheets(flatten_box(table)), sink, pa_csv.WriteOptions(include_header=header)
+    )
     return sink.getvalue()
 
 
@@ -129,8 +131,8 @@ def _save_picture(result: Analyzed, out: str, form: str, video: Source) -> None:
             fps=result.sample_fps,
             note=result.answer.trust,
         )
-        for _, file in files:
-            storage.put_file(file, out)
+        for file in files:
+            storage.put_file(file.path, out)
 
 
 def _rows(result: Analyzed) -> VideoRows:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pympi
 
+from emotion.export.plain_text import one_line
 from emotion.predict.spans import Span, by_track
 
 
@@ -34,17 +35,17 @@ def elan(
     """
     eaf = pympi.Eaf(author=author)
     kind = mimetypes.guess_type(media)[0] or "video/mp4"
-    eaf.add_linked_file(media, relpath=media, mimetype=kind)
+    eaf.add_linked_file(one_line(media), relpath=one_line(media), mimetype=kind)
     eaf.header |= {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
     for number, line in enumerate(remarks, start=1):
-        eaf.add_property(f"remark {number}", line)
+        eaf.add_property(f"remark {number}", one_line(line))
     eaf.remove_tier("default")
     for tier, runs in by_track(spans).items():
         eaf.add_tier(tier)
         eaf.add_tier(f"{tier} confidence")
         for run in runs:
             start, stop = _ms(run.start_s), max(_ms(run.stop_s), _ms(run.start_s) + 1)
-            eaf.add_annotation(tier, start, stop, run.label_text)
+            eaf.add_annotation(tier, start, stop, one_line(run.label_text))
             eaf.add_annotation(f"{tier} confidence", start, stop, f"{run.confidence:.3f}")
     if not spans:  # a document needs a tier
         eaf.add_tier("person 1")
@@ -68,7 +69,7 @@ def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:
         for run in runs:
             stop_s = min(run.stop_s, end_s)
             if run.start_s < stop_s:
-                labels.add_interval(run.start_s, stop_s, run.label_text)
+                labels.add_interval(run.start_s, stop_s, one_line(run.label_text))
                 confidences.add_interval(run.start_s, stop_s, f"{run.confidence:.3f}")
     return _file_bytes(grid, "a.TextGrid")
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import VideoError
-from emotion.export.sound import Sound
+from emotion.export.sound import Sound, SoundWay, choose_way
 from emotion.predict.spans import Span
 from emotion.video.container import Limits, open_video
 from emotion.video.geometry import fitted
@@ -111,7 +111,7 @@ class OverlayResult:
 
     num_frames: int
     duration_s: float
-    audio: str  # copied, encoded, none
+    audio: SoundWay
 
 
 def overlay(
@@ -140,16 +140,17 @@ def overlay(
         VideoError: if the video cannot be read to its end.
     """
     limits = limits or Limits()
+    way = choose_way(source, limits)
     with (
         open_video(source, limits) as (container, stream),
-        av.open(str(source)) as sound,
+        open_video(source, limits) as (sound, _),
         av.open(str(target), "w", options={"movflags": "+faststart"}) as out,
     ):
         if remark:
             out.metadata["comment"] = remark
         time_base = stream.time_base or Fraction(1, 1000)
         reader = Reader(container, stream, check=lambda: None, may_skip=False)
-        audio = Sound(sound, out, like=reader.unroller)
+        audio = Sound(sound, out, way, like=reader.unroller)
         converter = Converter.of(stream)
         frame_hw: tuple[int, int] | None = None
         writer = _Writer(out, time_base, stream.average_rate or Fraction(25))
@@ -179,7 +180,7 @@ def overlay(
         writer.close()
         audio.mux_until(float("inf"))
         duration_s = float((previous[0] + gap - first) * time_base)
-        return OverlayResult(writer.num_frames, duration_s, audio.how)
+        return OverlayResult(writer.num_frames, duration_s, way)
 
 
 class _Writer:
@@ -295,6 +296,5 @@ def _bars(
         cv2.rectangle(picture, (x, top), (x + long, top + thick), DARK, -1)
         end = x + round(long * float(prob))
         cv2.rectangle(picture, (x, top + 6 * unit), (end, top + thick), colour, -1)
-        cv2.putText(
-            picture, label, (x + unit, top + 5 * unit), FONT, 0.2 * unit, WHITE, 1, cv2.LINE_AA
-        )
+        at = (x + unit, top + 5 * unit)
+        cv2.putText(picture, label, at, FONT, 0.2 * unit, WHITE, 1, cv2.LINE_AA)

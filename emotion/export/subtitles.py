@@ -7,6 +7,7 @@ from typing import Literal
 
 from pysubs2 import SSAEvent, SSAFile, make_time
 
+from emotion.export.plain_text import cue_text, put_back, set_aside
 from emotion.predict.spans import Span, person, scenes
 
 
@@ -29,6 +30,7 @@ def subtitles(
         lines = [
             s.text if one_person else f"{person(s.identity_id)}: {s.text}" for s in scene.spans
         ]
+        lines = [set_aside(cue_text(line, form)) for line in lines]
         file.append(
             SSAEvent(
                 start=make_time(s=scene.start_s),
@@ -36,7 +38,7 @@ def subtitles(
                 text=r"\N".join(lines),
             )
         )
-    text = str(file.to_string(form))
+    text = put_back(str(file.to_string(form)))
     if form == "srt" or not remarks:
         return text
     head, _, cues = text.partition("\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from emotion import storage
@@ -55,7 +56,7 @@ def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:
     writer: pa_csv.CSVWriter | None = None
     try:
         for batch in batches:
-            flat = flatten_box(batch)
+            flat = for_spreadsheets(flatten_box(batch))
             writer = writer or pa_csv.CSVWriter(path, flat.schema)
             writer.write(flat)
     finally:
@@ -76,6 +77,22 @@ def flatten_box(table: pa.Table) -> pa.Table:
     for number, name in enumerate(CORNERS):
         corner = pa.array([None if box is None else box[number] for box in boxes], pa.float32())
         table = table.add_column(place + number, name, corner)
+    return table
+
+
+def for_spreadsheets(table: pa.Table) -> pa.Table:
+    """Return ``table`` with ``'`` before each text that a spreadsheet takes for a formula.
+
+    Such a text begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return (OWASP, CSV
+    Injection). Columns of numbers stay as they are.
+
+    >>> for_spreadsheets(pa.table({"uri": ["=1+1.mp4", "a.mp4", None]}))["uri"].to_pylist()
+    ["'=1+1.mp4", 'a.mp4', None]
+    """
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            safe = pc.replace_substring_regex(table.column(place), r"\A([=+\-@\t\r])", r"'\1")
+            table = table.set_column(place, field, safe)
     return table
 
 

@@ -4,17 +4,33 @@ Writes are atomic per object: a reader sees either the old bytes or the new byte
 cached, so that a run sees the files that the previous run wrote.
 """
 
-from emotion.storage.addresses import absolute, is_local, join, relative_to
+from emotion.storage.addresses import (
+    Address,
+    absolute,
+    is_local,
+    join,
+    locate,
+    name_below,
+    name_of_key,
+    relative_to,
+)
 from emotion.storage.contents import json_bytes, read_json, sha256, write_json
-from emotion.storage.objects import (
-    S3_CONFIG,
+from emotion.storage.file_names import file_parts
+from emotion.storage.listing import (
     FileInfo,
+    NotAFileError,
+    Unreadable,
+    is_text,
+    list_files,
+    printable,
+    walk,
+)
+from emotion.storage.objects import (
     check_writable,
     create_bytes,
     exists,
     is_file,
     is_folder,
-    list_files,
     local_copy,
     open_input,
     put_file,
@@ -40,28 +56,39 @@ from emotion.storage.parquet import (
     rebatch,
     write_table,
 )
+from emotion.storage.remote import S3_CONFIG, is_unsigned
 
 __all__ = [
+    "Address",
     "FileInfo",
     "Group",
+    "NotAFileError",
     "S3_CONFIG",
+    "Unreadable",
     "absolute",
     "check_writable",
     "count_rows",
     "create_bytes",
     "exists",
+    "file_parts",
     "groups_of",
     "is_file",
     "is_folder",
     "is_local",
+    "is_text",
+    "is_unsigned",
     "join",
     "json_bytes",
     "list_files",
     "list_parts",
     "local_copy",
+    "locate",
+    "name_below",
+    "name_of_key",
     "open_input",
     "open_parquet",
     "part_groups",
+    "printable",
     "put_file",
     "read_batches",
     "read_bytes",
@@ -77,6 +104,7 @@ __all__ = [
     "remove",
     "sha256",
     "stat",
+    "walk",
     "write_bytes",
     "write_json",
     "write_table",

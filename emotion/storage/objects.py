@@ -8,59 +8,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+import stat as file_modes
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import fsspec
-
 from emotion.errors import InputError
 from emotion.storage.addresses import absolute, is_local, join
-
-S3_CONFIG: dict[str, Any] = {
-    # Standard mode waits up to 20 s between tries, with jitter: about 45 s in all.
-    "retries": {"mode": "standard", "max_attempts": 10},
-    "connect_timeout": 10,
-    "read_timeout": 60,
-}
-"""botocore settings of every S3 client of the project; a client retries for about 45 s."""
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """One stored object.
-
-    Attributes:
-        uri: full address.
-        size_bytes: size of the object, bytes.
-        version: ETag, or the modification time (local files: in nanoseconds) if there is no ETag.
-    """
-
-    uri: str
-    size_bytes: int
-    version: str
-
-    @property
-    def name(self) -> str:
-        """Last part of the address, such as a.mp4."""
-        return self.uri.rsplit("/", 1)[-1]
-
-
-def _filesystem(uri: str) -> tuple[Any, str]:
-    """Return the fsspec filesystem of ``uri`` and the path inside it (fsspec is untyped)."""
-    options: dict[str, Any] = {} if is_local(uri) else {"use_listings_cache": False}
-    if uri.startswith("s3://"):
-        options["config_kwargs"] = S3_CONFIG
-    try:
-        fs, path = fsspec.core.url_to_fs(uri, **options)
-    except ImportError as err:
-        raise InputError(f"{uri}: {err}; install the package that reads this address") from err
-    except ValueError as err:
-        raise InputError(f"{uri}: {err}") from err
-    return fs, path
+from emotion.storage.listing import FileInfo, NotAFileError, kind_of, local_info, version_of
+from emotion.storage.remote import filesystem
 
 
 def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
@@ -74,75 +34,72 @@ def open_input(uri: str, *, block_bytes: int | None = None) -> BinaryIO:
     Raises:
         FileNotFoundError: if there is no such object.
     """
-    fs, path = _filesystem(uri)
+    if is_local(uri):
+        return Path(absolute(uri)).open("rb")
+    fs, path = filesystem(uri)
     options: dict[str, Any] = {}
-    if block_bytes is not None and not is_local(uri):
+    if block_bytes is not None:
         options = {"block_size": block_bytes} if block_bytes else {"cache_type": "none"}
     return cast(BinaryIO, fs.open(path, "rb", **options))
 
 
 def exists(uri: str) -> bool:
     """Return True if ``uri`` is an object or a folder (on S3: a prefix with objects below it)."""
-    fs, path = _filesystem(uri)
+    if is_local(uri):
+        return Path(absolute(uri)).exists()
+    fs, path = filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.exists(path))
 
 
 def is_folder(uri: str) -> bool:
     """Return True if ``uri`` is a folder (on S3: a prefix with objects below it)."""
-    fs, path = _filesystem(uri)
+    if is_local(uri):
+        return Path(absolute(uri)).is_dir()
+    fs, path = filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.isdir(path))
 
 
 def is_file(uri: str) -> bool:
     """Return True if ``uri`` is a file or an object."""
-    fs, path = _filesystem(uri)
+    if is_local(uri):
+        return Path(absolute(uri)).is_file()
+    fs, path = filesystem(uri)
     fs.invalidate_cache()
     return bool(fs.isfile(path))
-
-
-def _version(info: dict[str, Any]) -> str:
-    if "ETag" in info:
-        return str(info["ETag"]).strip('"')
-    mtime = info.get("mtime", info.get("LastModified", 0))
-    return str(round(mtime * 1e9)) if isinstance(mtime, float) else str(mtime)
 
 
 def stat(uri: str) -> FileInfo:
     """Return the size and version of one object.
 
     Raises:
-        FileNotFoundError: if it does not exist or is a folder.
+        FileNotFoundError: if it does not exist or is a folder, or no file can have this name.
+        NotAFileError: if it is a named pipe, a socket or a device.
     """
-    fs, path = _filesystem(uri)
+    if is_local(uri):
+        return _local_stat(absolute(uri))
+    fs, path = filesystem(uri)
     info = fs.info(path)
     if info["type"] != "file":
         raise FileNotFoundError(uri)
-    return FileInfo(uri=uri, size_bytes=int(info["size"]), version=_version(info))
+    return FileInfo(uri=uri, size_bytes=int(info["size"]), version=version_of(info))
 
 
-def list_files(uri: str, *, suffixes: tuple[str, ...] = ()) -> list[FileInfo]:
-    """Return every file at any depth below the folder ``uri``, sorted by uri.
-
-    Hidden files (``.x``) and files in hidden folders are left out.
-
-    Args:
-        uri: a folder; the result is empty if it does not exist.
-        suffixes: lower-case endings of the files to return, such as ``(".mp4",)``; the case of a
-            file's name does not matter. Empty returns all files.
-    """
-    fs, path = _filesystem(uri)
-    fs.invalidate_cache()
-    if not fs.isdir(path):
-        return []
-    base = "" if is_local(uri) else uri.split("://", 1)[0] + "://"
-    files = []
-    for name, info in fs.find(path, detail=True).items():
-        hidden = any(part.startswith(".") for part in name[len(path) :].split("/"))
-        if info["type"] == "file" and not hidden and name.lower().endswith(suffixes or ("",)):
-            files.append(FileInfo(base + name, int(info["size"] or 0), _version(info)))
-    return sorted(files, key=lambda f: f.uri)
+def _local_stat(path: str) -> FileInfo:
+    try:
+        info = Path(path).stat()
+    except ValueError as err:  # a NUL byte
+        raise FileNotFoundError(path) from err
+    except OSError as err:
+        if err.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):
+            raise FileNotFoundError(path) from err
+        raise
+    if file_modes.S_ISDIR(info.st_mode):
+        raise FileNotFoundError(path)
+    if not file_modes.S_ISREG(info.st_mode):
+        raise NotAFileError(f"{path} is a {kind_of(info)}, not a file")
+    return local_info(path, info)
 
 
 @contextlib.contextmanager
@@ -153,28 +110,35 @@ def local_copy(uri: str) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: if there is no such object.
+        NotAFileError: if it is a named pipe, a socket or a device.
+        PermissionError: if it may not be read.
     """
     if is_local(uri):
-        path = Path(absolute(uri))
-        if not path.is_file():
-            raise FileNotFoundError(uri)
+        path = Path(_local_stat(absolute(uri)).uri)
+        path.open("rb").close()  # raises if the file may not be read
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="video-emotion-") as folder:
-        path = Path(folder) / ("object" + Path(uri).suffix)
-        fs, remote = _filesystem(uri)
+        path = Path(folder) / ("object" + _suffix(uri))
+        fs, remote = filesystem(uri)
         fs.get_file(remote, str(path))
         yield path
 
 
+def _suffix(uri: str) -> str:
+    """Return the ending of a name, such as ".mp4"; empty if it is no ordinary one."""
+    suffix = Path(uri).suffix
+    return suffix if len(suffix) <= 8 and suffix[1:].isalnum() else ""
+
+
 def put_file(path: Path, uri: str) -> None:
     """Move a complete local file to ``uri`` in one step: by rename, or as one S3 object."""
-    fs, target = _filesystem(uri)
     if not is_local(uri):
+        fs, target = filesystem(uri)
         fs.put_file(str(path), target)
         path.unlink()
         return
-    final = Path(target)
+    final = Path(absolute(uri))
     with _partial(final) as partial:
         try:
             path.replace(final)
@@ -182,7 +146,7 @@ def put_file(path: Path, uri: str) -> None:
         except OSError as err:
             if err.errno != errno.EXDEV:  # another disk, or another mount of the same one
                 raise
-        fs.get_file(str(path), str(partial))
+        shutil.copyfile(path, partial)
         partial.replace(final)
     path.unlink()
 
@@ -195,7 +159,8 @@ def _partial(final: Path) -> Iterator[Path]:
     full of halves.
     """
     _make_folder(final.parent)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.{time.monotonic_ns()}")
+    # The name is not a part of it: with a name of 255 bytes it would be too long.
+    partial = final.with_name(f".part.{os.getpid()}.{threading.get_ident()}.{time.monotonic_ns()}")
     try:
         yield partial
     finally:
@@ -225,11 +190,11 @@ def check_writable(uri: str) -> None:
 
 def write_bytes(uri: str, data: bytes) -> None:
     """Write one object in one step; replace an existing one, and make missing local folders."""
-    fs, target = _filesystem(uri)
     if not is_local(uri):
+        fs, target = filesystem(uri)
         fs.pipe_file(target, data)
         return
-    final = Path(target)
+    final = Path(absolute(uri))
     with _partial(final) as partial:
         partial.write_bytes(data)
         partial.replace(final)
@@ -237,8 +202,11 @@ def write_bytes(uri: str, data: bytes) -> None:
 
 def remove(uri: str) -> None:
     """Remove one object; an object that does not exist is no error."""
-    fs, path = _filesystem(uri)
     with contextlib.suppress(FileNotFoundError):
+        if is_local(uri):
+            Path(absolute(uri)).unlink()
+            return
+        fs, path = filesystem(uri)
         fs.rm_file(path)
 
 
@@ -248,9 +216,9 @@ def read_bytes(uri: str) -> bytes:
     Raises:
         FileNotFoundError: if it does not exist.
     """
-    fs, path = _filesystem(uri)
     if is_local(uri):
-        return Path(path).read_bytes()
+        return Path(absolute(uri)).read_bytes()
+    fs, path = filesystem(uri)
     data: bytes = fs.cat_file(path)  # one request, so the object may be replaced meanwhile
     return data
 
@@ -263,8 +231,8 @@ def create_bytes(uri: str, data: bytes) -> bool:
     Returns:
         True if it was written, False if it existed before.
     """
-    fs, target = _filesystem(uri)
     if not is_local(uri):
+        fs, target = filesystem(uri)
         try:
             fs.pipe_file(target, data, mode="create")
         except OSError:
@@ -272,7 +240,7 @@ def create_bytes(uri: str, data: bytes) -> bool:
                 return False
             raise
         return True
-    final = Path(target)
+    final = Path(absolute(uri))
     with _partial(final) as partial:
         partial.write_bytes(data)
         try:
@@ -292,8 +260,10 @@ def read_many(uris: Sequence[str]) -> list[bytes]:
     """
     if not uris or is_local(uris[0]):
         return [read_bytes(uri) for uri in uris]
-    fs, _ = _filesystem(uris[0])
-    paths = [_filesystem(uri)[1] for uri in uris]
-    contents = fs.cat(paths)
-    # fsspec returns bytes for one path and a dict for several.
-    return [contents] if isinstance(contents, bytes) else [contents[path] for path in paths]
+    fs, _ = filesystem(uris[0])
+    paths = [filesystem(uri)[1] for uri in uris]
+    contents: list[bytes | Exception] = fs.cat_ranges(paths, None, None)  # cat() expands patterns
+    for content in contents:
+        if isinstance(content, Exception):
+            raise content
+    return cast(list[bytes], contents)

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from emotion.errors import InputError
 from emotion.storage.addresses import is_local
-from emotion.storage.objects import list_files, open_input, write_bytes
+from emotion.storage.listing import list_files
+from emotion.storage.objects import open_input, write_bytes
 
 READ_AHEAD = 16
 """Number of parts that are read at a time from a remote storage: reading is mostly waiting."""

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
@@ -17,7 +16,6 @@ from jobs.building.worker import Work
 from jobs.common.runner import open_runner
 from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef
-from jobs.ledger.sql import batches, quoted
 from jobs.reading.videos import fetched
 
 TRIED_VIDEOS = 8
@@ -84,10 +82,9 @@ def _num_bytes(clip: dict[str, Any]) -> int:
 
 def _spread(manifest: Path, count: int) -> list[dict[str, object]]:
     """Return ``count`` evenly spaced rows of the manifest, or all rows if there are fewer."""
-    sql = (
-        "select * exclude (place, total) from (select *, row_number() over (order by uri) - 1 "
-        f"place, count(*) over () total from read_parquet('{quoted(manifest)}')) "
-        f"where place % greatest(1, total // {count}) = 0 limit {count}"
-    )
-    with duckdb.connect() as db:
-        return list(batches(db, sql, count).read_all().to_pylist())
+    step = max(1, storage.count_rows(str(manifest)) // count)
+    rows: list[dict[str, object]] = []
+    for number, batch in enumerate(storage.read_batches(str(manifest), step)):
+        if number < count:
+            rows += batch.slice(0, 1).to_pylist()
+    return rows

@@ -22,6 +22,7 @@ from emotion.versions import pipeline_versions
 from emotion.video.decode import Limits
 from jobs.building import items
 from jobs.building.estimate import print_estimate
+from jobs.building.mismatch import describe_mismatch
 from jobs.building.options import IN_SPEC, MAY_CHANGE, Config
 from jobs.building.worker import Work
 from jobs.common.ahead import ahead
@@ -33,10 +34,10 @@ from jobs.ledger.entries import Entry, add_counts, faceless_line
 from jobs.ledger.lock import Fence
 from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.plan import LabelTable, Plan, Planned
-from jobs.ledger.plan_parts import plan_parts
+from jobs.ledger.plan_parts import is_planned_whole, plan_parts
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.shards import ShardRef, done_shards
-from jobs.ledger.stored_plan import Change, ledger_files, planned_shards
+from jobs.ledger.stored_plan import Change, planned_shards
 from jobs.reading.shard_reader import Reading
 from jobs.validating.validate import import_ahead, print_report, validate
 from schemas.tables import DATASETS
@@ -109,7 +110,7 @@ def run(config: Config) -> int:
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         folder = Path(name)
         table = LabelTable(config.labels, labels, config.split_seed)
-        whole = config.dry_run or bool(ledger_files(config.out, "plan"))
+        whole = config.dry_run or is_planned_whole(config.videos, config.out)
         plans = plan_parts(config.videos, folder, table=table, whole=whole)
         plan = next(plans)
         check_plan(config, plan)
@@ -139,9 +140,11 @@ def check_plan(config: Config, plan: Plan) -> None:
     """
     if plan.num_videos == 0:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(plan.reasons.items()))
+        example = describe_mismatch(plan)
         raise InputError(
             f"no row of --labels {config.labels} names a video below --videos {config.videos} "
             f"({reasons or 'no rows'}); its column uri holds paths relative to --videos"
+            + (f"; {example}" if example else "")
         )
 
 

@@ -14,6 +14,7 @@ from ray._private.state import state
 from ray.data import ActorPoolStrategy, DataContext, from_items
 
 from emotion.errors import InputError
+from jobs.common.surroundings import OF_RAY, check_cluster, check_temporary_folder
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_STARTS = 3
@@ -42,6 +43,9 @@ def session(address: str | None) -> Iterator[None]:
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
+    check_cluster(address)
+    if address == "local":
+        check_temporary_folder(OF_RAY, "RAY_TMPDIR")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # does in workers what quiet_data does
     # The watcher requests a checkpoint before a node stops. Each epoch writes one already.

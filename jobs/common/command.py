@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -102,10 +103,24 @@ def _with_absolute_addresses(config: ConfigT) -> ConfigT:
         if "address" in _annotations(hint):
             value = getattr(config, name)
             if isinstance(value, str):
-                absolute[name] = storage.absolute(value) if value else value
+                absolute[name] = _absolute(name, value)
             elif value is not None:
-                absolute[name] = tuple(storage.absolute(one) for one in value)
+                absolute[name] = tuple(_absolute(name, one) for one in value)
     return replace(cast(Any, config), **absolute) if absolute else config
+
+
+def _absolute(field: str, address: str) -> str:
+    """Return the absolute address of a field.
+
+    Raises:
+        InputError: if the address is empty or is not UTF-8 text.
+    """
+    flag = f"--{field.replace('_', '-')}"
+    if not address:
+        raise InputError(f"{flag} is empty; give a path or an s3:// address, or leave it out")
+    if not storage.is_text(address):
+        raise InputError(f"{flag} {storage.printable(address)} is not UTF-8 text; rename it")
+    return storage.absolute(address)
 
 
 def _annotations(hint: Any) -> set[Any]:
@@ -127,6 +142,9 @@ def one_line_errors(main: Main) -> Main:
 
     @functools.wraps(main)
     def run(argv: Sequence[str] | None = None) -> int:
+        # A file's name may have letters that the terminal's encoding lacks.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         with stoppable() as stop, Fault() as fault:
             return main(argv)
         if stop.signal:

@@ -6,6 +6,7 @@ Any other exception is a bug and is raised.
 from __future__ import annotations
 
 import errno
+import sys
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -21,7 +22,13 @@ _FAULTS = (
     errno.ESTALE,
     errno.ENETUNREACH,
     errno.EHOSTUNREACH,
+    errno.EMFILE,
+    errno.ENFILE,
 )
+_REMEDIES = {
+    errno.EMFILE: "raise the number of open files: ulimit -n 4096",
+    errno.ENFILE: "this machine has too many open files: end other programs",
+}
 
 
 @dataclass
@@ -79,9 +86,25 @@ def expected_line(err: BaseException) -> str | None:
         return f"{err}: a connection, or the program that reads this job's output, has ended"
     if isinstance(err, OSError) and not _is_storage_fault(err):
         return None
+    if _is_out_of_memory(err):
+        return f"too little memory ({err}); give more, or raise the limit of ulimit -v"
     if isinstance(err, storage_errors()):
-        return " ".join(str(err).split()) or type(err).__name__
+        line = " ".join(str(err).split()) or type(err).__name__
+        if type(err).__name__ == "NoCredentialsError":
+            line += (
+                "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or for a public bucket "
+                "AWS_NO_SIGN_REQUEST=yes"
+            )
+        remedy = _REMEDIES.get(err.errno or 0) if isinstance(err, OSError) else None
+        return f"{line}; {remedy}" if remedy else line
     return None
+
+
+def _is_out_of_memory(err: BaseException) -> bool:
+    duckdb = sys.modules.get("duckdb")
+    return isinstance(err, MemoryError) or (
+        duckdb is not None and isinstance(err, duckdb.OutOfMemoryException)
+    )
 
 
 def _is_storage_fault(err: OSError) -> bool:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from pebble import ProcessExpired, ProcessPool
 
 from emotion.errors import EmotionError
+from jobs.common.surroundings import OF_PROCESSES, check_address_space, check_temporary_folder
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_ATTEMPTS = 4
@@ -61,6 +62,8 @@ class ProcessRunner:
         There is one process per CPU, or per item if there are fewer, because a fork starts in
         milliseconds: ``video_s`` is not used.
         """
+        check_address_space()
+        check_temporary_folder(OF_PROCESSES)
         with (
             tempfile.TemporaryDirectory(prefix="video-emotion-workers-") as folder,
             _hidden_main(),
@@ -129,7 +132,13 @@ def import_ahead(*modules: str) -> None:
 
     The modules are imported once per driver: later calls do nothing. Processes that need another
     module import it themselves.
+
+    Raises:
+        InputError: if the processes would have too little address space, or the path of the
+            temporary folder is too long.
     """
+    check_address_space()
+    check_temporary_folder(OF_PROCESSES)
     before = {name: os.environ.get(name) for name in WORKER_ENV}
     os.environ.update(WORKER_ENV)  # libraries read it when they are imported
     # Ctrl-C reaches the whole group of processes; in the middle of an import it gives a traceback.

@@ -29,9 +29,12 @@ from jobs.ledger.lock import Fence
 from jobs.ledger.shards import ShardRef, done_shards, to_do
 from jobs.ledger.stored_plan import stored_shards
 
+MOST_NOTES = 20
+"""Number of single videos that a run names."""
+
 
 def run(config: Config) -> int:
-    """Export the missing files; return 0, also if some videos could not be read again.
+    """Export the missing files; return 0, or 1 if some videos could not be exported.
 
     Raises:
         InputError: if the score set is not complete, ``--out`` cannot be used, or a format needs
@@ -92,15 +95,16 @@ def run(config: Config) -> int:
             _finish(config, fence)
             for line in settings.note.lines():
                 print(line)
-            return 0
-    print(f"{config.out} is complete: nothing to do")
-    return 0
+        else:
+            print(f"{config.out} is complete: nothing to do")
+        return _print_failed(config.out)
 
 
 def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) -> None:
     video_s = sum(ref.video_s for ref in refs)
     items = [ref.to_item("export") for ref in refs]
     total = sum(ref.num_rows - len(ref.retired) for ref in refs)
+    notes: list[str] = []
     with (
         open_runner(config.runner, config.address, video_s=video_s) as runner,
         Progress("export", total=total, unit="video") as progress,
@@ -108,6 +112,11 @@ def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) 
         for row in runner.map(ExportShard, (settings,), items, video_s=video_s):
             check_fault(row["fault"])
             progress.step(row["videos"], files=row["files"], failed=row["failed"])
+            notes += row["notes"]
+    for line in notes[:MOST_NOTES]:
+        print(f"  {line}")
+    if len(notes) > MOST_NOTES:
+        print(f"  and {len(notes) - MOST_NOTES:,} more")
 
 
 def _finish(config: Config, fence: Fence) -> None:
@@ -117,5 +126,11 @@ def _finish(config: Config, fence: Fence) -> None:
     counts = add_counts(entry.counts for entry in entries)
     output.mark_complete(fence, {"counts": counts, "failed": failed})
     print(f"exported {config.out}: {counts.get('files', 0):,} files of single videos")
+
+
+def _print_failed(out: str) -> int:
+    """Print the number of videos that could not be exported, by reason; return the exit code."""
+    failed = add_counts(entry.rejects for entry in read_entries(out))
     for reason, count in sorted(failed.items()):
-        print(f"  could not be read again: {reason} {count:,}")
+        print(f"  not exported: {reason} {count:,}")
+    return 1 if failed else 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +16,7 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from emotion.analysis.files import PICTURE_FORMATS, TEXT_FORMATS, picture_files, text_file
-from emotion.errors import VideoError
+from emotion.errors import InputError, VideoError
 from emotion.package.trust import TrustNote
 from emotion.report.video import VideoRows
 from jobs.common.faults import Fault
@@ -33,6 +36,10 @@ VIDEO_FORMATS = {
     "report": ".html",
 }
 """Formats with one file per video, and the suffix of the file."""
+MOST_PATH, MOST_KEY = 3900, 900
+"""Bytes of a path on a disk and of a key on S3 that are surely allowed: 4,096 and 1,024 are the
+limits, less the names that the job adds."""
+_NAME_ERRNOS = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 _TABLES = ("segments", "timeline", "tracks", "people", "faces")
 Row = dict[str, Any]
 
@@ -71,30 +78,33 @@ class ExportShard:
         self._settings = settings
 
     def __call__(self, item: Row) -> Row:
-        """Export one shard; return the counts videos, files and failed, and fault.
+        """Export one shard; return the counts videos, files and failed, and notes and fault.
 
-        ``fault`` is the message of an expected failure, such as unreachable storage, or empty.
+        ``notes`` has a line for each video that failed or lost its sound. ``fault`` is the message
+        of an expected failure, such as unreachable storage, or empty.
         """
         ref = ShardRef.from_item(item)
         with Fault() as fault:
             return self._shard(ref) | {"fault": ""}
-        return {"videos": 0, "files": 0, "failed": 0, "fault": fault.line}
+        return {"videos": 0, "files": 0, "failed": 0, "notes": [], "fault": fault.line}
 
     def _shard(self, ref: ShardRef) -> Row:
         planned = {str(row["video_id"]): row for row in ref.rows()}
         tables = {name: self._table(name, ref.shard_id) for name in _TABLES}
         videos = self._table("videos", ref.shard_id).to_pylist()
         failed: Counter[str] = Counter()
-        files = 0
+        files, notes = 0, list[str]()
         for video in videos:
             rows = VideoRows(
                 video=video,
                 **{name: _of_video(table, video["video_id"]) for name, table in tables.items()},
             )
             try:
-                files += self._video(rows, planned[video["video_id"]])
+                with _name_errors():
+                    files += self._video(rows, planned[video["video_id"]], notes)
             except VideoError as err:
                 failed[err.reason] += 1
+                notes.append(f"{video['uri']}: {err}")
         entry = Entry(
             shard_id=ref.shard_id,
             counts={"videos": len(videos), "files": files},
@@ -102,20 +112,22 @@ class ExportShard:
             retired=len(ref.retired),
         )
         write_entry(self._settings.out, entry, self._settings.fence)
-        return {"videos": len(videos), "files": files, "failed": failed.total()}
+        counts = {"videos": len(videos), "files": files, "failed": failed.total()}
+        return counts | {"notes": notes}
 
     def _table(self, name: str, shard_id: str) -> pa.Table:
         return storage.read_part(part_uri(self._settings.scores, name, shard_id))
 
-    def _video(self, rows: VideoRows, planned: Row) -> int:
+    def _video(self, rows: VideoRows, planned: Row, notes: list[str]) -> int:
         """Write the files of one video; return the number of files.
 
         Raises:
-            VideoError: if a format needs the video file and the file cannot be read.
+            VideoError: if a format needs the video file and the file cannot be read, or a file
+                cannot be encoded.
         """
         settings, count = self._settings, 0
         uri = str(rows.video["uri"])
-        media = storage.join(settings.videos, uri)
+        media = storage.locate(settings.videos, uri)
         for form in set(settings.formats) & set(TEXT_FORMATS):
             content = text_file(form, rows, media=media, note=settings.note)
             storage.write_bytes(file_uri(settings.out, form, uri), content)
@@ -133,9 +145,11 @@ class ExportShard:
                     embed_bytes=settings.embed_bytes,
                     note=settings.note,
                 )
-                for form, file in files:
+                for form, file, lost_sound in files:
                     storage.put_file(file, file_uri(settings.out, form, uri))
                     count += 1
+                    if lost_sound:
+                        notes.append(f"{uri}: {form} has no sound, which cannot be encoded")
         return count
 
 
@@ -144,8 +158,13 @@ def file_uri(out: str, form: str, uri: str) -> str:
 
     >>> file_uri("s3://b/out", "vtt", "s1/a.mp4")
     's3://b/out/vtt/s1/a.mp4.vtt'
+    >>> file_uri("/out", "vtt", "s3://other/a.mp4"), file_uri("/out", "vtt", "/data/../a.mp4")
+    ('/out/vtt/s3:/other/a.mp4.vtt', '/out/vtt/data/%2E%2E/a.mp4.vtt')
     """
-    return storage.join(out, form, *f"{uri}{VIDEO_FORMATS[form]}".split("/"))
+    name = uri.replace("://", ":/", 1) if not storage.is_local(uri) else uri.removeprefix("/")
+    if len(name.encode()) > (MOST_PATH if storage.is_local(out) else MOST_KEY) - len(out.encode()):
+        name = name.replace("/", "\0")  # one part, which is shortened
+    return storage.join(out, form, *storage.file_parts(name, VIDEO_FORMATS[form]))
 
 
 def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
@@ -160,6 +179,21 @@ def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
                 storage.remove(file_uri(settings.out, form, row["uri"]))
     entry = read_entry(settings.out, ref.shard_id)
     write_entry(settings.out, replace(entry, retired=len(ref.retired)), settings.fence)
+
+
+@contextlib.contextmanager
+def _name_errors() -> Iterator[None]:
+    """Turn an error that is due to one file's name into a VideoError.
+
+    Such a file needs the name of another file for a folder, or the other way round.
+    """
+    try:
+        yield
+    except (OSError, InputError) as err:
+        cause = err if isinstance(err, OSError) else err.__cause__
+        if isinstance(cause, OSError) and cause.errno in _NAME_ERRNOS:
+            raise VideoError("export_failed", f"cannot write its file: {err}") from err
+        raise
 
 
 def _of_video(table: pa.Table, video_id: str) -> list[Row]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +17,8 @@ from emotion.storage import FileInfo
 from schemas.tables import rows_table
 
 Row = dict[str, object]
+BATCH_ROWS = 8192
+"""Rows of a row group of the plan's files."""
 _ROWS_PER_GROUP = {"clips": 64}  # a clip is about 64 KB of JPEG; rows of other tables are small
 
 
@@ -51,6 +54,19 @@ def _version(file: FileInfo) -> str:
 def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema: pa.Schema) -> None:
     """Write rows that fit in memory as one part."""
     storage.write_table(part_uri(out, table, shard_id), rows_table(rows, schema))
+
+
+def write_rows(
+    path: Path, rows: Iterable[Row], schema: pa.Schema, *, batch_rows: int = BATCH_ROWS
+) -> int:
+    """Stream rows into a local Parquet file, one row group per batch; return their number."""
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        remaining = iter(rows)
+        while batch := list(islice(remaining, batch_rows)):
+            writer.write_table(rows_table(batch, schema))
+            count += len(batch)
+    return count
 
 
 def without_videos(source: str, target: Path, video_ids: Sequence[str], schema: pa.Schema) -> int:

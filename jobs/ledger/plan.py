@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from emotion.errors import Reason
-from emotion.storage import FileInfo
-from schemas.tables import MANIFEST, VIDEOS, rows_table
-
-Row = dict[str, object]
-BATCH_ROWS = 8192
-LISTING = pa.schema(
-    [(n, MANIFEST.field(n).type) for n in ("uri", "size_bytes", "etag", "video_id")]
-)
-LABELS = pa.schema(
-    [(n, pa.string()) for n in ("uri", "subject_id", "label", "corpus", "given", "split", "fold")]
-)
+from jobs.ledger.parts import Row
 
 
 @dataclass(frozen=True)
@@ -89,41 +74,7 @@ class Planned:
             yield plan
 
 
-def video_id(file: FileInfo) -> str:
-    """Return the id of one version of a file: 16 hex digits of a hash of uri, size and version.
-
-    >>> video_id(FileInfo("a.mp4", 10, "v1")) == video_id(FileInfo("a.mp4", 10, "v2"))
-    False
-    """
-    text = "\n".join([file.uri, str(file.size_bytes), file.version])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def extra_column_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that columns of the label table get in ``videos``.
-
-    A name that ``videos`` already has gets the prefix ``label_``.
-
-    >>> extra_column_names(["skin_tone", "fps"])
-    ('skin_tone', 'label_fps')
-    """
-    return tuple(f"label_{n}" if n in VIDEOS.names else n for n in names)
-
-
 def reject(uri: str, reason: Reason, detail: str, *, stage: str, video: str | None = None) -> Row:
     """Return one row of ``rejects`` without a position in the file; ``video`` is its video_id."""
     row: Row = {"video_id": video, "uri": uri, "stage": stage, "reason": reason, "detail": detail}
     return row | {"offset_s": None, "offset_bytes": None}
-
-
-def write_rows(
-    path: Path, rows: Iterable[Row], schema: pa.Schema, *, batch_rows: int = BATCH_ROWS
-) -> int:
-    """Stream rows into a local Parquet file, one row group per batch; return their number."""
-    count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        remaining = iter(rows)
-        while batch := list(islice(remaining, batch_rows)):
-            writer.write_table(rows_table(batch, schema))
-            count += len(batch)
-    return count

@@ -7,7 +7,7 @@ that a plan of a million videos needs as much memory as a plan of a thousand.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -21,26 +21,36 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.label_table import LabelRow, open_label_table
 from emotion.splits import assign_split
-from emotion.storage import FileInfo
+from jobs.ledger.label_columns import LABELS, extra_column_names
+from jobs.ledger.listed import labelled_entry, write_entries
 from jobs.ledger.listing import stream_videos
-from jobs.ledger.plan import (
-    BATCH_ROWS,
-    LABELS,
-    LISTING,
-    LabelTable,
-    Plan,
-    Row,
-    extra_column_names,
-    video_id,
-    write_rows,
+from jobs.ledger.parts import BATCH_ROWS, Row, write_rows
+from jobs.ledger.plan import LabelTable, Plan
+from jobs.ledger.sql import (
+    UNLABELLED_SQL,
+    batches,
+    database,
+    manifest_sql,
+    parquet,
+    rejects_sql,
+    unreadable_sql,
 )
-from jobs.ledger.sql import UNLABELLED_SQL, batches, database, manifest_sql, quoted, rejects_sql
+from jobs.ledger.stored_plan import ledger_files
 from schemas.tables import MANIFEST, REJECTS, with_columns
 
 FIRST_PART = 10_000
 """Number of listed files of the first part of a plan; ten pages of S3's listing."""
 NEXT_PART = 100_000
 """Number of listed files of every later part."""
+
+
+def is_planned_whole(root: str, out: str) -> bool:
+    """Return True if the archive ``root`` must be listed before the work on it begins.
+
+    The archive of an output with a stored plan is compared with the plan. A local folder is listed
+    in seconds, and links in it are compared with each other.
+    """
+    return storage.is_local(root) or bool(ledger_files(out, "plan"))
 
 
 def plan_archive(root: str, folder: Path) -> Plan:
@@ -95,22 +105,26 @@ def plan_parts(root: str, folder: Path, *, table: LabelTable | None, whole: bool
     columns = _write_labels(table, root, folder) if table else ()
     with database(folder) as db:
         if table:
-            _open(db, folder, "labels", "labels")
+            _open(db, "labels", folder, "labels")
             _check_one_split(db)
             db.execute("create table label_set(label varchar)")
             db.executemany("insert into label_set values (?)", [[label] for label in table.labels])
         for number, is_last in _listings(root, folder, whole=whole):
             name = f"listing-{number:04d}"
-            _open(db, folder, "listing", name)
+            _open(db, "listing", folder, name)
             if table and is_last:
                 _add_elsewhere(db, root, folder, name)
             manifest = folder / f"manifest-{number:04d}.parquet"
-            rejects = folder / f"rejects-{number:04d}.parquet"
             sql = manifest_sql(columns) if table else UNLABELLED_SQL
             _write(db, sql, manifest, with_columns(MANIFEST, columns))
-            if table and is_last:
-                _open(db, folder, "listing", "listing-*")
-                _write(db, rejects_sql(root, table.labels), rejects, REJECTS)
+            rejects = folder / f"rejects-{number:04d}.parquet"
+            if is_last:
+                _open(db, "listing", folder, "listing-*")
+                _open(db, "unreadable", folder, "unreadable-*")
+                sql = (
+                    rejects_sql(root, table.labels) if table else f"{unreadable_sql()} order by uri"
+                )
+                _write(db, sql, rejects, REJECTS)
             else:
                 pq.write_table(REJECTS.empty_table(), rejects)
             plan = _counted(db, manifest, rejects, columns)
@@ -120,13 +134,16 @@ def plan_parts(root: str, folder: Path, *, table: LabelTable | None, whole: bool
 
 def _listings(root: str, folder: Path, *, whole: bool) -> Iterator[tuple[int, bool]]:
     """Write listing-0000.parquet and so on; yield each number, and True for the last one."""
-    rows = _listing_rows(stream_videos(root))
-    following = next(rows)
+    entries = stream_videos(root)
+    following = next(entries)
     for number in itertools.count():
         size = None if whole else (NEXT_PART if number else FIRST_PART) - 1
-        some = itertools.chain([following], islice(rows, size))
-        write_rows(folder / f"listing-{number:04d}.parquet", some, LISTING)
-        left = next(rows, None)
+        some = itertools.chain([following], islice(entries, size))
+        listing, unreadable = (
+            folder / f"{kind}-{number:04d}.parquet" for kind in ("listing", "unreadable")
+        )
+        write_entries(some, listing, unreadable)
+        left = next(entries, None)
         yield number, left is None
         if left is None:
             return
@@ -144,16 +161,6 @@ def _write_labels(table: LabelTable, root: str, folder: Path) -> tuple[str, ...]
     return columns
 
 
-def _listing_rows(files: Iterable[FileInfo]) -> Iterator[Row]:
-    for file in files:
-        yield {
-            "uri": file.uri,
-            "size_bytes": file.size_bytes,
-            "etag": file.version,
-            "video_id": video_id(file),
-        }
-
-
 def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
     stored: Row = {
         "uri": row.uri,
@@ -167,10 +174,10 @@ def _label_row(row: LabelRow, columns: tuple[str, ...], seed: int) -> Row:
     return stored | dict(zip(columns, row.extra.values(), strict=True))
 
 
-def _open(db: duckdb.DuckDBPyConnection, folder: Path, view: str, files: str) -> None:
-    db.execute(
-        f"create or replace view {view} as from read_parquet('{quoted(folder)}/{files}.parquet')"
-    )
+def _open(db: duckdb.DuckDBPyConnection, view: str, folder: Path, files: str) -> None:
+    """Create a view of the local files ``files``.parquet, a name or a pattern."""
+    found = parquet(folder, files=f"{files}.parquet")
+    db.execute(f"create or replace view {view} as from {found}")
 
 
 def _check_one_split(db: duckdb.DuckDBPyConnection) -> None:
@@ -191,26 +198,24 @@ def _add_elsewhere(db: duckdb.DuckDBPyConnection, root: str, folder: Path, last:
 
     These are absolute addresses and files with unknown suffixes.
     """
-    _open(db, folder, "listing", "listing-*")
+    _open(db, "listing", folder, "listing-*")
+    _open(db, "unreadable", folder, "unreadable-*")
     cursor = db.cursor()
-    cursor.execute("select distinct uri from labels anti join listing using (uri) order by uri")
+    cursor.execute(
+        "select distinct uri from labels anti join listing using (uri) "
+        "anti join unreadable using (uri) order by uri"
+    )
     with ThreadPoolExecutor(16) as pool:
-        files = (
-            file
+        entries = (
+            entry
             for rows in iter(lambda: cursor.fetchmany(1024), [])
-            for file in pool.map(lambda row: _stat(root, row[0]), rows)
-            if file is not None
+            for entry in pool.map(lambda row: labelled_entry(root, row[0]), rows)
+            if entry is not None
         )
-        write_rows(folder / "listing-elsewhere.parquet", _listing_rows(files), LISTING)
-    names = ", ".join(f"'{quoted(folder)}/{n}.parquet'" for n in (last, "listing-elsewhere"))
-    db.execute(f"create or replace view listing as from read_parquet([{names}])")
-
-
-def _stat(root: str, uri: str) -> FileInfo | None:
-    try:
-        return replace(storage.stat(storage.join(root, uri)), uri=uri)
-    except FileNotFoundError:
-        return None
+        elsewhere = folder / "listing-elsewhere.parquet"
+        write_entries(entries, elsewhere, folder / "unreadable-elsewhere.parquet")
+    found = parquet(folder / f"{last}.parquet", elsewhere)
+    db.execute(f"create or replace view listing as from {found}")
 
 
 def _write(db: duckdb.DuckDBPyConnection, sql: str, path: Path, schema: pa.Schema) -> None:
@@ -226,10 +231,10 @@ def _counted(
     db: duckdb.DuckDBPyConnection, manifest: Path, rejects: Path, columns: tuple[str, ...]
 ) -> Plan:
     totals = db.execute(
-        f"select count(*), coalesce(sum(size_bytes), 0) from read_parquet('{quoted(manifest)}')"
+        f"select count(*), coalesce(sum(size_bytes), 0) from {parquet(manifest)}"
     ).fetchall()
     reasons = db.execute(
-        f"select reason, count(*) from read_parquet('{quoted(rejects)}') group by 1 order by 1"
+        f"select reason, count(*) from {parquet(rejects)} group by 1 order by 1"
     ).fetchall()
     num_videos, size_bytes = totals[0]
     return Plan(manifest, rejects, int(num_videos), int(size_bytes), dict(reasons), columns)

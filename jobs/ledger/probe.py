@@ -96,7 +96,7 @@ def probe_table(table: pa.Table, root: str) -> pa.Table:
     def one(row: dict[str, Any]) -> dict[str, object]:
         facts: dict[str, object] = {"duration_s": None, "seekable": None}
         try:
-            uri = storage.join(root, row["uri"])
+            uri = storage.locate(root, row["uri"])
             if storage.is_local(uri):
                 header = probe(Path(storage.absolute(uri)), Limits())
             else:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.ledger.entries import read_entries
-from jobs.ledger.plan import Row
+from jobs.ledger.parts import Row
 
 SHARD_VIDEOS = 1000
 """Largest number of videos in a shard; it bounds a shard of very short or unreadable videos."""

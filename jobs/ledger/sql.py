@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-
-from emotion import storage
 
 
 def database(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -38,10 +37,53 @@ UNLABELLED_SQL = (
 )
 """SQL for the videos of a plan without labels: all of the view ``listing``, in order of uri."""
 
+
+def identifier(name: str) -> str:
+    """Return the name of a column for use in SQL, in double quotes.
+
+    >>> identifier('size (3" screen)')
+    '"size (3"" screen)"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parquet(*paths: Path, files: str = "", options: str = "") -> str:
+    """Return SQL that reads local Parquet files.
+
+    Args:
+        paths: the files, or with ``files`` one folder; no character of a path is a pattern.
+        files: pattern of the files' names in the folder, such as ``plan-*.parquet``.
+        options: further arguments of ``read_parquet``, such as ``filename = true``.
+
+    >>> parquet(Path("/tmp/12[3].master/a.parquet"))
+    "read_parquet(['/tmp/12[[]3].master/a.parquet'], hive_partitioning = false)"
+    """
+    named = [literal(path) + (f"/{files}" if files else "") for path in paths]
+    given = ", ".join(f"'{quoted(name)}'" for name in named)
+    # Otherwise a folder such as "uri=3" in the path would become a column.
+    return f"read_parquet([{given}], {options and options + ', '}hive_partitioning = false)"
+
+
+def literal(path: object) -> str:
+    """Return a path in which DuckDB finds no pattern.
+
+    >>> literal("/tmp/a*b?[7]")
+    '/tmp/a[*]b[?][[]7]'
+    """
+    return re.sub(r"([\[*?])", r"[\1]", str(path))
+
+
 _COUNTED = (
-    "(select *, count(*) over (partition by uri) times from labels) l "
-    "left join listing f using (uri)"
+    "(select r.*, count(*) over (partition by uri) times, "
+    "coalesce(min(label) over same <> max(label) over same, false) differ, "
+    "min(uri) over same first_uri, max(uri) over same last_uri "
+    "from (select * from labels left join listing using (uri)) r "
+    "window same as (partition by coalesce(file_id, uri)))"
 )
+"""Rows of the label table with the facts of their files; those without a file have no video_id.
+
+``differ`` is true if another row names the same file, through a link, with another label.
+"""
 
 
 def manifest_sql(columns: Sequence[str]) -> str:
@@ -50,50 +92,63 @@ def manifest_sql(columns: Sequence[str]) -> str:
     These are the videos of the view ``listing`` with exactly one row in the view ``labels`` and
     with a label of the table ``label_set``.
     """
-    extra = "".join(f', "{name}"' for name in columns)
+    extra = "".join(f", {identifier(name)}" for name in columns)
     return (
-        "select f.video_id, uri, f.size_bytes, f.etag, subject_id, label, corpus, split, "
-        f"fold{extra} from {_COUNTED} where times = 1 and f.video_id is not null "
+        "select video_id, uri, size_bytes, etag, subject_id, label, corpus, split, "
+        f"fold{extra} from {_COUNTED} where times = 1 and not differ and video_id is not null "
         "and label in (from label_set) order by uri"
     )
 
 
-def _reject_columns(uri: str, reason: str, detail: str) -> str:
+def reject_columns(uri: str, reason: str, detail: str) -> str:
     """Return SQL for the columns of a row of ``rejects``.
 
     Args:
         uri: SQL expression for the uri.
-        reason: the reason as text.
-        detail: SQL expression for the detail; an empty text gives null.
+        reason: SQL expression for the reason.
+        detail: SQL expression for the detail.
     """
     return (
-        f"null::varchar video_id, {uri} uri, 'plan' stage, '{reason}' reason, {detail or 'null'} "
-        "detail, null::double offset_s, null::bigint offset_bytes"
+        f"null::varchar video_id, {uri} uri, 'plan' stage, {reason} reason, {detail} detail, "
+        "null::double offset_s, null::bigint offset_bytes"
     )
 
 
 def rejects_sql(root: str, labels: Sequence[str]) -> str:
-    """Return SQL for the rejects of the views ``labels`` and ``listing``, in order of uri.
+    """Return SQL for the rejects of the views labels, listing and unreadable, in order of uri.
 
     A row of ``labels`` gets the first reason that applies: duplicate_uri, missing, unknown_label. A
-    video of ``listing`` without a row in ``labels`` is unlabelled.
+    video of ``listing`` without a row in ``labels`` is unlabelled. An entry of ``unreadable`` has
+    its own reason and no other one.
     """
     names = quoted(", ".join(labels))
+    root_of = f"case when uri ^@ '/' or contains(uri, '://') then '' else '{quoted(root)}/' end"
     cases = [
         ("duplicate_uri", "'the label table names it ' || times || ' times'", "times > 1"),
-        ("missing", f"'not at {quoted(storage.join(root, ''))}' || uri", "f.video_id is null"),
+        (
+            "duplicate_uri",
+            "'the same file as ' || case when uri = first_uri then last_uri else first_uri end "
+            "|| ', which has another label'",
+            "differ",
+        ),
+        ("missing", f"'not at ' || {root_of} || uri", "video_id is null"),
         (
             "unknown_label",
             f"'''' || label || ''' is not one of {names}'",
             "not label in (from label_set)",
         ),
     ]
-    parts = []
-    earlier = "true"
+    parts = [unreadable_sql()]
+    earlier = "uri not in (select uri from unreadable)"
     for reason, detail, condition in cases:
-        columns = _reject_columns("uri", reason, detail)
+        columns = reject_columns("uri", f"'{reason}'", detail)
         parts.append(f"select {columns} from {_COUNTED} where {earlier} and {condition}")
         earlier += f" and not ({condition})"
-    columns = _reject_columns("uri", "unlabelled", "'no row in the label table'")
+    columns = reject_columns("uri", "'unlabelled'", "'no row in the label table'")
     parts.append(f"select {columns} from listing anti join labels using (uri)")
     return f"from ({' union all '.join(parts)}) order by uri, reason"
+
+
+def unreadable_sql() -> str:
+    """Return SQL for the rejects of the view ``unreadable``, without an order."""
+    return f"select {reject_columns('uri', 'reason', 'detail')} from unreadable"

@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 from emotion import storage
 from emotion.errors import InputError
 from jobs.ledger.lock import Fence, LostLockError
-from jobs.ledger.plan import Plan, Row, write_rows
+from jobs.ledger.parts import Row, write_rows
+from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef, cut_shards, refs_of
-from jobs.ledger.sql import batches, database, quoted
+from jobs.ledger.sql import batches, database, identifier, parquet, quoted
 from schemas.tables import MANIFEST, with_columns
 
 NUM_SHARDS = 32
@@ -240,8 +241,7 @@ def _open_planned(
     for kind, schema in (("plan", plans), ("retired", RETIRED)):
         pq.write_table(schema.empty_table(), folder / f"{kind}-none.parquet")
         db.execute(
-            f"create or replace view {kind}s as "
-            f"from read_parquet('{quoted(folder)}/{kind}-*.parquet')"
+            f"create or replace view {kind}s as from {parquet(folder, files=f'{kind}-*.parquet')}"
         )
     db.execute(
         "create or replace view live as select plans.* from plans "
@@ -254,13 +254,13 @@ def _key_columns(plan: Plan) -> str:
     """Return the columns whose change retires a planned video and plans it again."""
     of_shards = ("shard_id", "duration_s", "num_chunks")
     names = [n for n in (*MANIFEST.names, *plan.extra_columns) if n not in of_shards]
-    return ", ".join(f'"{name}"' for name in names)
+    return ", ".join(identifier(name) for name in names)
 
 
 def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[int, int]:
     """Write fresh.parquet (new videos) and gone.parquet (retired ones); return their row counts."""
     columns = _key_columns(plan)
-    db.execute(f"create or replace view manifest as from read_parquet('{quoted(plan.manifest)}')")
+    db.execute(f"create or replace view manifest as from {parquet(plan.manifest)}")
     fresh = f"select {columns} from manifest except select {columns} from live"
     gone = f"select {columns} from live except select {columns} from manifest"
     if not plan.is_whole:  # the first run: nothing was planned before, and nothing can be gone
@@ -282,8 +282,8 @@ def _fresh_rows(db: duckdb.DuckDBPyConnection, folder: Path, plan: Plan) -> Iter
     sql = (
         f"select f.*, coalesce(d.duration_s, f.size_bytes / {GUESSED_BYTES_PER_S}) duration_s, "
         "coalesce(d.seekable, false) seekable "
-        f"from read_parquet('{quoted(folder)}/fresh.parquet') f "
-        f"left join read_parquet('{quoted(folder)}/durations.parquet') d using (video_id) "
+        f"from {parquet(folder / 'fresh.parquet')} f "
+        f"left join {parquet(folder / 'durations.parquet')} d using (video_id) "
         "order by uri"
     )
     for batch in batches(db, sql, _GROUP_ROWS):
@@ -293,6 +293,6 @@ def _fresh_rows(db: duckdb.DuckDBPyConnection, folder: Path, plan: Plan) -> Iter
 def _total_s(db: duckdb.DuckDBPyConnection, folder: Path) -> float:
     """Return the video time of the new videos in seconds, as far as headers state it."""
     sums = db.execute(
-        f"select sum(duration_s) from read_parquet('{quoted(folder)}/durations.parquet')"
+        f"select sum(duration_s) from {parquet(folder / 'durations.parquet')}"
     ).fetchall()
     return float(sums[0][0] or 0)

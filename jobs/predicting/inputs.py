@@ -1,4 +1,4 @@
-"""Videos that the arguments name, and names of their output files that cannot collide."""
+"""Videos that the arguments name, and names for them that cannot collide."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.storage import FileInfo, Unreadable
 from jobs.ledger.recognise import NO_VIDEO, only_videos
 
-_UNSAFE = {"": "%00", ".": "%2E", "..": "%2E%2E"}
-"""Parts of an address that mean something else in a path, and what stands for them."""
 
-
-def videos_of(argument: str) -> Iterator[str]:
+def videos_of(argument: str) -> Iterator[str | Unreadable]:
     """Yield the addresses of the videos that an argument names, in order of their names.
 
     A folder gives every video below it (``jobs.ledger.recognise``); hidden files and folders are
-    left out. Anything else is one video, and its name may end in any way.
+    left out. Anything else is one video, and its name may end in any way. An entry of a folder that
+    cannot be read as a file comes after the videos.
 
     Raises:
         InputError: if nothing is there, or a folder holds no video.
@@ -27,10 +26,12 @@ def videos_of(argument: str) -> Iterator[str]:
             raise InputError(f"video {argument} does not exist; name a video file or a folder")
         yield argument
         return
-    files = list(only_videos(storage.list_files(argument)))
-    if not files:
+    entries = list(only_videos(storage.walk(argument)))
+    if not entries:
         raise InputError(f"folder {argument} {NO_VIDEO}")
-    yield from (_as_named(argument, file.uri) for file in files)
+    files = sorted(entry.uri for entry in entries if isinstance(entry, FileInfo))
+    yield from (_as_named(argument, uri) for uri in files)
+    yield from (entry for entry in entries if isinstance(entry, Unreadable))
 
 
 def _as_named(folder: str, uri: str) -> str:
@@ -40,10 +41,11 @@ def _as_named(folder: str, uri: str) -> str:
 
 
 def output_names(videos: Sequence[str]) -> list[str]:
-    """Return a name for the output of each video: its path below the folder common to all.
+    """Return a name for each video: its path below the folder common to all.
 
-    Different videos have different names. If both local files and objects are named, the names
-    begin with ``local`` or with the scheme of the address.
+    Different videos have different names; ``storage.file_parts`` gives the file of each. If both
+    local files and objects are named, the names begin with ``local`` or with the scheme of the
+    address.
 
     >>> output_names(["/v/a/x.mp4", "/v/b/x.mp4"]), output_names(["/v/a/x.mp4"])
     (['a/x.mp4', 'b/x.mp4'], ['x.mp4'])
@@ -52,7 +54,7 @@ def output_names(videos: Sequence[str]) -> list[str]:
     """
     parts = [_parts(video) for video in videos]
     depth = len(os.path.commonprefix([one[:-1] for one in parts]))  # compared part by part
-    return ["/".join(_UNSAFE.get(part, part) for part in one[depth:]) for one in parts]
+    return ["/".join(one[depth:]) for one in parts]
 
 
 def _parts(video: str) -> list[str]:

@@ -64,13 +64,18 @@ def run(config: Config) -> int:
 
 
 def _listed(arguments: Sequence[str]) -> tuple[list[str], int]:
-    """Return the videos, each once, and the number of arguments that name none."""
+    """Return the videos, each once, and the number of arguments and entries that
+    are none."""
     videos: dict[str, str] = {}
     num_failed = 0
     for argument in arguments:
         with Fault() as fault:
             for video in videos_of(argument):
-                videos.setdefault(storage.absolute(video), video)
+                if isinstance(video, storage.Unreadable):
+                    num_failed += 1
+                    _report(f"video {video.uri} cannot be used: {video.reason}: {video.detail}")
+                else:
+                    videos.setdefault(storage.absolute(video), video)
         if fault.line:
             num_failed += 1
             _report(fault.line)
@@ -81,7 +86,7 @@ def _text(result: Result, config: Config, name: str, *, is_first: bool) -> str:
     """Return the text to print about a result; with ``--out`` write its file first."""
     if config.out is None:
         return _printed(result, config, is_first=is_first)
-    path = storage.join(config.out, name + SUFFIXES[config.format])
+    path = storage.join(config.out, *storage.file_parts(name, SUFFIXES[config.format]))
     if config.format == "table":
         storage.write_bytes(path, _lines(result).encode())
     else:

@@ -12,7 +12,8 @@ from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.walk import VideoSummary
 from emotion.video.container import Source
-from jobs.ledger.plan import Row, reject
+from jobs.ledger.parts import Row
+from jobs.ledger.plan import reject
 
 SourceT = TypeVar("SourceT")
 READ_AHEAD_BYTES = 4 * 2**20
@@ -30,7 +31,8 @@ def fetched(video: Row, root: str) -> Iterator[Path]:
         root: address of the archive.
 
     Raises:
-        VideoError: with reason missing, changed (since the plan) or storage_error (no permission).
+        VideoError: with reason missing, changed (since the plan), not_a_video (a pipe, a socket) or
+            storage_error (no permission).
     """
     with _located(video, root, storage.local_copy) as path:
         yield path
@@ -53,7 +55,7 @@ def _open(uri: str) -> AbstractContextManager[Source]:
 def _located(
     video: Row, root: str, get: Callable[[str], AbstractContextManager[SourceT]]
 ) -> Iterator[SourceT]:
-    uri = storage.join(root, str(video["uri"]))
+    uri = storage.locate(root, str(video["uri"]))
     with contextlib.ExitStack() as stack:
         with _storage_errors(uri):
             _check_version(video, uri)
@@ -64,7 +66,7 @@ def _located(
 
 def content_sha256(video: Row, root: str) -> str:
     """Return the hex SHA-256 of the video file, read in blocks; raise the errors of ``fetched``."""
-    uri = storage.join(root, str(video["uri"]))
+    uri = storage.locate(root, str(video["uri"]))
     with _storage_errors(uri):
         _check_version(video, uri)
         return storage.sha256(uri)
@@ -84,6 +86,8 @@ def _storage_errors(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError as err:
         raise VideoError("missing", f"no longer at {uri}") from err
+    except storage.NotAFileError as err:
+        raise VideoError("not_a_video", str(err)) from err
     except PermissionError as err:
         raise VideoError("storage_error", f"{uri}: {err}") from err
 

@@ -18,8 +18,8 @@ from emotion import storage
 from emotion.predict.faces import coverages
 from emotion.predict.score_rows import video_facts
 from jobs.common.faults import Fault
-from jobs.ledger.parts import PLAN, ShardWriter, part_uri, write_part
-from jobs.ledger.plan import Row
+from jobs.ledger.parts import PLAN, Row, ShardWriter, part_uri, write_part
+from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef
 from jobs.reading.shard_reader import End, Reading, ShardReader
 from jobs.reading.videos import reject_row
@@ -163,6 +163,17 @@ def copy_plan_rejects(dataset: str, out: str) -> Counter[str]:
     rows = storage.read_part(uri).to_pylist()
     write_part(out, "rejects", PLAN, rows, REJECTS)
     return Counter(str(row["reason"]) for row in rows)
+
+
+def keep_plan_rejects(plan: Plan, out: str) -> Counter[str]:
+    """Write the rejects of the plan of an archive into a score set; return their number by reason.
+
+    A score set without such rejects has no part for them.
+    """
+    uri = part_uri(out, "rejects", PLAN)
+    if plan.reasons or storage.exists(uri):
+        storage.write_bytes(uri, plan.rejects.read_bytes())
+    return Counter(plan.reasons)
 
 
 def _without_retired(table: pa.Table, ref: ShardRef) -> pa.Table:

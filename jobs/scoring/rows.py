@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from jobs.ledger.plan import Row
+from jobs.ledger.parts import Row
 from schemas.scores import CLIP_FACTS, VIDEO_FACTS
 from schemas.tables import FLOATS, REJECTS, TIMES, rows_table
 

@@ -7,8 +7,8 @@ import json
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,14 @@ import torch
 from emotion import storage
 from emotion.errors import InputError
 from emotion.package.domain import dataset_domain
-from emotion.package.trust import UNKNOWN, note_of_scores
+from emotion.package.trust import UNKNOWN
 from emotion.predict.baseline import parse_baseline
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.predictor import load_parts
-from emotion.predict.profiles import drifts, read_baseline
 from emotion.predict.video import detector_weights
 from emotion.published.default import describe_model
 from emotion.report.run_metrics import RunTotals, run_metrics
-from emotion.report.scores import scores_report
-from emotion.versions import check_job, check_schema_version, pipeline_versions
+from emotion.versions import check_job, check_schema_version
 from emotion.video.decode import Limits
 from jobs.common.ahead import ahead
 from jobs.common.command import Addresses
@@ -35,25 +33,23 @@ from jobs.common.runner import open_runner
 from jobs.common.workers import Runner
 from jobs.ledger import lock, output
 from jobs.ledger.audit import audit
-from jobs.ledger.entries import Entry, add_counts, faceless_line
 from jobs.ledger.lock import Fence
 from jobs.ledger.plan import Planned
-from jobs.ledger.plan_parts import plan_parts
+from jobs.ledger.plan_parts import is_planned_whole, plan_parts
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shards
 from jobs.ledger.shards import ShardRef, done_shards, to_do
-from jobs.ledger.stored_plan import ledger_files, planned_shards, stored_shards
+from jobs.ledger.stored_plan import planned_shards, stored_shards
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import CommitSettings
+from jobs.scoring.finish import finish
 from jobs.scoring.metrics import prometheus_text, read_prices
 from jobs.scoring.options import MAY_CHANGE, STORED_AS, Config
 from jobs.scoring.package import keep_copy, source_address, workers_address
-from jobs.scoring.read import copy_plan_rejects
+from jobs.scoring.read import copy_plan_rejects, keep_plan_rejects
 from jobs.scoring.shard import score_in_processes
 from jobs.scoring.stages import StageSettings
 from schemas.scores import score_tables
-
-_SLOWEST = 10  # number of videos in the report's table of slowest videos
 
 
 def run(config: Config) -> int:
@@ -103,7 +99,7 @@ def run(config: Config) -> int:
         return _run_from_dataset(config, package, settings, stored, source=source)
     with tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name:
         root, folder = settings.reading.root, Path(name)
-        whole = bool(ledger_files(config.out, "plan"))
+        whole = is_planned_whole(root, config.out)
         plans = plan_parts(root, folder, table=None, whole=whole)
         planned = Planned(next(plans), plans)
         _claim(config, stored, package)
@@ -122,7 +118,11 @@ def run(config: Config) -> int:
             )
             shards = (refs for refs, _ in waves)
             run = _Run(config, package, settings, folder, fence)
-            return run.score(shards, is_whole=planned.is_whole, left_out=Counter())
+            return run.score(
+                shards,
+                is_whole=planned.is_whole,
+                keep_rejects=lambda: keep_plan_rejects(planned.last, config.out),
+            )
 
 
 def _run_from_dataset(
@@ -156,9 +156,12 @@ def _run_from_dataset(
         tempfile.TemporaryDirectory(prefix="video-emotion-plan-") as name,
     ):
         keep_copy(source, settings.package)
-        left_out = copy_plan_rejects(dataset, config.out)
         run = _Run(config, package, settings, Path(name), fence)
-        return run.score(stored_shards(dataset, Path(name)), is_whole=True, left_out=left_out)
+        return run.score(
+            stored_shards(dataset, Path(name)),
+            is_whole=True,
+            keep_rejects=lambda: copy_plan_rejects(dataset, config.out),
+        )
 
 
 def _claim(config: Config, stored: dict[str, Any], package: ScoringPackage) -> None:
@@ -177,14 +180,19 @@ class _Run:
     fence: Fence
 
     def score(
-        self, shards: Iterator[list[ShardRef]], *, is_whole: bool, left_out: Counter[str]
+        self,
+        shards: Iterator[list[ShardRef]],
+        *,
+        is_whole: bool,
+        keep_rejects: Callable[[], Counter[str]],
     ) -> int:
         """Score the missing shards, then check the output and mark it as complete; return 0.
 
         Args:
             shards: shards of the plan, some at a time.
             is_whole: True if the plan is complete; False if it is still made in parts.
-            left_out: number of videos that the plan of the dataset rejected, by reason.
+            keep_rejects: function that writes the rejects of the complete plan, and returns their
+                number by reason.
         """
         config, tables = self.config, score_tables(self.package.labels)
         success = storage.join(config.out, output.SUCCESS)
@@ -207,11 +215,12 @@ class _Run:
                     )
                     self._score_missing(runner, missing, totals)
                     resources = dict(runner.resources)
+        left_out = keep_rejects()
         if not changed and storage.exists(success):
             print(f"{config.out} is complete: nothing to do")
             return 0
         entries = audit(config.out, tables, self.folder, plan_of=config.from_dataset)
-        _finish(config, self.package, entries, num_videos, left_out, self.fence)
+        finish(config, self.package, entries, num_videos, left_out, self.fence)
         if totals.wall_s:
             prices = read_prices(config.prices) if config.prices else {}
             metrics = run_metrics(totals, prices=prices, resources=resources)
@@ -249,54 +258,3 @@ def _commit_settings(config: Config, package: ScoringPackage, fence: Fence) -> C
         baseline=parse_baseline(config.baseline) if config.baseline else None,
         fence=fence,
     )
-
-
-def _finish(
-    config: Config,
-    package: ScoringPackage,
-    entries: Sequence[Entry],
-    num_listed: int,
-    left_out: Counter[str],
-    fence: Fence,
-) -> None:
-    """Write report.html and ``_SUCCESS``; print the summary.
-
-    Args:
-        config: options of the run.
-        package: the model package.
-        entries: ledger entries of all shards.
-        num_listed: number of videos of the plan.
-        left_out: number of videos that the plan of the dataset rejected, by reason.
-        fence: lock of the run.
-    """
-    counts = add_counts(entry.counts for entry in entries)
-    counts["rejects"] = counts.get("rejects", 0) + left_out.total()
-    reasons = left_out + Counter(add_counts(entry.rejects for entry in entries))
-    slow = sorted((v for entry in entries for v in entry.slowest), key=lambda v: -v.wall_s)
-    baseline = read_baseline(package.training)
-    page = scores_report(
-        config.out,
-        slowest=[asdict(video) for video in slow[:_SLOWEST]],
-        drifts=drifts(config.out, baseline, labels=package.labels) if baseline else (),
-    )
-    storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
-    success = {
-        "counts": counts,
-        "rejects": dict(reasons),
-        "faceless_frames": sum(entry.faceless_frames for entry in entries),
-        "labels": list(package.labels),
-        "model_id": package.model_id,
-        "spec_digest": package.spec.digest,
-        "versions": pipeline_versions(),
-    }
-    output.mark_complete(fence, success)
-    print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
-    print(
-        f"  {counts['scores']:,} clips scored by model {package.model_id}; "
-        f"{counts['tracks']:,} tracks, {counts['segments']:,} segments"
-    )
-    print(f"  {faceless_line(entries)}")
-    for reason, count in sorted(reasons.items()):
-        print(f"  left out: {reason} {count:,}")
-    for line in note_of_scores(storage.read_json(storage.join(config.out, "config.json"))).lines():
-        print(line)

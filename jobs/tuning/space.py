@@ -87,7 +87,8 @@ def base_config(flags: str, *, dataset: str) -> Config:
         SystemExit: with code 2 if jobs.train does not have one of the flags.
     """
     words = split_flags(flags, reserved=OWN, owner="trial")
-    return parse(Config, ["--dataset", dataset, "--out", "", *words], verb="jobs.train", doc=None)
+    given = ["--dataset", dataset, "--out", "trial", *words]
+    return replace(parse(Config, given, verb="jobs.train", doc=None), out="")
 
 
 def type_of(dimension: Dimension, models: Sequence[str]) -> Type:

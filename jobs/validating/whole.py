@@ -22,6 +22,7 @@ from emotion.validate.queries import Query, all_queries
 from emotion.validate.result import EXAMPLES, Result, ValidationReport
 from emotion.validate.rules import Severity
 from emotion.validate.subjects import SubjectStore
+from jobs.ledger.sql import literal
 from jobs.ledger.stored_plan import ledger_files
 from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
@@ -130,8 +131,10 @@ def _open(
     """
     columns = COLUMNS[name]
     if uris and storage.is_local(uris[0]):
-        paths = [storage.absolute(uri) for uri in uris]
-        files = database.read_parquet(paths, union_by_name=True, filename=True)
+        paths = [literal(storage.absolute(uri)) for uri in uris]
+        files = database.read_parquet(
+            paths, union_by_name=True, filename=True, hive_partitioning=False
+        )
         files.project(f"{', '.join(columns)}, parse_filename(filename) AS part").create_view(name)
         return
     schema = pa.schema([declared.field(column) for column in columns])

@@ -30,7 +30,7 @@ from jobs.building.options import Config
 from jobs.common.faults import check_fault
 from jobs.ledger import lock, output, plan_parts
 from jobs.ledger.shards import ShardRef
-from jobs.ledger.stored_plan import PROBED
+from jobs.ledger.stored_plan import PROBED, ledger_files
 from jobs.reading.shard_reader import End, TableRow
 from schemas.tables import DATASETS, VIDEO_COLUMNS
 
@@ -216,6 +216,8 @@ def stub_build(patch: pytest.MonkeyPatch, rng: random.Random, *, in_thread: bool
         patch.setattr(building, "ahead", lambda waves: waves)
         patch.setattr(plan_parts, "FIRST_PART", rng.choice((2, 10_000)))
         patch.setattr(plan_parts, "NEXT_PART", 3)
+    # A plan in parts is otherwise only made of remote archives.
+    patch.setattr(building, "is_planned_whole", lambda _, out: bool(ledger_files(out, "plan")))
     patch.setattr(building, "probe_durations", durations)
     patch.setattr(items, "do_items", do_items)
     patch.setattr(building, "open_runner", lambda *_, **__: nullcontext())

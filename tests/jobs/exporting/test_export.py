@@ -117,5 +117,22 @@ def test_a_video_that_is_gone_is_counted(
     shutil.copytree(corpus, fewer)
     next(fewer.rglob("happy.mp4")).unlink()
     given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "overlay"]
-    assert export.main([*given, "--videos", str(fewer)]) == 0
-    assert "could not be read again" in capsys.readouterr().out
+    for _ in range(2):  # the second run has nothing to do, and the file is still not there
+        assert export.main([*given, "--videos", str(fewer)]) == 1
+        assert "not exported: missing 1" in capsys.readouterr().out
+
+
+def test_one_video_that_cannot_be_exported_is_counted(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file lies where the folder of one video must be; the others are written."""
+    out = tmp_path / "out"
+    given = ["--scores", str(scores), "--out", str(out), "--formats", "vtt"]
+    videos = sorted(str(video["uri"]) for video in rows(scores, "videos"))
+    (out / "vtt" / videos[0]).with_suffix(".mp4.vtt").mkdir(parents=True)
+    assert export.main(given) == 1
+    printed = capsys.readouterr()
+    assert f"{videos[0]}: export_failed" in printed.out
+    assert "not exported: export_failed 1" in printed.out
+    written = {str(p.relative_to(out / "vtt")) for p in (out / "vtt").rglob("*.vtt") if p.is_file()}
+    assert written == {f"{video}.vtt" for video in videos[1:]}
