@@ -31,7 +31,7 @@ _MAGIC = re.compile(
     rb"|RIFF....AVI |\x1aE\xdf\xa3"  # AVI; Matroska, WebM
     rb"|FLV\x01|\x00\x00\x01[\xba\xb3]"  # Flash; MPEG program and video streams
     rb"|0&\xb2u\x8ef\xcf\x11"  # ASF, Windows Media
-    rb"|\x06\x0e+4\x02\x05\x01\x01|OggS.{24,}?(?:\x80theora|OVP80)",  # MXF; Ogg with video
+    rb"|\x06\x0e\+4\x02\x05\x01\x01|OggS.{24,}?(?:\x80theora|OVP80)",  # MXF; Ogg with video
     re.DOTALL,
 )
 _TS_PACKETS = (188, 192, 204)

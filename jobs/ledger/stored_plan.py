@@ -89,20 +89,19 @@ def planned_shards(
         first shards of each part of the plan come with its change, others with no change.
 
     Raises:
-        InputError: if more videos are gone or changed; nothing is written.
+        InputError: if more videos are gone or changed, or the plan comes in parts and there is a
+            stored plan; nothing is written.
         LostLockError: if another run has taken over the output.
     """
     seen: set[Path] = set()
     for plan in plans:
+        if not (plan.is_whole or seen) and fence and ledger_files(fence.out, "plan"):
+            begun = f"another run has planned --out {fence.out} since this run began"
+            raise InputError(f"{begun} to list the archive; run the same command again")
         change = _extend(
-            fence,
-            plan,
-            durations=durations,
-            shard_s=shard_s,
-            chunk_s=chunk_s,
-            folder=folder,
-            max_retire=max_retire,
-        )
+            fence, plan, folder,
+            durations=durations, shard_s=shard_s, chunk_s=chunk_s, max_retire=max_retire,
+        )  # fmt: skip
         for refs in _shards(folder, seen):
             yield refs, change
             change = Change(0, 0)
@@ -111,11 +110,11 @@ def planned_shards(
 def _extend(
     fence: Fence | None,
     plan: Plan,
+    folder: Path,
     *,
     durations: Durations,
     shard_s: float | None,
     chunk_s: float | None,
-    folder: Path,
     max_retire: float,
 ) -> Change:
     """Add what is new in a plan, and what is gone, to the stored plan; return the change."""
@@ -204,10 +203,9 @@ def ledger_files(out: str, kind: str) -> list[str]:
 
 
 def _keep(made: Path, name: Path, fence: Fence | None) -> None:
-    """Add a file to the stored plan: in the local folder, for the views, and in the output.
+    """Add a file to the stored plan, unless it exists: in the local folder and in the output.
 
-    The file is written only if it does not exist. So two runs never make one plan of two, even if
-    one of them was suspended after it had checked its lock.
+    So two runs never make one plan of two, even if one was suspended after it checked its lock.
     """
     made.replace(name)
     if fence is None:

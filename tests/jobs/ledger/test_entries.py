@@ -62,6 +62,7 @@ def test_the_keys_of_an_entry_are_fixed(store: str) -> None:
         "video_s": 9.0,
         "wall_s": 2.0,
         "frames": 0,
+        "faceless_frames": 0,
         "slowest": [],
         "parts": {"clips": "10 v1"},
     }

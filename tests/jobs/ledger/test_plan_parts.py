@@ -69,9 +69,9 @@ def rows(path: Path) -> list[dict[str, object]]:
 
 
 def test_the_parts_hold_what_the_whole_plan_holds(
-    store: str, tmp_path: Path, small_parts: None
+    s3: str, tmp_path: Path, small_parts: None
 ) -> None:
-    root = archive(store)
+    root = archive(s3)
     made = list(parts(root, tmp_path / "parts"))
     uris = [[row["uri"] for row in rows(plan.manifest)] for plan in made]
     # b.mp4 has no known label, d.mp4 has no label, and e.mp4 has two rows.
@@ -136,9 +136,9 @@ def shards(
 
 
 def test_a_plan_in_parts_is_stored_in_files_that_later_runs_keep(
-    store: str, tmp_path: Path, small_parts: None
+    s3: str, tmp_path: Path, small_parts: None
 ) -> None:
-    root, out = archive(store), f"{store}/out"
+    root, out = archive(s3), f"{s3}/out"
     in_parts = list(shards(root, out, tmp_path / "1"))
     assert in_parts == [
         ([["a/1.mp4"], ["a/2.mp4"]], Change(2, 0)),
@@ -150,9 +150,9 @@ def test_a_plan_in_parts_is_stored_in_files_that_later_runs_keep(
 
 
 def test_a_run_that_ended_after_the_first_part_is_taken_up(
-    store: str, tmp_path: Path, small_parts: None
+    s3: str, tmp_path: Path, small_parts: None
 ) -> None:
-    root, out = archive(store), f"{store}/out"
+    root, out = archive(s3), f"{s3}/out"
     next(shards(root, out, tmp_path / "1"))
     again = list(shards(root, out, tmp_path / "2", whole=True))
     assert again == [([["a/1.mp4"], ["a/2.mp4"], ["c.mp4"], ["odd.name"]], Change(2, 0))]
@@ -165,6 +165,18 @@ def test_a_run_that_ended_after_the_first_part_is_taken_up(
         "0001-000000",
         "0001-000001",
     ]
+
+
+def test_parts_are_refused_where_another_run_has_planned_meanwhile(
+    s3: str, tmp_path: Path, small_parts: None
+) -> None:
+    root, out = archive(s3), f"{s3}/out"
+    in_parts = shards(root, out, tmp_path / "1")
+    list(shards(root, out, tmp_path / "2", whole=True))
+    before = storage.list_files(out)
+    with pytest.raises(InputError, match="another run has planned .*/out since this run began"):
+        next(in_parts)
+    assert storage.list_files(out) == before
 
 
 def test_the_first_shard_is_done_before_the_last_page_is_listed(
