@@ -76,6 +76,7 @@ def test_workers_join_the_head_where_it_listens(cluster: dict[str, Any]) -> None
         [line for line in cluster[f"{kind}_start_ray_commands"] if "ray start" in line]
         for kind in ("head", "worker")
     )
+    assert head[0].startswith("RAY_enable_autoscaler_v2=1 ")  # see jobs.common.cluster.possible
     port = re.search(r"--port=(\d+)", head[0])
     assert port is not None
     assert f"--address=$RAY_HEAD_IP:{port[1]}" in worker[0]
