@@ -32,7 +32,7 @@ Address = Annotated[str, "address"]
 """Type of a local path or s3:// address in a Config; ``parse`` makes local paths absolute."""
 Addresses = Address | tuple[Address, ...]
 """Type of one address, or of several after one flag."""
-RENAMED = {"--segment-minutes": "--chunk-minutes", "--json": "--format json"}
+RENAMED = {"--segment-minutes": "--chunk-minutes"}
 """Flags of earlier versions, and their current names."""
 
 

@@ -39,6 +39,10 @@ class Config:
     """Format of the answers. table: text for people. csv: a row per second of each face. json: the
     whole answer. vtt, srt: subtitles. eaf: annotations for ELAN. textgrid: annotations for Praat.
     html: a page with the video and a timeline to click. mp4: the video with boxes and labels."""
+    json: bool = False
+    """Short for --format json --quiet: prints one line of JSON per video and nothing else."""
+    quiet: Annotated[bool, tyro.conf.arg(aliases=["-q"])] = False
+    """Leave out the lines about the model; the answers of most formats hold them too."""
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder or s3:// prefix for one file per video. Without it, table, csv and json are printed;
     the other formats need it."""
@@ -72,6 +76,11 @@ class Config:
         check_ranges(self, people=at_least(1), margin=Range(0, 1), sample_fps=Range(2, 240))
         if self.baseline is not None:
             parse_baseline(self.baseline)  # refuses a wrong text
+        if self.json:
+            if self.format not in ("table", "json"):
+                raise InputError(f"--json and --format {self.format} are both given; give one")
+            object.__setattr__(self, "format", "json")
+            object.__setattr__(self, "quiet", True)
         if self.out is None and self.format not in PRINTED:
             raise InputError(
                 f"--format {self.format} writes a file per video: name a folder with --out DIR"

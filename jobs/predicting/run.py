@@ -40,12 +40,10 @@ def run(config: Config) -> int:
         engine=config.engine,
         yunet_weights=config.yunet,
     )
-    prints_text = config.out is not None or config.format == "table"
-    print(
-        "\n".join(analyzer.model_lines()),
-        file=sys.stdout if prints_text else sys.stderr,
-        flush=True,
-    )
+    if not config.quiet:
+        prints_text = config.out is not None or config.format == "table"
+        lines = "\n".join(analyzer.model_lines())
+        print(lines, file=sys.stdout if prints_text else sys.stderr, flush=True)
     num_done = 0
     for number, (video, name) in enumerate(zip(videos, output_names(videos), strict=True)):
         title = f"{number + 1}/{len(videos)} {name}" if len(videos) > 1 else name

@@ -144,9 +144,30 @@ def test_wrong_options_are_one_line_before_the_work(
         assert (out, err.count("\n")) == ("", 1)
 
 
-def test_the_old_flag_names_the_new_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", "a.mp4", "--json"]) == 2
-    assert capsys.readouterr().err == "error: --json is called --format json now\n"
+def test_json_prints_the_answers_and_nothing_else(
+    videos: Path, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", str(videos / "s0/a.mp4"), "--package", str(package)]
+    assert main([*command, "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert err != ""
+    assert main([*command, "--json"]) == 0
+    assert capsys.readouterr() == (out, "")
+    assert main([*command, "--json", "--format", "csv"]) == 2
+    assert "--json and --format csv are both given" in capsys.readouterr().err
+
+
+def test_quiet_leaves_out_the_lines_about_the_model(
+    videos: Path, package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", str(videos / "s0/a.mp4"), "--package", str(package)]
+    assert main(command) == 0
+    whole = capsys.readouterr().out
+    assert main([*command, "-q"]) == 0
+    short = capsys.readouterr().out
+    assert whole.endswith(short)
+    assert "model: " in whole.removesuffix(short)
+    assert "model: " not in short
 
 
 def test_a_missing_video_is_named_before_torch_is_imported() -> None:
