@@ -155,7 +155,7 @@ DEFECTS: list[tuple[str, Plant, str, str]] = [
     ("clips", put("clips", "split", "val"), "a clip's split is its video's", "split is val"),
     ("clips", put("clips", "subject_id", "bert"), "a clip's subject_id is its video's", "bert"),
     ("clips", put("clips", "fold", "1"), "a clip's fold is its video's", "fold is 1"),
-    ("rejects", put("rejects", "reason", "boring"), "reason is one of missing", "boring"),
+    ("rejects", put("rejects", "reason", "boring"), "reason is one of ", "boring"),
     ("rejects", put("rejects", "reason", None), "reason is never null", ""),
     ("rejects", put("rejects", "stage", "train"), "stage is one of plan, decode", "train"),
     ("rejects", put("rejects", "offset_s", -1.0), "offset_s is at least 0", "-1"),

@@ -162,7 +162,7 @@ def test_bad_input_costs_itself(
     "options, message",
     [
         (["--videos", "{tmp}/none"], "is not a folder"),
-        (["--videos", "{tmp}/empty"], "holds no file"),
+        (["--videos", "{tmp}/empty"], "holds no video"),
         (["--labels", "{tmp}/none.csv"], "does not exist"),
         (["--out", "{tmp}/file/out"], "cannot write"),
         (["--out", "{tmp}/full"], "holds files but no config.json"),

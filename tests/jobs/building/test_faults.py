@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -119,6 +120,44 @@ def test_twenty_random_moments(
         start = partial(job, root, out, runner=runner, options=options)
         hurt(start, out, fault, after=after, wait_s=wait_s, proxy=proxy if on_s3 else None)
     assert read_dataset(out) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_a_suspended_run_keeps_its_output_and_goes_on(
+    archive: Path, bucket: str, expected: Tables, tmp_path: Path, place: str
+) -> None:
+    on_s3 = place == "s3"
+    root, out = (f"{bucket}/videos", f"{bucket}/out") if on_s3 else (str(archive), f"{tmp_path}/o")
+    with job(root, out) as first:
+        wait_for(lambda: done_shards(out))
+        first.process.send_signal(signal.SIGSTOP)
+        with job(root, out) as second:
+            assert second.wait() == 2
+            assert f"(process {first.process.pid} on " in second.log
+        first.process.send_signal(signal.SIGCONT)
+        assert first.wait() == 0, first.log
+    assert read_dataset(out) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_a_killed_run_goes_on_with_the_archive_as_it_is_then(
+    archive: Path, s3: str, tmp_path: Path, place: str
+) -> None:
+    """One video is gone after the kill, and another one has the bytes of a third."""
+    root, out = (f"{s3}/v", f"{s3}/o") if place == "s3" else (f"{tmp_path}/v", f"{tmp_path}/o")
+    for path in archive.rglob("*.*"):
+        storage.write_bytes(f"{root}/{path.relative_to(archive)}", path.read_bytes())
+    runs = hurt(partial(job, root, out), out, "driver", after=NUM_VIDEOS // 2, wait_s=0.1)
+    assert runs == 2
+    names = sorted(file.uri for file in storage.list_files(root, suffixes=(".mp4",)))
+    storage.remove(names[0])
+    storage.write_bytes(names[1], storage.read_bytes(names[2]))
+    for made in (out, f"{out}-fresh"):
+        with job(root, made, options=("--max-retire", "1")) as running:
+            assert running.wait() == 0, running.log
+    assert read_dataset(out) == read_dataset(f"{out}-fresh")
 
 
 @pytest.mark.slow
