@@ -7,7 +7,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Annotated, Any, Protocol, TypeVar, cast, get_args, get_type_hints
 
 import tyro
@@ -57,12 +57,31 @@ def parse(
         flag = word.split("=")[0].replace("_", "-")
         if flag in RENAMED:
             raise InputError(f"{flag} is called {RENAMED[flag]} now")
+    words = _without_booleans(config, words)
     preset = preset_defaults(config, words)
     default = {} if preset is None else {"default": preset}
     parsed: ConfigT = tyro.cli(
         config, prog=f"python -m {verb}", args=words, description=doc, **cast(Any, default)
     )
     return _with_absolute_addresses(parsed)
+
+
+def _without_booleans(config: Any, words: Sequence[str]) -> list[str]:
+    """Return the words without True and False after flags that take no value.
+
+    Earlier versions wanted ``--dry-run True``. ``--dry-run False`` is the same as no flag.
+    """
+    named = fields(config) if is_dataclass(config) else ()
+    names = {field.name for field in named if field.type == "bool"}
+    kept: list[str] = []
+    for word in words:
+        before = kept[-1].lstrip("-").replace("-", "_") if kept else ""
+        if word in ("True", "False") and before in names and kept[-1].startswith("--"):
+            if word == "False":
+                kept.pop()
+            continue
+        kept.append(word)
+    return kept
 
 
 def preset_defaults(config: Any, words: Sequence[str]) -> Any:

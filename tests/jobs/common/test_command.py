@@ -33,6 +33,19 @@ class Config:
         check_ranges(self, chunk_minutes=above(0))
 
 
+@dataclass(frozen=True)
+class Flags:
+    """Options with a flag that takes no value.
+
+    Attributes:
+        dry_run: Print only.
+        label: Any text.
+    """
+
+    dry_run: bool = False
+    label: str = "here"
+
+
 @pytest.mark.parametrize(
     "words",
     [["--segment-minutes", "5"], ["--segment-minutes=5"], ["--segment_minutes", "5"]],
@@ -46,6 +59,23 @@ def test_a_renamed_flag_names_the_new_one(
     assert build(["--videos", "a", "--labels", "b", "--out", "c", *words]) == 2
     error = capsys.readouterr().err
     assert error == "error: --segment-minutes is called --chunk-minutes now\n"
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--dry-run"], (True, "here")),
+        (["--dry-run", "True"], (True, "here")),
+        (["--dry_run", "True", "--label", "True"], (True, "True")),
+        (["--dry-run", "False"], (False, "here")),
+        (["--label", "False"], (False, "False")),
+    ],
+)
+def test_a_value_after_a_flag_without_value_is_read_too(
+    words: list[str], expected: tuple[bool, str]
+) -> None:
+    config = parse(Flags, words, verb="jobs.small", doc=None)
+    assert (config.dry_run, config.label) == expected
 
 
 def test_addresses_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
