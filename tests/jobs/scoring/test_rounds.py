@@ -73,11 +73,12 @@ def test_a_shard_without_an_end_is_read_again(
 ) -> None:
     asked: list[list[str]] = []
 
-    def scored_rows(refs: Sequence[ShardRef], _: object) -> tuple[Stream, int]:
+    def scored_rows(refs: Sequence[ShardRef], _: object) -> Stream:
         asked.append([ref.shard_id for ref in refs])
-        return Stream(answers[len(asked) - 1]), 1
+        return Stream(answers[len(asked) - 1])
 
     monkeypatch.setattr(stream, "scored_rows", scored_rows)
+    monkeypatch.setattr(stream, "room_for_models", lambda _: 2)
     monkeypatch.setattr(stream, "_Commits", Commits)
     refs = [a_ref(name) for name in "abc"]
     settings: Any = SimpleNamespace(dataset="D")
