@@ -145,7 +145,7 @@ def test_a_suspended_run_keeps_its_output_and_goes_on(
 def test_a_killed_run_goes_on_with_the_archive_as_it_is_then(
     archive: Path, s3: str, tmp_path: Path, place: str
 ) -> None:
-    """One video is gone after the kill, and another one has the bytes of a third."""
+    """One video is gone after the kill, and another one has other bytes: an empty box more."""
     root, out = (f"{s3}/v", f"{s3}/o") if place == "s3" else (f"{tmp_path}/v", f"{tmp_path}/o")
     for path in archive.rglob("*.*"):
         storage.write_bytes(f"{root}/{path.relative_to(archive)}", path.read_bytes())
@@ -153,7 +153,7 @@ def test_a_killed_run_goes_on_with_the_archive_as_it_is_then(
     assert runs == 2
     names = sorted(file.uri for file in storage.list_files(root, suffixes=(".mp4",)))
     storage.remove(names[0])
-    storage.write_bytes(names[1], storage.read_bytes(names[2]))
+    storage.write_bytes(names[1], storage.read_bytes(names[1]) + b"\0\0\0\x08free")
     for made in (out, f"{out}-fresh"):
         with job(root, made, options=("--max-retire", "1")) as running:
             assert running.wait() == 0, running.log
