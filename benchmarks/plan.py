@@ -11,7 +11,6 @@ parts of a shard are copies of one file.
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import resource
 import tempfile
@@ -121,7 +120,8 @@ def commit_all(out: str, refs: Sequence[ShardRef]) -> None:
         parts = {name: part_version(out, name, ref.shard_id) for name in DATASETS}
         counts = dict.fromkeys(DATASETS, 0) | {"videos": ref.num_rows}
         entry = Entry(ref.shard_id, counts, {}, retired=0, parts=parts)
-        write(storage.join(out, "_ledger", "done", f"{ref.shard_id}.json"), entry_bytes(entry))
+        uri = storage.join(out, "_ledger", "done", f"{ref.shard_id}.json")
+        write(uri, storage.json_bytes(entry.to_json()))
 
     for name in (*DATASETS, "_ledger/done"):
         if storage.is_local(out):
@@ -137,11 +137,6 @@ def write(uri: str, data: bytes) -> None:
         Path(uri).write_bytes(data)
     else:
         storage.write_bytes(uri, data)
-
-
-def entry_bytes(entry: Entry) -> bytes:
-    """Return an entry as the ledger stores it."""
-    return json.dumps(entry.to_json()).encode()
 
 
 def encoded(table: pa.Table) -> bytes:

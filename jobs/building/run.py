@@ -206,7 +206,7 @@ def build(
 
 def _plan_line(refs: Sequence[ShardRef], change: Change, num_items: int) -> str:
     minutes = sum(ref.video_s for ref in refs) / 60
-    num_videos = sum(ref.num_rows - len(ref.retired) for ref in refs)
+    num_videos = sum(ref.num_videos for ref in refs)
     return (
         f"plan: {num_videos:,} videos, {minutes:,.1f} minutes in {len(refs):,} shards; "
         f"{change.num_fresh:,} new, {change.num_retired:,} gone or changed; {num_items:,} pieces "

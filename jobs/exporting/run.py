@@ -103,7 +103,7 @@ def run(config: Config) -> int:
 def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) -> None:
     video_s = sum(ref.video_s for ref in refs)
     items = [ref.to_item("export") for ref in refs]
-    total = sum(ref.num_rows - len(ref.retired) for ref in refs)
+    total = sum(ref.num_videos for ref in refs)
     notes: list[str] = []
     with (
         open_runner(config.runner, config.address, video_s=video_s) as runner,

@@ -54,7 +54,7 @@ def is_planned_whole(root: str, out: str) -> bool:
 
 
 def plan_archive(root: str, folder: Path) -> Plan:
-    """Plan every video below ``root``, without labels and without rejects.
+    """Plan every video below ``root``, without labels; what cannot be read becomes a reject.
 
     Args:
         root: address of the archive.
@@ -95,7 +95,7 @@ def plan_parts(root: str, folder: Path, *, table: LabelTable | None, whole: bool
     Args:
         root: address of the archive.
         folder: local folder for the files of the plan.
-        table: the label table; None plans every video, without labels and without rejects.
+        table: the label table; None plans every video, without labels.
         whole: True makes one part of the whole archive.
 
     Raises:

@@ -41,6 +41,11 @@ class ShardRef:
         """Number of the shard's videos, including retired ones."""
         return int(self.videos.num_rows)
 
+    @property
+    def num_videos(self) -> int:
+        """Number of the shard's videos without the retired ones."""
+        return self.num_rows - len(self.retired)
+
     @cached_property
     def video_s(self) -> float:
         """Total duration of the shard's videos in seconds, including retired ones."""

@@ -203,7 +203,7 @@ class _Run:
             runner = None if is_whole else stack.enter_context(self._runner(math.inf))
             for refs in ahead(shards):
                 missing, revise = to_do(refs, done)
-                num_videos += (here := sum(ref.num_rows - len(ref.retired) for ref in refs))
+                num_videos += (here := sum(ref.num_videos for ref in refs))
                 print(f"plan: {here} videos in {len(refs)} shards, {len(missing)} shards to do")
                 if missing or revise:
                     changed = True
