@@ -28,7 +28,10 @@ from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_ATTEMPTS = 4
 """Number of times that an item is begun. A file that ends its reader becomes a reject in the second
-attempt, so more are for processes that die for other reasons."""
+attempt, so more are for processes that die for other reasons. Also the number of pools that may
+break one after the other without any result."""
+
+_LOOK_AGAIN_S = 1.0
 
 _context = multiprocessing.get_context("forkserver")
 _worker: Worker | None = None  # the worker of this process; None in the driver
@@ -67,21 +70,58 @@ class ProcessRunner:
         with (
             tempfile.TemporaryDirectory(prefix="video-emotion-workers-") as folder,
             _hidden_main(),
-            _pool(min(self.cpus, len(items)), folder, worker, args) as pool,
         ):
-            attempts: dict[Future[Item], tuple[Item, int]] = {
-                pool.schedule(_do, args=(item,)): (item, 1) for item in items
-            }
+            attempts = dict.fromkeys(range(len(items)), 1)  # of the items without a result
+            in_vain = 0
             while attempts:
-                for future in wait(attempts, return_when=FIRST_COMPLETED).done:
-                    item, attempt = attempts.pop(future)
-                    try:
-                        yield future.result()
-                    except ProcessExpired as err:
-                        if attempt == MOST_ATTEMPTS:
-                            raise _too_often(item, err) from err
-                        again = pool.schedule(_do, args=(item,))
-                        attempts[again] = item, attempt + 1
+                size = min(self.cpus, len(attempts))
+                try:
+                    with _pool(size, folder, worker, args) as pool:
+                        for result in _results(pool, items, attempts):
+                            in_vain = 0
+                            yield result
+                except BrokenProcessPool as err:
+                    in_vain += 1
+                    if in_vain == MOST_ATTEMPTS:
+                        raise EmotionError(
+                            "the workers' processes end before they do any work: there may be too "
+                            "little memory, or a module beside the script hides one of Python's; "
+                            "--runner ray takes Ray's"
+                        ) from err
+
+
+def _results(pool: ProcessPool, items: Sequence[Item], attempts: dict[int, int]) -> Iterator[Item]:
+    """Yield the results of the items in ``attempts``, and remove these items from it.
+
+    Raises:
+        BrokenProcessPool: if a process ended while no item was begun, such as one that waited for
+            work; pebble stops the whole pool then.
+    """
+    running = {_schedule(pool, items[k]): k for k in attempts}
+    while running:
+        # An item that was given just before the pool broke would be waited for without end.
+        done = wait(running, timeout=_LOOK_AGAIN_S, return_when=FIRST_COMPLETED).done
+        if not done and not pool.active:
+            raise BrokenProcessPool
+        for future in done:
+            k = running.pop(future)
+            try:
+                result = future.result()
+            except ProcessExpired as err:
+                if attempts[k] == MOST_ATTEMPTS:
+                    raise _too_often(items[k], err) from err
+                attempts[k] += 1
+                running[_schedule(pool, items[k])] = k
+            else:
+                del attempts[k]
+                yield result
+
+
+def _schedule(pool: ProcessPool, item: Item) -> Future[Item]:
+    try:
+        return pool.schedule(_do, args=(item,))
+    except RuntimeError as err:  # the pool broke since the last result
+        raise BrokenProcessPool from err
 
 
 @contextlib.contextmanager
@@ -101,11 +141,6 @@ def _pool(
     )
     try:
         yield pool
-    except BrokenProcessPool as err:
-        raise EmotionError(
-            "the workers' processes end before they do any work: there may be too little memory, "
-            "or a module beside the script hides one of Python's; --runner ray takes Ray's"
-        ) from err
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()

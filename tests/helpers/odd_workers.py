@@ -58,6 +58,19 @@ class Stillborn:
         return item
 
 
+class Late:
+    """Worker whose first ``times`` processes end before their first item."""
+
+    def __init__(self, folder: str, times: int) -> None:
+        starts = len(list(Path(folder).iterdir()))
+        (Path(folder) / str(starts)).touch()
+        if starts < times:
+            os._exit(5)
+
+    def __call__(self, item: Item) -> Item:
+        return {"value": item["value"]}
+
+
 class Slow:
     """Worker that writes its process id into a folder and then takes an hour."""
 

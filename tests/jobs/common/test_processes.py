@@ -15,7 +15,7 @@ from emotion.errors import EmotionError
 from jobs.common.processes import MOST_ATTEMPTS, ProcessRunner
 from jobs.common.workers import Item
 from tests.helpers.faults import wait_for
-from tests.helpers.odd_workers import Buggy, Deadly, Squares, Stillborn
+from tests.helpers.odd_workers import Buggy, Deadly, Late, Squares, Stillborn
 from tests.helpers.paths import ROOT
 
 
@@ -51,6 +51,12 @@ def test_an_item_that_ends_every_process_is_named(tmp_path: Path) -> None:
 def test_processes_that_never_start_are_one_line() -> None:
     with pytest.raises(EmotionError, match="end before they do any work"):
         list(ProcessRunner().map(Stillborn, (), items(3), video_s=0.0))
+
+
+@pytest.mark.parametrize("times", [1, MOST_ATTEMPTS - 1])
+def test_a_process_that_ends_between_items_is_replaced(tmp_path: Path, times: int) -> None:
+    rows = list(ProcessRunner().map(Late, (str(tmp_path), times), items(1), video_s=0.0))
+    assert rows == [{"value": 0}]
 
 
 def test_a_bug_is_raised() -> None:
