@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import ray
+from ray._private.services import canonicalize_bootstrap_address
 from ray._private.state import state
 from ray.data import ActorPoolStrategy, DataContext, from_items
 
@@ -43,7 +44,7 @@ def session(address: str | None) -> Iterator[None]:
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    check_cluster(address)
+    check_cluster(_latest_cluster() if address == "auto" else address)
     if address == "local":
         check_temporary_folder(OF_RAY, "RAY_TMPDIR")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -61,6 +62,21 @@ def session(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _latest_cluster() -> str:
+    """Return the address of the latest cluster of this machine, which Ray keeps in a file.
+
+    The cluster may be gone: after a crash, Ray would look for it for minutes.
+    """
+    try:
+        latest = canonicalize_bootstrap_address("auto")
+    except ConnectionError as err:
+        raise InputError(
+            "no Ray cluster was started on this machine; run ray start --head, or unset "
+            "RAY_ADDRESS and leave out --address"
+        ) from err
+    return latest or "local"
 
 
 def _connect(address: str) -> None:

@@ -61,13 +61,13 @@ def check_cluster(address: str) -> None:
     """Check that the machine of a Ray cluster answers, because Ray would wait for 15 minutes.
 
     Args:
-        address: as in ``jobs.common.cluster.session``; ``local`` and ``auto`` are not checked.
+        address: as in ``jobs.common.cluster.session``, but not ``auto``; ``local`` is not checked.
 
     Raises:
         InputError: if it is no address that a job can join, or nothing accepts a connection there
             within ``ANSWER_S`` seconds.
     """
-    if address in ("local", "auto"):
+    if address == "local":
         return
     if address.startswith(("http://", "https://")):
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import ray
 
 from emotion.errors import InputError
 from jobs.common import cluster
+from tests.helpers.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -51,4 +53,27 @@ def test_another_error_of_the_start_is_not_hidden(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(RuntimeError, match="a bug"), cluster.session("local"):
+        pass
+
+
+def test_the_latest_cluster_of_the_machine_may_be_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ray keeps its address in a file, and would look for it for minutes after a crash."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr("ray._private.services.find_gcs_addresses", lambda: set())
+    with (
+        pytest.raises(InputError, match="no Ray cluster was started on this machine"),
+        cluster.session("auto"),
+    ):
+        pass
+    (tmp_path / "ray").mkdir()
+    port = free_port()
+    (tmp_path / "ray/ray_current_cluster").write_text(f"127.0.0.1:{port}")
+    with (
+        pytest.raises(InputError, match=f"no Ray cluster answers at .*:{port}"),
+        cluster.session("auto"),
+    ):
         pass

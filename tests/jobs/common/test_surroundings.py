@@ -46,7 +46,7 @@ def test_a_cluster_that_is_gone_is_named_soon(address: str, message: str) -> Non
 def test_a_cluster_that_listens_is_joined() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        for address in (f"127.0.0.1:{port}", f"ray://localhost:{port}", "local", "auto"):
+        for address in (f"127.0.0.1:{port}", f"ray://localhost:{port}", "local"):
             surroundings.check_cluster(address)
 
 
