@@ -22,7 +22,12 @@ ODD = [
     "2024-01-01T10::30.mp4",
     "back\\slash.mp4",
     "*[1].mp4",
+    "\u6620\u753b\u3000\u4e00.mp4",
+    "no-break\u00a0space.mp4",
+    "right-to-left\u202e.mp4",
 ]
+ODD_FILES = ["two\nlines.mp4", "tab\t.mp4", "bell\a.mp4"]
+"""Names that moto's XML or routes cannot hold."""
 
 
 def read(uri: str, prefix: str) -> bytes:
@@ -34,6 +39,12 @@ def read(uri: str, prefix: str) -> bytes:
 def test_an_odd_name_is_read(store: str, name: str) -> None:
     storage.write_bytes(storage.join(store, "in", name), name.encode())
     assert read(storage.join(store, "in", name), storage.join(store, "in")) == name.encode()
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_a_control_character_in_a_name_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(name.encode())
+    assert read(f"{tmp_path}/{name}", str(tmp_path)) == name.encode()
 
 
 @pytest.mark.parametrize("chain", ["::file://{root}/secret.mp4", "::s3://bucket/secret.mp4"])
@@ -48,7 +59,14 @@ def test_no_part_of_a_name_is_another_address(tmp_path: Path, chain: str) -> Non
 
 @pytest.mark.parametrize(
     "uri",
-    ["s3://b/in/../a.mp4", "s3://b/in/./a.mp4", "s3:///in/a.mp4", "s3://b/in", "s3://b/in/a\n.mp4"],
+    [
+        "s3://b/in/../a.mp4",
+        "s3://b/in/./a.mp4",
+        "s3:///in/a.mp4",
+        "s3://b/in",
+        "s3://b/in/\0.mp4",
+        "s3://b/in/\udcff.mp4",
+    ],
 )
 def test_a_key_outside_the_prefix_is_refused(uri: str) -> None:
     with pytest.raises(RequestError, match="uri_not_allowed"):
