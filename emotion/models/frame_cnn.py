@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from emotion.errors import InputError
 from emotion.models.graph import Graph
+from emotion.models.lite_frames import LiteFrames
 from emotion.models.merged_labels import MergedLabels
 from emotion.models.mini_xception import MiniXception
 from emotion.models.mobilefacenet import MobileFaceNet
@@ -37,6 +38,9 @@ MAX_LAYERS = 32
 BACKBONE_ARGS = ("backbone", "graph", "input_px", "width")
 """Arguments of ``FrameCNN`` that describe its backbone."""
 
+FEATURES = ("frames", "changes", "both")
+"""Values of the argument ``features``."""
+
 GRAPH = "graph"
 """Value of ``backbone`` for a network imported from a file; the argument ``graph`` describes it."""
 
@@ -49,53 +53,6 @@ _NORMS = dict.fromkeys(PUBLISHED, ((0.5,) * 3, (0.5,) * 3)) | {GRAPH: (MEAN, STD
 
 A graph takes the clips' own normalisation.
 """
-
-
-class LiteFrames(nn.Module):
-    """Small 2D residual network on grey frames of the inner face.
-
-    A frame has two channels: its grey values, and twice its difference from the clip's mean frame.
-    Input and widths are those of ``r3d_lite``.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(2, width, 5, stride=2, padding=2, bias=False)
-        self.stem_norm = nn.BatchNorm2d(width)
-        self.blocks = nn.Sequential(
-            Block2d(width, width, stride=1),
-            Block2d(width, 2 * width, stride=2),
-            Block2d(2 * width, 4 * width, stride=2),
-            Block2d(4 * width, 8 * width, stride=2),
-        )
-        self.num_features = 8 * width
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Return (N, num_features) features of (N, 2, H, W) frames."""
-        y_NCHW = self.blocks(torch.relu(self.stem_norm(self.stem(x_NCHW))))
-        pooled: Tensor = y_NCHW.mean(dim=(2, 3))
-        return pooled
-
-
-class Block2d(nn.Module):
-    """Residual block of two 3x3 convolutions and a shortcut."""
-
-    def __init__(self, inside: int, outside: int, *, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outside)
-        self.conv2 = nn.Conv2d(outside, outside, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outside)
-        self.shortcut: nn.Module = nn.Identity()
-        if inside != outside or stride != 1:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inside, outside, 1, stride=stride, bias=False), nn.BatchNorm2d(outside)
-            )
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        """Return features of maps of any (H, W); both sides are divided by the stride."""
-        y_NCHW = torch.relu(self.norm1(self.conv1(x_NCHW)))
-        return torch.relu(self.norm2(self.conv2(y_NCHW)) + self.shortcut(x_NCHW))
 
 
 def _backbone(name: str, width: int, graph: str) -> tuple[nn.Module, int]:
@@ -148,12 +105,15 @@ class FrameCNN(nn.Module):
         frame_step: 1 reads every frame, 2 every second one, and so on.
         width: channels of the first layer of ``lite``.
         graph: text of the backbone ``GRAPH`` (``emotion.models.graph``); empty for the others.
+        features: ``frames`` gives the head each frame's features; ``changes`` their difference from
+            the clip's mean, which leaves out how the person looks at rest; ``both`` gives both.
         merge: number of outputs of each label whose probabilities are added (``MergedLabels``);
             empty: one each.
 
     Raises:
-        InputError: on an unknown backbone, a missing or needless ``graph``, if ``hidden`` is no
-            multiple of 2 x ``heads``, or on an ``input_px`` for ``GRAPH`` or one of ``PUBLISHED``.
+        InputError: on an unknown backbone or value of ``features``, a missing or needless
+            ``graph``, if ``hidden`` is no multiple of 2 x ``heads``, or on an ``input_px`` for
+            ``GRAPH`` or one of ``PUBLISHED``.
     """
 
     gain: Tensor
@@ -174,6 +134,7 @@ class FrameCNN(nn.Module):
         frame_step: int = 1,
         width: int = 16,
         graph: str = "",
+        features: str = "frames",
         merge: str = "",
     ) -> None:
         super().__init__()
@@ -186,6 +147,8 @@ class FrameCNN(nn.Module):
                 f"backbone {backbone} has a graph of {len(graph)} characters; backbone graph needs "
                 "one, which jobs.import_model makes, and others take none"
             )
+        if features not in FEATURES:
+            raise InputError(f"features is {features!r}; it must be one of {', '.join(FEATURES)}")
         if not 1 <= layers <= MAX_LAYERS:
             raise InputError(f"layers is {layers}; it must be 1 to {MAX_LAYERS}")
         if heads < 1 or hidden < 1:
@@ -200,13 +163,15 @@ class FrameCNN(nn.Module):
             )
         self.lite, self.frame_step = backbone == "lite", frame_step
         self.input_px = input_px or (48 if self.lite else 0)
-        self.backbone, features = _backbone(backbone, width, graph)
+        self.features = features
+        self.backbone, num_features = _backbone(backbone, width, graph)
         mean, std = _NORMS.get(backbone, (IMAGE_MEAN, IMAGE_STD))
         self.register_buffer("gain", _column(s / i for s, i in zip(STD, std, strict=True)))
         shift = ((m - n) / i for m, n, i in zip(MEAN, mean, std, strict=True))
         self.register_buffer("shift", _column(shift))
         self.temporal = nn.Sequential(
-            nn.Linear(features, hidden), TEMPORAL_HEADS[temporal](hidden, layers, heads, dropout)
+            nn.Linear((2 if features == "both" else 1) * num_features, hidden),
+            TEMPORAL_HEADS[temporal](hidden, layers, heads, dropout),
         )
         merged = (MergedLabels(merge, num_classes),) if merge else ()
         num_outputs = sum(merged[0].counts) if merged else num_classes
@@ -228,7 +193,7 @@ class FrameCNN(nn.Module):
         With ``from_trunk`` the input is the result of ``trunk`` instead.
         """
         y_BTF = self._from_trunk(x_BCTHW) if from_trunk else self._features(x_BCTHW)
-        logits_BK: Tensor = self.head(self.temporal(y_BTF))
+        logits_BK: Tensor = self.head(self.temporal(self._seen(y_BTF)))
         return logits_BK
 
     def trunk(self, x_BCTHW: Tensor) -> Tensor:
@@ -261,10 +226,17 @@ class FrameCNN(nn.Module):
         """
         project, head = self.temporal
         assert isinstance(head, TemporalHead)
-        out_BTD = head.outputs(project(self._features(x_BCTHW)))
+        out_BTD = head.outputs(project(self._seen(self._features(x_BCTHW))))
         logits_BK: Tensor = self.head(head.pool(out_BTD))
         steps_BSK: Tensor = self.head(out_BTD)
         return logits_BK, steps_BSK
+
+    def _seen(self, y_BTF: Tensor) -> Tensor:
+        """Return what the head reads of the features; see the argument ``features``."""
+        if self.features == "frames":
+            return y_BTF
+        changes_BTF = y_BTF - y_BTF.mean(dim=1, keepdim=True)
+        return changes_BTF if self.features == "changes" else torch.cat([y_BTF, changes_BTF], -1)
 
     def _features(self, x_BCTHW: Tensor) -> Tensor:
         """Return the backbone's features of each read frame, (B, T, F)."""

@@ -76,6 +76,8 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
 def backbone_args(config: Config) -> dict[str, ModelArg]:
     """Return the arguments that give a model ``cnn_*`` the backbone of the package it starts from.
 
+    If the package holds another model, the new head reads the backbone's features and their
+    changes: features of single pictures say more about the person than about the expression.
     An argument in ``--model-args`` stays as it is there. If the model does not start from a
     package, nothing is returned.
 
@@ -85,8 +87,13 @@ def backbone_args(config: Config) -> dict[str, ModelArg]:
     source = package_address(config.pretrained)
     if source is None or not config.model.startswith("cnn_"):
         return {}
-    given, stored = pairs(config.model_args, flag="model-args"), load_package(source).args
-    return {k: v for k, v in stored.items() if k in BACKBONE_ARGS and k not in given}
+    given, package = pairs(config.model_args, flag="model-args"), load_package(source)
+    stored = {k: v for k, v in package.args.items() if k in BACKBONE_ARGS}
+    if package.name == config.model:
+        stored["features"] = package.args.get("features", "frames")
+    else:
+        stored["features"] = "both"
+    return {k: v for k, v in stored.items() if k not in given}
 
 
 def read_dataset(config: Config) -> TrainInput:

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from emotion.errors import InputError
-from emotion.models.frame_cnn import BACKBONES
+from emotion.models.frame_cnn import BACKBONES, FEATURES
 from emotion.models.registry import MODELS, ModelArg, build_model, default_args
 from emotion.train.pretrained import load_pretrained
 
@@ -49,6 +49,23 @@ def test_logits_and_gradients_at_224_px(name: str) -> None:
 def test_every_backbone_under_every_head(name: str, backbone: str) -> None:
     args: dict[str, ModelArg] = {"backbone": backbone, "hidden": 16, "heads": 2, "width": 4}
     forward_and_backward(name, args, torch.randn(2, 3, 2, 32, 32))
+
+
+@pytest.mark.parametrize("name", ["cnn_mean", "cnn_gru"])
+def test_changes_leave_out_what_all_frames_share(name: str) -> None:
+    """Features that are added to every frame of a clip, as those of its person, are not seen."""
+    args: dict[str, ModelArg] = {"backbone": "lite", "hidden": 16, "heads": 2, "width": 4}
+    y_BTF = torch.randn(2, 5, 32)
+    person_BTF = torch.randn(2, 1, 32)
+    equal = {}
+    for features in FEATURES:
+        torch.manual_seed(0)
+        model = build_model(name, 3, args | {"features": features}).eval()
+        with torch.inference_mode():
+            one, other = (model(y, from_trunk=True) for y in (y_BTF, y_BTF + person_BTF))
+        equal[features] = torch.allclose(one, other, atol=1e-5)
+        forward_and_backward(name, args | {"features": features}, torch.randn(2, 3, 4, 32, 32))
+    assert equal == {"frames": False, "changes": True, "both": False}
 
 
 @pytest.mark.parametrize("side, frames", [(112, 16), (16, 1), (33, 5)], ids=str)
@@ -106,9 +123,10 @@ def test_view_motion_keeps_the_names_of_pretrained_weights() -> None:
         ("resnet", 2, {}, "model 'resnet' is unknown; take one of r3d_lite"),
         ("r3d_lite", 1, {}, "2 or more labels"),
         ("r3d_lite", 2, {"depth": 3}, "cannot be built with"),
+        ("cnn_gru", 2, {"features": "all"}, "features is 'all'; it must be one of frames, changes"),
         ("r3d_18", 2, {"view": "left"}, "view 'left' is unknown; take one of crop, motion"),
     ],
-    ids=["name", "labels", "argument", "view"],
+    ids=["name", "labels", "argument", "features", "view"],
 )
 def test_refuses(name: str, num_classes: int, args: dict[str, ModelArg], says: str) -> None:
     with pytest.raises(InputError, match=says):
