@@ -77,7 +77,8 @@ def backbone_args(config: Config) -> dict[str, ModelArg]:
     """Return the arguments that give a model ``cnn_*`` the backbone of the package it starts from.
 
     If the package holds another model, the new head reads the backbone's features and their
-    changes: features of single pictures say more about the person than about the expression.
+    changes (``features=both``), of every second frame, as ``r3d_lite`` does: features of single
+    pictures say more about the person than about the expression, and each frame costs 30 ms.
     An argument in ``--model-args`` stays as it is there. If the model does not start from a
     package, nothing is returned.
 
@@ -91,8 +92,9 @@ def backbone_args(config: Config) -> dict[str, ModelArg]:
     stored = {k: v for k, v in package.args.items() if k in BACKBONE_ARGS}
     if package.name == config.model:
         stored["features"] = package.args.get("features", "frames")
+        stored["frame_step"] = package.args.get("frame_step", 1)
     else:
-        stored["features"] = "both"
+        stored |= {"features": "both", "frame_step": 2}
     return {k: v for k, v in stored.items() if k not in given}
 
 

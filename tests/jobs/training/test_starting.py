@@ -24,7 +24,7 @@ SMALL: dict[str, ModelArg] = {"backbone": "lite", "width": 4, "hidden": 16, "hea
         ("cnn_mean", {}, (), "both"),
         ("cnn_mean", {"features": "changes"}, (), "both"),
         ("cnn_gru", {}, (), "frames"),  # made before there was the argument
-        ("cnn_gru", {"features": "changes"}, (), "changes"),
+        ("cnn_gru", {"features": "changes", "frame_step": 4}, (), "changes"),
         ("cnn_mean", {}, ("features=frames",), None),
     ],
 )
@@ -41,6 +41,7 @@ def test_a_new_head_reads_changes_too(
     )  # fmt: skip
     taken = backbone_args(config)
     assert taken.get("features") == expected
+    assert taken["frame_step"] == (stored.get("frame_step", 1) if name == "cnn_gru" else 2)
     assert (taken["backbone"], taken["width"]) == ("lite", 4)
 
 
