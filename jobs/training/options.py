@@ -58,9 +58,9 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
     """Flags of jobs.train.
 
     Attributes:
-        recipe: Defaults of the other options: scratch for random weights; finetune for
-            --pretrained, also with few clips: the backbone is frozen at first, then learns slowly.
-            Other flags replace single values.
+        recipe: Defaults of the other options: scratch for random weights; finetune for pretrained
+            weights, also with few clips: cnn_gru on the backbone of the default package, which is
+            frozen at first and then learns slowly. Other flags replace single values.
         augment: Changes to the default augmentation as NAME=VALUE, such as rotate_deg=20 blur=0.3;
             see docs/training.md.
         batch_size: Number of clips per batch over all workers, at least 2.
@@ -79,7 +79,12 @@ class Config(RecipeFlags, ModelAndData):  # help lists the flags of the last bas
         mlflow_model: Name of the registered MLflow model; default: the name of the experiment.
     """
 
-    PRESETS: ClassVar[Mapping[str, Mapping[RecipeName, Mapping[str, object]]]] = {"recipe": RECIPES}
+    PRESETS: ClassVar[Mapping[str, Mapping[RecipeName, Mapping[str, object]]]] = {
+        "recipe": {
+            "scratch": RECIPES["scratch"],
+            "finetune": {"model": "cnn_gru", "pretrained": "default", **RECIPES["finetune"]},
+        }
+    }
 
     recipe: RecipeName = "scratch"
     augment: tuple[str, ...] = ()

@@ -91,6 +91,10 @@ def test_a_named_recipe_gives_other_defaults() -> None:
     assert {k: getattr(tuned, k) for k in RECIPES["finetune"]} == RECIPES["finetune"]
     assert tuned.freeze_epochs > 0 and tuned.backbone_lr < 1
     assert (tuned.dataset, tuned.batch_size) == ("/d", plain.batch_size)
+    assert (plain.model, plain.pretrained) == ("r3d_lite", "none")
+    assert (tuned.model, tuned.pretrained) == ("cnn_gru", "default")
+    other = train_config("--recipe", "finetune", "--model", "r3d_18", "--pretrained", "a.pth")
+    assert (other.model, other.pretrained) == ("r3d_18", "a.pth")
 
 
 def test_a_flag_replaces_one_value_of_a_named_recipe() -> None:
