@@ -219,8 +219,16 @@ def read_bytes(uri: str) -> bytes:
     if is_local(uri):
         return Path(absolute(uri)).read_bytes()
     fs, path = filesystem(uri)
-    data: bytes = fs.cat_file(path)  # one request, so the object may be replaced meanwhile
+    data: bytes = fs.cat_file(path, **_one_request(fs))
     return data
+
+
+def _one_request(fs: Any) -> dict[str, int]:
+    """Return the option of a read that makes one request, so that the object may be replaced.
+
+    s3fs would first ask for the size, and then for the parts of a large object at once.
+    """
+    return {"max_concurrency": 1} if "s3" in fs.protocol else {}
 
 
 def create_bytes(uri: str, data: bytes) -> bool:
@@ -262,7 +270,9 @@ def read_many(uris: Sequence[str]) -> list[bytes]:
         return [read_bytes(uri) for uri in uris]
     fs, _ = filesystem(uris[0])
     paths = [filesystem(uri)[1] for uri in uris]
-    contents: list[bytes | Exception] = fs.cat_ranges(paths, None, None)  # cat() expands patterns
+    contents: list[bytes | Exception] = fs.cat_ranges(  # cat() would expand patterns
+        paths, None, None, **_one_request(fs)
+    )
     for content in contents:
         if isinstance(content, Exception):
             raise content

@@ -23,6 +23,8 @@ ODD_PARTS = [
 ODD_KEYS = ["/a", "//a", "http://host/a", "./a", "a//b", "a/./b", "a/../b", "s3://b/a"]
 """Keys that only S3 has."""
 
+IS_REAL = os.environ.get("TEST_REAL_S3") == "1"
+
 letters = st.characters(exclude_categories=["Cs"], exclude_characters="/\0")
 parts = st.one_of(st.sampled_from(ODD_PARTS), st.text(letters, min_size=1, max_size=12)).filter(
     lambda part: not part.startswith(".") and len(part.encode()) < 200
@@ -63,7 +65,7 @@ def test_any_name_of_a_disk_goes_round(tmp_path_factory: pytest.TempPathFactory,
 
 @pytest.mark.parametrize("key", [*ODD_PARTS, *ODD_KEYS, "k" * 900, "deep/" * 150 + "a"])
 def test_odd_keys_go_round_on_s3(s3: str, key: str) -> None:
-    if {".", ".."} & set(key.split("/")) or "\n" in key:
+    if {".", ".."} & set(key.split("/")) or ("\n" in key and not IS_REAL):
         # Dots are hidden, and moto has no route for a key with a line break.
         assert storage.locate(s3, storage.name_of_key(key)) == f"{s3}/{key}"
         return

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from aiobotocore.client import AioBaseClient  # type: ignore[import-untyped]
 
 from emotion import storage
 from emotion.errors import InputError
@@ -163,3 +164,22 @@ def test_a_missing_bucket_is_named(s3_server: str) -> None:
 def test_an_unknown_kind_of_address() -> None:
     with pytest.raises(InputError, match="nosuch"):
         storage.read_bytes("nosuch://bucket/a")
+
+
+def test_a_read_of_many_objects_asks_once_for_each(
+    s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uris = [f"{s3}/{number}" for number in range(5)]
+    for uri in uris:
+        storage.write_bytes(uri, uri.encode())
+    asked = []
+    make = AioBaseClient._make_api_call
+
+    async def watched(self: AioBaseClient, name: str, given: object) -> object:
+        asked.append(name)
+        return await make(self, name, given)
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", watched)
+    assert storage.read_many(uris) == [uri.encode() for uri in uris]
+    assert storage.read_bytes(uris[0]) == uris[0].encode()
+    assert asked == ["GetObject"] * 6
