@@ -34,7 +34,7 @@ from jobs.ledger import plan_parts as making
 from jobs.ledger.audit import audit
 from jobs.ledger.entries import Entry
 from jobs.ledger.lock import Fence
-from jobs.ledger.parts import part_uri, part_version
+from jobs.ledger.parts import part_uri, shard_versions
 from jobs.ledger.plan import LabelTable
 from jobs.ledger.shards import ShardRef
 from jobs.ledger.stored_plan import PROBED, planned_shards
@@ -117,7 +117,7 @@ def commit_all(out: str, refs: Sequence[ShardRef]) -> None:
     def commit(ref: ShardRef) -> None:
         for name, data in files.items():
             write(part_uri(out, name, ref.shard_id), data)
-        parts = {name: part_version(out, name, ref.shard_id) for name in DATASETS}
+        parts = shard_versions(out, DATASETS, ref.shard_id)
         counts = dict.fromkeys(DATASETS, 0) | {"videos": ref.num_rows}
         entry = Entry(ref.shard_id, counts, {}, retired=0, parts=parts)
         uri = storage.join(out, "_ledger", "done", f"{ref.shard_id}.json")

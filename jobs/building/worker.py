@@ -10,8 +10,8 @@ from typing import Any
 from jobs.common.faults import Fault
 from jobs.ledger.audit import check_shard
 from jobs.ledger.entries import Entry, write_entry
-from jobs.ledger.lock import Fence
-from jobs.ledger.parts import ShardWriter
+from jobs.ledger.lock import Fence, guarded
+from jobs.ledger.parts import ShardWriter, shard_versions
 from jobs.ledger.revise import revise_shard
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import forget_chunks
@@ -102,9 +102,10 @@ class BuildWorker:
                 faceless_frames=faceless,
             )
             check_shard(folder, ref, entry, tables=self._schemas)
-            if self._fence is not None:
-                self._fence.check()
-            entry = replace(entry, parts=writer.commit(self._out, ref.shard_id))
+            with guarded(self._fence):
+                writer.commit(self._out, ref.shard_id)
+                versions = shard_versions(self._out, self._schemas, ref.shard_id)
+        entry = replace(entry, parts=versions)
         write_entry(self._out, entry, self._fence)
         forget_chunks(self._out, ref.shard_id, ref.num_chunks)
         return entry

@@ -91,6 +91,28 @@ class Fence:
 
 
 @contextlib.contextmanager
+def guarded(fence: Fence | None) -> Iterator[None]:
+    """Check the lock before a block that reads or writes parts, and after a part was missing in it.
+
+    A later run may have removed the part.
+
+    Args:
+        fence: lock of the run; None for an output without a lock, which is not checked.
+
+    Raises:
+        LostLockError: if a later run has taken the lock.
+    """
+    if fence is not None:
+        fence.check()
+    try:
+        yield
+    except FileNotFoundError:
+        if fence is not None:
+            fence.check()
+        raise
+
+
+@contextlib.contextmanager
 def held(out: str) -> Iterator[Fence]:
     """Hold the lock of the output folder ``out`` during the block.
 

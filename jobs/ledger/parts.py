@@ -36,9 +36,13 @@ def part_uri(out: str, table: str, shard_id: str) -> str:
     return storage.join(out, table, part_name(shard_id))
 
 
-def part_version(out: str, table: str, shard_id: str) -> str:
-    """Return the version of a stored part: its size, and its ETag or modification time."""
-    return _version(storage.stat(part_uri(out, table, shard_id)))
+def shard_versions(out: str, tables: Iterable[str], shard_id: str) -> dict[str, str]:
+    """Return the version of a shard's part in each table: its size, and its ETag or time.
+
+    Raises:
+        FileNotFoundError: if a part is missing.
+    """
+    return {table: _version(storage.stat(part_uri(out, table, shard_id))) for table in tables}
 
 
 def part_versions(out: str, table: str) -> dict[str, str]:
@@ -159,12 +163,11 @@ class ShardWriter:
                 self._path(table).replace(part)
         return self._folder
 
-    def commit(self, out: str, shard_id: str) -> dict[str, str]:
-        """Move every part to its final address, after ``close``; return the version of each."""
+    def commit(self, out: str, shard_id: str) -> None:
+        """Move every part to its final address, after ``close``."""
         for table in self._schemas:
             path = self._folder / table / part_name(shard_id)
             storage.put_file(path, part_uri(out, table, shard_id))
-        return {table: part_version(out, table, shard_id) for table in self._schemas}
 
     def _path(self, table: str) -> Path:
         return self._folder / f"{table}.parquet"

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from emotion import storage
 from jobs.ledger.entries import read_entry, write_entry
-from jobs.ledger.lock import Fence
+from jobs.ledger.lock import Fence, guarded
 from jobs.ledger.parts import part_uri, without_videos
 from jobs.ledger.shards import ShardRef
 
@@ -39,14 +39,13 @@ def revise_shard(
     Raises:
         LostLockError: if another run has taken over the output.
     """
-    if fence is not None:
-        fence.check()
-    entry = read_entry(out, ref.shard_id)
-    counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
-    rejects = storage.read_part(part_uri(out, "rejects", ref.shard_id), ["reason"])
-    reasons = Counter(rejects["reason"].to_pylist())
-    videos = storage.read_part(part_uri(out, "videos", ref.shard_id), ["duration_s"])
-    video_s = pc.sum(videos["duration_s"]).as_py()
+    with guarded(fence):
+        entry = read_entry(out, ref.shard_id)
+        counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
+        rejects = storage.read_part(part_uri(out, "rejects", ref.shard_id), ["reason"])
+        reasons = Counter(rejects["reason"].to_pylist())
+        videos = storage.read_part(part_uri(out, "videos", ref.shard_id), ["duration_s"])
+        video_s = pc.sum(videos["duration_s"]).as_py()
     revised = replace(
         entry,
         counts=counts,

@@ -21,8 +21,8 @@ from emotion.predict.timeline import TrackFaces
 from jobs.common.faults import Fault
 from jobs.ledger.audit import check_shard
 from jobs.ledger.entries import Entry, SlowVideo, write_entry
-from jobs.ledger.lock import Fence
-from jobs.ledger.parts import ShardWriter, part_uri, part_version
+from jobs.ledger.lock import Fence, guarded
+from jobs.ledger.parts import ShardWriter, part_uri, shard_versions
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import forget_chunks
 from schemas.scores import SCORED_FACES, score_tables
@@ -124,7 +124,8 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
     end, shard_id = shard.end or {}, ref.shard_id
     clips = shard.clips_by_video()
     known = {video["video_id"] for video in end["videos"]}
-    faces = read_faces(settings.out, shard_id, num_faces=end["num_faces"], video_ids=known)
+    with guarded(settings.fence):
+        faces = read_faces(settings.out, shard_id, num_faces=end["num_faces"], video_ids=known)
     schemas = {k: v for k, v in score_tables(settings.labels).items() if k != "faces"}
     with ShardWriter(schemas) as writer:
         for video in end["videos"]:
@@ -145,11 +146,10 @@ def commit_shard(settings: CommitSettings, shard: PendingShard, ref: ShardRef) -
         folder = writer.close(shard_id)
         entry = _entry(ref, end, writer.counts | {"faces": end["num_faces"]})
         check_shard(folder, ref, entry, tables=schemas)
-        if settings.fence is not None:
-            settings.fence.check()
-        parts = writer.commit(settings.out, shard_id)
-    parts["faces"] = part_version(settings.out, "faces", shard_id)
-    entry = replace(entry, parts=parts)
+        with guarded(settings.fence):
+            writer.commit(settings.out, shard_id)
+            versions = shard_versions(settings.out, (*schemas, "faces"), shard_id)
+    entry = replace(entry, parts=versions)
     write_entry(settings.out, entry, settings.fence)
     forget_chunks(settings.out, shard_id, ref.num_chunks)
     return entry

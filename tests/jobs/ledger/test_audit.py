@@ -14,7 +14,7 @@ from emotion import storage
 from emotion.errors import InputError
 from jobs.ledger.audit import NAMED, audit, check_shard
 from jobs.ledger.entries import Entry, read_entries, remove_entry, write_entry
-from jobs.ledger.parts import PLAN, part_uri, part_version
+from jobs.ledger.parts import PLAN, part_uri, shard_versions
 from jobs.ledger.stored_plan import RETIRED, stored_shards
 from schemas.tables import MANIFEST, rows_table
 from tests.helpers.tiny_shards import (
@@ -183,7 +183,7 @@ def test_rows_are_read_again_only_where_a_part_has_another_version(
     out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for entry in list(read_entries(out)):
-        versions = {table: part_version(out, table, entry.shard_id) for table in TABLES}
+        versions = shard_versions(out, TABLES, entry.shard_id)
         retired = {"a": 1}.get(entry.shard_id, 0)
         write_entry(out, replace(entry, parts=versions, retired=retired), None)
     read: list[str] = []
@@ -209,12 +209,12 @@ def test_rows_are_read_again_only_where_a_part_has_another_version(
 def test_rows_are_read_again_after_a_video_was_retired(out: str, tmp_path: Path) -> None:
     """The entry says nothing of the retired video, so its versions prove nothing."""
     entry = next(read_entries(out))
-    versions = {table: part_version(out, table, "a") for table in TABLES}
+    versions = shard_versions(out, TABLES, "a")
     write_entry(out, replace(entry, parts=versions), None)
     tables = merged(of_video("v1", clips=3), of_video("v2", clips=0))
     write_shard(out, "a", tables, counts=counts_of(tables))
     entry = next(read_entries(out))
-    versions = {table: part_version(out, table, "a") for table in TABLES}
+    versions = shard_versions(out, TABLES, "a")
     write_entry(out, replace(entry, parts=versions), None)
     with pytest.raises(InputError, match="shard a: video v2 was not planned"):
         audit(out, TABLES, folder_in(tmp_path))

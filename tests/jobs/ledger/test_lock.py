@@ -202,3 +202,22 @@ def test_a_server_that_ignores_conditions_is_read_back(
     with pytest.raises(InputError, match=r"on other\) is writing into"), lock.held(f"{s3}/out"):
         pass
     assert slept == [lock.SETTLE_S]
+
+
+def test_a_part_that_a_later_run_removed_is_a_lost_lock(store: str) -> None:
+    with lock.held(store) as fence:
+        with pytest.raises(FileNotFoundError), lock.guarded(fence):
+            storage.stat(f"{store}/videos/part-a.parquet")
+        storage.write_bytes(lock._uri(Fence(store, fence.epoch + 1)), b"{}")
+        with pytest.raises(LostLockError), lock.guarded(fence):
+            raise AssertionError("the block must not begin")
+    entered = []
+    with ExitStack() as stack:
+        fence = stack.enter_context(lock.held(f"{store}/2"))
+        with pytest.raises(LostLockError), lock.guarded(fence):
+            entered.append(True)
+            storage.write_bytes(lock._uri(Fence(fence.out, fence.epoch + 1)), b"{}")
+            raise FileNotFoundError
+        assert entered
+    with lock.guarded(None):
+        pass
