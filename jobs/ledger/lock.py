@@ -92,23 +92,24 @@ class Fence:
 
 @contextlib.contextmanager
 def guarded(fence: Fence | None) -> Iterator[None]:
-    """Check the lock before a block that reads or writes parts, and after a part was missing in it.
+    """Check the lock before a block that reads or writes parts, and after an error in it.
 
-    A later run may have removed the part.
+    A later run may have removed a part that the block reads. And the block may have written parts
+    into the output of a later run.
 
     Args:
         fence: lock of the run; None for an output without a lock, which is not checked.
 
     Raises:
-        LostLockError: if a later run has taken the lock.
+        LostLockError: if a later run has taken the lock; as ``Fence.confirm`` after an error.
     """
     if fence is not None:
         fence.check()
     try:
         yield
-    except FileNotFoundError:
+    except Exception:
         if fence is not None:
-            fence.check()
+            fence.confirm()
         raise
 
 

@@ -59,7 +59,9 @@ def interleave(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> None:
 KINDS = ("kill", "outage", "suspend", "suspend", "none")
 
 
-@pytest.mark.parametrize("seed", [*range(20), 1281])  # 1281: a later run removes a new part
+@pytest.mark.parametrize(
+    "seed", [*range(20), 1281, 1309]
+)  # the last two: parts removed by a later run
 def test_a_quiet_run_after_any_faults_gives_the_tables_of_a_fresh_one(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

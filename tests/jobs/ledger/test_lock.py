@@ -217,7 +217,9 @@ def test_a_part_that_a_later_run_removed_is_a_lost_lock(store: str) -> None:
         with pytest.raises(LostLockError), lock.guarded(fence):
             entered.append(True)
             storage.write_bytes(lock._uri(Fence(fence.out, fence.epoch + 1)), b"{}")
+            storage.write_bytes(f"{fence.out}/{SUCCESS}", b"")  # the later run has ended
             raise FileNotFoundError
         assert entered
+        assert not storage.exists(f"{fence.out}/{SUCCESS}")  # the next run checks the output
     with lock.guarded(None):
         pass
