@@ -8,7 +8,9 @@ boto3 and Great Expectations.
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import importlib.metadata
 import runpy
 import sys
 from collections.abc import Sequence
@@ -35,12 +37,22 @@ JOBS = {
 }
 SERVE = "answer requests over HTTP, with a web page"
 
+EXIT_CODES = {
+    "0": "done",
+    "1": "done, but a rule failed, or a file could not be written; the output says which",
+    "2": "refused or failed, with one line on stderr; jobs go on with the same command",
+    "130, 143": "stopped by Ctrl-C or SIGTERM; the same command goes on",
+}
+"""Exit codes of every verb, and their meaning."""
+
 
 def usage() -> str:
     """Return the help text, with one line per verb."""
     lines = [f"  {verb:17} {summary}" for verb, summary in (JOBS | {"serve": SERVE}).items()]
+    codes = [f"  {code:17} {meaning}" for code, meaning in EXIT_CODES.items()]
+    head = ["usage: video-emotion VERB [options]", "       video-emotion --version"]
     return "\n".join(
-        ["usage: video-emotion VERB [options]", "", *lines, "", "video-emotion VERB --help"]
+        [*head, "", *lines, "", "exit codes:", *codes, "", "video-emotion VERB --help"]
     )
 
 
@@ -51,11 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb in ("-h", "--help"):
         print(usage())
         return 0
+    if verb == "--version":
+        print(f"video-emotion {importlib.metadata.version('video-emotion')}")
+        return 0
     if verb == "serve":
         return _run_serve(arguments[1:])
     name = verb.replace("_", "-")  # both spellings, as in python -m jobs.build_dataset
     if name not in JOBS:
         fault = f"no verb {verb!r}" if verb else "no verb given"
+        near = difflib.get_close_matches(name, [*JOBS, "serve"], n=1)
+        fault += f", did you mean {near[0]}?" if near else ""
         print(f"error: {fault}; take one of {', '.join(JOBS)}, serve", file=sys.stderr)
         return 2
     module = importlib.import_module(f"jobs.{name.replace('-', '_')}")

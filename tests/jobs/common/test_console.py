@@ -7,6 +7,7 @@ import importlib
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         assert [line for line in lines if line.startswith(f"  {verb} ")], verb
 
 
+def test_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert console.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"video-emotion {project['version']}\n"
+
+
 def test_every_verb_has_its_module() -> None:
     for verb in console.JOBS:
         assert (ROOT / "jobs" / f"{verb.replace('-', '_')}.py").is_file(), verb
@@ -62,7 +69,7 @@ def test_every_verb_has_its_module() -> None:
     "argv, error",
     [
         ([], "error: no verb given; take one of"),
-        (["trian"], "error: no verb 'trian'; take one of"),
+        (["trian"], "error: no verb 'trian', did you mean train?; take one of"),
         (["_ray"], "error: no verb '_ray'; take one of"),
     ],
     ids=["none", "misspelt", "not a verb"],
