@@ -18,7 +18,7 @@ from emotion.errors import InputError
 from jobs.ledger.entries import Entry, finished_shards, read_these, remove_entry
 from jobs.ledger.parts import PLAN, part_name, part_uri, part_versions
 from jobs.ledger.shards import ShardRef
-from jobs.ledger.stored_plan import stored_shards
+from jobs.ledger.stored_plan import planned_twice, stored_shards
 
 KEYS = {
     "clips": ("clip_id",),
@@ -91,6 +91,7 @@ def audit(
                         remove_entry(out, ref.shard_id)
                 elif len(ref.retired) == ref.num_rows:
                     empty.add(ref.shard_id)
+    faults += [f"video {video_id} is planned twice" for video_id in planned_twice(folder)]
     faults += _stray_parts(out, versions, names, empty)
     if faults:
         named = "; ".join(faults[:NAMED])

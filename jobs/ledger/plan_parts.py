@@ -26,6 +26,7 @@ from jobs.ledger.listed import labelled_entry, write_entries
 from jobs.ledger.listing import stream_videos
 from jobs.ledger.parts import BATCH_ROWS, Row, write_rows
 from jobs.ledger.plan import LabelTable, Plan
+from jobs.ledger.plan_files import ledger_files
 from jobs.ledger.sql import (
     UNLABELLED_SQL,
     batches,
@@ -35,7 +36,6 @@ from jobs.ledger.sql import (
     rejects_sql,
     unreadable_sql,
 )
-from jobs.ledger.stored_plan import ledger_files
 from schemas.tables import MANIFEST, REJECTS, with_columns
 
 FIRST_PART = 10_000

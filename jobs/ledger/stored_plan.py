@@ -1,6 +1,7 @@
 """Stored plan of an output folder: the videos that the output must hold, added up over all runs.
 
-A run adds files with the next free numbers. ``_ledger/plan-N.parquet`` holds new videos, in order
+A run adds files with the next free number of their kind, so that of two runs at the same time only
+one can add the next file. ``_ledger/plan-N.parquet`` holds new videos, in order
 of shard. ``_ledger/retired-N.parquet`` names the retired videos: videos of earlier runs that are
 deleted, changed or labelled differently. The output must hold every video that is planned and not
 retired.
@@ -20,9 +21,10 @@ import pyarrow.parquet as pq
 
 from emotion import storage
 from emotion.errors import InputError
-from jobs.ledger.lock import Fence, LostLockError
+from jobs.ledger.lock import Fence
 from jobs.ledger.parts import Row, write_rows
 from jobs.ledger.plan import Plan
+from jobs.ledger.plan_files import fetch, keep, ledger_files
 from jobs.ledger.shards import ShardRef, cut_shards, refs_of
 from jobs.ledger.sql import batches, database, identifier, parquet, quoted
 from schemas.tables import MANIFEST, with_columns
@@ -40,6 +42,18 @@ PLAN_ROWS = 100_000
 """Largest number of rows of one file of the stored plan, and of the shards in memory at a time."""
 _GROUP_ROWS = 4096
 RETIRED = pa.schema([("shard_id", pa.string()), ("video_id", pa.string())])
+
+LIVE = (
+    "create or replace view live as select plans.* from plans "
+    "anti join retireds using (shard_id, video_id)"
+)
+"""SQL that creates the view of the planned videos that are not retired."""
+
+TWICE = (
+    "select shard_id, video_id from live "
+    "qualify row_number() over (partition by video_id order by shard_id) > 1"
+)
+"""SQL for the rows of the view ``live`` whose video an earlier shard holds too."""
 
 Durations = Callable[[Path, Path], None]
 """Function that reads a Parquet file of new videos and writes one with the schema ``PROBED``."""
@@ -120,11 +134,11 @@ def _extend(
     """Add what is new in a plan, and what is gone, to the stored plan; return the change."""
     out = fence.out if fence else ""
     with database(folder) as db:
-        number = _open_planned(db, out, plan.extra_columns, folder)
+        number, retired = _open_planned(db, out, plan.extra_columns, folder)
         fresh, gone = _compare(db, plan, folder)
         _check_retired(db, gone, max_retire)
         if gone:
-            _keep(folder / "gone.parquet", folder / f"retired-{number:04d}.parquet", fence)
+            keep(folder / "gone.parquet", folder / f"retired-{retired:04d}.parquet", fence)
         if fresh:
             durations(folder / "fresh.parquet", folder / "durations.parquet")
             total_s = _total_s(db, folder)
@@ -139,7 +153,7 @@ def _extend(
                     total_s=total_s,
                 )
                 write_rows(folder / "cut.parquet", cut, schema, batch_rows=_GROUP_ROWS)
-                _keep(folder / "cut.parquet", folder / f"plan-{number + k:04d}.parquet", fence)
+                keep(folder / "cut.parquet", folder / f"plan-{number + k:04d}.parquet", fence)
         return Change(fresh, gone)
 
 
@@ -154,7 +168,7 @@ def stored_shards(out: str, folder: Path) -> Iterator[list[ShardRef]]:
         Shards of all runs, in order, about ``PLAN_ROWS`` videos at a time.
     """
     for kind in ("plan", "retired"):
-        _fetch(out, kind, folder)
+        fetch(out, kind, folder)
     yield from _shards(folder, set())
 
 
@@ -180,6 +194,20 @@ def _shards(folder: Path, seen: set[Path]) -> Iterator[list[ShardRef]]:
         yield refs
 
 
+def planned_twice(folder: Path) -> list[str]:
+    """Return the ids of the videos that two shards of the local stored plan hold.
+
+    The next run retires all of them but the first.
+    """
+    with database(folder) as db:
+        for kind in ("plan", "retired"):
+            files = sorted(folder.glob(f"{kind}-[0-9]*.parquet"))
+            rows = parquet(*files) if files else "(select '' shard_id, '' video_id limit 0)"
+            db.execute(f"create view {kind}s as select shard_id, video_id from {rows}")
+        db.execute(LIVE)
+        return sorted({str(video_id) for _, video_id in db.execute(TWICE).fetchall()})
+
+
 def _check_retired(db: duckdb.DuckDBPyConnection, gone: int, max_retire: float) -> None:
     """Refuse a plan that retires too much: often a table was cut short, or a folder is not there.
 
@@ -196,56 +224,22 @@ def _check_retired(db: duckdb.DuckDBPyConnection, gone: int, max_retire: float) 
         )
 
 
-def ledger_files(out: str, kind: str) -> list[str]:
-    """Return the addresses of the stored plan's files, "plan" or "retired", in order of run."""
-    files = storage.list_files(storage.join(out, "_ledger"), suffixes=(".parquet",))
-    return [f.uri for f in files if f.name.startswith(f"{kind}-")]
-
-
-def _keep(made: Path, name: Path, fence: Fence | None) -> None:
-    """Add a file to the stored plan, unless it exists: in the local folder and in the output.
-
-    So two runs never make one plan of two, even if one was suspended after it checked its lock.
-    """
-    made.replace(name)
-    if fence is None:
-        return
-    fence.check()
-    uri, data = f"{fence.out}/_ledger/{name.name}", name.read_bytes()
-    if not storage.create_bytes(uri, data) and storage.read_bytes(uri) != data:
-        raise LostLockError(
-            f"another run has written _ledger/{name.name} of --out {fence.out}: leave the output "
-            "to that run"
-        )
-
-
-def _fetch(out: str, kind: str, folder: Path) -> int:
-    """Copy the stored plan's files of a kind into a local folder; return the next run's number."""
-    number = 0
-    for file in ledger_files(out, kind) if out else []:
-        name = file.rsplit("/", 1)[-1]
-        if not (folder / name).exists():
-            (folder / name).write_bytes(storage.read_bytes(file))
-        number = max(number, int(name.split("-")[1].split(".")[0]) + 1)
-    return number
-
-
 def _open_planned(
     db: duckdb.DuckDBPyConnection, out: str, columns: Sequence[str], folder: Path
-) -> int:
-    """Create the views plans, retireds and live; return the number of the next run, from 0."""
-    number = max(_fetch(out, kind, folder) for kind in ("plan", "retired"))
+) -> tuple[int, int]:
+    """Create the views plans, retireds and live; return the numbers of the next files, from 0.
+
+    The first is that of the next file of new videos, the second that of the next retired ones.
+    """
+    plan, retired = (fetch(out, kind, folder) for kind in ("plan", "retired"))
     plans = with_columns(MANIFEST, columns)
     for kind, schema in (("plan", plans), ("retired", RETIRED)):
         pq.write_table(schema.empty_table(), folder / f"{kind}-none.parquet")
         db.execute(
             f"create or replace view {kind}s as from {parquet(folder, files=f'{kind}-*.parquet')}"
         )
-    db.execute(
-        "create or replace view live as select plans.* from plans "
-        "anti join retireds using (shard_id, video_id)"
-    )
-    return number
+    db.execute(LIVE)
+    return plan, retired
 
 
 def _key_columns(plan: Plan) -> str:
@@ -267,7 +261,8 @@ def _compare(db: duckdb.DuckDBPyConnection, plan: Plan, folder: Path) -> tuple[i
     db.execute(f"copy (select * from ({fresh}) order by uri) to '{quoted(folder)}/fresh.parquet'")
     db.execute(
         "copy (select shard_id, video_id from live where video_id in "
-        f"(select video_id from ({gone})) order by all) to '{quoted(folder)}/gone.parquet'"
+        f"(select video_id from ({gone})) union {TWICE} order by all) "
+        f"to '{quoted(folder)}/gone.parquet'"
     )
     num_fresh, num_gone = (
         storage.count_rows(str(folder / f"{name}.parquet")) for name in ("fresh", "gone")

@@ -22,8 +22,8 @@ from emotion.validate.queries import Query, all_queries
 from emotion.validate.result import EXAMPLES, Result, ValidationReport
 from emotion.validate.rules import Severity
 from emotion.validate.subjects import SubjectStore
+from jobs.ledger.plan_files import ledger_files
 from jobs.ledger.sql import literal
-from jobs.ledger.stored_plan import ledger_files
 from jobs.validating.groups import Parts
 from schemas.tables import DATASETS, MANIFEST
 

@@ -29,8 +29,9 @@ from jobs.building import worker as work
 from jobs.building.options import Config
 from jobs.common.faults import check_fault
 from jobs.ledger import lock, output, plan_parts
+from jobs.ledger.plan_files import ledger_files
 from jobs.ledger.shards import ShardRef
-from jobs.ledger.stored_plan import PROBED, ledger_files
+from jobs.ledger.stored_plan import PROBED
 from jobs.reading.shard_reader import End, TableRow
 from schemas.tables import DATASETS, VIDEO_COLUMNS
 

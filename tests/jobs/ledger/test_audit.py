@@ -164,6 +164,15 @@ def test_parts_of_a_shard_whose_videos_are_all_gone_are_removed(out: str, tmp_pa
     assert [f.uri[-9:-8] for f in storage.list_files(f"{out}/videos")] == ["a", "b"]
 
 
+def test_a_video_that_two_shards_hold_is_named(out: str, tmp_path: Path) -> None:
+    again = rows_table(a_plan("d", "v4"), MANIFEST)
+    storage.write_table(f"{out}/_ledger/plan-0002.parquet", again)
+    rows = of_video("v4", clips=0)
+    write_shard(out, "d", rows, counts=counts_of(rows))
+    with pytest.raises(InputError, match="video v4 is planned twice"):
+        audit(out, TABLES, folder_in(tmp_path))
+
+
 def test_the_error_names_a_few_of_many_faults(out: str, tmp_path: Path) -> None:
     tables = merged()
     write_shard(out, "b", tables, counts=counts_of(tables))

@@ -11,11 +11,12 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.storage import FileInfo
 from jobs.ledger.listing import stream_videos
-from jobs.ledger.lock import Fence
+from jobs.ledger.lock import Fence, LostLockError
 from jobs.ledger.plan import Plan
 from jobs.ledger.plan_parts import plan_archive, plan_labelled
 from jobs.ledger.shards import ShardRef, cut_shards
-from jobs.ledger.stored_plan import PROBED, Change, planned_shards
+from jobs.ledger.stored_plan import PROBED, Change, planned_shards, stored_shards
+from schemas.tables import MANIFEST, rows_table
 
 LABELS = ("happy", "sad")
 
@@ -184,6 +185,47 @@ def test_a_plan_is_kept_and_only_the_difference_is_planned(store: str, tmp_path:
     ]
     refs, change = extended(out, planned(root, table, tmp_path / "4"), tmp_path / "4")
     assert (uris(refs)[2:], change) == ([["a.mp4", "c.mp4"], ["d.mp4"]], Change(0, 0))
+
+
+def test_a_run_that_is_late_adds_nothing_to_the_plan(tmp_path: Path) -> None:
+    """It was suspended before it wrote; meanwhile another run planned the same video."""
+    root, out = str(tmp_path / "videos"), str(tmp_path / "out")
+    put(root, {name: b"1" for name in ("a.mp4", "b.mp4", "c.mp4")})
+    head = "uri,subject_id,label\nb.mp4,s,sad\nc.mp4,s,sad\n"
+    extended(out, planned(root, f"{head}a.mp4,s,sad\n", tmp_path / "1"), tmp_path / "1")
+    put(root, {"d.mp4": b"1"})
+    storage.remove(f"{root}/a.mp4")
+
+    def meanwhile(fresh: Path, to: Path) -> None:
+        one_second_each(fresh, to)
+        other = planned(root, f"{head}d.mp4,s,happy\n", tmp_path / "3")
+        assert extended(out, other, tmp_path / "3")[1] == Change(1, 0)
+
+    late = planned_shards(
+        iter([planned(root, f"{head}d.mp4,s,sad\n", tmp_path / "2")]), Fence(out, 0),
+        durations=meanwhile, shard_s=2.0, chunk_s=None, folder=tmp_path / "2", max_retire=1.0,
+    )  # fmt: skip
+    with pytest.raises(LostLockError, match="another run has written _ledger/plan-0001.parquet"):
+        list(late)
+    (tmp_path / "4").mkdir()
+    refs = [ref for some in stored_shards(out, tmp_path / "4") for ref in some]
+    videos = [row for ref in refs for row in ref.rows() if row["video_id"] in ref.video_ids()]
+    assert [(row["uri"], row["label"]) for row in videos] == [
+        ("b.mp4", "sad"), ("c.mp4", "sad"), ("d.mp4", "happy")
+    ]  # fmt: skip
+
+
+def test_a_video_that_two_shards_hold_is_retired_from_the_later_one(tmp_path: Path) -> None:
+    root, out = str(tmp_path / "videos"), str(tmp_path / "out")
+    put(root, {name: b"1" for name in ("a.mp4", "b.mp4")})
+    table = "uri,subject_id,label\na.mp4,s,sad\nb.mp4,s,sad\n"
+    extended(out, planned(root, table, tmp_path / "1"), tmp_path / "1")
+    rows = pq.read_table(f"{out}/_ledger/plan-0000.parquet").to_pylist()
+    again = [row | {"shard_id": "0001-000000"} for row in rows if row["uri"] == "b.mp4"]
+    storage.write_table(f"{out}/_ledger/plan-0001.parquet", rows_table(again, MANIFEST))
+    refs, change = extended(out, planned(root, table, tmp_path / "2"), tmp_path / "2")
+    assert (change.num_fresh, change.num_retired) == (0, 1)
+    assert [len(ref.video_ids()) for ref in refs] == [2, 0]
 
 
 @pytest.mark.parametrize(
