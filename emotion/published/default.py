@@ -7,6 +7,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -34,6 +35,10 @@ IMPORT_VERSION = 1
 
 RETRY_S = 3600.0
 """Seconds for which no download is tried after a failed one."""
+
+FEW = 100
+"""Number of measured clips or faces below which the line about a model warns: at 100, the 95%
+interval of a share of 0.5 is 0.40 to 0.60 (Wilson 1927)."""
 
 
 @dataclass(frozen=True)
@@ -274,13 +279,18 @@ def describe_model(package: ModelFacts) -> str:
     """Return one line that says which model answers and how good it is.
 
     The measured share of right answers is that of the first figure in the package's ``Trust``, else
-    that of its val clips.
+    that of its val clips. The chance is that of guessing among the labels that were measured.
     """
     title = package.trust.source.get("title") or package.name
     line = f"model: {title} ({package.model_id}), domain: {package.trust.domain}"
     chance = f"chance {1 / len(package.labels):.2f}"
     if package.trust.figures:
         one = package.trust.figures[0]
+        recalls = one.recall.values()
+        if recalls and math.isclose(sum(recalls) / len(recalls), one.uar, abs_tol=0.005):
+            chance = f"chance {1 / len(recalls):.2f}"  # of the labels that were measured
+        if one.num < FEW:
+            chance += f"; {one.num:,} {one.unit} are too few to rely on these figures"
         line += (
             f"; right in {one.war:.0%} of {one.num:,} {one.unit} ({one.name}), mean recall "
             f"{one.uar:.2f}, {chance}"

@@ -113,6 +113,9 @@ def _label_queries() -> list[Query]:
     absent = """
         SELECT label || ' has no clip in train' AS note FROM labels
         WHERE label NOT IN (SELECT label FROM clips WHERE split = 'train' AND label IS NOT NULL)"""
+    empty = """
+        SELECT s || ' has no video' AS note FROM (VALUES ('train'), ('val')) t(s)
+        WHERE s NOT IN (SELECT split FROM videos)"""
     rare = f"""
         WITH counts AS (SELECT label, count(*) AS n FROM clips WHERE split = 'train' GROUP BY label)
         SELECT label || ' has ' || n || ' of ' || (SELECT sum(n) FROM counts) AS note FROM counts
@@ -121,6 +124,7 @@ def _label_queries() -> list[Query]:
     return [
         Query("labels", "every label has a clip in train", count, absent, "warning"),
         Query("labels", share, count, rare, "warning"),
+        Query("labels", "train and val have videos", "SELECT 2", empty, "warning"),
     ]
 
 

@@ -36,10 +36,10 @@ from jobs.ledger.parts import PLAN, part_uri
 from jobs.ledger.plan import LabelTable, Plan, Planned
 from jobs.ledger.plan_parts import is_planned_whole, plan_parts
 from jobs.ledger.probe import probe_durations
-from jobs.ledger.shards import ShardRef, done_shards
+from jobs.ledger.shards import ShardRef, describe_plan, done_shards
 from jobs.ledger.stored_plan import Change, planned_shards
 from jobs.reading.shard_reader import Reading
-from jobs.validating.validate import import_ahead, print_report, validate
+from jobs.validating.validate import import_ahead, print_report, print_warnings, validate
 from schemas.tables import DATASETS
 
 
@@ -205,12 +205,9 @@ def build(
 
 
 def _plan_line(refs: Sequence[ShardRef], change: Change, num_items: int) -> str:
-    minutes = sum(ref.video_s for ref in refs) / 60
-    num_videos = sum(ref.num_videos for ref in refs)
     return (
-        f"plan: {num_videos:,} videos, {minutes:,.1f} minutes in {len(refs):,} shards; "
-        f"{change.num_fresh:,} new, {change.num_retired:,} gone or changed; {num_items:,} pieces "
-        "of work to do"
+        f"plan: {describe_plan(refs)}; {change.num_fresh:,} new, {change.num_retired:,} gone or "
+        f"changed; {num_items:,} shards or chunks of long videos to do"
     )
 
 
@@ -234,6 +231,7 @@ def finish(
     if not report.success:
         print_report(report)
         return 1
+    print_warnings(report)
     success = {
         "counts": counts,
         "rejects": dict(reasons),

@@ -46,7 +46,7 @@ class Entry:
         frames: number of sampled frames; only builds and jobs.score count them, else 0.
         faceless_frames: number of them without any face.
         slowest: slowest videos, in descending order of wall time; only jobs.score stores them.
-        parts: version of the shard's part in each table, see ``jobs.ledger.parts.part_version``.
+        parts: version of the shard's part in each table, see ``jobs.ledger.parts.shard_versions``.
     """
 
     shard_id: str

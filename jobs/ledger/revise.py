@@ -18,6 +18,7 @@ from jobs.ledger.lock import Fence, guarded
 from jobs.ledger.parts import part_uri, without_videos
 from jobs.ledger.shards import ShardRef
 
+_SUMMED = ["duration_s", "num_frames", "num_faceless_frames"]  # columns of videos
 _THREADS = 8  # most of the time is spent waiting for the storage
 
 
@@ -44,13 +45,17 @@ def revise_shard(
         counts = {name: _filter(out, name, ref, schema) for name, schema in tables.items()}
         rejects = storage.read_part(part_uri(out, "rejects", ref.shard_id), ["reason"])
         reasons = Counter(rejects["reason"].to_pylist())
-        videos = storage.read_part(part_uri(out, "videos", ref.shard_id), ["duration_s"])
-        video_s = pc.sum(videos["duration_s"]).as_py()
+        videos = storage.read_part(part_uri(out, "videos", ref.shard_id), _SUMMED + ["uri"])
+    video_s, frames, faceless = (pc.sum(videos[name]).as_py() or 0 for name in _SUMMED)
+    uris = set(videos["uri"].to_pylist())
     revised = replace(
         entry,
         counts=counts,
         rejects=dict(reasons),
-        video_s=float(video_s or 0.0),
+        video_s=float(video_s),
+        frames=frames,
+        faceless_frames=faceless,
+        slowest=tuple(video for video in entry.slowest if video.uri in uris),
         retired=len(ref.retired),
         parts={},  # so that the audit reads its rows
     )

@@ -19,7 +19,7 @@ SHARD_VIDEOS = 1000
 CHUNKED_FROM = 1.5
 """Number of chunk lengths above which a video is cut into chunks."""
 MOST_PIECES = 2000
-"""Number of shards above which it is not worth cutting a video to have more pieces of work."""
+"""Number of shards above which it is not worth cutting a video so that more workers have work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,11 @@ class ShardRef:
 
     @cached_property
     def video_s(self) -> float:
-        """Total duration of the shard's videos in seconds, including retired ones."""
-        return float(pc.sum(self.videos["duration_s"]).as_py() or 0.0)
+        """Total duration in seconds of the shard's videos without the retired ones."""
+        videos = self.videos
+        if self.retired:
+            videos = videos.filter(pc.invert(pc.is_in(videos["video_id"], pa.array(self.retired))))
+        return float(pc.sum(videos["duration_s"]).as_py() or 0.0)
 
     @cached_property
     def num_chunks(self) -> int:
@@ -145,6 +148,18 @@ def to_do(
     missing = [r for r in refs if r.shard_id not in done and len(r.retired) < r.num_rows]
     stale = [r for r in refs if done.get(r.shard_id, len(r.retired)) != len(r.retired)]
     return missing, stale
+
+
+def describe_plan(refs: Sequence[ShardRef]) -> str:
+    """Return the numbers of videos, minutes and shards, without the retired videos, as text.
+
+    >>> describe_plan([])
+    '0 videos, 0.0 minutes, in 0 shards'
+    """
+    kept = [ref for ref in refs if ref.num_videos]
+    videos, minutes = sum(ref.num_videos for ref in kept), sum(ref.video_s for ref in kept) / 60
+    nouns = "video" if videos == 1 else "videos", "shard" if len(kept) == 1 else "shards"
+    return f"{videos:,} {nouns[0]}, {minutes:,.1f} minutes, in {len(kept):,} {nouns[1]}"
 
 
 def chunked_from_s(chunk_s: float | None, total_s: float) -> float:

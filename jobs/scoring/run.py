@@ -38,7 +38,7 @@ from jobs.ledger.plan import Planned
 from jobs.ledger.plan_parts import is_planned_whole, plan_parts
 from jobs.ledger.probe import probe_durations
 from jobs.ledger.revise import revise_shards
-from jobs.ledger.shards import ShardRef, done_shards, to_do
+from jobs.ledger.shards import ShardRef, describe_plan, done_shards, to_do
 from jobs.ledger.stored_plan import planned_shards, stored_shards
 from jobs.reading.shard_reader import Reading
 from jobs.scoring.commit import CommitSettings
@@ -203,8 +203,8 @@ class _Run:
             runner = None if is_whole else stack.enter_context(self._runner(math.inf))
             for refs in ahead(shards):
                 missing, revise = to_do(refs, done)
-                num_videos += (here := sum(ref.num_videos for ref in refs))
-                print(f"plan: {here} videos in {len(refs)} shards, {len(missing)} shards to do")
+                num_videos += sum(ref.num_videos for ref in refs)
+                print(f"plan: {describe_plan(refs)}; {len(missing):,} shards to do")
                 if missing or revise:
                     changed = True
                     storage.remove(success)

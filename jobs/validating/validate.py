@@ -184,5 +184,11 @@ def print_report(report: ValidationReport) -> None:
     print("dataset is valid" if report.success else f"{_rules(len(report.failed))} failed")
 
 
+def print_warnings(report: ValidationReport) -> None:
+    """Print each warning as a line with its first three examples."""
+    for result in report.warnings:
+        print(f"  warning: not kept: {result.expectation}: {'; '.join(result.examples[:3])}")
+
+
 def _rules(number: int) -> str:
     return f"{number} rule" if number == 1 else f"{number} rules"

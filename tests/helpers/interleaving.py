@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from emotion import storage
 from emotion.errors import EmotionError, VideoError
 from emotion.extract.detect import spec_for
 from emotion.extract.walk import VideoSummary
+from emotion.validate.result import ValidationReport
 from jobs.building import items
 from jobs.building import run as building
 from jobs.building import worker as work
@@ -224,7 +224,7 @@ def stub_build(patch: pytest.MonkeyPatch, rng: random.Random, *, in_thread: bool
     patch.setattr(building, "open_runner", lambda *_, **__: nullcontext())
     patch.setattr(building, "import_ahead", lambda: None)
     patch.setattr(building, "choose_detector", lambda _: (spec_for("dlib"), None))
-    patch.setattr(building, "validate", lambda *_, **__: SimpleNamespace(success=True))
+    patch.setattr(building, "validate", lambda *_, **__: ValidationReport(()))
     patch.setattr(building, "dataset_report", lambda *_, **__: "")
     patch.setattr(work, "ShardReader", StubReader)
     patch.setattr(lock, "BEAT_S", 1e6)

@@ -31,7 +31,10 @@ def a_ref(shard_id: str, *video_ids: str, retired: tuple[str, ...] = ()) -> Shar
 def of_video(video_id: str, *, clips: int) -> Tables:
     ids = [{"video_id": video_id, "clip_id": f"{video_id}/{n}"} for n in range(clips)]
     track = [{"video_id": video_id, "track_id": 0}]
-    video = {"video_id": video_id, "num_clips": clips, "duration_s": 2.0}
+    video = {
+        "video_id": video_id, "uri": f"{video_id}.mp4", "num_clips": clips, "duration_s": 2.0,
+        "num_frames": 16, "num_faceless_frames": 3,
+    }  # fmt: skip
     return {"videos": [video], "clips": ids, "tracks": track}
 
 
@@ -43,7 +46,14 @@ def merged(*videos: Tables, rejects: tuple[str, ...] = ()) -> Tables:
 
 COLUMNS = {
     "videos": pa.schema(
-        [("video_id", pa.string()), ("num_clips", pa.int32()), ("duration_s", pa.float64())]
+        [
+            ("video_id", pa.string()),
+            ("uri", pa.string()),
+            ("num_clips", pa.int32()),
+            ("duration_s", pa.float64()),
+            ("num_frames", pa.int32()),
+            ("num_faceless_frames", pa.int32()),
+        ]
     ),
     "rejects": pa.schema([("video_id", pa.string()), ("reason", pa.string())]),
     "clips": pa.schema([("video_id", pa.string()), ("clip_id", pa.string())]),

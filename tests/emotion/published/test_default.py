@@ -249,3 +249,8 @@ def test_the_line_about_a_model(mini_xception: ModelPackage) -> None:
     assert describe_model(unknown).endswith("domain: unknown; its accuracy was not measured")
     measured = dataclasses.replace(trained, trust=Trust(domain="acted", figures=(figure,)))
     assert "right in 50% of 1,500 clips (own clips), mean recall 0.40" in describe_model(measured)
+    few = dataclasses.replace(figure, num=30, recall={"happy": 0.5, "sad": 0.3})
+    small = dataclasses.replace(trained, trust=Trust(domain="acted", figures=(few,)))
+    assert describe_model(small).endswith(
+        "mean recall 0.40, chance 0.50; 30 clips are too few to rely on these figures"
+    )

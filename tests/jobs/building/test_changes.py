@@ -33,10 +33,13 @@ def test_only_changed_videos_are_rebuilt(
     assert build(grown, out) == 2
     assert "3 of the 5 videos of the earlier runs are gone or changed" in capsys.readouterr().err
     assert build(grown, out, "--max-retire", "1") == 1  # the same bytes are in train and in val
-    assert "3 new, 3 gone or changed" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "3 new, 3 gone or changed" in printed
     assert "content_sha256" in json.dumps(storage.read_json(f"{out}/validation/report.json"))
     fresh = tmp_path / "fresh"
     assert build(grown, fresh) == 1
+    [sampled] = [x for x in capsys.readouterr().out.splitlines() if "sampled frames" in x]
+    assert sampled in printed
     for name in ("videos", "frames", "faces", "tracks", "clips"):
         assert by_uri(out, name) == by_uri(fresh, name)
     assert len(rows(out, "videos")) == 5

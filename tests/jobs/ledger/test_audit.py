@@ -88,7 +88,7 @@ def test_an_output_that_holds_the_plan_passes(out: str, tmp_path: Path) -> None:
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "lost": (lambda t: t["rejects"].pop(0), "shard b: planned video v5 is missing"),
     "never planned": (
-        lambda t: t["videos"].append({"video_id": "v9", "num_clips": 0, "duration_s": 2.0}),
+        lambda t: t["videos"].extend(of_video("v9", clips=0)["videos"]),
         "shard b: video v9 was not planned",
     ),
     "retired row of another shard": (
@@ -96,7 +96,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         "shard b: video v2 was not planned",
     ),
     "video twice": (
-        lambda t: t["videos"].append({"video_id": "v4", "num_clips": 0, "duration_s": 2.0}),
+        lambda t: t["videos"].extend(of_video("v4", clips=0)["videos"]),
         "shard b has a video twice in videos",
     ),
     "reject twice": (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.ledger.entries import read_entries
 from tests.helpers.interleaving import (
     Archive,
     Fault,
@@ -54,6 +55,8 @@ def interleave(seed: int, folder: Path, patch: pytest.MonkeyPatch) -> None:
     assert is_complete(out)
     assert drive(archive, folder / "fresh", shard_minutes=0.05) == 0
     assert tables(out) == tables(folder / "fresh")
+    totals = [sum(e.frames for e in read_entries(str(o))) for o in (out, folder / "fresh")]
+    assert totals[0] == totals[1]
 
 
 KINDS = ("kill", "outage", "suspend", "suspend", "none")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from emotion import storage
-from jobs.ledger.entries import read_entry
+from jobs.ledger.entries import SlowVideo, read_entry, write_entry
 from jobs.ledger.parts import part_uri
 from jobs.ledger.revise import revise_shards
 from jobs.ledger.shards import ShardRef, done_shards, to_do
@@ -32,6 +33,11 @@ def write(out: str, shard_id: str) -> None:
         of_video("v1", clips=2), of_video("v2", clips=1), of_video("v3", clips=0), rejects=("v4",)
     )
     write_shard(out, shard_id, tables, counts=counts_of(tables))
+    slowest = (SlowVideo("v1.mp4", 9.0, 2.0), SlowVideo("v2.mp4", 8.0, 2.0))
+    entry = replace(
+        read_entry(out, shard_id), video_s=6.0, frames=48, faceless_frames=9, slowest=slowest
+    )
+    write_entry(out, entry, None)
 
 
 def rows(out: str, shard_id: str) -> dict[str, list[dict[str, Any]]]:
@@ -51,7 +57,8 @@ def test_retired_videos_leave_all_tables_of_all_shards(store: str) -> None:
         assert rows(store, ref.shard_id) == LEFT
         entry = read_entry(store, ref.shard_id)
         assert (entry.counts, entry.rejects, entry.retired) == (counts_of(LEFT), {}, 2)
-        assert entry.video_s == 4.0
+        assert (entry.video_s, entry.frames, entry.faceless_frames) == (4.0, 32, 6)
+        assert [video.uri for video in entry.slowest] == ["v2.mp4"]
     assert to_do(refs, done_shards(store)) == ([], [])
 
 

@@ -32,11 +32,12 @@ def test_a_clean_dataset_gets_a_clean_report(
     }  # fmt: skip
     broken = [result for result in report["results"] if not result["success"]]
     assert [(r["severity"], r["examples"]) for r in broken] == [
-        ("warning", ["neutral has no clip in train"])
+        ("warning", ["neutral has no clip in train"]),
+        ("warning", ["val has no video"]),
     ]
     page = storage.read_bytes(storage.join(store, "validation", "index.html")).decode()
-    kept = len(report["results"]) - 1
-    assert f"Valid, with 1 warning: {kept} of {kept + 1} rules are kept" in page
+    kept = len(report["results"]) - 2
+    assert f"Valid, with 2 warnings: {kept} of {kept + 2} rules are kept" in page
     out = capsys.readouterr().out
     assert "dataset is valid" in out and "clips" in out and "FAILED" not in out
 

@@ -53,7 +53,7 @@ def write(uri: str, dataset: Shards, *, retired: list[dict[str, str]] | None = N
 def whole(uri: str, *, max_reject_share: float = 0.5) -> list[Result]:
     """Validate a dataset and return the rules that are broken."""
     report = validate_whole(uri, list_parts(uri), labels=LABELS, max_reject_share=max_reject_share)
-    assert len(report.results) == 20
+    assert len(report.results) == 21
     return [result for result in report.results if not result.success]
 
 
@@ -147,6 +147,7 @@ DEFECTS: list[tuple[str, Callable[[Shards], None], list[tuple[str, str, str]]]] 
     ("no video", none, [
         ("error", "there is at least one video", "videos has no row"),
         ("warning", "every label has a clip in train", "happy has no clip in train"),
+        ("warning", "train and val have videos", "train has no video"),
         ("error", "at most 50% of the labelled videos", "4 of 4 videos are left out"),
     ]),
     ("video twice", twice, [("error", "video_id is there once", "v1 is there 2 times")]),
@@ -155,7 +156,10 @@ DEFECTS: list[tuple[str, Callable[[Shards], None], list[tuple[str, str, str]]]] 
     *[(name, moved(name),
        [("error", f"a video's rows in {name} are", f"v4 is in {name}/part-0.parquet")])
       for name in ("frames", "faces", "tracks", "clips")],
-    ("lost", lost, [("error", "every planned video is in videos or", "v4.mp4 is in neither")]),
+    ("lost", lost, [
+        ("error", "every planned video is in videos or", "v4.mp4 is in neither"),
+        ("warning", "train and val have videos", "val has no video"),
+    ]),
     ("unplanned", unplanned, [("error", "every video was planned", "v9.mp4 is in no plan")]),
     ("whole and rejected", both(complete=True),
      [("error", "a complete video is not in rejects", "v1.mp4 is complete, and in rejects")]),
@@ -168,6 +172,8 @@ DEFECTS: list[tuple[str, Callable[[Shards], None], list[tuple[str, str, str]]]] 
      [("error", "the same bytes are in one split only", f"{V2_SHA} is in test and val")]),
     ("label not in train", put("0", "clips", 2, label="happy"),
      [("warning", "every label has a clip in train", "neutral has no clip in train")]),
+    ("no video in val", put("1", "videos", split="test"),
+     [("warning", "train and val have videos", "val has no video")]),
     ("rare label", rare,
      [("warning", "no label has less than 20%", "neutral has 1 of 11")]),
     ("many left out", left_out("missing", 4),
@@ -213,9 +219,9 @@ def test_a_retired_video_is_not_missed(tmp_path: Path) -> None:
     dataset = shards()
     lost(dataset)
     write(str(tmp_path), dataset, retired=[{"shard_id": "1", "video_id": "v4"}])
-    assert whole(str(tmp_path)) == []
+    assert [result.examples for result in whole(str(tmp_path))] == [("val has no video",)]
 
 
 def test_without_a_plan_no_video_is_unplanned(tmp_path: Path) -> None:
     write_dataset(str(tmp_path), tables_of(shards()["0"]))
-    assert whole(str(tmp_path)) == []
+    assert [result.examples for result in whole(str(tmp_path))] == [("val has no video",)]
