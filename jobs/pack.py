@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from emotion import storage
 from emotion.errors import InputError
 from emotion.package.files import TAR_ENDINGS
-from emotion.published.default import describe_model, find_default_package
+from emotion.published.default import find_default_package
+from emotion.published.describe import describe_model
 from jobs.common.command import Address, one_line_errors, parse
 
 

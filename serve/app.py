@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
-from emotion.published.default import describe_model, find_default_package
+from emotion.published.default import find_default_package
+from emotion.published.describe import describe_model
 from serve.options import Options, options_from
 from serve.scoring import VideoScorer, load_scorer
 from serve.web import create_web

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from emotion.errors import VideoError
 from emotion.predict.engine import Engine
-from emotion.published.default import ModelFacts, find_default_package
+from emotion.published.default import find_default_package
+from emotion.published.describe import ModelFacts
 from emotion.video.decode import Limits, probe
 from schemas.api import VideoAnswer
 from serve.errors import RequestError, video_request_error

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from emotion.colours import LABEL_COLOURS, SPARE_COLOURS, ink
 from emotion.package.trust import trust_note
-from emotion.published.default import describe_model
+from emotion.published.describe import describe_model
 from emotion.video.decode import Limits
 from schemas.api import ErrorAnswer, InfoAnswer, TrustAnswer, UriRequest, VideoAnswer
 from serve.errors import RequestError, add_handlers

@@ -14,7 +14,8 @@ from emotion.predict.engine import Engine
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.scan import check_people, keep_people
 from emotion.predict.video import load_video_predictor
-from emotion.published.default import describe_model, find_default_package
+from emotion.published.default import find_default_package
+from emotion.published.describe import describe_model
 from schemas.scores import score_tables
 from schemas.tables import rows_table
 

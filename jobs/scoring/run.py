@@ -23,7 +23,7 @@ from emotion.predict.baseline import parse_baseline
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.predictor import load_parts
 from emotion.predict.video import detector_weights
-from emotion.published.default import describe_model
+from emotion.published.describe import describe_model
 from emotion.report.run_metrics import RunTotals, run_metrics
 from emotion.versions import check_job, check_schema_version
 from emotion.video.decode import Limits

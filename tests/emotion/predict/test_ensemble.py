@@ -17,7 +17,7 @@ from emotion.package.onnx_export import export_onnx
 from emotion.package.trust import MeasuredOn, Trust
 from emotion.predict.ensemble import PackageMean, mean_steps, one_or_mean
 from emotion.predict.predictor import Predictor
-from emotion.published.default import describe_model
+from emotion.published.describe import describe_model
 from emotion.published.importing import import_onnx
 from emotion.published.recipe import ImportRecipe
 from tests.helpers.onnx_files import pooled_colours

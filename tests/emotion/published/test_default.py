@@ -19,7 +19,8 @@ from emotion.extract.detect import spec_for
 from emotion.package.model_package import ModelPackage, load_package
 from emotion.package.trust import MeasuredOn, Trust
 from emotion.published import default
-from emotion.published.default import describe_model, find_default_package
+from emotion.published.default import find_default_package
+from emotion.published.describe import describe_model
 from tests.helpers.paths import ROOT
 from tests.helpers.served import serve_bytes
 
