@@ -12,6 +12,7 @@ from emotion.analysis.frames import data_frame
 from emotion.analysis.people import person_answers
 from emotion.analysis.save import save_result
 from emotion.analysis.source import Source, short_name
+from emotion.nouns import counted
 from emotion.predict.answer import VideoPrediction
 from emotion.predict.mixture import label_text
 
@@ -110,7 +111,7 @@ class Result:
     def head(self) -> str:
         """Return the answer in one line, such as "happy 87%; 2.0 s, 1 person"."""
         people = self.tables["videos"]["num_identities"][0].as_py()
-        size = f"{self.answer.duration_s:.1f} s, {people} {'person' if people == 1 else 'people'}"
+        size = f"{self.answer.duration_s:.1f} s, {counted(people, 'person', 'people')}"
         if self.label is None or self.confidence is None:
             return f"no label, {REASON_TEXT[str(self.reason)]}; {size}"
         text = label_text(

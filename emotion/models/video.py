@@ -26,7 +26,7 @@ class ViewHook:
         view: ``crop`` is the whole clip in colour; take it for pretrained weights. ``motion`` is
             the input of ``r3d_lite``: the grey inner face, and twice its difference from the mean
             frame; take it for random weights. r3d_18 did not learn from few clips in colour, in
-            which most pixels are hair and background (docs/training.md).
+            which most pixels are hair and background (docs/models.md).
         input_px: side of the network's input, pixels; 0 keeps the clip's side.
         frames: number of frames of the network's input; 0 keeps the clip's number.
         frame_step: 1 reads every frame, 2 every second one, and so on.

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from emotion.nouns import counted
 from emotion.validate.notes import lists
 from schemas.tables import EMBEDDING_LENGTH
 
@@ -159,5 +160,5 @@ def describe(subject: np.void) -> str:
     """Return the name of a row for messages, with the number of its videos."""
     number = int(subject["num_videos"])
     name = subject["name"].decode(errors="replace")
-    videos = f"{number} video" if number == 1 else f"{number} videos"
+    videos = counted(number, "video")
     return f"{name} ({videos})" if subject["is_main"] else f"a person beside {name} ({videos})"

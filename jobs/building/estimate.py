@@ -11,6 +11,7 @@ from emotion import storage
 from emotion.errors import VideoError
 from emotion.extract.extractor import Extractor
 from emotion.extract.walk import VideoSummary
+from emotion.nouns import counted
 from jobs.building.options import Config
 from jobs.building.worker import Work
 from jobs.common.runner import open_runner
@@ -45,9 +46,9 @@ def print_estimate(
         return
     with open_runner(config.runner, config.address, video_s=video_s) as runner:
         workers = min(runner.cpus, max(1, len(refs)))
-    noun = "worker" if workers == 1 else "workers"
     minutes = video_s / tried * wall_s / workers / 60
-    print(f"estimate    {minutes:,.1f} minutes on {workers} {noun} ({tried / wall_s:.1f}x real")
+    speed = f"{tried / wall_s:.1f}x real"
+    print(f"estimate    {minutes:,.1f} minutes on {counted(workers, 'worker')} ({speed}")
     print(f"            time each, from {tried:.0f} s of video), start not counted")
     print(f"            {crop_bytes / tried * video_s / 2**20:,.1f} MiB of clips")
 

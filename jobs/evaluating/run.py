@@ -23,6 +23,7 @@ from emotion.evaluate.score_set import (
 )
 from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
+from emotion.nouns import counted
 from emotion.package.model_package import add_to_card, load_package
 from emotion.report.evaluation import evaluation_report
 from emotion.report.evaluation_plots import evaluation_plots
@@ -234,7 +235,9 @@ def _write(config: EvaluateConfig, result: EvaluationResult) -> None:
 def print_evaluation(result: EvaluationResult, *, split: str) -> None:
     """Print the figures, the effect of the margin, and the videos without a prediction."""
     evaluation, (_, effect) = result.evaluation, result.risk
-    print(f"split {split}: {evaluation.n_videos:,} videos of {evaluation.n_subjects:,} subjects")
+    videos = counted(evaluation.n_videos, "video")
+    subjects = counted(evaluation.n_subjects, "subject")
+    print(f"split {split}: {videos} of {subjects}")
     for name, title in (("war", "WAR"), ("uar", "UAR"), ("macro_f1", "macro F1"), ("ece", "ECE")):
         figure = evaluation.figures[name]
         ends = figure.interval

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emotion.nouns import counted
 from jobs.ledger.entries import read_entries
 from jobs.ledger.parts import Row
 
@@ -157,9 +158,9 @@ def describe_plan(refs: Sequence[ShardRef]) -> str:
     '0 videos, 0.0 minutes, in 0 shards'
     """
     kept = [ref for ref in refs if ref.num_videos]
-    videos, minutes = sum(ref.num_videos for ref in kept), sum(ref.video_s for ref in kept) / 60
-    nouns = "video" if videos == 1 else "videos", "shard" if len(kept) == 1 else "shards"
-    return f"{videos:,} {nouns[0]}, {minutes:,.1f} minutes, in {len(kept):,} {nouns[1]}"
+    videos = counted(sum(ref.num_videos for ref in kept), "video")
+    minutes = sum(ref.video_s for ref in kept) / 60
+    return f"{videos}, {minutes:,.1f} minutes, in {counted(len(kept), 'shard')}"
 
 
 def chunked_from_s(chunk_s: float | None, total_s: float) -> float:

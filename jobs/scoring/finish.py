@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from emotion import storage
+from emotion.nouns import counted
 from emotion.package.trust import note_of_scores
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.profiles import drifts, read_baseline
@@ -59,10 +60,10 @@ def finish(
         "versions": pipeline_versions(),
     }
     output.mark_complete(fence, success)
-    print(f"scored {config.out}: {num_listed:,} videos listed, {counts['videos']:,} read")
+    print(f"scored {config.out}: {counted(num_listed, 'video')} listed, {counts['videos']:,} read")
     print(
-        f"  {counts['scores']:,} clips scored by model {package.model_id}; "
-        f"{counts['tracks']:,} tracks, {counts['segments']:,} segments"
+        f"  {counted(counts['scores'], 'clip')} scored by model {package.model_id}; "
+        f"{counted(counts['tracks'], 'track')}, {counted(counts['segments'], 'segment')}"
     )
     print(f"  {faceless_line(entries)}")
     for reason, count in sorted(reasons.items()):

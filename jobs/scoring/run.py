@@ -17,6 +17,7 @@ import torch
 
 from emotion import storage
 from emotion.errors import InputError
+from emotion.nouns import counted
 from emotion.package.domain import dataset_domain
 from emotion.package.trust import UNKNOWN
 from emotion.predict.baseline import parse_baseline
@@ -204,7 +205,7 @@ class _Run:
             for refs in ahead(shards):
                 missing, revise = to_do(refs, done)
                 num_videos += sum(ref.num_videos for ref in refs)
-                print(f"plan: {describe_plan(refs)}; {len(missing):,} shards to do")
+                print(f"plan: {describe_plan(refs)}; {counted(len(missing), 'shard')} to do")
                 if missing or revise:
                     changed = True
                     storage.remove(success)
@@ -226,7 +227,10 @@ class _Run:
             metrics = run_metrics(totals, prices=prices, resources=resources)
             storage.write_json(storage.join(config.out, "metrics.json"), metrics)
             storage.write_bytes(storage.join(config.out, "metrics.prom"), prometheus_text(metrics))
-            print(json.dumps({"metrics": metrics}, allow_nan=False))
+            text = json.dumps({"metrics": metrics}, allow_nan=False)
+            print(
+                json.dumps(json.loads(text, parse_float=lambda word: float(f"{float(word):.4g}")))
+            )
         return 0
 
     def _runner(self, video_s: float) -> contextlib.AbstractContextManager[Runner]:

@@ -10,6 +10,7 @@ from emotion.errors import InputError
 from emotion.labels import parse_labels
 from emotion.models.frame_cnn import BACKBONE_ARGS
 from emotion.models.registry import ModelArg, build_model, model_args
+from emotion.nouns import counted
 from emotion.package.model_package import load_package
 from emotion.train.history import EpochRow
 from emotion.train.learner import check_trunk
@@ -202,8 +203,11 @@ def run(config: Config) -> int:
     if pretrained.taken:
         print(pretrained)
     print(
-        f"training {config.model} on {data.num_train} clips of {data.train_subjects} subjects, "
-        f"choosing on {data.num_val} clips of {data.val_subjects}"
+        f"training {config.model} on {counted(data.num_train, 'clip')} of "
+        f"{counted(data.train_subjects, 'subject')}, "
+        f"choosing on {counted(data.num_val, 'clip')} of {data.val_subjects}; the first epoch "
+        "takes longest",
+        flush=True,
     )
     if data.missing_in_val:
         missing = ", ".join(data.missing_in_val)

@@ -11,6 +11,7 @@ from collections import Counter
 from emotion import storage
 from emotion.errors import REASONS, InputError
 from emotion.extract.spec import ExtractionSpec
+from emotion.nouns import counted
 from emotion.report.page import name_of
 from emotion.report.validation import validation_report
 from emotion.validate.queries import MAX_REJECT_SHARE
@@ -181,14 +182,10 @@ def print_report(report: ValidationReport) -> None:
             print(f"{word} {result.dataset}: {result.expectation}; {share}")
             for example in result.examples:
                 print(f"    {example}")
-    print("dataset is valid" if report.success else f"{_rules(len(report.failed))} failed")
+    print("dataset is valid" if report.success else f"{counted(len(report.failed), 'rule')} failed")
 
 
 def print_warnings(report: ValidationReport) -> None:
     """Print each warning as a line with its first three examples."""
     for result in report.warnings:
-        print(f"  warning: not kept: {result.expectation}: {'; '.join(result.examples[:3])}")
-
-
-def _rules(number: int) -> str:
-    return f"{number} rule" if number == 1 else f"{number} rules"
+        print(f"  warning, broken rule: {result.expectation}: {'; '.join(result.examples[:3])}")
