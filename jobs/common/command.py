@@ -14,6 +14,7 @@ import tyro
 
 from emotion import storage
 from emotion.errors import InputError
+from jobs.common.config_file import CONFIG_HELP, with_config_files
 from jobs.common.faults import Fault
 from jobs.common.stop import STOPPED, stoppable
 
@@ -49,10 +50,11 @@ def parse(
         doc: text at the top of ``--help``.
 
     Raises:
-        InputError: if the Config refuses a value, or a flag has been renamed.
+        InputError: if the Config refuses a value, a flag has been renamed, or a file of --config
+            cannot be read.
         SystemExit: with code 2 and a message for any other wrong argument; 0 after ``--help``.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = with_config_files(sys.argv[1:] if argv is None else argv)
     for word in words:
         flag = word.split("=")[0].replace("_", "-")
         if flag in RENAMED:
@@ -61,7 +63,11 @@ def parse(
     preset = preset_defaults(config, words)
     default = {} if preset is None else {"default": preset}
     parsed: ConfigT = tyro.cli(
-        config, prog=f"python -m {verb}", args=words, description=doc, **cast(Any, default)
+        config,
+        prog=f"python -m {verb}",
+        args=words,
+        description=f"{(doc or '').rstrip()}\n\n{CONFIG_HELP}",
+        **cast(Any, default),
     )
     return _with_absolute_addresses(parsed)
 

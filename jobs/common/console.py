@@ -50,7 +50,11 @@ def usage() -> str:
     """Return the help text, with one line per verb."""
     lines = [f"  {verb:17} {summary}" for verb, summary in (JOBS | {"serve": SERVE}).items()]
     codes = [f"  {code:17} {meaning}" for code, meaning in EXIT_CODES.items()]
-    head = ["usage: video-emotion VERB [options]", "       video-emotion --version"]
+    head = [
+        "usage: video-emotion VERB [options]",
+        "       video-emotion --version",
+        "       video-emotion completion bash|zsh",
+    ]
     return "\n".join(
         [*head, "", *lines, "", "exit codes:", *codes, "", "video-emotion VERB --help"]
     )
@@ -66,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb == "--version":
         print(f"video-emotion {importlib.metadata.version('video-emotion')}")
         return 0
+    if verb == "completion":
+        return _complete(arguments[1:])
     if verb == "serve":
         return _run_serve(arguments[1:])
     name = verb.replace("_", "-")  # both spellings, as in python -m jobs.build_dataset
@@ -77,6 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     module = importlib.import_module(f"jobs.{name.replace('-', '_')}")
     return int(module.main(arguments[1:]))
+
+
+def _complete(arguments: list[str]) -> int:
+    """Print the completion script of a shell."""
+    from jobs.common.completion import SHELLS, print_completion  # imports the flags of all verbs
+
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        print(f"error: video-emotion completion takes one of {', '.join(SHELLS)}", file=sys.stderr)
+        return 2
+    print_completion(arguments[0])
+    return 0
 
 
 def _run_serve(arguments: list[str]) -> int:

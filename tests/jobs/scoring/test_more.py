@@ -117,7 +117,10 @@ def test_metrics_count_work_and_cost(
     (videos / "text.mp4").write_text("I am text")
     assert score(videos, package, tmp_path / "out", "--prices", str(prices)) == 0
     line = capsys.readouterr().out.strip().splitlines()[-1]
-    printed, metrics = json.loads(line)["metrics"], storage.read_json(f"{tmp_path}/out/metrics.json")
+    printed, metrics = (
+        json.loads(line)["metrics"],
+        storage.read_json(f"{tmp_path}/out/metrics.json"),
+    )
     assert printed.keys() == metrics.keys()
     assert all(printed[name] == metrics[name] for name in ("videos", "frames", "rejects"))
     assert printed["wall_s"] == float(f"{metrics['wall_s']:.4g}")
