@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from jobs.evaluating.run import print_evaluation, run
 
     result, left_out = run(config)
-    print_evaluation(result, split=config.split)
+    print_evaluation(result)
     for label, count in left_out["unknown_labels"].items():
         print(f"  left out: {count:,} with label {label}, which the package does not have")
     print(f"report: {storage.join(config.out, 'report.html')}")

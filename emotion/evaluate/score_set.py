@@ -16,6 +16,7 @@ from emotion.evaluate.calibration import retemper
 from emotion.evaluate.metrics import Confusion, confusion_counts, uar, war
 from emotion.evaluate.outcome import Outcome
 from emotion.label_table import LabelRow
+from emotion.package.seen import FILE, Seen, seen_from_json
 from emotion.pooling import pool_videos
 from emotion.splits import assign_split
 from emotion.versions import check_job, check_schema_version
@@ -36,6 +37,8 @@ class ScoreSet:
         predicted: predicted label by uri of the video.
         reasons: reason for a missing label, by uri.
         probs: probabilities in label order, by uri; without videos that have none.
+        contents: SHA-256 of the readable videos, by uri.
+        seen: people and files that the model was trained on; None: not known.
     """
 
     uri: str
@@ -44,6 +47,12 @@ class ScoreSet:
     predicted: dict[str, str]
     reasons: dict[str, str]
     probs: Vectors = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+    seen: Seen | None = None
+
+    def has_seen(self, row: LabelRow) -> bool:
+        """Return True if the model was trained on the row's person or bytes, or chosen by them."""
+        return self.seen is not None and self.seen.has(row.subject_id, self.contents.get(row.uri))
 
 
 def read_config(scores_uri: str) -> dict[str, Any]:
@@ -76,7 +85,8 @@ def read_predictions(scores_uri: str) -> ScoreSet:
     labels = tuple(config["labels"])
     names = [prob_column(label) for label in labels]
     videos = storage.join(scores_uri, "videos")
-    rows = storage.read_tables(videos, columns=["uri", "label", "reason", *names]).to_pylist()
+    columns = ["uri", "content_sha256", "label", "reason", *names]
+    rows = storage.read_tables(videos, columns=columns).to_pylist()
     rejects = storage.join(scores_uri, "rejects")
     rejected: list[dict[str, Any]] = []
     if storage.list_files(rejects, suffixes=(".parquet",)):
@@ -94,7 +104,14 @@ def read_predictions(scores_uri: str) -> ScoreSet:
             for row in labelled
             if all(row[name] is not None for name in names)
         },
+        contents={row["uri"]: row["content_sha256"] for row in rows if row["content_sha256"]},
+        seen=_read_seen(scores_uri),
     )
+
+
+def _read_seen(scores_uri: str) -> Seen | None:
+    uri = storage.join(scores_uri, FILE)
+    return seen_from_json(storage.read_json(uri)) if storage.exists(uri) else None
 
 
 def uncalibrated_probs(scores: ScoreSet, temperature: float) -> Vectors:
@@ -167,15 +184,17 @@ def join_labels(
     uncalibrated: Mapping[str, tuple[float, ...]] | None = None,
     facts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[list[Outcome], dict[str, Any]]:
-    """Return labelled videos of a split with their predictions, and the counts of rows left out.
+    """Return labelled videos of a split with their predictions, and counts.
 
     A row is left out if it belongs to another split, if the score set does not have its label, or
-    if its uri is in the table more than once.
+    if its uri is in the table more than once. The counts are of these rows, and of the videos of
+    the split that the model has ``seen``.
 
     Args:
         rows: rows of the label table.
         scores: the predictions.
-        split: train, val, test or all.
+        split: train, val, test, all, or unseen: all videos of people and bytes that the model has
+            not seen.
         split_seed: seed of the split by subjects, for rows without a split in the table.
         uncalibrated: probabilities without the temperature, by uri.
         facts: further columns to slice by: by uri, then by name. Where the label table has a column
@@ -184,14 +203,16 @@ def join_labels(
     times = Counter(row.uri for row in rows)
     outcomes: list[Outcome] = []
     unknown: Counter[str] = Counter()
-    elsewhere = 0
+    elsewhere = num_seen = 0
     for row in rows:
+        is_seen = scores.has_seen(row)
         in_split = row.split or assign_split(row.subject_id, seed=split_seed)
-        if split not in ("all", in_split):
+        if is_seen if split == "unseen" else split not in ("all", in_split):
             elsewhere += 1
         elif row.label not in scores.labels:
             unknown[row.label] += 1
         elif times[row.uri] == 1:
+            num_seen += is_seen
             predicted = scores.predicted.get(row.uri)
             outcomes.append(
                 Outcome(
@@ -207,6 +228,7 @@ def join_labels(
             )
     left_out = {
         "other_splits": elsewhere,
+        "seen": num_seen,
         "duplicate_uris": sum(count > 1 for count in times.values()),
         "unknown_labels": dict(sorted(unknown.items())),
     }

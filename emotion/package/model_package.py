@@ -40,6 +40,7 @@ from emotion.package.files import (
     write_files,
 )
 from emotion.package.onnx_file import OnnxModel, find_onnx
+from emotion.package.seen import Seen, seen_from_json
 from emotion.package.trust import Trust
 from emotion.versions import installed, versions
 
@@ -118,6 +119,17 @@ class ModelPackage:
     def model_id(self) -> str:
         """First 16 hex digits of the SHA-256 of the facts, which hold that of the weights."""
         return _model_id(self.facts())
+
+    @functools.cached_property
+    def seen(self) -> Seen | None:
+        """People and files that the weights were trained on or chosen by; None: not known.
+
+        Empty for a published network, which this project did not train.
+        """
+        if not self.training:
+            return Seen()
+        stored: Any = self.training.get("seen")
+        return seen_from_json(stored)
 
     def build(self) -> nn.Module:
         """Build the trained model on the CPU, in eval mode.

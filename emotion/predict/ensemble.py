@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emotion.errors import PackageError
 from emotion.extract.spec import ExtractionSpec
 from emotion.package.model_package import ModelPackage
+from emotion.package.seen import Seen, union
 from emotion.package.trust import Trust
 
 
@@ -58,6 +59,11 @@ class PackageMean:
     def training(self) -> dict[str, object]:
         """Facts of the training: none, because it was not trained as a whole."""
         return {}
+
+    @property
+    def seen(self) -> Seen | None:
+        """People and files that any of the packages was trained on; None: not known."""
+        return union(one.seen for one in self.packages)
 
     @property
     def metrics(self) -> dict[str, object]:

@@ -20,6 +20,7 @@ from emotion.errors import InputError
 from emotion.models.registry import MODELS
 from emotion.package.files import is_package
 from emotion.package.model_package import load_package
+from emotion.package.seen import Seen
 from emotion.published.default import find_default_package
 
 SOURCE_HEADS = ("fc.", "classifier.", "head.", "temporal.")
@@ -64,6 +65,7 @@ class PretrainedWeights:
         new: names of the model's weights that stay random: those of its head, or all for ``none``.
         left: names and shapes of the source's tensors that were not taken: those of its head.
         taken: the tensors that were taken, by the model's names.
+        seen: people and files that the source's weights were trained on; None: not known.
     """
 
     source: str
@@ -71,6 +73,7 @@ class PretrainedWeights:
     new: tuple[str, ...]
     left: tuple[str, ...] = ()
     taken: Mapping[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    seen: Seen | None = field(default=Seen(), repr=False, compare=False)
 
     def __str__(self) -> str:
         left = f"; left there: {shortened(self.left)}" if self.left else ""
@@ -118,9 +121,11 @@ def load_pretrained(
     if source == "none":
         return PretrainedWeights(source, 0, tuple(k for k, _ in model.named_parameters()))
     address = package_address(source)
+    seen: Seen | None = Seen()
     if address is not None:
         package = load_package(address)
         weights: Mapping[str, Tensor] = safetensors.torch.load(package.weights)
+        seen = package.seen
         source = f"default, model {package.model_id}" if source == DEFAULT else source
     else:
         named = _is_name(source)
@@ -134,7 +139,7 @@ def load_pretrained(
         )
     model.load_state_dict(body, strict=False)
     left = tuple(f"{k} {tuple(v.shape)}" for k, v in weights.items() if k.startswith(heads))
-    return PretrainedWeights(source, len(body), new, left, body)
+    return PretrainedWeights(source, len(body), new, left, body, seen)
 
 
 def package_address(source: str) -> str | None:

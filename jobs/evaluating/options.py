@@ -20,8 +20,10 @@ class EvaluateConfig:
         scores: Complete score set: a folder that jobs.score made.
         labels: Label table: CSV with columns uri, subject_id, label; split is optional.
         out: Folder for the evaluation; files of an earlier evaluation are overwritten.
-        split: Split whose videos are evaluated. The column split of the label table decides; where
-            it is empty, the split that jobs.build_dataset computes.
+        split: Videos to evaluate. train, val, test: by the column split of the label table; where
+            it is empty, by the hash of subject_id that jobs.build_dataset uses. unseen: all videos
+            of people and files that the model was neither trained on nor chosen by. all: every
+            video. auto: test if the label table has splits, else unseen.
         split_seed: Seed of the computed split; give the same value as to jobs.build_dataset.
         seed: Seed of the bootstrap, which gives the intervals.
         slice_by: Columns, separated by commas, whose values are evaluated separately: columns of
@@ -42,7 +44,7 @@ class EvaluateConfig:
     scores: Address
     labels: Address
     out: Address
-    split: Literal["test", "val", "train", "all"] = "test"
+    split: Literal["auto", "unseen", "test", "val", "train", "all"] = "auto"
     split_seed: int = 0
     seed: int = 0
     slice_by: str | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from emotion import storage
 from emotion.errors import InputError
@@ -25,6 +25,7 @@ from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
 from emotion.nouns import counted
 from emotion.package.model_package import add_to_card, load_package
+from emotion.package.seen import FILE
 from emotion.report.evaluation import evaluation_report
 from emotion.report.evaluation_plots import evaluation_plots
 from emotion.report.mistakes import Mistake, surest_mistakes, with_strips
@@ -70,6 +71,7 @@ def run(config: EvaluateConfig) -> tuple[EvaluationResult, dict[str, Any]]:
     if config.dataset:
         check_dataset(config.dataset)
     table = read_label_table(config.labels, videos_root=str(scores.config["videos_root"]))
+    config = replace(config, split=_choose_split(config, scores, table))
     training = _read_training(config.run) if config.run else {}
     temperature = read_temperature(scores, config.package)
     outcomes, left_out = _join(config, scores, table, temperature)
@@ -85,6 +87,25 @@ def run(config: EvaluateConfig) -> tuple[EvaluationResult, dict[str, Any]]:
         files = [file.uri for file in storage.list_files(config.out)]
         log_evaluation(config.mlflow_uri, result.metrics, files)
     return result, left_out
+
+
+def _choose_split(
+    config: EvaluateConfig, scores: ScoreSet, table: LabelTable
+) -> Literal["unseen", "test", "val", "train", "all"]:
+    """Return the split to evaluate; see ``EvaluateConfig.split``.
+
+    Raises:
+        InputError: if the unseen videos are wanted and the score set does not know them.
+    """
+    if config.split == "auto":
+        has_splits = any(row.split for row in table.rows)
+        return "test" if has_splits or scores.seen is None else "unseen"
+    if config.split == "unseen" and scores.seen is None:
+        raise InputError(
+            f"--split unseen needs {FILE} in --scores {config.scores}; its package is of an "
+            "earlier version or has too many people to name: use --split test or all"
+        )
+    return config.split
 
 
 def _evaluate(
@@ -232,12 +253,17 @@ def _write(config: EvaluateConfig, result: EvaluationResult) -> None:
     storage.write_json(storage.join(out, "metrics.json"), result.metrics)
 
 
-def print_evaluation(result: EvaluationResult, *, split: str) -> None:
+def print_evaluation(result: EvaluationResult) -> None:
     """Print the figures, the effect of the margin, and the videos without a prediction."""
+    split, left_out = result.metrics["split"], result.metrics["other_splits"]
     evaluation, (_, effect) = result.evaluation, result.risk
     videos = counted(evaluation.n_videos, "video")
     subjects = counted(evaluation.n_subjects, "subject")
-    print(f"split {split}: {videos} of {subjects}")
+    print(f"split {split}: {videos} of {subjects}; {left_out:,} left out")
+    if split == "unseen" and left_out:
+        print("  left out: people and files of the training; --split all judges them too")
+    if seen := result.metrics["seen"]:
+        print(f"  warning: the model has seen the people or files of {seen:,} of these videos")
     for name, title in (("war", "WAR"), ("uar", "UAR"), ("macro_f1", "macro F1"), ("ece", "ECE")):
         figure = evaluation.figures[name]
         ends = figure.interval

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from emotion import storage
 from emotion.nouns import counted
+from emotion.package import seen
 from emotion.package.trust import note_of_scores
 from emotion.predict.ensemble import ScoringPackage
 from emotion.predict.profiles import drifts, read_baseline
@@ -29,7 +30,7 @@ def finish(
     left_out: Counter[str],
     fence: Fence,
 ) -> None:
-    """Write report.html and ``_SUCCESS``; print the summary.
+    """Write report.html, seen.json and ``_SUCCESS``; print the summary.
 
     Args:
         config: options of the run.
@@ -50,6 +51,8 @@ def finish(
         drifts=drifts(config.out, baseline, labels=package.labels) if baseline else (),
     )
     storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
+    if package.seen is not None:
+        storage.write_json(storage.join(config.out, seen.FILE), package.seen.to_json())
     success = {
         "counts": counts,
         "rejects": dict(reasons),

@@ -21,6 +21,7 @@ from emotion.package.model_package import (
     save_package,
     weights_bytes,
 )
+from emotion.package.seen import union
 from emotion.package.trust import MeasuredOn, Trust
 from emotion.predict.drift import label_profile, measured_profile
 from emotion.predict.profiles import face_profiles, profiles_to_json
@@ -28,7 +29,7 @@ from emotion.train.checkpoint import RunState
 from emotion.train.history import predicted_counts, run_cost
 from emotion.train.pretrained import PretrainedWeights
 from jobs.training.input import TrainInput
-from jobs.training.val_clips import SLICED, read_clips, read_corpora, split_videos
+from jobs.training.val_clips import SLICED, read_clips, read_corpora, read_seen, split_videos
 from jobs.training.worker import WorkerPlan
 
 
@@ -125,9 +126,11 @@ def _baseline(state: RunState, data: TrainInput, temperature: float) -> dict[str
 
 def _sources(data: TrainInput, plan: WorkerPlan, pretrained: PretrainedWeights) -> dict[str, Any]:
     """Return the sources of data, weights and code."""
+    seen = union((read_seen(data.uri), pretrained.seen))
     return {
         "split_by": data.split_by,
         "corpora": read_corpora(data.uri),
+        "seen": seen.to_json() if seen else None,
         "pretrained": plan.pretrained,
         "pretrained_report": pretrained.to_json() if pretrained.taken else None,
         "git_commit": plan.git_commit,

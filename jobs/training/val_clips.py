@@ -8,7 +8,9 @@ from typing import Any
 from emotion import storage
 from emotion.evaluate.dataset_facts import dataset_facts
 from emotion.evaluate.val_figures import ClipColumns
+from emotion.package.seen import Seen, make_seen
 
+_VIDEO_COLUMNS = ["video_id", "uri", "corpus", "split", "content_sha256"]
 SLICED = ("corpus", "light", "face_px")
 """Columns by which the val figures of a package are sliced, if the dataset has them."""
 
@@ -36,6 +38,21 @@ def read_clips(dataset_uri: str, *, split: str) -> dict[str, ClipColumns]:
     }
 
 
+def read_seen(dataset_uri: str) -> Seen | None:
+    """Return the people and files of train and val; None if they are too many to name.
+
+    A view of jobs.crossval names no files.
+    """
+    learnt = ("train", "val")
+    clips = storage.read_tables(
+        storage.join(dataset_uri, "clips"), columns=["subject_id", "split"]
+    ).to_pylist()
+    return make_seen(
+        {row["subject_id"] for row in clips if row["split"] in learnt},
+        (row["content_sha256"] for row in _videos(dataset_uri) if row["split"] in learnt),
+    )
+
+
 def split_videos(dataset_uri: str, split: str) -> frozenset[str]:
     """Return the video_ids of a split; empty for a view of jobs.crossval, which has only clips."""
     return frozenset(row["video_id"] for row in _videos(dataset_uri) if row["split"] == split)
@@ -46,5 +63,5 @@ def _videos(dataset_uri: str) -> list[dict[str, Any]]:
     uri = storage.join(dataset_uri, "videos")
     if not storage.list_files(uri, suffixes=(".parquet",)):
         return []
-    rows = storage.read_tables(uri, columns=["video_id", "uri", "corpus", "split"]).to_pylist()
+    rows = storage.read_tables(uri, columns=_VIDEO_COLUMNS).to_pylist()
     return list(rows)

@@ -117,6 +117,7 @@ def test_the_job_with_everything(store: str, capsys: pytest.CaptureFixture[str])
         "duplicate_uris",
         "model_id",
         "other_splits",
+        "seen",
         "slices",
         "split",
         "temperature",

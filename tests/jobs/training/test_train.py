@@ -19,6 +19,7 @@ import torch
 from emotion import storage
 from emotion.models.transforms import decode_crops
 from emotion.package.model_package import load_package
+from emotion.package.seen import Seen, fingerprint
 from emotion.train.batches import Batch
 from emotion.train.loop import evaluate_epoch
 from tests.helpers.drawn_dataset import LABELS, run, write_dataset
@@ -52,6 +53,8 @@ def test_leaves_a_package_with_its_facts(trained: Path) -> None:
     assert package.training["epochs"] == 4
     assert package.training["test_counts"] == {"upper": 1, "lower": 1, "both": 1}
     assert package.training["split_by"] == "the label table"
+    people = [f"train{n}" for n in range(7)] + [f"val{n}" for n in range(3)]
+    assert package.seen == Seen(frozenset(map(fingerprint, people)))  # the dataset has no videos
     assert (package.training["seed"], package.training["pretrained_report"]) == (0, None)
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|None", str(package.training["git_commit"]))
     assert re.fullmatch(r"[0-9a-f]{16}", str(package.training["dataset_digest"]))
