@@ -16,7 +16,7 @@ from emotion import storage
 from emotion.errors import InputError
 from jobs.common.config_file import CONFIG_HELP, with_config_files
 from jobs.common.faults import Fault
-from jobs.common.stop import STOPPED, stoppable
+from jobs.common.stop import stoppable
 
 ConfigT = TypeVar("ConfigT")
 
@@ -173,7 +173,6 @@ def one_line_errors(main: Main) -> Main:
         with stoppable() as stop, Fault() as fault:
             return main(argv)
         if stop.signal:
-            print(STOPPED, file=sys.stderr)
             return stop.exit_code
         print(f"error: {fault.line}", file=sys.stderr)
         return 2

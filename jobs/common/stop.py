@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
-STOPPED = "stopped; run the same command again to go on"
-"""Line that a stopped job prints."""
+STOPPING = "stopping; the same command goes on from here"
+"""Line that a job prints at once when it is stopped."""
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Stop:
 def stoppable() -> Iterator[Stop]:
     """End the block at Ctrl-C or SIGTERM, after its clean-up; a second signal ends the process.
 
+    The line ``STOPPING`` is printed on standard error at once.
+
     The block ends by a KeyboardInterrupt, which is not raised further, nor is any error that
     follows it: DuckDB, for example, turns it into a RuntimeError. Threads other than the main
     thread cannot catch signals, so there the block runs as it is.
@@ -44,6 +47,7 @@ def stoppable() -> Iterator[Stop]:
 
     def handle(number: int, _: FrameType | None) -> None:
         stop.signal = number
+        _say(STOPPING)
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         raise KeyboardInterrupt
@@ -59,3 +63,12 @@ def stoppable() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    """Write a line to standard error, below a progress bar if there is a terminal.
+
+    A signal can arrive in the middle of a write to ``sys.stderr``, which cannot be entered twice.
+    """
+    with contextlib.suppress(OSError):  # it may be closed
+        os.write(2, f"{chr(10) if os.isatty(2) else ''}{line}\n".encode())

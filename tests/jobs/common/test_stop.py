@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.common.command import one_line_errors
-from jobs.common.stop import STOPPED, stoppable
+from jobs.common.stop import STOPPING, stoppable
 from tests.helpers.faults import (
     Job,
     build_arguments,
@@ -59,15 +59,19 @@ def test_other_errors_are_raised() -> None:
     assert stop.signal == 0
 
 
-def test_a_stopped_verb_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stopped_verb_prints_one_line_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     @one_line_errors
     def main(argv: object = None) -> int:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(10)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        finally:
+            before_the_end.append(capfd.readouterr().err)
         return 0
 
+    before_the_end: list[str] = []
     assert main([]) == 130
-    assert capsys.readouterr().err == f"{STOPPED}\n"
+    assert before_the_end == [f"{STOPPING}\n"] and capfd.readouterr().err == ""
 
 
 @contextlib.contextmanager
@@ -94,7 +98,7 @@ def test_a_build_leaves_no_files_and_no_processes(
         wait_for(lambda: not any(map(command, running.processes())), timeout_s=10)
         log = running.log
     assert code == 128 + number, log
-    assert log.splitlines()[-1] == STOPPED and "Traceback" not in log
+    assert log.splitlines().count(STOPPING) == 1 and "Traceback" not in log
     assert list(temporary.iterdir()) == []
 
 
