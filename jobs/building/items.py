@@ -62,8 +62,8 @@ def do_items(
         EmotionError: if the storage still fails after all retries.
     """
     total_s = sum(_item_s(item) for item in first)
-    counts = dict.fromkeys(("videos", "faces", "rejects"), 0)
-    with Progress("build", total=round(total_s), unit="s") as progress:
+    counts = ("videos", "frames", "faces", "rejects")
+    with Progress("build", total=total_s, unit="s") as progress:
         for items in (first, joins):
             if not items:
                 continue

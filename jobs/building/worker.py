@@ -61,13 +61,13 @@ class BuildWorker:
         if task == "chunk":
             counts = self._reader.chunk(ref, int(item["chunk"]))
             video_s = ref.video_s / ref.num_chunks if counts else 0.0
-            return _progress(video_s, {"faces": counts.get("faces", 0)})
+            return _progress(video_s, {name: counts.get(name, 0) for name in ("frames", "faces")})
         if task == "revise":
             revise_shard(self._out, ref, self._schemas, self._fence)
             return _progress(0.0, {})
         counts = self._shard(ref).counts
-        if ref.num_chunks > 1:  # a join: time and faces were counted with the chunks
-            return _progress(0.0, counts | {"faces": 0})
+        if ref.num_chunks > 1:  # a join: time, frames and faces were counted with the chunks
+            return _progress(0.0, counts | {"frames": 0, "faces": 0})
         return _progress(ref.video_s, counts)
 
     def _shard(self, ref: ShardRef) -> Entry:
@@ -129,5 +129,5 @@ class BuildWorker:
 
 def _progress(video_s: float, counts: dict[str, int]) -> dict[str, Any]:
     """Return the counts that one item adds to the progress."""
-    names = ("videos", "faces", "clips", "rejects")
+    names = ("videos", "frames", "faces", "clips", "rejects")
     return {"video_s": video_s} | {name: counts.get(name, 0) for name in names}

@@ -90,7 +90,7 @@ class Tally:
     def __init__(self, refs: Sequence[ShardRef], totals: RunTotals) -> None:
         self._refs = {ref.shard_id: ref for ref in refs}
         self._totals = totals
-        total = round(sum(ref.video_s for ref in refs))
+        total = sum(ref.video_s for ref in refs)
         self._progress = Progress("score", total=total, unit="s")
 
     def __enter__(self) -> Tally:
@@ -109,7 +109,10 @@ class Tally:
         )
         self._progress.step(
             self._refs[entry.shard_id].video_s,
-            **{name: entry.counts[name] for name in ("videos", "rejects")},
+            videos=entry.counts["videos"],
+            frames=entry.frames,
+            faces=entry.counts.get("faces", 0),
+            rejects=entry.counts["rejects"],
         )
 
 
@@ -132,7 +135,7 @@ def read_chunks(runner: Runner, refs: Sequence[ShardRef], settings: StageSetting
     video_s = {ref.shard_id: ref.video_s / ref.num_chunks for ref in long}
     total_s = sum(video_s[item["shard_id"]] for item in items)
     args = (settings.reading, settings.yunet_model)
-    with Progress("chunks", total=round(total_s), unit="s") as progress:
+    with Progress("chunks", total=total_s, unit="s") as progress:
         for row in runner.map(ReadChunk, args, items, video_s=total_s):
             check_fault(row["fault"])
             progress.step(row["video_s"])
