@@ -17,7 +17,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import VideoError
 from emotion.export.sound import Sound, SoundWay, choose_way
 from emotion.predict.spans import Span
-from emotion.video.container import Limits, open_video
+from emotion.video.container import Limits, open_video, zero_s
 from emotion.video.geometry import fitted
 from emotion.video.packets import Reader
 from emotion.video.picture import Converter
@@ -144,7 +144,7 @@ def overlay(
     with (
         open_video(source, limits) as (container, stream),
         open_video(source, limits) as (sound, _),
-        av.open(str(target), "w", options={"movflags": "+faststart"}) as out,
+        av.open(str(target), "w", options=_options(container)) as out,
     ):
         if remark:
             out.metadata["comment"] = remark
@@ -181,6 +181,14 @@ def overlay(
         audio.mux_until(float("inf"))
         duration_s = float((previous[0] + gap - first) * time_base)
         return OverlayResult(writer.num_frames, duration_s, way)
+
+
+def _options(source: InputContainer) -> dict[str, str]:
+    """Return the muxer's options: the index in front, and times on the source's player clock.
+
+    Transport streams begin at any time, and players count from there; in MP4 they count from 0.
+    """
+    return {"movflags": "+faststart", "output_ts_offset": f"{-float(zero_s(source)):.6f}"}
 
 
 class _Writer:

@@ -40,6 +40,25 @@ def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
                 storage.put_file(path, storage.join(out, form, path.name))
 
 
+def has_tables(scores: str, out: str, formats: Sequence[str]) -> bool:
+    """Return True if every file of ``export_tables`` is there.
+
+    A CSV file is never empty, because it has a header; JSON Lines of no rows are.
+    """
+    there = {
+        file.uri
+        for form in formats
+        for file in storage.list_files(storage.join(out, form))
+        if file.size_bytes or form == "jsonl"
+    }
+    return all(
+        storage.join(out, form, f"{table}.{form}") in there
+        for form in formats
+        for table in TABLES
+        if form != "csv" or storage.list_files(storage.join(scores, table), suffixes=(".parquet",))
+    )
+
+
 def _batches(uri: str) -> Iterator[pa.Table]:
     """Yield the rows of a table's parts.
 

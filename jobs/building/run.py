@@ -175,7 +175,7 @@ def build(
 ) -> int:
     """Do the missing work in a claimed and locked output folder; return the exit code."""
     success = storage.join(config.out, output.SUCCESS)
-    done, changed = done_shards(config.out), False
+    done, changed = done_shards(config.out, DATASETS), False
     with contextlib.ExitStack() as stack:
 
         def start(video_s: float) -> Runner:

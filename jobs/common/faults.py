@@ -26,6 +26,8 @@ _FAULTS = (
     errno.ENFILE,
 )
 _REMEDIES = {
+    errno.ENOSPC: "the disk of the output, or of the temporary folder, is full: free some space",
+    errno.EDQUOT: "the quota of the output's disk is used up: free some space",
     errno.EMFILE: "raise the number of open files: ulimit -n 4096",
     errno.ENFILE: "this machine has too many open files: end other programs",
 }

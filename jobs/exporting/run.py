@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from emotion import storage
 from emotion.analysis.files import PICTURE_FORMATS
 from emotion.errors import InputError
-from emotion.export.tables import TABLE_FORMATS, export_tables
+from emotion.export.tables import TABLE_FORMATS, export_tables, has_tables
 from emotion.package.trust import note_of_scores
 from emotion.versions import check_job, check_schema_version
 from jobs.common.faults import check_fault
@@ -21,6 +21,8 @@ from jobs.exporting.worker import (
     VIDEO_FORMATS,
     ExportSettings,
     ExportShard,
+    forget_incomplete,
+    num_stored,
     remove_retired_files,
 )
 from jobs.ledger import lock, output
@@ -76,16 +78,23 @@ def run(config: Config) -> int:
     ):
         settings = replace(settings, fence=fence)
         source = facts.get("dataset") or config.scores
-        folder, done = Path(name), done_shards(config.out)
-        num_missing = num_stale = 0
+        folder, done, changed = Path(name), done_shards(config.out), False
         for refs in stored_shards(source, folder):
-            missing, stale = to_do(refs, done)
-            num_missing, num_stale = num_missing + len(missing), num_stale + len(stale)
-            for ref in stale:  # before any file is written, see remove_retired_files
+            for ref in to_do(refs, done)[1]:  # before any file is written
                 remove_retired_files(ref, settings)
+                changed = True
+        if changed:
+            done = done_shards(config.out)
+        if _lacks_files(config.out, settings):
+            for refs in stored_shards(source, folder):
+                finished = [ref for ref in refs if ref.shard_id in done]
+                for shard_id in forget_incomplete(finished, settings):
+                    done.pop(shard_id)
+        num_missing = sum(len(to_do(refs, done)[0]) for refs in stored_shards(source, folder))
         tables = [form for form in TABLE_FORMATS if form in config.formats]
         success = storage.join(config.out, output.SUCCESS)
-        if num_missing or num_stale or not storage.exists(success):
+        whole = storage.exists(success) and has_tables(config.scores, config.out, tables)
+        if num_missing or changed or not whole:
             storage.remove(success)
             if settings.formats and num_missing:
                 for refs in stored_shards(source, folder):
@@ -98,6 +107,12 @@ def run(config: Config) -> int:
         else:
             print(f"{config.out} is complete: nothing to do")
         return _print_failed(config.out)
+
+
+def _lacks_files(out: str, settings: ExportSettings) -> bool:
+    """Return True if a file of a finished video is gone or empty."""
+    counts = add_counts(entry.counts for entry in read_entries(out))
+    return num_stored(out, settings.formats) < counts.get("files", 0)
 
 
 def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) -> None:

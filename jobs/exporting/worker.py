@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +20,9 @@ from emotion.errors import InputError, VideoError
 from emotion.package.trust import TrustNote
 from emotion.report.video import VideoRows
 from jobs.common.faults import Fault
-from jobs.ledger.entries import Entry, read_entry, write_entry
+from jobs.ledger.entries import Entry, read_entry, remove_entry, write_entry
 from jobs.ledger.lock import Fence
-from jobs.ledger.parts import part_uri
+from jobs.ledger.parts import part_uri, required_parts
 from jobs.ledger.shards import ShardRef
 from jobs.reading.videos import fetched
 
@@ -116,7 +116,9 @@ class ExportShard:
         return counts | {"notes": notes}
 
     def _table(self, name: str, shard_id: str) -> pa.Table:
-        return storage.read_part(part_uri(self._settings.scores, name, shard_id))
+        scores = self._settings.scores
+        with required_parts("scores", scores, "jobs.score"):
+            return storage.read_part(part_uri(scores, name, shard_id))
 
     def _video(self, rows: VideoRows, planned: Row, notes: list[str]) -> int:
         """Write the files of one video; return the number of files.
@@ -168,17 +170,60 @@ def file_uri(out: str, form: str, uri: str) -> str:
 
 
 def remove_retired_files(ref: ShardRef, settings: ExportSettings) -> None:
-    """Remove the files of a shard's retired videos.
+    """Remove the files of a shard's retired videos, and take them out of its ledger entry.
 
     Call this before any file is written, because the new files of a changed video have the same
-    names.
+    names. An entry that counts failed videos does not say which, so it is removed, and the
+    shard is exported again.
     """
+    entry = read_entry(settings.out, ref.shard_id)
+    videos, files = entry.counts["videos"], entry.counts["files"]
     for row in ref.videos.select(["video_id", "uri"]).to_pylist():
         if row["video_id"] in ref.retired:
-            for form in settings.formats:
-                storage.remove(file_uri(settings.out, form, row["uri"]))
-    entry = read_entry(settings.out, ref.shard_id)
-    write_entry(settings.out, replace(entry, retired=len(ref.retired)), settings.fence)
+            uris = [file_uri(settings.out, form, row["uri"]) for form in settings.formats]
+            removed = [uri for uri in uris if storage.exists(uri)]
+            for uri in removed:
+                storage.remove(uri)
+            videos, files = videos - bool(removed), files - len(removed)
+    if entry.rejects or not ref.num_videos:
+        remove_entry(settings.out, ref.shard_id)
+        return
+    counts = {"videos": videos, "files": files}
+    entry = replace(entry, counts=counts, retired=len(ref.retired))
+    write_entry(settings.out, entry, settings.fence)
+
+
+def num_stored(out: str, formats: Iterable[str]) -> int:
+    """Return the number of files of single videos in an export that are not empty."""
+    return sum(1 for _ in _stored(out, formats))
+
+
+def forget_incomplete(refs: Iterable[ShardRef], settings: ExportSettings) -> list[str]:
+    """Remove the ledger entries of shards of which a file is gone or empty; return their ids."""
+    stored = set(_stored(settings.out, settings.formats))
+    forgotten = []
+    for ref in refs:
+        wanted = (
+            file_uri(settings.out, form, str(row["uri"]))
+            for row in ref.rows()
+            for form in settings.formats
+        )
+        there = sum(uri in stored or _is_hidden_file(uri) for uri in wanted)
+        if there < read_entry(settings.out, ref.shard_id).counts.get("files", 0):
+            remove_entry(settings.out, ref.shard_id)
+            forgotten.append(ref.shard_id)
+    return forgotten
+
+
+def _is_hidden_file(uri: str) -> bool:
+    """Return True for a file that exists and that listings leave out because of its name."""
+    return "/." in uri and storage.exists(uri)
+
+
+def _stored(out: str, formats: Iterable[str]) -> Iterator[str]:
+    for form in formats:
+        files = storage.list_files(storage.join(out, form))
+        yield from (file.uri for file in files if file.size_bytes)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from emotion import storage
+from emotion.errors import InputError
 from jobs.ledger.lock import Fence, LostLockError
 
 _AT_A_TIME = 1000  # entries that are read in one call
@@ -119,6 +120,23 @@ def read_entries(out: str) -> Iterator[Entry]:
         yield from read_these(out, names[start : start + _AT_A_TIME])
 
 
+def sound_entries(out: str) -> Iterator[Entry]:
+    """Yield the entries of all finished shards; remove damaged ones, so that they are not done.
+
+    Only the run that holds the lock of the output may call this.
+    """
+    names = sorted(finished_shards(out))
+    for start in range(0, len(names), _AT_A_TIME):
+        some = names[start : start + _AT_A_TIME]
+        texts = storage.read_many([_entry_uri(out, shard_id) for shard_id in some])
+        for shard_id, text in zip(some, texts, strict=True):
+            try:
+                yield _parse(out, shard_id, text)
+            except InputError as err:
+                print(f"{err}: the shard is done again")
+                remove_entry(out, shard_id)
+
+
 def finished_shards(out: str) -> set[str]:
     """Return the ids of the shards that have an entry."""
     files = storage.list_files(storage.join(out, "_ledger", "done"), suffixes=(".json",))
@@ -130,9 +148,17 @@ def read_these(out: str, shard_ids: Sequence[str]) -> list[Entry]:
 
     Raises:
         FileNotFoundError: if one of them is not done.
+        InputError: if one of them is damaged.
     """
     texts = storage.read_many([_entry_uri(out, shard_id) for shard_id in shard_ids])
-    return [Entry.from_json(json.loads(text)) for text in texts]
+    return [_parse(out, *each) for each in zip(shard_ids, texts, strict=True)]
+
+
+def _parse(out: str, shard_id: str, text: bytes) -> Entry:
+    try:
+        return Entry.from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError) as err:
+        raise InputError(f"{_entry_uri(out, shard_id)} is damaged ({err})") from err
 
 
 def _entry_uri(out: str, shard_id: str) -> str:

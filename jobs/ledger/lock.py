@@ -228,6 +228,8 @@ def _read(uri: str) -> dict[str, Any] | None:
         holder: dict[str, Any] = storage.read_json(uri)
     except FileNotFoundError:
         return None
+    except InputError as err:
+        raise InputError(f"{err}: if no job works on the output, delete this file") from err
     return holder
 
 

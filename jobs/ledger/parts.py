@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emotion import storage
+from emotion.errors import InputError
 from emotion.storage import FileInfo
 from schemas.tables import rows_table
 
@@ -51,8 +53,40 @@ def part_versions(out: str, table: str) -> dict[str, str]:
     return {file.name: _version(file) for file in files}
 
 
+def part_sizes(out: str, table: str) -> dict[str, str]:
+    """Return the sizes in bytes of all parts of a table by file name, as in their versions."""
+    return {name: version_size(version) for name, version in part_versions(out, table).items()}
+
+
+def version_size(version: str) -> str:
+    """Return the size in bytes in a version of a part, as text.
+
+    >>> version_size("120 etag")
+    '120'
+    """
+    return version.split(" ", 1)[0]
+
+
 def _version(file: FileInfo) -> str:
     return f"{file.size_bytes} {file.version}"
+
+
+@contextlib.contextmanager
+def required_parts(flag: str, address: str, job: str) -> Iterator[None]:
+    """Turn a missing part of an input into an InputError.
+
+    Args:
+        flag: flag that names the input, without dashes.
+        address: address of the input.
+        job: job that made it.
+    """
+    try:
+        yield
+    except FileNotFoundError as err:
+        raise InputError(
+            f"--{flag} {address} lacks a part ({err}): run {job} again with the same options, "
+            "which makes it again"
+        ) from err
 
 
 def write_part(out: str, table: str, shard_id: str, rows: Sequence[Row], schema: pa.Schema) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from emotion import storage
+from emotion.errors import InputError
 from jobs.ledger.lock import Fence, LostLockError
 
 
@@ -41,11 +45,26 @@ def keep(made: Path, name: Path, fence: Fence | None) -> None:
 
 
 def fetch(out: str, kind: str, folder: Path) -> int:
-    """Copy the stored plan's files of a kind into a local folder; return the next file's number."""
+    """Copy the stored plan's files of a kind into a local folder; return the next file's number.
+
+    Raises:
+        InputError: if a file is damaged.
+    """
     number = 0
     for file in ledger_files(out, kind) if out else []:
         name = file.rsplit("/", 1)[-1]
         if not (folder / name).exists():
             (folder / name).write_bytes(storage.read_bytes(file))
+            _check(folder / name, file)
         number = max(number, int(name.split("-")[1].split(".")[0]) + 1)
     return number
+
+
+def _check(copy: Path, uri: str) -> None:
+    try:
+        pq.read_metadata(copy)
+    except (pa.ArrowInvalid, OSError) as err:
+        raise InputError(
+            f"{uri} is damaged ({err}): restore it from a copy, or name a new --out; without its "
+            "plan nothing says what the output must hold"
+        ) from err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emotion import storage
 from emotion.nouns import counted
-from jobs.ledger.entries import read_entries
-from jobs.ledger.parts import Row
+from jobs.ledger.entries import Entry, remove_entry, sound_entries
+from jobs.ledger.parts import Row, part_name, part_sizes, version_size
 
 SHARD_VIDEOS = 1000
 """Largest number of videos in a shard; it bounds a shard of very short or unreadable videos."""
@@ -119,17 +120,39 @@ def refs_of(plan: pa.Table, retired: Mapping[str, Sequence[str]]) -> list[ShardR
     return refs
 
 
-def done_shards(out: str) -> dict[str, int]:
+def done_shards(out: str, tables: Collection[str] = ()) -> dict[str, int]:
     """Return the number of retired videos of each shard that is done.
 
     A shard is done if it has a ledger entry without rejects for ``storage_error``. A shard with
-    such a reject is read again, because the storage may work now.
+    such a reject is read again, because the storage may work now. A shard of which a part is gone
+    or has another size than when it was written is not done either; its entry is removed. So only
+    the run that holds the lock of the output may call this.
+
+    Args:
+        out: the output folder.
+        tables: names of the tables of which each shard has a part; empty: it has none.
     """
-    return {
-        entry.shard_id: entry.retired
-        for entry in read_entries(out)
-        if "storage_error" not in entry.rejects
-    }
+    done: dict[str, int] = {}
+    sizes: dict[str, dict[str, str]] | None = None
+    for entry in sound_entries(out):
+        if sizes is None:
+            sizes = {table: part_sizes(out, table) for table in tables}
+        if damaged := _damaged_part(entry, sizes):
+            print(f"{storage.join(out, damaged)} is missing or damaged: its shard is done again")
+            remove_entry(out, entry.shard_id)
+        elif "storage_error" not in entry.rejects:
+            done[entry.shard_id] = entry.retired
+    return done
+
+
+def _damaged_part(entry: Entry, sizes: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return table and name of a part that is gone or has another size; None if there is none."""
+    name = part_name(entry.shard_id)
+    for table, stored in sizes.items():
+        size, version = stored.get(name), entry.parts.get(table)
+        if size is None or (version is not None and version_size(version) != size):
+            return f"{table}/{name}"
+    return None
 
 
 def to_do(

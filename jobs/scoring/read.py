@@ -18,7 +18,7 @@ from emotion import storage
 from emotion.predict.faces import coverages
 from emotion.predict.score_rows import video_facts
 from jobs.common.faults import Fault
-from jobs.ledger.parts import PLAN, Row, ShardWriter, part_uri, write_part
+from jobs.ledger.parts import PLAN, Row, ShardWriter, part_uri, required_parts, write_part
 from jobs.ledger.plan import Plan
 from jobs.ledger.shards import ShardRef
 from jobs.reading.shard_reader import End, Reading, ShardReader
@@ -129,7 +129,11 @@ class ReadClips:
             items: table with one row of ``ShardRef.to_item``.
         """
         ref = ShardRef.from_item(items.to_pylist()[0])
-        yield from until_fault(ref.shard_id, self._rows(ref))
+        yield from until_fault(ref.shard_id, self._checked(ref))
+
+    def _checked(self, ref: ShardRef) -> Iterator[pa.Table]:
+        with required_parts("from-dataset", self._dataset, "jobs.build_dataset"):
+            yield from self._rows(ref)
 
     def _rows(self, ref: ShardRef) -> Iterator[pa.Table]:
         began = time.monotonic()

@@ -197,7 +197,7 @@ class _Run:
         """
         config, tables = self.config, score_tables(self.package.labels)
         success = storage.join(config.out, output.SUCCESS)
-        done, num_videos, changed = done_shards(config.out), 0, False
+        done, num_videos, changed = done_shards(config.out, tables), 0, False
         totals, resources = RunTotals(), dict[str, float]()
         with contextlib.ExitStack() as stack:
             # A plan in parts is made while the workers work, and both use one connection to Ray.

@@ -93,6 +93,37 @@ def test_files_of_videos_that_are_gone_or_changed_follow(
     assert {path for path, when in after.items() if when != before[path]} == {changed}
     lines = (out / "jsonl/videos.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == rows(scores, "videos")
+    assert storage.read_json(f"{out}/_SUCCESS")["counts"] == {"files": 5, "videos": 5}
+
+
+def test_files_that_are_gone_or_empty_are_written_again(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    given = ["--scores", str(scores), "--out", str(out), "--formats", "vtt", "csv", "jsonl"]
+    assert export.main(given) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*.*") if "_ledger" not in path.parts}
+    (out / "vtt/videos/s0/happy.mp4.vtt").unlink()
+    (out / "vtt/videos/s1/happy.mp4.vtt").write_bytes(b"")
+    (out / "csv/videos.csv").write_bytes(b"")
+    (out / "jsonl/rejects.jsonl").unlink()
+    assert export.main(given) == 0
+    assert "nothing to do" not in capsys.readouterr().out
+    assert before == {p: p.read_bytes() for p in out.rglob("*.*") if "_ledger" not in p.parts}
+    assert export.main(given) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_score_set_without_a_part_is_named(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "scores"
+    shutil.copytree(scores, cut)
+    next((cut / "segments").iterdir()).unlink()
+    given = ["--scores", str(cut), "--out", str(tmp_path / "out"), "--formats", "vtt"]
+    assert export.main(given) == 2
+    err = capsys.readouterr().err
+    assert f"--scores {cut} lacks a part" in err and "run jobs.score again" in err
 
 
 def test_exports_reach_s3(scores: Path, exported: Path, s3: str) -> None:
