@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from emotion.errors import VideoError
 from emotion.export.overlay import DrawnTrack, overlay
 from emotion.predict.spans import Span
+from emotion.video.container import Limits
+from emotion.video.decode import sample_frames
+from emotion.video.facts import VideoFacts
 
 pytestmark = pytest.mark.large
 
@@ -123,6 +126,31 @@ def test_a_start_offset_is_kept_between_sound_and_pictures(tmp_path: Path) -> No
         sound: Any = made.streams.audio[0]
         late = pictures.start_time * pictures.time_base - sound.start_time * sound.time_base
     assert float(late) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "suffix, first_pts, sound, begins_s",
+    [
+        ("ts", 0, "", 0.0),  # the file itself begins at 1.48 s
+        ("ts", 500, "aac", 0.5),
+        ("mpg", 0, "", 0.0),
+        ("mkv", 500, "", 0.5),
+        ("mp4", 0, "aac", 0.0),
+    ],
+)
+def test_an_overlay_begins_where_players_begin_to_count(
+    tmp_path: Path, suffix: str, first_pts: int, sound: str, begins_s: float
+) -> None:
+    """The file's own times count from ``first_frame_s`` on, as subtitles do."""
+    codec = "mpeg4" if suffix == "mpg" else "libx264"
+    times = range(first_pts, first_pts + 1000, 40)
+    source = draw_video(tmp_path / f"a.{suffix}", times, sound=sound, codec=codec)
+    facts = VideoFacts()
+    list(sample_frames(source, sample_fps=1.0, limits=Limits(), facts=facts))
+    first_s = facts.first_frame_s
+    assert first_s == pytest.approx(begins_s, abs=0.05)
+    overlay(source, tmp_path / "o.mp4", [])
+    assert frame_times(tmp_path / "o.mp4")[0] == pytest.approx(first_s, abs=0.002)
 
 
 def test_odd_sides_are_padded(tmp_path: Path) -> None:

@@ -20,9 +20,14 @@ def cut(path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
 
 
+def lose_two(out: Path) -> None:
+    (out / "clips" / PART).unlink()
+    (out / "videos" / PART).unlink()
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a part is gone": lambda out: (out / "clips" / PART).unlink(),
-    "two parts are gone": lambda out: [(out / t / PART).unlink() for t in ("clips", "videos")],
+    "two parts are gone": lose_two,
     "a part is cut": lambda out: cut(out / "videos" / PART),
     "a part is empty": lambda out: (out / "rejects" / PART).write_bytes(b""),
     "an entry is empty": lambda out: (out / ENTRY).write_bytes(b""),
