@@ -90,6 +90,9 @@ def open_label_table(
     except (FileNotFoundError, IsADirectoryError) as err:
         raise InputError(f"label table {uri} does not exist") from err
     with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        if file.read(4) == b"PK\x03\x04":
+            raise InputError(f"label table {uri} is a workbook (.xlsx); save it as CSV UTF-8")
+        file.seek(0)
         reader = csv.reader(text, strict=True)  # strict: an open quote is an error
         rows = _fields(reader, uri)
         columns = _columns(next(rows, (1, []))[1], uri)
@@ -122,6 +125,25 @@ def _fields(reader: Any, uri: str) -> Iterator[tuple[int, list[str]]]:
             yield number, [field.strip() for field in fields]
 
 
+def _header_hint(columns: Sequence[str], missing: Sequence[str]) -> str:
+    """Return what may be wrong with a header that lacks columns.
+
+    >>> _header_hint(["uri;subject_id;label"], ["uri"])
+    "; it seems to be divided by ';': save it with commas"
+    >>> _header_hint(["URI", "Subject_ID"], ["uri", "subject_id"])
+    '; write the names in small letters'
+    """
+    text = "".join(columns)
+    if "\0" in text:
+        return "; it seems to be UTF-16: save it as CSV UTF-8"
+    if columns and columns[0].lower().startswith(("sep=", "#")):
+        return "; its first line must be the header: remove what stands before it"
+    if split := next((mark for mark in ";\t|" if mark in text), ""):
+        return f"; it seems to be divided by {split!r}: save it with commas"
+    has_all = {name.lower() for name in columns} >= set(missing)
+    return "; write the names in small letters" if has_all else ""
+
+
 def _columns(header: Sequence[str], uri: str) -> tuple[str, ...]:
     """Return the names of the columns; a column without a name is called by its place.
 
@@ -135,11 +157,9 @@ def _columns(header: Sequence[str], uri: str) -> tuple[str, ...]:
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         shown = ", ".join(map(repr, columns[:MOST_SHOWN]))
-        split = next((mark for mark in ";\t|" if mark in "".join(header)), "")
-        hint = f"; it seems to be divided by {split!r}: save it with commas" if split else ""
         raise InputError(
             f"label table {uri} lacks column {', '.join(missing)}; it has {shown or 'no header'}"
-            f"{hint}"
+            f"{_header_hint(columns, missing)}"
         )
     for name, count in Counter(columns).items():
         if count > 1:

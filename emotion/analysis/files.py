@@ -35,13 +35,16 @@ class PictureFile(NamedTuple):
     lost_sound: bool
 
 
-def text_file(form: str, rows: VideoRows, *, media: str, note: TrustNote) -> bytes:
+def text_file(
+    form: str, rows: VideoRows, *, media: str, folder: str = "", note: TrustNote
+) -> bytes:
     """Return the content of a file of one of ``TEXT_FORMATS``.
 
     Args:
         form: the format.
         rows: rows of the video.
         media: address of the video, for the link in an ELAN file.
+        folder: address of the file's folder, for the same; empty: unknown.
         note: warning and recall of the model, for the formats that can hold a remark.
     """
     first_s = float(rows.video["first_frame_s"])  # players, ELAN and Praat count with the sound
@@ -50,7 +53,7 @@ def text_file(form: str, rows: VideoRows, *, media: str, note: TrustNote) -> byt
         from emotion.export.annotations import elan, textgrid
 
         if form == "eaf":
-            return elan(spans, media=media, remarks=note.lines())
+            return elan(spans, media=media, folder=folder, remarks=note.lines())
         return textgrid(spans, duration_s=first_s + rows.video["duration_s"])
     from emotion.export.subtitles import subtitles
 

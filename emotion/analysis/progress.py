@@ -50,7 +50,8 @@ def is_watched() -> bool:
     """Return True if standard error is a terminal, or this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return hasattr(shell, "kernel") or sys.stderr.isatty()
+    has_terminal = sys.stderr is not None and sys.stderr.isatty()  # it may be closed
+    return hasattr(shell, "kernel") or has_terminal
 
 
 def _tqdm() -> Any:

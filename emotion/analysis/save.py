@@ -77,7 +77,11 @@ def save_result(result: Analyzed, out: str, *, video: Source) -> None:
     elif suffix in TEXT_SUFFIXES:
         media = result.uri if "://" in result.uri else storage.absolute(result.uri)
         content = text_file(
-            TEXT_SUFFIXES[suffix], _rows(result), media=media, note=result.answer.trust
+            TEXT_SUFFIXES[suffix],
+            _rows(result),
+            media=media,
+            folder=storage.absolute(out).rpartition("/")[0],
+            note=result.answer.trust,
         )
         storage.write_bytes(out, content)
     elif suffix in PICTURE_SUFFIXES:

@@ -6,6 +6,7 @@ Both have the tiers of ``emotion.predict.spans.by_track``.
 from __future__ import annotations
 
 import mimetypes
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ def elan(
     spans: Sequence[Span],
     *,
     media: str,
+    folder: str = "",
     author: str = "video-emotion",
     remarks: Sequence[str] = (),
 ) -> bytes:
@@ -29,13 +31,16 @@ def elan(
 
     Args:
         spans: spans of one video; without spans the document has no annotation.
-        media: address of the video, absolute or relative to the document's folder.
+        media: address of the video.
+        folder: address of the document's folder; where both are local, the document also has the
+            video's path relative to it. Empty: unknown.
         author: name of the annotator.
         remarks: lines for properties ``remark 1`` and so on in the document's header.
     """
     eaf = pympi.Eaf(author=author)
     kind = mimetypes.guess_type(media)[0] or "video/mp4"
-    eaf.add_linked_file(one_line(media), relpath=one_line(media), mimetype=kind)
+    url, relative = _links(media, folder)
+    eaf.add_linked_file(url, relpath=relative, mimetype=kind)
     eaf.header |= {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
     for number, line in enumerate(remarks, start=1):
         eaf.add_property(f"remark {number}", one_line(line))
@@ -50,6 +55,20 @@ def elan(
     if not spans:  # a document needs a tier
         eaf.add_tier("person 1")
     return _file_bytes(eaf, "a.eaf")
+
+
+def _links(media: str, folder: str) -> tuple[str, str]:
+    """Return the URL of a video, and its path from a folder; the URL twice if there is no path.
+
+    >>> _links("/videos/a b.mp4", "/out/eaf/s1")
+    ('file:///videos/a%20b.mp4', '../../../videos/a b.mp4')
+    >>> _links("s3://bucket/a.mp4", "/out/eaf")
+    ('s3://bucket/a.mp4', 's3://bucket/a.mp4')
+    """
+    if not media.startswith("/"):
+        return one_line(media), one_line(media)
+    url = Path(media).as_uri()
+    return url, one_line(os.path.relpath(media, folder)) if folder.startswith("/") else url
 
 
 def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as file_modes
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,13 +167,26 @@ def is_text(name: str) -> bool:
     return True
 
 
+_DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
 def printable(name: str) -> str:
-    """Return a name with ``\\xe9`` in place of each byte that is not UTF-8.
+    """Return a name, or a line with names, as text that is safe in a terminal.
+
+    ``\\xe9`` stands for a byte that is not UTF-8, and escapes such as ``\\n`` for control
+    characters, line separators and marks of the direction of writing.
 
     >>> print(printable(b"caf\\xe9.mp4".decode("utf-8", "surrogateescape")))
     caf\\xe9.mp4
+    >>> print(printable("a\\nb\\x1b[31m"))
+    a\\nb\\x1b[31m
     """
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c.encode("unicode_escape").decode() if _is_control(c) else c for c in text)
+
+
+def _is_control(c: str) -> bool:
+    return unicodedata.category(c) in ("Cc", "Zl", "Zp") or c in _DIRECTIONS
 
 
 def local_info(path: str, info: os.stat_result) -> FileInfo:

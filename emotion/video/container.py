@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from emotion.errors import VideoError
 from emotion.video.formats import FORMATS, SEEKABLE
 from emotion.video.geometry import display_width, pixel_aspect
+from emotion.video.other_files import HEAD_BYTES, other_kind
 from emotion.video.streams import best_stream, film_streams
 
 Source = Path | BinaryIO
@@ -210,19 +211,21 @@ def _raise_unopened(source: Source, err: Exception, limits: Limits) -> NoReturn:
     if isinstance(err, av.FFmpegError) and err.errno == errno.ENOMEM:
         detail = f"FFmpeg ran out of memory, or more than {limits.max_streams} streams"
         raise VideoError("too_large", detail) from err
-    if _head(source)[4:] == b"ftyp":
+    head = _head(source)
+    kind = other_kind(head)
+    if kind is None and head[4:8] == b"ftyp":
         detail = "an mp4 without its index (moov): its end is missing"
         raise VideoError("truncated", detail) from err
-    detail = (err.strerror if isinstance(err, av.FFmpegError) else str(err)) or ""
-    raise VideoError("not_a_video", detail or "FFmpeg does not know the format") from err
+    detail = f"it is {kind}" if kind else "its content is of no video format that is read"
+    raise VideoError("not_a_video", detail) from err
 
 
 def _head(source: Source) -> bytes:
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return file.read(8)
+            return file.read(HEAD_BYTES)
     source.seek(0)
-    return source.read(8)
+    return source.read(HEAD_BYTES)
 
 
 def check_size(stream: VideoStream, width: int, height: int, limits: Limits) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+import pyarrow.compute as pc
+
 from emotion import storage
 from jobs.ledger.plan import Plan
 
@@ -15,9 +17,13 @@ def describe_mismatch(plan: Plan) -> str:
     """Return one name of the label table, one of the archive, and the prefix that differs.
 
     The names are two that end in the same way, if there are such, and the first ones otherwise.
-    The text is empty if one side has no name.
+    If every named video exists, the text is about the first label outside the label set. It is
+    empty if there is no example.
     """
-    rejects = storage.read_part(str(plan.rejects), ["uri", "reason"])
+    rejects = storage.read_part(str(plan.rejects), ["uri", "reason", "detail"])
+    if not plan.reasons.get("missing"):
+        details = rejects.filter(pc.equal(rejects["reason"], "unknown_label"))["detail"]
+        return str(details[0].as_py()) if len(details) else ""
     named: list[str] = []
     stored: list[str] = []
     for row in rejects.to_pylist():

@@ -141,6 +141,13 @@ def check_plan(config: Config, plan: Plan) -> None:
     if plan.num_videos == 0:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(plan.reasons.items()))
         example = describe_mismatch(plan)
+        num_unknown = plan.reasons.get("unknown_label", 0)
+        if num_unknown and not plan.reasons.get("missing"):
+            raise InputError(
+                f"no row of --labels {config.labels} has a label of the label set: "
+                f"{num_unknown:,} have others, such as {example}; write these "
+                "labels, or name yours, as they are written, in --label-set"
+            )
         raise InputError(
             f"no row of --labels {config.labels} names a video below --videos {config.videos} "
             f"({reasons or 'no rows'}); its column uri holds paths relative to --videos"

@@ -174,7 +174,8 @@ def one_line_errors(main: Main) -> Main:
             return main(argv)
         if stop.signal:
             return stop.exit_code
-        print(f"error: {fault.line}", file=sys.stderr)
+        if sys.stderr is not None:  # it may be closed; print would then write to standard output
+            print(f"error: {storage.printable(fault.line)}", file=sys.stderr)
         return 2
 
     return run

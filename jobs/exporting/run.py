@@ -129,7 +129,7 @@ def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) 
             progress.step(row["videos"], files=row["files"], failed=row["failed"])
             notes += row["notes"]
     for line in notes[:MOST_NOTES]:
-        print(f"  {line}")
+        print(f"  {storage.printable(line)}")
     if len(notes) > MOST_NOTES:
         print(f"  and {len(notes) - MOST_NOTES:,} more")
 

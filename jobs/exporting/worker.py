@@ -131,8 +131,10 @@ class ExportShard:
         uri = str(rows.video["uri"])
         media = storage.locate(settings.videos, uri)
         for form in set(settings.formats) & set(TEXT_FORMATS):
-            content = text_file(form, rows, media=media, note=settings.note)
-            storage.write_bytes(file_uri(settings.out, form, uri), content)
+            target = file_uri(settings.out, form, uri)
+            folder = target.rpartition("/")[0]
+            content = text_file(form, rows, media=media, folder=folder, note=settings.note)
+            storage.write_bytes(target, content)
             count += 1
         pictures = [form for form in PICTURE_FORMATS if form in settings.formats]
         if pictures:

@@ -48,7 +48,7 @@ def run(config: Config) -> int:
     for number, (video, name) in enumerate(zip(videos, output_names(videos), strict=True)):
         title = f"{number + 1}/{len(videos)} {name}" if len(videos) > 1 else name
         with Fault() as fault:
-            result = analyzer.analyze(video, people=config.people, title=title)
+            result = analyzer.analyze(video, people=config.people, title=storage.printable(title))
             text = _text(result, config, name, is_first=num_done == 0)
         if fault.line:
             num_failed += 1
@@ -89,7 +89,7 @@ def _text(result: Result, config: Config, name: str, *, is_first: bool) -> str:
         storage.write_bytes(path, _lines(result).encode())
     else:
         result.save(path)
-    return f"{path}: {result.head()}\n"
+    return f"{storage.printable(path)}: {result.head()}\n"
 
 
 def _printed(result: Result, config: Config, *, is_first: bool) -> str:
@@ -101,8 +101,9 @@ def _printed(result: Result, config: Config, *, is_first: bool) -> str:
 
 
 def _lines(result: Result) -> str:
-    return "".join(f"{line}\n" for line in answer_lines(result))
+    return "".join(f"{storage.printable(line)}\n" for line in answer_lines(result))
 
 
 def _report(line: str) -> None:
-    print(f"error: {line}", file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # it may be closed; print would then write to standard output
+        print(f"error: {storage.printable(line)}", file=sys.stderr, flush=True)

@@ -59,6 +59,10 @@ def test_addresses_below_the_root_become_relative(
         ("uri,subject_id,label\na.mp4,s,sad\nb.mp4,,sad\n", "line 3: subject_id is empty"),
         ("uri,subject_id,label,split\na,s,sad,dev\n", "split is 'dev', it must be one of train"),
         (b"uri,subject_id,label\n\xff\xfe,s,sad\n", "not UTF-8"),
+        ("uri,subject_id,label\n".encode("utf-16-le"), "seems to be UTF-16: save it as CSV UTF-8"),
+        ("sep=,\nuri,subject_id,label\na,s,x\n", "its first line must be the header: remove"),
+        ("URI,Subject_ID,Label\na,s,x\n", "write the names in small letters"),
+        (b"PK\x03\x04" + bytes(40), "is a workbook .* save it as CSV UTF-8"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str | bytes, message: str) -> None:

@@ -63,7 +63,7 @@ def test_annotations_are_read_by_others(result: Result, tmp_path: Path) -> None:
     eaf = pympi.Eaf(str(tmp_path / "a.eaf"))
     labels = [text for *_, text in eaf.get_annotation_data_for_tier("person 1")]
     assert labels == list(result.segments()["label"])
-    assert eaf.media_descriptors[0]["MEDIA_URL"] == result.uri
+    assert eaf.media_descriptors[0]["MEDIA_URL"] == Path(result.uri).absolute().as_uri()
     grid = pympi.TextGrid(str(tmp_path / "a.TextGrid"))
     assert [name for _, name in grid.get_tier_name_num()] == ["person 1", "person 1 confidence"]
 

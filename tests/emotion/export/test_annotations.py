@@ -72,6 +72,14 @@ def test_no_segments_give_no_cues(form: str) -> None:
         assert list(srt.parse(text)) == []
 
 
+def test_elan_finds_the_video_from_its_own_folder() -> None:
+    content = elan(TWO, media="/videos/s 1/a#1.mp4", folder="/out/eaf/s 1")
+    media = ElementTree.fromstring(content).find("HEADER/MEDIA_DESCRIPTOR")
+    assert media is not None
+    assert media.get("MEDIA_URL") == "file:///videos/s%201/a%231.mp4"
+    assert media.get("RELATIVE_MEDIA_URL") == "../../../videos/s 1/a#1.mp4"
+
+
 def test_hours_are_written() -> None:
     late = [Span(0, 0, 3 * 3600 + 61.5, 3 * 3600 + 62.0, "calm", 0.5)]
     (caption,) = read_vtt(subtitles(late, "vtt"))

@@ -63,7 +63,7 @@ def test_a_bad_file_costs_a_line_and_the_others_are_answered(
     assert err.splitlines() == [
         f"error: video {videos}/none.mp4 does not exist; name a video file or a folder",
         f"error: video {videos}/s1/bad.mp4 cannot be used: not_a_video: "
-        "Invalid data found when processing input",
+        "its content is of no video format that is read",
         "error: 2 could not be used, 2 answered",
     ]
 
