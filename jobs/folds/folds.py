@@ -16,12 +16,13 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.evaluate.fold_figures import pooled_outcome
 from emotion.evaluate.outcome import Outcome
+from emotion.evaluate.subject_folds import fold_subjects
 from emotion.predict.predictor import BATCH_SIZE, Predictor
 from jobs.common.command import parse
+from jobs.folds.options import MIN_FOLDS
 from jobs.training import run as training
 from jobs.training.options import Config as TrainConfig
 
-MIN_FOLDS = 3  # one for test, one for val, one for train
 VIEW_FILES = (
     "spec.json",
     "config.json",
@@ -88,6 +89,42 @@ def read_folds(
             f"at least {at_least} are needed"
             + (": to train on, to choose weights on, to test on" if at_least == MIN_FOLDS else "")
         )
+    return {name: folds[name] for name in sorted(folds)}
+
+
+def deal_folds(
+    dataset_uri: str, *, num_folds: int | None, seed: int = 0
+) -> dict[str, list[FoldVideo]]:
+    """Return the dataset's videos in folds of subjects; see ``fold_subjects``.
+
+    Args:
+        dataset_uri: the dataset folder.
+        num_folds: number of folds, named 1, 2 and so on; None: each subject is a fold of its name.
+        seed: seed of the order among equal subjects.
+
+    Raises:
+        InputError: if there are fewer subjects than folds, or fewer than ``MIN_FOLDS``.
+    """
+    names = ["video_id", "uri", "subject_id", "label", "split", "reason"]
+    rows = storage.read_tables(storage.join(dataset_uri, "videos"), columns=names).to_pylist()
+    labels_of: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        labels_of[row["subject_id"]].append(row["label"])
+    if len(labels_of) < (num_folds or MIN_FOLDS):
+        raise InputError(
+            f"--split: {dataset_uri} has {len(labels_of)} subjects; at least "
+            f"{num_folds or MIN_FOLDS} are needed"
+        )
+    if num_folds is None:
+        fold_of = {subject: subject for subject in labels_of}
+    else:
+        width = len(str(num_folds))
+        dealt = fold_subjects(labels_of, num_folds, seed=seed)
+        fold_of = {subject: f"{fold + 1:0{width}d}" for subject, fold in dealt.items()}
+    folds: dict[str, list[FoldVideo]] = defaultdict(list)
+    for row in rows:
+        fold = fold_of[row["subject_id"]]
+        folds[fold].append(FoldVideo(**row, fold=fold))
     return {name: folds[name] for name in sorted(folds)}
 
 

@@ -20,6 +20,7 @@ from jobs.common.flags import split_flags
 from jobs.folds.corpus_matrix import read_corpus_videos, run_matrix
 from jobs.folds.folds import (
     FoldVideo,
+    deal_folds,
     fold_splits,
     folder_of,
     predict_fold,
@@ -55,7 +56,10 @@ def run(config: Config) -> dict[str, Any]:
             return run_matrix(
                 config.dataset, config.out, by=config.by, flags=flags, seed=config.seed
             )
-    folds = read_folds(config.dataset, by=config.by)
+    if config.split == "column":
+        folds = read_folds(config.dataset, by=config.by)
+    else:
+        folds = deal_folds(config.dataset, num_folds=config.num_folds, seed=config.seed)
     _claim(config)
     with cluster.session(config.address):
         results = {name: run_fold(config, folds, name, flags=flags) for name in folds}
@@ -86,7 +90,7 @@ def run_fold(
 
 def _claim(config: Config) -> None:
     settings = asdict(config) | {"train": masked(config.train)}
-    may_change = ("out", "seed", "address")
+    may_change = ("out", "address", *(["seed"] if config.num_folds is None else []))
     output.claim(config.out, settings, job="jobs.crossval", may_change=may_change)
 
 
@@ -96,7 +100,8 @@ def _write(config: Config, results: Mapping[str, FoldResult]) -> dict[str, Any]:
     labels = next(iter(results.values())).labels
     whole = evaluate_outcomes(outcomes, labels=labels, seed=config.seed)
     by_fold = {name: result.evaluation for name, result in results.items()}
-    metrics = fold_metrics(whole, by_fold, by=config.by)
+    by = config.by if config.split == "column" else config.split
+    metrics = fold_metrics(whole, by_fold, by=by)
     table = predictions_table(outcomes, labels)
     storage.write_table(storage.join(config.out, "predictions.parquet"), table)
     title = f"pooled folds: WAR {percent(metrics['war'])}, UAR {percent(metrics['uar'])}"

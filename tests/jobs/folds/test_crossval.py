@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from emotion.evaluate.evaluation import evaluate_outcomes
 from emotion.evaluate.fold_figures import over_folds
 from emotion.evaluate.outcome import Outcome
 from jobs.crossval import main
-from jobs.folds.folds import fold_splits, read_folds, write_view
+from jobs.folds.folds import deal_folds, fold_splits, read_folds, write_view
 from tests.helpers.tiny_dataset import LABELS, SPEC, Rows, a_video, add, tables_of, write_dataset
 
 pytestmark = pytest.mark.large
@@ -81,6 +82,39 @@ def test_refused_folds(tmp_path: Path, by: str, changes: dict[str, Any], message
     uri = write(tmp_path / "d", three_folds(**changes))
     with pytest.raises(InputError, match=message):
         read_folds(uri, by=by)
+
+
+def test_folds_are_dealt_by_subject(tmp_path: Path) -> None:
+    uri = write(tmp_path / "d", three_folds())
+    three = deal_folds(uri, num_folds=3)
+    assert list(three) == ["1", "2", "3"]
+    people = [{video.subject_id for video in videos} for videos in three.values()]
+    assert [len(its) for its in people] == [2, 2, 2] and len(set.union(*people)) == 6
+    assert all(
+        Counter(v.label for v in videos) == dict.fromkeys(LABELS, 2) for videos in three.values()
+    )
+    each = deal_folds(uri, num_folds=None)
+    assert list(each) == ["s10", "s11", "s20", "s21", "s30", "s31"]
+    assert {video.fold for video in each["s20"]} == {"s20"}
+    with pytest.raises(InputError, match="has 6 subjects; at least 7 are needed"):
+        deal_folds(uri, num_folds=7)
+
+
+@pytest.mark.parametrize(
+    "flags, error",
+    [
+        (["--split", "kfold:2"], "at least kfold:3 is needed"),
+        (["--split", "kfold"], "must be column, kfold:N or subject, got kfold"),
+        (["--split", "kfold:x"], "must be column, kfold:N or subject, got kfold:x"),
+        (["--split", "subject", "--by", "corpus"], "leave out --by and --matrix"),
+        (["--split", "kfold:5", "--matrix"], "leave out --by and --matrix"),
+    ],
+)
+def test_refused_splits(
+    flags: list[str], error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--dataset", "d", "--out", str(tmp_path / "out"), *flags]) == 2
+    assert error in capsys.readouterr().err
 
 
 def test_a_view_has_no_clip_of_the_test_fold(store: str, tmp_path: Path) -> None:
