@@ -9,6 +9,7 @@ page at / in a browser. The server has no login. Before you set --host to anothe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -16,11 +17,13 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import tyro
 from pydantic import Field
 
 from emotion.errors import EmotionError, InputError
+from emotion.import_root import IMPORT_ROOT
 from serve.options import Options
 
 QUIET = {"log_level": "WARNING"}
@@ -56,12 +59,11 @@ def connect(address: str | None, *, num_cpus: float) -> None:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = address or os.environ.get("RAY_ADDRESS")
+    cpus = max(os.cpu_count() or 1, int(num_cpus + 1))
+    mode: dict[str, Any] = {} if address else {"num_cpus": cpus, "include_dashboard": False}
     try:
-        if address:
-            ray.init(address=address, logging_level=logging.WARNING)
-        else:
-            cpus = max(os.cpu_count() or 1, int(num_cpus + 1))
-            ray.init("local", num_cpus=cpus, include_dashboard=False, logging_level=logging.WARNING)
+        with contextlib.chdir(IMPORT_ROOT):  # from here Ray's workers import first
+            ray.init(address or "local", logging_level=logging.WARNING, **mode)
     except ConnectionError as err:
         raise InputError(f"no Ray cluster answers at {address}: {err}; check --address") from err
 

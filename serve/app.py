@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
+from emotion import storage
 from emotion.published.default import find_default_package
 from emotion.published.describe import describe_model
 from serve.options import Options, options_from
@@ -47,7 +49,17 @@ def with_package(options: Options) -> tuple[Options, str]:
 
     address = options.package or find_default_package()
     package, _ = load_parts(address, options.engine)
-    return options.model_copy(update={"package": address}), describe_model(package)
+    names = [address] if isinstance(address, str) else address
+    absolute = tuple(storage.absolute(name) for name in names)  # replicas have another folder
+    update = {
+        "package": absolute[0] if isinstance(address, str) else absolute,
+        "yunet": options.yunet and storage.absolute(options.yunet),
+        "allow_uri": tuple(
+            str(Path(prefix).absolute()) if storage.is_local(prefix) else prefix
+            for prefix in options.allow_uri
+        ),
+    }
+    return options.model_copy(update=update), describe_model(package)
 
 
 @serve.ingress()

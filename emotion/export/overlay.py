@@ -12,21 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer, OutputContainer
-from av.packet import Packet
-from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import VideoError
+from emotion.export.picture_writer import PictureWriter, muxer_options
 from emotion.export.sound import Sound, SoundWay, choose_way
 from emotion.predict.spans import Span
-from emotion.video.container import Limits, open_video, zero_s
+from emotion.video.container import Limits, open_video
 from emotion.video.geometry import fitted
 from emotion.video.packets import Reader
 from emotion.video.picture import Converter
@@ -144,7 +141,7 @@ def overlay(
     with (
         open_video(source, limits) as (container, stream),
         open_video(source, limits) as (sound, _),
-        av.open(str(target), "w", options=_options(container)) as out,
+        av.open(str(target), "w", options=muxer_options(container)) as out,
     ):
         if remark:
             out.metadata["comment"] = remark
@@ -153,7 +150,7 @@ def overlay(
         audio = Sound(sound, out, way, like=reader.unroller)
         converter = Converter.of(stream)
         frame_hw: tuple[int, int] | None = None
-        writer = _Writer(out, time_base, stream.average_rate or Fraction(25))
+        writer = PictureWriter(out, time_base, stream.average_rate or Fraction(25))
         previous, first, gap = None, None, max(1, round(1 / (25 * time_base)))
         for moment in reader.moments():
             if moment.frame is None or (previous is not None and moment.pts <= previous[0]):
@@ -181,54 +178,6 @@ def overlay(
         audio.mux_until(float("inf"))
         duration_s = float((previous[0] + gap - first) * time_base)
         return OverlayResult(writer.num_frames, duration_s, way)
-
-
-def _options(source: InputContainer) -> dict[str, str]:
-    """Return the muxer's options: the index in front, and times on the source's player clock.
-
-    Transport streams begin at any time, and players count from there; in MP4 they count from 0.
-    """
-    return {"movflags": "+faststart", "output_ts_offset": f"{-float(zero_s(source)):.6f}"}
-
-
-class _Writer:
-    """Encoder of pictures to H.264 packets with the times of the source."""
-
-    def __init__(self, out: OutputContainer, time_base: Fraction, rate: Fraction) -> None:
-        self._out, self._time_base = out, time_base
-        options = {"crf": "21", "preset": "veryfast"}
-        self._stream: Any = out.add_stream("libx264", rate=rate, options=options)
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = time_base
-        self._durations: dict[int, int] = {}
-        self.num_frames = 0
-
-    def write(self, pts: int, picture: Image, *, duration: int) -> None:
-        """Encode one picture.
-
-        ``pts`` and ``duration`` are in units of the source's time base. H.264 in 4:2:0 needs even
-        sides, so the last row or column of an odd side is repeated.
-        """
-        height, width = picture.shape[:2]
-        if height % 2 or width % 2:
-            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if not self.num_frames:
-            self._stream.height, self._stream.width = picture.shape[:2]
-        frame = VideoFrame.from_ndarray(picture, format="rgb24")
-        frame.pts, frame.time_base = pts, self._time_base
-        self._durations[pts] = duration
-        self.num_frames += 1
-        self._mux(self._stream.encode(frame))
-
-    def close(self) -> None:
-        """Write the packets that are still in the encoder."""
-        self._mux(self._stream.encode(None))
-
-    def _mux(self, packets: Sequence[Packet[Any]]) -> None:
-        for packet in packets:
-            if packet.pts is not None and packet.time_base == self._time_base:
-                packet.duration = self._durations.pop(packet.pts, 0)
-            self._out.mux(packet)
 
 
 def _blur(picture: Image, tracks: Sequence[DrawnTrack], time_s: float) -> None:

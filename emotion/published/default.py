@@ -90,7 +90,7 @@ def find_default_package(yunet: str | None = None) -> str:
         return _checked(storage.absolute(named))
     here = _spec(yunet)
     if address := _cached(MOBILEFACENET, here):
-        return address
+        return storage.absolute(address)
     failure = "its last download failed"
     if weights.find_weights(MOBILEFACENET.file) or _may_download():
         try:
@@ -111,7 +111,7 @@ def _checked(address: str) -> str:
         load_package(address)
     except PackageError as err:
         raise PackageError(f"{PACKAGE_VARIABLE} is {address}: {err}") from err
-    return address
+    return storage.absolute(address)
 
 
 def _fallback(spec: ExtractionSpec, failure: str) -> str:
@@ -198,7 +198,7 @@ def _is_whole(folder: Path) -> bool:
 def _imported(published: Published, data: bytes, spec: ExtractionSpec) -> str:
     """Import a file and keep the package; return its address."""
     if address := _cached(published, spec):
-        return address
+        return storage.absolute(address)
     package = published.convert(data, spec)
     folder = _folder(published, spec)
     try:

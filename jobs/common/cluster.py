@@ -15,6 +15,7 @@ from ray._private.state import state
 from ray.data import ActorPoolStrategy, DataContext, from_items
 
 from emotion.errors import InputError
+from emotion.import_root import IMPORT_ROOT
 from jobs.common.surroundings import OF_RAY, check_cluster, check_temporary_folder
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
@@ -82,13 +83,15 @@ def _latest_cluster() -> str:
 def _connect(address: str) -> None:
     for attempt in range(1, MOST_STARTS + 1):
         try:
-            ray.init(
-                address=address,
-                logging_level=logging.WARNING,
-                include_dashboard=False if address == "local" else None,
-                # Errors of workers reach the driver as exceptions; their output is in Ray's logs.
-                log_to_driver=False,
-            )
+            with contextlib.chdir(IMPORT_ROOT):  # from here Ray's workers import first
+                ray.init(
+                    address=address,
+                    logging_level=logging.WARNING,
+                    include_dashboard=False if address == "local" else None,
+                    # Errors of workers reach the driver as exceptions; their output is in Ray's
+                    # logs.
+                    log_to_driver=False,
+                )
         except ConnectionError as err:
             raise InputError(f"no Ray cluster answers at {address}: {err}") from err
         except Exception as err:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from pebble import ProcessExpired, ProcessPool
 
 from emotion.errors import EmotionError
+from emotion.import_root import import_environment
 from jobs.common.surroundings import OF_PROCESSES, check_address_space, check_temporary_folder
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
@@ -174,8 +175,9 @@ def import_ahead(*modules: str) -> None:
     """
     check_address_space()
     check_temporary_folder(OF_PROCESSES)
-    before = {name: os.environ.get(name) for name in WORKER_ENV}
-    os.environ.update(WORKER_ENV)  # libraries read it when they are imported
+    variables = WORKER_ENV | import_environment()  # libraries read them when they are imported
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     # Ctrl-C reaches the whole group of processes; in the middle of an import it gives a traceback.
     signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -24,7 +24,17 @@ FORBIDDEN = {
 }
 """Packages that no file of a folder may import."""
 
-GROUND = ("arrays", "colours", "labels", "nouns", "pooling", "ranges", "splits", "versions")
+GROUND = (
+    "arrays",
+    "colours",
+    "import_root",
+    "labels",
+    "nouns",
+    "pooling",
+    "ranges",
+    "splits",
+    "versions",
+)
 EMOTION = (
     ("errors",),
     GROUND,
