@@ -104,12 +104,12 @@ class TrustNote:
         """Return the warning and the recall by label as lines of text; empty if both are unknown.
 
         >>> TrustNote(measured_on="FER2013 test", recall={"happy": 0.8, "fear": 0.2}).lines()
-        ['recall on FER2013 test: happy 80%, fear 20%']
+        ["the model's recall, measured on FER2013 test: happy 80%, fear 20%"]
         """
         lines = [f"warning: {self.warning}"] if self.warning else []
         if self.recall:
             by_label = ", ".join(f"{label} {share:.0%}" for label, share in self.recall.items())
-            lines.append(f"recall on {self.measured_on}: {by_label}")
+            lines.append(f"the model's recall, measured on {self.measured_on}: {by_label}")
         return lines
 
 

@@ -78,7 +78,7 @@ def _without_booleans(config: Any, words: Sequence[str]) -> list[str]:
     Earlier versions wanted ``--dry-run True``. ``--dry-run False`` is the same as no flag.
     """
     named = fields(config) if is_dataclass(config) else ()
-    names = {field.name for field in named if field.type == "bool"}
+    names = {field.name for field in named if isinstance(field.default, bool)}
     kept: list[str] = []
     for word in words:
         before = kept[-1].lstrip("-").replace("-", "_") if kept else ""

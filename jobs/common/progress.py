@@ -64,6 +64,7 @@ class Progress:
             bar_format=VIDEO_TIME if unit == "s" else VIDEOS,
         )
         self._counts: dict[str, int] = {}
+        self._is_first = True
 
     def __enter__(self) -> Progress:
         return self
@@ -80,6 +81,9 @@ class Progress:
         self._bar.set_postfix(self._counts, refresh=False)
         left = max(0.0, (self._bar.total or 0.0) - self._bar.n)  # sums of floats may exceed it
         self._bar.update(min(self._shown(units), left))
+        if self._is_first and units:
+            self._bar.refresh()  # a log shows the first result at once
+            self._is_first = False
 
     def _shown(self, units: float) -> float:
         return units / 60 if self._shows_minutes else round(units)

@@ -24,6 +24,7 @@ from emotion.evaluate.score_set import (
 from emotion.evaluate.slices import Slices, slice_by
 from emotion.label_table import LabelTable, read_label_table
 from emotion.nouns import counted
+from emotion.package.card_figures import FEW_SUBJECTS
 from emotion.package.model_package import add_to_card, load_package
 from emotion.package.seen import FILE
 from emotion.report.evaluation import evaluation_report
@@ -268,13 +269,21 @@ def print_evaluation(result: EvaluationResult) -> None:
         figure = evaluation.figures[name]
         ends = figure.interval
         spread = f"  95% interval {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+        if name == "uar":
+            spread += (
+                f"  (guessing: {1 / sum(s.support > 0 for s in evaluation.per_class.values()):.3f})"
+            )
         if figure.value is not None:
             print(f"  {title:9} {figure.value:.3f}{spread}")
-    print(f"  {'coverage':9} {evaluation.figures['coverage'].value:.3f}")
+    if evaluation.n_subjects < FEW_SUBJECTS:
+        print(
+            f"  so few people ({evaluation.n_subjects}) make an interval too narrow, or give none"
+        )
+    print(f"  {'coverage':9} {evaluation.figures['coverage'].value:.3f} (videos with an answer)")
     if effect.margin and effect.risk is not None:
         print(
             f"  margin {effect.margin:.3f}: {effect.coverage:.1%} of the videos get a certain "
-            f"answer, {effect.risk:.1%} of these are wrong; of all answers {effect.risk_of_all:.1%}"
+            f"answer, {effect.risk:.1%} of these are wrong; {effect.risk_of_all:.1%} of all are"
         )
     for reason, count in evaluation.missing.items():
         print(f"  without a prediction: {reason} {count:,}")

@@ -174,10 +174,16 @@ def train(
     write_outputs(config.out, state, package, fault=result.fault)
     if tracker:
         tracker.finish(config.out, state.history)
-    best = state.best_row
+    best, num_epochs, of = state.best_row, len(state.history), plan.recipe.epochs
+    why = ""
+    if num_epochs < of and state.stale(plan.recipe.patience):
+        why = f" of {of}, because {plan.recipe.patience} brought no better val uar"
+    elif num_epochs < of:
+        why = f" of {of}, because of --max-minutes or a stop"
+    chance = 1 / sum(1 for count in data.val_counts if count)
     print(
-        f"trained {len(state.history)} epochs; best is epoch {best.epoch}: "
-        f"val uar {best.val_uar:.3f}, war {best.val_war:.3f} (clips)\n"
+        f"trained {num_epochs} epochs{why}; best is epoch {best.epoch}: "
+        f"val uar {best.val_uar:.3f} (guessing: {chance:.3f}), war {best.val_war:.3f} (clips)\n"
         f"model {package.model_id}: {config.out}/package"
     )
     return result

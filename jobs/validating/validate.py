@@ -186,6 +186,10 @@ def print_report(report: ValidationReport) -> None:
 
 
 def print_warnings(report: ValidationReport) -> None:
-    """Print each warning as a line with its first three examples."""
+    """Print each warning as a line with its first examples, and where they are explained."""
     for result in report.warnings:
-        print(f"  warning, broken rule: {result.expectation}: {'; '.join(result.examples[:3])}")
+        shown = "; ".join(result.examples[:2])
+        more = f"; {result.unexpected - 2:,} more" if result.unexpected > 2 else ""
+        print(f"  warning: {shown}{more} (expected: {result.expectation})")
+    if report.warnings:
+        print("  the dataset can be used; validation/index.html has all warnings")

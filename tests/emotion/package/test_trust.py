@@ -53,7 +53,9 @@ def test_the_note_has_the_first_recall_and_the_margin_in_use() -> None:
     trust = Trust(domain="in the wild", margin=0.2, figures=(BARE, FER))
     note = trust_note(trust)
     assert (note.margin, note.warning, note.recall) == (0.2, None, FER.recall)
-    assert note.lines() == ["recall on FER2013 test (1,200 faces): happy 80%, fear 20%"]
+    assert note.lines() == [
+        "the model's recall, measured on FER2013 test (1,200 faces): happy 80%, fear 20%"
+    ]
     assert trust_note(trust, margin=0.0).margin == 0.0
 
 

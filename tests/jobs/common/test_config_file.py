@@ -9,6 +9,7 @@ import pytest
 from emotion.errors import InputError
 from jobs.common.command import parse
 from jobs.common.config_file import with_config_files
+from jobs.predicting.options import Config as PredictConfig
 from jobs.training.options import Config
 
 FILE = """\
@@ -91,3 +92,11 @@ def test_a_flag_that_no_job_has(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_config_without_a_file() -> None:
     with pytest.raises(InputError, match="--config needs a YAML file"):
         read("--dataset", "a", "--config")
+
+
+@pytest.mark.parametrize("text, value", [("true", True), ("false", False), ("True", True)])
+def test_a_flag_without_a_value(tmp_path: Path, text: str, value: bool) -> None:
+    path = tmp_path / "predict.yaml"
+    path.write_text(f"quiet: {text}\n")
+    config = parse(PredictConfig, ["a.mp4", "--config", str(path)], verb="jobs.predict", doc=None)
+    assert config.quiet is value

@@ -40,11 +40,11 @@ def test_a_log_has_the_number_of_videos(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_log_is_short(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first and the last state; between them one line per minute."""
+    """The first states and the last one; between them one line per minute."""
     with Progress("score", total=1000.0, unit="s") as bar:
         for _ in range(1000):
             bar.step(1.0)
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 3
 
 
 def test_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:

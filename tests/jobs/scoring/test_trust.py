@@ -160,7 +160,7 @@ def test_every_output_warns(
     assert text in (out / "report.html").read_text()
     assert predict.main([str(archive / "two.mp4"), "--package", str(drawn)]) == 0
     said = capsys.readouterr().out
-    assert text in said and "recall on a test (9 videos): happy 80%" in said
+    assert text in said and "recall, measured on a test (9 videos): happy 80%" in said
     assert "two.mp4: uncertain (" in said  # the package's margin is 0.5
     assert (
         predict.main([str(archive / "two.mp4"), "--package", str(drawn), "--format", "json"]) == 0
