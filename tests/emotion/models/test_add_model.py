@@ -139,7 +139,7 @@ def test_exports_to_onnx() -> None:
 
 def test_every_model_is_named_for_its_users() -> None:
     """Step 3: the help of jobs.train and the docs name it."""
-    docs = (ROOT / "docs/training.md").read_text()
+    docs = (ROOT / "docs/models.md").read_text()
     shown = ModelAndData.__doc__ or ""
     names = [name for name in MODELS if name != "toy"]
     assert [name for name in names if name not in docs] == []
