@@ -255,7 +255,11 @@ def test_two_runs_at_once(archive: Path, expected: Tables, tmp_path: Path) -> No
         (FileNotFoundError(2, "gone"), None),
         (InputError("--out is full"), "--out is full"),
         (ConnectionResetError(104, "reset"), "[Errno 104] reset"),
-        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (
+            OSError(28, "No space left on device"),
+            "[Errno 28] No space left on device; the disk of the output, or of the temporary "
+            "folder, is full: free some space",
+        ),
         (OSError(27, "File too large"), "[Errno 27] File too large"),
         (PermissionError("Access Denied"), "Access Denied"),
         (
