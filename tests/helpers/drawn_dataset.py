@@ -68,7 +68,7 @@ def write_dataset(root: Path) -> Path:
     storage.write_json(storage.join(uri, "config.json"), config)
     report = {"success": True, "spec_digest": SPEC.digest}
     storage.write_json(storage.join(uri, "validation/report.json"), report)
-    storage.write_json(storage.join(uri, "_SUCCESS"), {"counts": {"clips": len(rows)}})
+    storage.write_json(storage.join(uri, "_SUCCESS"), {"labels": list(LABELS)})
     return root
 
 
