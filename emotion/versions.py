@@ -8,6 +8,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from emotion.errors import InputError
 from schemas.tables import SCHEMA_VERSION
@@ -113,3 +114,29 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):  # git is missing, or refuses the folder
         return None
     return done.stdout.strip()
+
+
+def check_number(
+    marker: Mapping[str, Any], uri: str, table: str, num_rows: int, *, flag: str, job: str
+) -> None:
+    """Check that no part of a table is missing, by the number of rows that ``_SUCCESS`` states.
+
+    A view of jobs.crossval states no numbers and passes.
+
+    Args:
+        marker: content of the output's ``_SUCCESS``.
+        uri: folder of the output.
+        table: name of the table.
+        num_rows: number of rows that were read.
+        flag: flag that names the output, without dashes.
+        job: job that made it.
+
+    Raises:
+        InputError: if ``_SUCCESS`` states another number.
+    """
+    stated = marker.get("counts", {}).get(table, num_rows)
+    if stated != num_rows:
+        raise InputError(
+            f"--{flag} {uri} has {num_rows:,} {table}, its _SUCCESS says {stated:,}: parts are "
+            f"missing; run {job} again with the same options, which makes them again"
+        )

@@ -19,7 +19,7 @@ from emotion.label_table import LabelRow
 from emotion.package.seen import FILE, Seen, seen_from_json
 from emotion.pooling import pool_videos
 from emotion.splits import assign_split
-from emotion.versions import check_job, check_schema_version
+from emotion.versions import check_job, check_number, check_schema_version
 from schemas.scores import prob_column
 
 NOT_SCORED = "not_scored"
@@ -87,7 +87,8 @@ def read_predictions(scores_uri: str) -> ScoreSet:
     videos = storage.join(scores_uri, "videos")
     columns = ["uri", "content_sha256", "label", "reason", *names]
     rows = storage.read_tables(videos, columns=columns).to_pylist()
-    _check_number(scores_uri, len(rows))
+    marker = storage.read_json(storage.join(scores_uri, "_SUCCESS"))
+    check_number(marker, scores_uri, "videos", len(rows), flag="scores", job="jobs.score")
     rejects = storage.join(scores_uri, "rejects")
     rejected: list[dict[str, Any]] = []
     if storage.list_files(rejects, suffixes=(".parquet",)):
@@ -108,17 +109,6 @@ def read_predictions(scores_uri: str) -> ScoreSet:
         contents={row["uri"]: row["content_sha256"] for row in rows if row["content_sha256"]},
         seen=_read_seen(scores_uri),
     )
-
-
-def _check_number(scores_uri: str, num_videos: int) -> None:
-    """Check that no part of ``videos`` is missing."""
-    marker = storage.read_json(storage.join(scores_uri, "_SUCCESS"))
-    stated = marker.get("counts", {}).get("videos", num_videos)
-    if stated != num_videos:
-        raise InputError(
-            f"--scores {scores_uri} has {num_videos:,} videos, its _SUCCESS says {stated:,}: parts "
-            "are missing; run jobs.score again with the same options, which makes them again"
-        )
 
 
 def _read_seen(scores_uri: str) -> Seen | None:

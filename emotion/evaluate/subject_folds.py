@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from emotion.corpora.subjects import ranked
 
 
 def fold_subjects(
@@ -40,7 +41,7 @@ def fold_subjects(
         for subject, labels in labels_of.items()
     }
     total_L = sum(counts.values(), np.zeros(len(names)))
-    order = sorted(counts, key=lambda s: (-float(counts[s].std()), _rank(s, seed)))
+    order = sorted(ranked(counts, seed=seed), key=lambda s: -float(counts[s].std()))
     sums_FL = np.zeros((num_folds, len(names)))
     sizes = np.zeros(num_folds, int)
     fold_of: dict[str, int] = {}
@@ -58,7 +59,3 @@ def fold_subjects(
         sizes[best] += 1
         fold_of[subject] = best
     return fold_of
-
-
-def _rank(subject_id: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{subject_id}".encode()).digest()

@@ -12,7 +12,7 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.splits import SPLITS, assign_split
-from emotion.versions import check_job, check_schema_version
+from emotion.versions import check_job, check_number, check_schema_version
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def read_input(uri: str, *, labels: tuple[str, ...] | None) -> TrainInput:
         )
     columns = ["subject_id", "label", "split"]
     rows = storage.read_tables(storage.join(uri, "clips"), columns=columns).to_pylist()
-    _check_number(uri, len(rows))
+    marker = storage.read_json(storage.join(uri, "_SUCCESS"))
+    check_number(marker, uri, "clips", len(rows), flag="dataset", job="jobs.build_dataset")
     train, val, test = ([r for r in rows if r["split"] == split] for split in SPLITS)
     _check_splits(uri, len(train), len(val))
     counts, val_counts, test_counts = (
@@ -156,17 +157,6 @@ def _check_report(uri: str, spec: ExtractionSpec) -> None:
         raise InputError(
             f"--dataset {uri} was validated with spec {report.get('spec_digest')}, its spec.json "
             f"is {spec.digest}: {command} again"
-        )
-
-
-def _check_number(uri: str, num_clips: int) -> None:
-    """Check that no part of ``clips`` is missing; a view of jobs.crossval states no number."""
-    marker = storage.read_json(storage.join(uri, "_SUCCESS"))
-    stated = marker.get("counts", {}).get("clips", num_clips)
-    if stated != num_clips:
-        raise InputError(
-            f"--dataset {uri} has {num_clips:,} clips, its _SUCCESS says {stated:,}: parts are "
-            "missing; run jobs.build_dataset again with the same options, which makes them again"
         )
 
 
