@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import warnings
 from pathlib import Path
@@ -77,7 +78,7 @@ def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                LogitsAndSteps(model).eval(),
+                LogitsAndSteps(_with_split_prelus(model)).eval(),
                 (example,),
                 path,
                 dynamo=False,
@@ -89,6 +90,41 @@ def _trace(model: nn.Module, example: Tensor, path: Path, name: str) -> None:
     except RuntimeError as err:  # includes OnnxExporterError and errors of the trace
         why = " ".join(str(err).split())[:200]
         raise InputError(f"model {name} cannot be exported to ONNX: {why}") from err
+
+
+class _SplitPReLU(nn.Module):
+    """A PReLU of pictures as two depthwise convolutions: a * x + (1 - a) * relu(x).
+
+    onnxruntime reorders the values before and after each PReLU, and none of these operators:
+    MobileFaceNet takes 0.6 of the time (docs/measured.md).
+    """
+
+    def __init__(self, slopes: Tensor) -> None:
+        """Keep the slopes, (C,)."""
+        super().__init__()
+        self.register_buffer("negative_C111", slopes.detach().view(-1, 1, 1, 1))
+        self.register_buffer("positive_C111", 1 - slopes.detach().view(-1, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the PReLU of (N, C, ...) values."""
+        slopes_C111, rest_C111 = self.get_buffer("negative_C111"), self.get_buffer("positive_C111")
+        if x.ndim != 4 or x.shape[1] != len(slopes_C111):
+            return functional.prelu(x, slopes_C111.flatten())
+        channels = len(slopes_C111)
+        through = functional.conv2d(x, slopes_C111, groups=channels)
+        return through + functional.conv2d(functional.relu(x), rest_C111, groups=channels)
+
+
+def _with_split_prelus(model: nn.Module) -> nn.Module:
+    """Return the model itself, or, if it has PReLUs, a copy in which they are split."""
+    if not any(isinstance(module, nn.PReLU) for module in model.modules()):
+        return model
+    model = copy.deepcopy(model)
+    for parent in list(model.modules()):
+        for name, module in parent.named_children():
+            if isinstance(module, nn.PReLU):
+                setattr(parent, name, _SplitPReLU(module.weight))
+    return model
 
 
 def max_difference(model: nn.Module, exported: bytes, clip_shape: tuple[int, int, int]) -> float:

@@ -141,6 +141,39 @@ class NoOperator(nn.Module):
         return values_B2
 
 
+class Slopes(nn.Module):
+    """PReLUs of clips, of pictures, and with one slope for all channels; means as logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_clips, self.on_pictures, self.one = nn.PReLU(3), nn.PReLU(3), nn.PReLU()
+        for layer, slopes in (
+            (self.on_clips, [0.5, -0.25, 1.5]),
+            (self.on_pictures, [0.0, 2.0, 0.25]),
+            (self.one, [0.125]),
+        ):
+            layer.weight = nn.Parameter(torch.tensor(slopes))
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        pictures_BCHW = self.on_pictures(self.on_clips(x_BCTHW)[:, :, 0])
+        mean_BC: Tensor = self.one(pictures_BCHW).mean(dim=(2, 3))
+        return mean_BC
+
+
+def test_prelus_are_split_into_operators_that_onnxruntime_does_not_reorder() -> None:
+    """Of -1: the slopes 0.5, -0.25, 1.5, then 0, none, 0.25, then 0.125 where it is negative."""
+    model = Slopes().eval()
+    exported = to_onnx(model, (2, 4, 4), name="slopes")
+    assert max_difference(model, exported, (2, 4, 4)) <= 1e-6
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    minus_one = np.full((1, 3, 2, 4, 4), -1, np.float32)
+    logits = session.run(["logits"], {"clips": minus_one})[0]
+    np.testing.assert_allclose(logits, [[0, 0.25, 1.5 * 0.25 * -0.125]], rtol=1e-6)
+    nodes = [node.op_type for node in onnx.load_from_string(exported).graph.node]
+    assert nodes.count("PRelu") == 2  # of clips, and with one slope
+    assert isinstance(model.on_pictures, nn.PReLU)  # the model itself stays
+
+
 def test_a_model_that_comes_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODELS, "r3d_lite", Model(lambda num_classes: Branches(), ()))
     package = ModelPackage("r3d_lite", {}, LABELS, SPEC, weights_bytes({}), {}, {}, {})
