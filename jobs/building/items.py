@@ -63,7 +63,7 @@ def do_items(
     """
     total_s = sum(_item_s(item) for item in first)
     counts = ("videos", "frames", "faces", "rejects")
-    with Progress("build", total=total_s, unit="s") as progress:
+    with Progress("build", total=total_s, unit="s", under_way=runner.under_way) as progress:
         for items in (first, joins):
             if not items:
                 continue

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from ray.data import ActorPoolStrategy, DataContext, from_items
 from emotion.errors import InputError
 from emotion.import_root import IMPORT_ROOT
 from jobs.common.surroundings import OF_RAY, check_cluster, check_temporary_folder
+from jobs.common.under_way import BOARD, INTERVAL_S, NOTHING, Amounts, total
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_STARTS = 3
@@ -24,6 +26,9 @@ MOST_STARTS = 3
 
 TOO_SLOW = "timed out during startup"
 """Words of Ray's error, a bare Exception, if a local Ray is not up after 30 s."""
+
+STATE_S = 60.0
+"""Seconds for which the state of a worker counts: a worker that died sends no more."""
 
 VIDEO_S_PER_WORKER = 60.0
 """Seconds of video for which one more worker is worth its start."""
@@ -166,10 +171,39 @@ def pool(most: int, now: int) -> ActorPoolStrategy:
     return ActorPoolStrategy(min_size=1, max_size=most, initial_size=max(1, min(most, now)))
 
 
+class UnderWayBoard:
+    """Actor that keeps the latest state of each worker; see ``jobs.common.under_way``."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, tuple[float, Amounts]] = {}
+
+    def put(self, worker: str, amounts: Amounts) -> None:
+        """Keep the state of a worker."""
+        self._states[worker] = time.monotonic(), amounts
+
+    def total(self) -> Amounts:
+        """Return the sum of the states that are not older than ``STATE_S``."""
+        oldest = time.monotonic() - STATE_S
+        return total(amounts for at, amounts in self._states.values() if at >= oldest)
+
+
 class RayRunner:
     """Runner whose workers are actors of the connected Ray."""
 
     name: Literal["processes", "ray"] = "ray"
+
+    def __init__(self) -> None:
+        actor: Any = ray.remote(num_cpus=0, max_restarts=-1)(UnderWayBoard)
+        # Steps of one process, such as the demo's, share a connection, and so the actor.
+        self._board = actor.options(name=BOARD, get_if_exists=True).remote()
+
+    def under_way(self) -> Amounts:
+        """Return how far the items are that are begun and not finished; nothing if unknown."""
+        try:
+            amounts: Amounts = ray.get(self._board.total.remote(), timeout=INTERVAL_S)
+        except (ray.exceptions.RayError, ray.exceptions.GetTimeoutError):
+            return NOTHING
+        return amounts
 
     @property
     def cpus(self) -> int:

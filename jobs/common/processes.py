@@ -25,6 +25,7 @@ from pebble import ProcessExpired, ProcessPool
 from emotion.errors import EmotionError
 from emotion.import_root import import_environment
 from jobs.common.surroundings import OF_PROCESSES, check_address_space, check_temporary_folder
+from jobs.common.under_way import NOTHING, Amounts, read_from, write_to
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_ATTEMPTS = 4
@@ -43,6 +44,9 @@ class ProcessRunner:
 
     name: Literal["processes", "ray"] = "processes"
 
+    def __init__(self) -> None:
+        self._folder = ""  # of the temporary files of workers, while there are some
+
     @property
     def cpus(self) -> int:
         """Number of CPUs that this process may use, at least 1."""
@@ -52,6 +56,10 @@ class ProcessRunner:
     def resources(self) -> Mapping[str, float]:
         """The CPUs, by Ray's name."""
         return {"CPU": float(self.cpus)}
+
+    def under_way(self) -> Amounts:
+        """Return how far the items are that are begun and not finished."""
+        return read_from(self._folder) if self._folder else NOTHING
 
     def map(
         self,
@@ -72,6 +80,7 @@ class ProcessRunner:
             tempfile.TemporaryDirectory(prefix="video-emotion-workers-") as folder,
             _hidden_main(),
         ):
+            self._folder = folder
             attempts = dict.fromkeys(range(len(items)), 1)  # of the items without a result
             in_vain = 0
             while attempts:
@@ -203,6 +212,7 @@ def _start(
     tempfile.tempdir = None  # read TMPDIR again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends its workers
     threading.Thread(target=_end_with_driver, daemon=True).start()
+    write_to(environment["TMPDIR"])
     _worker = worker(*args)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from jobs.common.under_way import Amounts
+
 RunnerName = Literal["auto", "ray", "processes"]
 """Values of --runner."""
 
@@ -33,6 +35,9 @@ class Runner(Protocol):
     @property
     def resources(self) -> Mapping[str, float]:
         """Resources by Ray's names, such as ``{"CPU": 16.0}``."""
+
+    def under_way(self) -> Amounts:
+        """Return how far the items are that are begun and not finished; see ``ItemState``."""
 
     def map(
         self,

@@ -15,6 +15,7 @@ from emotion.extract.observe import Observation
 from emotion.extract.spec import ExtractionSpec
 from emotion.extract.walk import Row, Table, VideoSummary
 from emotion.video.decode import Limits, VideoFacts
+from jobs.common.under_way import ItemState
 from jobs.ledger.shards import ShardRef
 from jobs.reading.chunks import (
     chunk_name,
@@ -92,6 +93,16 @@ class End:
     walls_s: float = 0.0
 
 
+@contextlib.contextmanager
+def _state() -> Iterator[ItemState]:
+    """Yield the state of the item of the block, and end it with the block."""
+    state = ItemState()
+    try:
+        yield state
+    finally:
+        state.end()
+
+
 class ShardReader:
     """Reader of shards and chunks; each worker has one."""
 
@@ -106,12 +117,12 @@ class ShardReader:
 
     def shard(self, ref: ShardRef) -> Iterator[TableRow | End]:
         """Yield the rows and then the ``End`` of each video of a shard, in order of the plan."""
-        with self._attempt(ref.shard_id) as first_look:
+        with self._attempt(ref.shard_id) as first_look, _state() as state:
             for video in ref.rows():
                 summary = VideoSummary()
                 try:
                     if ref.num_chunks == 1:
-                        yield from self._whole(video, summary, first_look)
+                        yield from self._whole(video, summary, first_look, state)
                     else:
                         yield from self._joined(video, summary, ref)
                 except VideoError as err:
@@ -133,8 +144,9 @@ class ShardReader:
         name, out = chunk_name(ref.shard_id, number), self._reading.out
         span = chunk_samples(number, num_chunks=ref.num_chunks, samples=self._reading.chunk_samples)
         facts = VideoFacts()
-        with self._attempt(name) as first_look:
+        with self._attempt(name) as first_look, _state() as state:
             observations = self._observed(rows[0], span, facts, first_look)
+            observations = self._counted(observations, span[0], state)
             return write_chunk(chunk_uri(out, name), observations, facts)
 
     def _observed(
@@ -156,15 +168,28 @@ class ShardReader:
         with opened(video, self._reading.root) as source, self._watched():
             yield from self._extractor.observations(source, facts=facts, start=start, stop=stop)
 
+    def _counted(
+        self, observations: Iterator[Observation], start: int, state: ItemState
+    ) -> Iterator[Observation]:
+        start_s = start / self._reading.spec.sample_fps
+        for observation in observations:
+            state.frame(max(0.0, observation.pts_s - start_s), len(observation.faces))
+            yield observation
+
     def _whole(
-        self, video: Row, summary: VideoSummary, first_look: FirstLook | None
+        self, video: Row, summary: VideoSummary, first_look: FirstLook | None, state: ItemState
     ) -> Iterator[TableRow | End]:
         video_id = str(video["video_id"])
         with fetched(video, self._reading.root) as path, self._watched():
             if first_look is not None:
                 first_look.look(path)
             for table, row in self._extractor.rows(path, video_id=video_id, summary=summary):
+                if table == "frames" and isinstance(pts_s := row["pts_s"], float):
+                    state.frame(pts_s)
+                elif table == "faces":
+                    state.face()
                 yield TableRow(video, table, row)
+            state.next_video()
             yield End(video, summary, storage.sha256(str(path)))
 
     def _joined(self, video: Row, summary: VideoSummary, ref: ShardRef) -> Iterator[TableRow | End]:

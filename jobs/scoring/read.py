@@ -99,12 +99,12 @@ class ReadChunk:
         self._reader = ShardReader(reading, yunet_model)
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Read one chunk; return ``video_s``, and ``fault``: the message of a failure or ""."""
-        ref = ShardRef.from_item(item)
+        """Read one chunk; return its counts, and ``fault``: the message of a failure or ""."""
+        ref, counts = ShardRef.from_item(item), {"frames": 0, "faces": 0}
         with Fault() as fault:
-            self._reader.chunk(ref, int(item["chunk"]))
-            return {"video_s": ref.video_s / ref.num_chunks, "fault": ""}
-        return {"video_s": 0.0, "fault": fault.line}
+            counts |= self._reader.chunk(ref, int(item["chunk"]))
+            return counts | {"video_s": ref.video_s / ref.num_chunks, "fault": ""}
+        return counts | {"video_s": 0.0, "fault": fault.line}
 
 
 def _facts(end: End) -> Row:

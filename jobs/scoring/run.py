@@ -248,7 +248,7 @@ class _Run:
         else:
             from jobs.scoring.stream import score_shards  # imports Ray
 
-            score_shards(missing, self.settings, commits, totals)
+            score_shards(runner, missing, self.settings, commits, totals)
 
 
 def _commit_settings(config: Config, package: ScoringPackage, fence: Fence) -> CommitSettings:

@@ -72,7 +72,7 @@ def score_in_processes(
     items = [ref.to_item("shard") for ref in refs]
     video_s = sum(ref.video_s for ref in refs)
     args = (settings, commit_settings)
-    with Tally(refs, totals) as tally:
+    with Tally(refs, totals, runner) as tally:
         for row in runner.map(ScoreShard, args, items, video_s=video_s):
             check_fault(row["fault"])
             totals.model_busy_s += row["busy_s"]

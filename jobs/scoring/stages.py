@@ -87,11 +87,11 @@ class ScoreClips:
 class Tally:
     """Progress of a run, and the totals of the shards that it committed."""
 
-    def __init__(self, refs: Sequence[ShardRef], totals: RunTotals) -> None:
+    def __init__(self, refs: Sequence[ShardRef], totals: RunTotals, runner: Runner) -> None:
         self._refs = {ref.shard_id: ref for ref in refs}
         self._totals = totals
         total = sum(ref.video_s for ref in refs)
-        self._progress = Progress("score", total=total, unit="s")
+        self._progress = Progress("score", total=total, unit="s", under_way=runner.under_way)
 
     def __enter__(self) -> Tally:
         return self
@@ -135,7 +135,7 @@ def read_chunks(runner: Runner, refs: Sequence[ShardRef], settings: StageSetting
     video_s = {ref.shard_id: ref.video_s / ref.num_chunks for ref in long}
     total_s = sum(video_s[item["shard_id"]] for item in items)
     args = (settings.reading, settings.yunet_model)
-    with Progress("chunks", total=total_s, unit="s") as progress:
+    with Progress("chunks", total=total_s, unit="s", under_way=runner.under_way) as progress:
         for row in runner.map(ReadChunk, args, items, video_s=total_s):
             check_fault(row["fault"])
-            progress.step(row["video_s"])
+            progress.step(row["video_s"], frames=row["frames"], faces=row["faces"])

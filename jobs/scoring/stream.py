@@ -26,7 +26,7 @@ from emotion.errors import InputError
 from emotion.report.run_metrics import RunTotals
 from jobs.common import cluster
 from jobs.common.faults import Fault, check_fault
-from jobs.common.workers import WORKER_ENV
+from jobs.common.workers import WORKER_ENV, Runner
 from jobs.ledger.shards import ShardRef
 from jobs.scoring.commit import CommitActor, CommitSettings, PendingShard
 from jobs.scoring.live_counts import LiveCounts
@@ -84,6 +84,7 @@ def room_for_models(settings: StageSettings) -> int:
 
 
 def score_shards(
+    runner: Runner,
     refs: Sequence[ShardRef],
     settings: StageSettings,
     commit_settings: CommitSettings,
@@ -102,9 +103,9 @@ def score_shards(
     """
     began = time.monotonic()
     if not settings.dataset:
-        read_chunks(cluster.RayRunner(), refs, settings)
+        read_chunks(runner, refs, settings)
     left = list(refs)
-    with _Commits(refs, commit_settings, totals) as commits:
+    with _Commits(runner, refs, commit_settings, totals) as commits:
         for _ in range(MAX_ROUNDS):
             ended = _score_once(left, settings, commits, totals)
             left = [ref for ref in left if ref.shard_id not in ended]
@@ -148,7 +149,11 @@ class _Commits:
     """Commits that run in Ray actors, and the progress of the run."""
 
     def __init__(
-        self, refs: Sequence[ShardRef], settings: CommitSettings, totals: RunTotals
+        self,
+        runner: Runner,
+        refs: Sequence[ShardRef],
+        settings: CommitSettings,
+        totals: RunTotals,
     ) -> None:
         self._class: Any = ray.remote(
             num_cpus=0,
@@ -160,7 +165,7 @@ class _Commits:
         self._settings, self._actors = settings, deque([self._class.remote(settings)])
         self._refs = {ref.shard_id: ref for ref in refs}
         self._open: list[Any] = []
-        self._tally = Tally(refs, totals)
+        self._tally = Tally(refs, totals, runner)
         self._live = LiveCounts()
 
     def __enter__(self) -> _Commits:

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from jobs.common.under_way import ItemState
 from jobs.common.workers import Item
 
 
@@ -81,3 +82,17 @@ class Slow:
         (self._folder / str(os.getpid())).touch()
         time.sleep(3600)
         return item
+
+
+class Reader:
+    """Worker that counts one frame with four faces and waits until the file ``go_on`` exists."""
+
+    def __call__(self, item: Item) -> Item:
+        state = ItemState()
+        state.frame(item["video_s"], faces=4)
+        for _ in range(600):
+            if Path(item["go_on"]).exists():
+                break
+            time.sleep(0.1)
+        state.end()
+        return {"done": True}

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.common import progress
 from jobs.common.progress import Progress
+from tests.helpers.faults import wait_for
 
 
 def test_a_log_has_minutes_of_video_and_their_rate(
@@ -27,6 +28,35 @@ def test_a_log_has_minutes_of_video_and_their_rate(
         r"[\d,.]+ min of video/min, videos=3, faces=42",
         lines[-1],
     )
+
+
+def test_work_that_is_under_way_is_shown_and_nothing_becomes_smaller(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a minute is under way; its worker ends with 0.4; the next item is 1.5 minutes far."""
+    monkeypatch.setattr(progress, "LOG_INTERVAL_S", 0.0)
+    monkeypatch.setattr(progress, "INTERVAL_S", 0.01)
+    state, log = [(30.0, 60.0, 7.0)], [""]
+
+    def is_shown(text: str) -> bool:
+        log[0] += capsys.readouterr().err
+        return text in log[0]
+
+    with Progress("build", total=240.0, unit="s", under_way=lambda: state[0]) as bar:
+        wait_for(lambda: is_shown("0.5 of 4.0"))
+        state[0] = (0.0, 0.0, 0.0)
+        bar.step(24.0, videos=1, frames=48, faces=9)
+        wait_for(lambda: is_shown("videos=1"))
+        state[0] = (90.0, 10.0, 3.0)
+        wait_for(lambda: is_shown("1.9 of 4.0"))
+    is_shown("")
+    lines = [re.sub(r".*\| ([\d.]+) of .*/min(.*)", r"\1\2", line) for line in log[0].splitlines()]
+    assert list(dict.fromkeys(lines)) == [
+        "0.0",
+        "0.5, frames=60, faces=7",
+        "0.5, videos=1, frames=60, faces=9",
+        "1.9, videos=1, frames=60, faces=12",
+    ]
 
 
 def test_a_log_has_the_number_of_videos(capsys: pytest.CaptureFixture[str]) -> None:

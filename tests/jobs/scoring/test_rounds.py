@@ -83,12 +83,12 @@ def test_a_shard_without_an_end_is_read_again(
     refs = [a_ref(name) for name in "abc"]
     settings: Any = SimpleNamespace(dataset="D")
     if says is None:
-        stream.score_shards(refs, settings, settings, RunTotals())
+        stream.score_shards(settings, refs, settings, settings, RunTotals())
         assert asked == [["a", "b", "c"], ["b"]]
         assert sorted(made[-1].started) == ["a", "b", "c"]
     else:
         with pytest.raises(InputError, match=says):
-            stream.score_shards(refs, settings, settings, RunTotals())
+            stream.score_shards(settings, refs, settings, settings, RunTotals())
         assert len(asked) == stream.MAX_ROUNDS
 
 
