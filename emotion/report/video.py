@@ -18,7 +18,7 @@ from emotion.predict.spans import person
 from emotion.report.page import data_uri, name_of, render
 from emotion.video.decode import Limits, VideoFacts, open_video, sample_frames
 from emotion.video.geometry import fitted
-from schemas.scores import prob_column, share_column
+from schemas.scores import prob_column
 
 MAX_FACES = 24
 FACE_PX = 96
@@ -98,11 +98,7 @@ def video_report(
         people=video["num_identities"],
         source=source,
         first_s=_first_s(drawn),
-        shares=[
-            (label, video[share_column(label)], colour(label, labels))
-            for label in labels
-            if video[share_column(label)] is not None
-        ],
+        shares=_shares(rows.segments, labels),
         legend=[(label, colour(label, labels)) for label in labels],
         strips=[_chart(track, rows, labels, length_s) for track in rows.tracks],
         ticks=_ticks(length_s),
@@ -152,6 +148,24 @@ def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) 
     ]
     name = f"{person(track['identity_id'])} · track {track['track_id']}"
     return TrackChart(name, bars, runs)
+
+
+def _shares(segments: Sequence[Row], labels: Sequence[str]) -> list[tuple[str, float, float, str]]:
+    """Return each label, its share of the segments' time, the uncertain part of it, its colour."""
+    time_s = dict.fromkeys(labels, 0.0)
+    uncertain_s = dict.fromkeys(labels, 0.0)
+    for row in segments:
+        length_s = row["stop_s"] - row["start_s"]
+        time_s[row["label"]] += length_s
+        if row["is_uncertain"]:
+            uncertain_s[row["label"]] += length_s
+    total_s = sum(time_s.values())
+    if not total_s:
+        return []
+    return [
+        (label, time_s[label] / total_s, uncertain_s[label] / total_s, colour(label, labels))
+        for label in labels
+    ]
 
 
 def _text(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,14 @@ def test_a_video_without_faces_has_a_page(source: Path, drawn: Path) -> None:
     text = parsed(html, scripts=True).text
     assert "No label: no_face." in text
     assert "No face was tracked." in text
+
+
+def test_the_shares_of_time_say_which_part_is_uncertain(source: Path, drawn: Path) -> None:
+    """Calm for 1 s, glad for 1 s, and calm for half a second more, but not surely."""
+    known = rows("a.mp4", 2.5)
+    unsure = known.segments[0] | {"start_s": 2.0, "stop_s": 2.5, "is_uncertain": True}
+    known = replace(known, segments=[*known.segments, unsure])
+    text = " ".join(
+        parsed(rendered(known, source, drawn, embed_bytes=0), scripts=True).text.split()
+    )
+    assert "calm 60.0% (uncertain 20.0%) glad 40.0%" in text
