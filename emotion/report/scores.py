@@ -20,6 +20,9 @@ from emotion.predict.people import USABLE
 from emotion.report.charts import Histogram, bars, histogram
 from emotion.report.page import name_of, render
 
+UNCERTAIN = "uncertain"
+"""Name of the answers whose label is uncertain, beside the labels."""
+UNCERTAIN_COLOUR = "#dfe2e6"
 MAX_ROWS = 500
 MAX_FOLDERS = 40
 VIDEO_COLUMNS = (
@@ -64,15 +67,18 @@ def scores_report(
 
 
 def _shown_s(scores_uri: str) -> dict[str, float]:
-    """Return the seconds for which faces show each label, from the segments, part by part."""
-    seconds: Counter[str] = Counter()
+    """Return the seconds of the segments of each label or ``UNCERTAIN``, part by part."""
+    seconds: Counter[str | None] = Counter()
     for file in storage.list_files(storage.join(scores_uri, "segments"), suffixes=(".parquet",)):
-        part = storage.read_part(file.uri, ["label", "start_s", "stop_s"])
-        for label, start_s, stop_s in zip(
-            *(part[c].to_pylist() for c in part.column_names), strict=True
-        ):
-            seconds[label] += stop_s - start_s
-    return dict(seconds)
+        part = storage.read_part(file.uri, ["label", "is_uncertain", "start_s", "stop_s"])
+        for row in part.to_pylist():
+            seconds[_answer(row)] += row["stop_s"] - row["start_s"]
+    return {answer: time_s for answer, time_s in seconds.items() if answer is not None}
+
+
+def _answer(row: Mapping[str, Any]) -> str | None:
+    """Return the label of a video or segment, or ``UNCERTAIN``; None without an answer."""
+    return UNCERTAIN if row["is_uncertain"] else row["label"]
 
 
 def scores_page(
@@ -98,14 +104,15 @@ def scores_page(
         title: name of the score set.
         note: warning and recall of the model.
         people: rows of ``people``.
-        shown_s: seconds for which faces show each label.
+        shown_s: seconds for which faces show each label, or ``UNCERTAIN``.
         slowest: uri, wall_s and duration_s of the videos that took the longest.
         drifts: comparison of each variable with the model's baseline.
     """
     rows = sorted(videos.to_pylist(), key=lambda row: str(row["uri"]))
     labelled = [row for row in rows if row["label"] is not None]
     failed = failures(rows, rejects.to_pylist() if rejects is not None else [])
-    per_label = Counter(row["label"] for row in labelled)
+    per_answer = Counter(map(_answer, labelled))
+    answers = [*labels, UNCERTAIN] if per_answer[UNCERTAIN] else labels
     by_folder = folder_rows(rows, labels)
     return render(
         "scores.html",
@@ -114,14 +121,16 @@ def scores_page(
         num_answered=len(labelled),
         num_clips=pc.sum(videos["num_clips"]).as_py() or 0,
         note=note,
-        num_uncertain=sum(bool(row["is_uncertain"]) for row in labelled),
+        num_uncertain=per_answer[UNCERTAIN],
         usable=USABLE,
         evidence=_evidence(people) if people is not None and people.num_rows else None,
         duration_s=pc.sum(videos["duration_s"]).as_py() or 0.0,
         num_identities=pc.sum(videos["num_identities"]).as_py() or 0,
-        labels=bars([(label, per_label[label]) for label in labels]),
-        shown=bars([(label, round((shown_s or {}).get(label, 0.0))) for label in labels]),
-        legend=[(label, colour(label, labels)) for label in labels],
+        labels=bars([(answer, per_answer[answer]) for answer in answers]),
+        shown=bars(
+            [(answer, round((shown_s or {}).get(answer, 0.0))) for answer in (*labels, UNCERTAIN)]
+        ),
+        legend=[(answer, _colour(answer, labels)) for answer in answers],
         folders=by_folder[:MAX_FOLDERS],
         num_folders=len(by_folder),
         slowest=slowest,
@@ -170,8 +179,8 @@ class Folder:
     Attributes:
         name: path from the archive's root; a dot for the root itself.
         num_videos: number of videos that could be read.
-        parts: for each label that occurs: label, number of videos, share of the folder's videos
-            with a label, and colour.
+        parts: for each label that occurs, and ``UNCERTAIN``: its name, number of videos, share of
+            the folder's videos with a label, and colour.
     """
 
     name: str
@@ -184,27 +193,32 @@ def folder_rows(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> lis
 
     Folders are taken at the first level at which the videos' addresses differ.
 
-    >>> videos = [{"uri": "v/a/1.mp4", "label": "glad"}, {"uri": "v/a/b/2.mp4", "label": None}]
-    >>> folder_rows([*videos, {"uri": "v/c/3.mp4", "label": None}], ["glad"])[0]
+    >>> sure, none = {"label": "glad", "is_uncertain": False}, {"label": None, "is_uncertain": None}
+    >>> videos = [{"uri": "v/a/1.mp4"} | sure, {"uri": "v/a/b/2.mp4"} | none]
+    >>> folder_rows([*videos, {"uri": "v/c/3.mp4"} | none], ["glad"])[0]
     Folder(name='v/a', num_videos=2, parts=(('glad', 1, 1.0, '#f0e442'),))
-    >>> folder_rows([*videos, {"uri": "4.mp4", "label": None}], ["glad"])[0].name
+    >>> folder_rows([*videos, {"uri": "4.mp4"} | none], ["glad"])[0].name
     'v'
     """
     inside = [str(row["uri"]).split("/")[:-1] for row in rows]
     depth = len(os.path.commonprefix(inside)) + 1  # lists are compared item by item
     counts: dict[str, Counter[str | None]] = {}
     for row, parents in zip(rows, inside, strict=True):
-        counts.setdefault("/".join(parents[:depth]) or ".", Counter())[row["label"]] += 1
+        counts.setdefault("/".join(parents[:depth]) or ".", Counter())[_answer(row)] += 1
     rows_by_folder = []
-    for name, of_labels in counts.items():
-        num_labelled = sum(of_labels[label] for label in labels)
+    for name, of_answers in counts.items():
+        num_labelled = of_answers.total() - of_answers[None]
         parts = tuple(
-            (label, of_labels[label], of_labels[label] / num_labelled, colour(label, labels))
-            for label in labels
-            if of_labels[label]
+            (answer, of_answers[answer], of_answers[answer] / num_labelled, _colour(answer, labels))
+            for answer in (*labels, UNCERTAIN)
+            if of_answers[answer]
         )
-        rows_by_folder.append(Folder(name, of_labels.total(), parts))
+        rows_by_folder.append(Folder(name, of_answers.total(), parts))
     return sorted(rows_by_folder, key=lambda folder: (-folder.num_videos, folder.name))
+
+
+def _colour(answer: str, labels: Sequence[str]) -> str:
+    return UNCERTAIN_COLOUR if answer == UNCERTAIN else colour(answer, labels)
 
 
 def _shifts(drift: Drift) -> list[str]:

@@ -62,6 +62,22 @@ def test_a_scores_page_separates_labels_from_failures() -> None:
     assert "model_id m1" in page.text
 
 
+def test_a_scores_page_counts_uncertain_answers_beside_the_labels() -> None:
+    videos = scored(
+        ANSWER | {"uri": "a/1.mp4", "label": "happy", "is_uncertain": False},
+        ANSWER | {"uri": "a/2.mp4", "label": "happy", "is_uncertain": True},
+        ANSWER | {"uri": "b/3.mp4", "label": "neutral", "is_uncertain": True},
+        ANSWER | {"uri": "b/4.mp4", "label": "neutral", "is_uncertain": True},
+    )
+    html = scores_page(
+        videos, labels=LABELS, facts={}, title="x", shown_s={"happy": 3.0, "uncertain": 9.0}
+    )
+    assert "neutral 0 · 0.0% happy 1 · 25.0% uncertain 3 · 75.0%" in parsed(html).text
+    assert "neutral 0 · 0.0% happy 3 · 25.0% uncertain 9 · 75.0%" in parsed(html).text
+    assert 'aria-label="happy 1, uncertain 1"' in html
+    assert 'aria-label="uncertain 2"' in html
+
+
 def test_a_scores_page_has_folders_time_drift_and_slow_videos() -> None:
     videos = scored(
         ANSWER | {"uri": "b/1.mp4", "label": "happy"},
