@@ -19,7 +19,7 @@ from emotion import weights
 from emotion.extract.align import eyes_and_nose, head_angles
 from emotion.extract.spec import ExtractionSpec, LandmarksName, check_known
 
-FACE_PX = 256
+FACE_PX = 512
 """Side of the predictor's square in the patch, pixels: every face is brought to this size.
 
 dlib gives whole pixels of the patch, so a small patch makes the points jump.
