@@ -10,6 +10,7 @@ page at / in a browser. The server has no login. Before you set --host to anothe
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -42,15 +43,18 @@ class Flags(Options):
     A request that takes longer is answered with status 408."""
     address: str | None = None
     """Ray cluster to run on; default: $RAY_ADDRESS, else a local Ray."""
+    verbose: bool = False
+    """Show the log lines of Ray and of the replicas, with a line per request."""
 
 
-def connect(address: str | None, *, num_cpus: float) -> None:
+def connect(address: str | None, *, num_cpus: float, verbose: bool = False) -> None:
     """Join a Ray cluster, or start Ray on this machine.
 
     Args:
         address: address of the cluster; None takes $RAY_ADDRESS, else starts a local Ray.
         num_cpus: total number of CPUs that the replicas reserve. A local Ray gets one more, or the
             number of CPUs of this machine if that is larger.
+        verbose: True to show the log lines of Ray and of the replicas.
 
     Raises:
         InputError: if no cluster answers at the address.
@@ -58,12 +62,17 @@ def connect(address: str | None, *, num_cpus: float) -> None:
     import ray  # not for --help
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if not verbose:
+        # They say at each start what an operator cannot change.
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    level = logging.INFO if verbose else logging.WARNING
     address = address or os.environ.get("RAY_ADDRESS")
     cpus = max(os.cpu_count() or 1, int(num_cpus + 1))
     mode: dict[str, Any] = {} if address else {"num_cpus": cpus, "include_dashboard": False}
     try:
         with contextlib.chdir(IMPORT_ROOT):  # from here Ray's workers import first
-            ray.init(address or "local", logging_level=logging.WARNING, **mode)
+            ray.init(address or "local", logging_level=level, log_to_driver=verbose, **mode)
     except ConnectionError as err:
         raise InputError(f"no Ray cluster answers at {address}: {err}; check --address") from err
 
@@ -96,8 +105,12 @@ def run(flags: Flags) -> None:
     if not (flags.address or os.environ.get("RAY_ADDRESS")):
         check_port(flags.host, flags.port)
     options, line = with_package(flags)
+    logs = None if flags.verbose else QUIET
     sys.stdout.write(f"{line}\n")
-    connect(flags.address, num_cpus=flags.replicas * flags.replica_cpus)
+    sys.stdout.write("starting Ray and loading the model ...\n")
+    sys.stdout.flush()
+    num_cpus = flags.replicas * flags.replica_cpus
+    connect(flags.address, num_cpus=num_cpus, verbose=flags.verbose)
     try:
         serve.start(
             http_options={
@@ -105,15 +118,17 @@ def run(flags: Flags) -> None:
                 "port": flags.port,
                 "request_timeout_s": flags.request_timeout_s,
             },
-            logging_config=QUIET,
+            logging_config=logs,
         )
-        serve.run(application(options), name="video-emotion", logging_config=QUIET)
+        serve.run(application(options), name="video-emotion", logging_config=logs)
         stop = _stop_on_signal()
         sys.stdout.write(f"listening on http://{flags.host}:{flags.port}/ (Ctrl-C stops)\n")
         sys.stdout.flush()
         stop.wait()
     finally:
-        serve.shutdown()  # type: ignore[no-untyped-call]
+        # Ray prints as an error that Serve's controller has ended.
+        with contextlib.redirect_stdout(sys.stdout if flags.verbose else io.StringIO()):
+            serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
 
 
@@ -129,13 +144,16 @@ def _stop_on_signal() -> threading.Event:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return 0, or 2 after an expected error."""
+    """Serve until SIGINT or SIGTERM; return 0, 2 after an expected error, 130 if stopped early."""
     flags = tyro.cli(Flags, prog="python -m serve", args=argv, description=__doc__)
     try:
         run(flags)
     except EmotionError as err:
         sys.stderr.write(f"error: {err}\n")
         return 2
+    except KeyboardInterrupt:  # before the endpoint was ready
+        sys.stderr.write("stopped before it was ready\n")
+        return 130
     return 0
 
 

@@ -19,6 +19,7 @@ from emotion.errors import InputError
 from emotion.import_root import IMPORT_ROOT
 from jobs.common.surroundings import OF_RAY, check_cluster, check_temporary_folder
 from jobs.common.under_way import BOARD, INTERVAL_S, NOTHING, Amounts, total
+from jobs.common.verbose import is_verbose, ray_logging
 from jobs.common.workers import WORKER_ENV, Item, Worker
 
 MOST_STARTS = 3
@@ -54,7 +55,8 @@ def session(address: str | None) -> Iterator[None]:
     if address == "local":
         check_temporary_folder(OF_RAY, "RAY_TMPDIR")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # does in workers what quiet_data does
+    if not is_verbose():
+        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")  # does in workers what quiet_data does
     # The watcher requests a checkpoint before a node stops. Each epoch writes one already.
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     # Ray Train accepts one report of an epoch each time it polls its workers. The default interval
@@ -88,14 +90,12 @@ def _latest_cluster() -> str:
 def _connect(address: str) -> None:
     for attempt in range(1, MOST_STARTS + 1):
         try:
-            with contextlib.chdir(IMPORT_ROOT):  # from here Ray's workers import first
+            # Ray's workers import first from the current folder.
+            with contextlib.chdir(IMPORT_ROOT), ray_logging() as options:
                 ray.init(
                     address=address,
-                    logging_level=logging.WARNING,
                     include_dashboard=False if address == "local" else None,
-                    # Errors of workers reach the driver as exceptions; their output is in Ray's
-                    # logs.
-                    log_to_driver=False,
+                    **options,
                 )
         except ConnectionError as err:
             raise InputError(f"no Ray cluster answers at {address}: {err}") from err

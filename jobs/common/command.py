@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar, cast, get_args, get_type_hints
 
 import tyro
@@ -17,6 +18,7 @@ from emotion.errors import InputError
 from jobs.common.config_file import CONFIG_HELP, with_config_files
 from jobs.common.faults import Fault
 from jobs.common.stop import stoppable
+from jobs.common.verbose import VERBOSE_HELP, take_verbose
 
 ConfigT = TypeVar("ConfigT")
 
@@ -54,7 +56,7 @@ def parse(
             cannot be read.
         SystemExit: with code 2 and a message for any other wrong argument; 0 after ``--help``.
     """
-    words = with_config_files(sys.argv[1:] if argv is None else argv)
+    words = take_verbose(with_config_files(sys.argv[1:] if argv is None else argv))
     for word in words:
         flag = word.split("=")[0].replace("_", "-")
         if flag in RENAMED:
@@ -62,14 +64,23 @@ def parse(
     words = _without_booleans(config, words)
     preset = preset_defaults(config, words)
     default = {} if preset is None else {"default": preset}
+    program = _program(verb)
+    text = (doc or "").replace(f"python -m {verb}", program).rstrip()
     parsed: ConfigT = tyro.cli(
         config,
-        prog=f"python -m {verb}",
+        prog=program,
         args=words,
-        description=f"{(doc or '').rstrip()}\n\n{CONFIG_HELP}",
+        description=f"{text}\n\n{CONFIG_HELP}\n{VERBOSE_HELP}",
         **cast(Any, default),
     )
     return _with_absolute_addresses(parsed)
+
+
+def _program(verb: str) -> str:
+    """Return the words before the flags, as the user has typed them."""
+    if Path(sys.argv[0]).name == "video-emotion":
+        return f"video-emotion {verb.removeprefix('jobs.').replace('_', '-')}"
+    return f"python -m {verb}"
 
 
 def _without_booleans(config: Any, words: Sequence[str]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -50,7 +52,9 @@ def build(archive: Path, out: Path, runner: str, *options: str) -> pexpect.spawn
 def test_the_bar_moves_in_a_shard_and_ctrl_c_ends_the_run(
     long_archive: Path, tmp_path: Path, runner: str
 ) -> None:
+    screen = io.StringIO()
     with build(long_archive, tmp_path / "out", runner) as terminal:
+        terminal.logfile_read = screen
         for _ in range(2):  # it moves, and moves on
             terminal.expect(r"build: +([1-9]\d?)%\|.* of 1\.0 min of video .*frames=(\d+)")
         assert done_shards(str(tmp_path / "out")) == []
@@ -59,6 +63,7 @@ def test_the_bar_moves_in_a_shard_and_ctrl_c_ends_the_run(
         terminal.expect(pexpect.EOF)
         assert "Traceback" not in terminal.before
     assert terminal.exitstatus == 130
+    assert not re.search(r"core_worker|logging\.cc|raylet|WARNING", screen.getvalue())
 
 
 def test_a_second_ctrl_c_ends_at_once(long_archive: Path, tmp_path: Path) -> None:

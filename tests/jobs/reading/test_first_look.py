@@ -60,7 +60,7 @@ def test_a_video_that_takes_too_long_costs_itself(
         "uri,subject_id,label\nhappy.mp4,s,happy\nlong.mp4,s,happy\nsurprise.mp4,s,surprise\n"
     )
     out = str(tmp_path / "out")
-    assert main(build_arguments(str(root), out, "--max-wall-s", "6", "--shard-minutes", "9")) == 0
+    assert main(build_arguments(str(root), out, "--max-wall-s", "20", "--shard-minutes", "9")) == 0
     rejects = storage.read_tables(f"{out}/rejects").to_pylist()
     assert [(r["uri"], r["reason"]) for r in rejects] == [("long.mp4", "timeout")]
     videos = storage.read_tables(f"{out}/videos").to_pylist()
