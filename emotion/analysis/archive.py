@@ -11,6 +11,7 @@ from emotion import storage
 from emotion.analysis.frames import data_frame
 from emotion.analysis.people import person_answers
 from emotion.evaluate.score_set import read_config
+from emotion.export.names import stored_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,10 @@ class Scores:
         """Return a row per person of each video."""
         names = ("people", "scores", "segments", "tracks")
         tables = {name: self._read(name) for name in names}
-        return data_frame(person_answers(tables, self.labels, margin=self.config["margin"]))
+        rows = person_answers(
+            tables, self.labels, margin=self.config["margin"], names=stored_names(self.uri)
+        )
+        return data_frame(rows)
 
     def clips(self) -> pd.DataFrame:
         """Return a row per clip, the window that the model sees."""

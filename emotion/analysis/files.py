@@ -53,13 +53,13 @@ def text_file(
         from emotion.export.annotations import elan, textgrid
 
         if form == "eaf":
-            return elan(spans, media=media, folder=folder, remarks=note.lines())
-        return textgrid(spans, duration_s=first_s + rows.video["duration_s"])
+            return elan(spans, media=media, folder=folder, names=rows.names, remarks=note.lines())
+        return textgrid(spans, duration_s=first_s + rows.video["duration_s"], names=rows.names)
     from emotion.export.subtitles import subtitles
 
     if form == "vtt":
-        return subtitles(spans, "vtt", remarks=note.lines()).encode()
-    return subtitles(spans, "srt").encode()
+        return subtitles(spans, "vtt", remarks=note.lines(), names=rows.names).encode()
+    return subtitles(spans, "srt", names=rows.names).encode()
 
 
 def picture_files(
@@ -94,7 +94,9 @@ def picture_files(
     from emotion.export.overlay import overlay
     from emotion.report.video import video_report
 
-    tracks = drawn_tracks(rows.faces, rows.segments, rows.timeline, labels, fps=fps)
+    tracks = drawn_tracks(
+        rows.faces, rows.segments, rows.timeline, labels, fps=fps, names=rows.names
+    )
     drawn = folder / "overlay.mp4"
     lost = False
     if {"overlay", "report"} & set(forms):

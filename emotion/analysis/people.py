@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emotion.pooling import pool_videos
-from emotion.predict.spans import person
+from emotion.predict.spans import NO_NAMES, Names, person
 from emotion.predict.timeline import answer_columns
 from schemas.scores import person_answers_schema, prob_column, share_column
 from schemas.tables import rows_table
@@ -20,7 +20,11 @@ Key = tuple[str, int]  # video_id and identity_id
 
 
 def person_answers(
-    tables: Mapping[str, pa.Table], labels: tuple[str, ...], *, margin: float
+    tables: Mapping[str, pa.Table],
+    labels: tuple[str, ...],
+    *,
+    margin: float,
+    names: Mapping[str, Names] | None = None,
 ) -> pa.Table:
     """Return the rows of ``people`` with the answer for each person.
 
@@ -30,6 +34,7 @@ def person_answers(
         tables: tables ``people``, ``scores``, ``segments`` and ``tracks`` of one or more videos.
         labels: K names.
         margin: margin below which an answer is uncertain.
+        names: names that a user gave to people, by the uri of their video.
 
     Returns:
         Table with ``schemas.scores.person_answers_schema``; without a person it has no rows.
@@ -46,6 +51,7 @@ def person_answers(
         rows.append(
             row
             | _span(tracks[key])
+            | {"person": person(row["identity_id"], (names or {}).get(row["uri"], NO_NAMES))}
             | answer_columns(probs.get(key), labels, margin=margin)
             | {share_column(label): value for label, value in zip(labels, share, strict=True)}
         )
@@ -53,9 +59,8 @@ def person_answers(
 
 
 def _span(tracks: Sequence[Row]) -> Row:
-    """Return name, first and last time, and counts of one person."""
+    """Return first and last time, and counts of one person."""
     return {
-        "person": person(tracks[0]["identity_id"]),
         "start_s": min(track["start_s"] for track in tracks),
         "stop_s": max(track["stop_s"] for track in tracks),
         "num_faces": sum(track["num_faces"] for track in tracks),

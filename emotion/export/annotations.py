@@ -1,6 +1,7 @@
 """Segments as annotation files: ELAN's .eaf and Praat's TextGrid.
 
-Both have the tiers of ``emotion.predict.spans.by_track``.
+Both have the tiers of ``emotion.predict.spans.by_person``, and for each of them a tier of
+confidences and one of track numbers.
 """
 
 from __future__ import annotations
@@ -14,23 +15,28 @@ from pathlib import Path
 import pympi
 
 from emotion.export.plain_text import one_line
-from emotion.predict.spans import Span, by_track
+from emotion.predict.spans import NO_NAMES, Names, Span, by_person
+
+_BELOW = "below a person"
+"""Name of the type of tiers whose annotations lie inside those of a person's tier."""
 
 
 def elan(
     spans: Sequence[Span],
     *,
     media: str,
+    names: Names = NO_NAMES,
     folder: str = "",
     author: str = "video-emotion",
     remarks: Sequence[str] = (),
 ) -> bytes:
     """Return the bytes of an ELAN annotation document (EAF 2.8), with times in milliseconds.
 
-    For each tier of labels there is a tier of confidences.
+    Below each tier of labels is a tier of confidences and one of track numbers.
 
     Args:
         spans: spans of one video; without spans the document has no annotation.
+        names: names of people.
         media: address of the video.
         folder: address of the document's folder; where both are local, the document also has the
             video's path relative to it. Empty: unknown.
@@ -45,13 +51,18 @@ def elan(
     for number, line in enumerate(remarks, start=1):
         eaf.add_property(f"remark {number}", one_line(line))
     eaf.remove_tier("default")
-    for tier, runs in by_track(spans).items():
+    eaf.add_linguistic_type(_BELOW, "Included_In")
+    for name, runs in by_person(spans, names).items():
+        tier = one_line(name)
+        below = {kind: f"{tier} {kind}" for kind in ("confidence", "track")}
         eaf.add_tier(tier)
-        eaf.add_tier(f"{tier} confidence")
+        for child in below.values():
+            eaf.add_tier(child, ling=_BELOW, parent=tier)
         for run in runs:
             start, stop = _ms(run.start_s), max(_ms(run.stop_s), _ms(run.start_s) + 1)
             eaf.add_annotation(tier, start, stop, one_line(run.label_text))
-            eaf.add_annotation(f"{tier} confidence", start, stop, f"{run.confidence:.3f}")
+            eaf.add_annotation(below["confidence"], start, stop, f"{run.confidence:.3f}")
+            eaf.add_annotation(below["track"], start, stop, str(run.track_id))
     if not spans:  # a document needs a tier
         eaf.add_tier("person 1")
     return _file_bytes(eaf, "a.eaf")
@@ -71,25 +82,29 @@ def _links(media: str, folder: str) -> tuple[str, str]:
     return url, one_line(os.path.relpath(media, folder)) if folder.startswith("/") else url
 
 
-def textgrid(spans: Sequence[Span], *, duration_s: float) -> bytes:
+def textgrid(spans: Sequence[Span], *, duration_s: float, names: Names = NO_NAMES) -> bytes:
     """Return the bytes of a Praat TextGrid (long text form, UTF-8).
 
-    Its interval tiers reach from 0 to the end of the video. For each tier of labels there is a tier
-    of confidences.
+    Its interval tiers reach from 0 to the end of the video. After each tier of labels come a tier
+    of confidences and one of track numbers.
 
     Args:
         spans: spans of one video; without spans the tiers have no text.
         duration_s: length of the video, seconds; spans are cut at this time.
+        names: names of people.
     """
     end_s = max([duration_s, 0.001])
     grid = pympi.TextGrid(xmax=end_s)
-    for name, runs in (by_track(spans) or {"person 1": []}).items():
-        labels, confidences = grid.add_tier(name), grid.add_tier(f"{name} confidence")
+    for name, runs in (by_person(spans, names) or {"person 1": []}).items():
+        tier = one_line(name)
+        labels = grid.add_tier(tier)
+        confidences, tracks = grid.add_tier(f"{tier} confidence"), grid.add_tier(f"{tier} track")
         for run in runs:
             stop_s = min(run.stop_s, end_s)
             if run.start_s < stop_s:
                 labels.add_interval(run.start_s, stop_s, one_line(run.label_text))
                 confidences.add_interval(run.start_s, stop_s, f"{run.confidence:.3f}")
+                tracks.add_interval(run.start_s, stop_s, str(run.track_id))
     return _file_bytes(grid, "a.TextGrid")
 
 

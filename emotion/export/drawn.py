@@ -9,14 +9,20 @@ import numpy as np
 
 from emotion.colours import colour, rgb
 from emotion.export.overlay import DrawnTrack
-from emotion.predict.spans import person, spans_of
+from emotion.predict.spans import NO_NAMES, Names, person, spans_of
 from schemas.scores import prob_column
 
 Rows = Iterable[Mapping[str, Any]]
 
 
 def drawn_tracks(
-    faces: Rows, segments: Rows, timeline: Rows, labels: Sequence[str], *, fps: float
+    faces: Rows,
+    segments: Rows,
+    timeline: Rows,
+    labels: Sequence[str],
+    *,
+    fps: float,
+    names: Names = NO_NAMES,
 ) -> list[DrawnTrack]:
     """Return the tracks of one video, then each detection without a track.
 
@@ -29,6 +35,7 @@ def drawn_tracks(
         timeline: rows of the table ``timeline`` of the video.
         labels: the package's label set.
         fps: samples per second of the extraction spec.
+        names: names of people.
     """
     spans = spans_of(segments)
     bars: dict[int, dict[int, list[float]]] = {}
@@ -46,7 +53,7 @@ def drawn_tracks(
     colours = {label: rgb(colour(label, labels)) for label in labels}
     tracks = [
         DrawnTrack(
-            name=person(rows[0]["identity_id"]),
+            name=person(rows[0]["identity_id"], names),
             spans=[span for span in spans if span.track_id == track_id],
             colour=colours,
             bars=bars.get(track_id, {}),

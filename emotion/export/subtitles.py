@@ -8,27 +8,32 @@ from typing import Literal
 from pysubs2 import SSAEvent, SSAFile, make_time
 
 from emotion.export.plain_text import cue_text, put_back, set_aside
-from emotion.predict.spans import Span, person, scenes
+from emotion.predict.spans import NO_NAMES, Names, Span, person, scenes
 
 
 def subtitles(
-    spans: Sequence[Span], form: Literal["vtt", "srt"], *, remarks: Sequence[str] = ()
+    spans: Sequence[Span],
+    form: Literal["vtt", "srt"],
+    *,
+    remarks: Sequence[str] = (),
+    names: Names = NO_NAMES,
 ) -> str:
     """Return the text of a subtitle file.
 
     A cue has one line per span, such as ``person 1: happy 87%``. In a video with only one person
-    the lines have no name.
+    the lines have no name, unless the person was given one.
 
     Args:
         spans: spans of one video; without spans the file has no cue.
         form: ``vtt`` for WebVTT, ``srt`` for SubRip.
+        names: names of people.
         remarks: lines for a NOTE at the start of WebVTT; SubRip has no comments and ignores them.
     """
-    one_person = len({span.identity_id for span in spans}) <= 1
+    nameless = len({span.identity_id for span in spans}) <= 1 and not names
     file = SSAFile()
     for scene in scenes(spans):
         lines = [
-            s.text if one_person else f"{person(s.identity_id)}: {s.text}" for s in scene.spans
+            s.text if nameless else f"{person(s.identity_id, names)}: {s.text}" for s in scene.spans
         ]
         lines = [set_aside(cue_text(line, form)) for line in lines]
         file.append(

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from emotion import storage
+from emotion.export.names import ArchiveNames, with_names
 
 TABLE_FORMATS = ("csv", "jsonl")
 TABLES = ("videos", "people", "tracks", "segments", "timeline", "scores", "rejects")
@@ -19,24 +21,30 @@ TABLES = ("videos", "people", "tracks", "segments", "timeline", "scores", "rejec
 
 Read it as Parquet.
 """
+NOBODY: ArchiveNames = MappingProxyType({})
 CORNERS = ("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px")
 _ROWS = 16_384
 
 
-def export_tables(scores: str, out: str, formats: Sequence[str]) -> None:
+def export_tables(
+    scores: str, out: str, formats: Sequence[str], *, names: ArchiveNames = NOBODY
+) -> None:
     """Write OUT/csv/TABLE.csv and OUT/jsonl/TABLE.jsonl.
+
+    Tables with a row per person or track get the column ``person``.
 
     Args:
         scores: address of the score set.
         out: address of the folder for the files.
         formats: some of ``TABLE_FORMATS``.
+        names: names of people.
     """
     with TemporaryDirectory(prefix="video-emotion-export-") as folder:
         for form in formats:
             for table in TABLES:
                 path = Path(folder) / f"{table}.{form}"
                 write = _write_csv if form == "csv" else _write_jsonl
-                write(path, _batches(storage.join(scores, table)))
+                write(path, _batches(storage.join(scores, table), names))
                 storage.put_file(path, storage.join(out, form, path.name))
 
 
@@ -59,15 +67,16 @@ def has_tables(scores: str, out: str, formats: Sequence[str]) -> bool:
     )
 
 
-def _batches(uri: str) -> Iterator[pa.Table]:
+def _batches(uri: str, names: ArchiveNames) -> Iterator[pa.Table]:
     """Yield the rows of a table's parts.
 
     Before the rows of a part comes an empty table, so that a file gets its columns without rows.
     """
     for file in storage.list_files(uri, suffixes=(".parquet",)):
         with storage.open_parquet(file.uri) as parquet:
-            yield parquet.schema_arrow.empty_table()
-        yield from storage.read_batches(file.uri, _ROWS)
+            yield with_names(parquet.schema_arrow.empty_table(), names)
+        for batch in storage.read_batches(file.uri, _ROWS):
+            yield with_names(batch, names)
 
 
 def _write_csv(path: Path, batches: Iterator[pa.Table]) -> None:

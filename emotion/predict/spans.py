@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 from emotion.predict.mixture import label_text
+
+Names = Mapping[int, str]
+"""Names that a user gave to people of one video, by identity_id."""
+NO_NAMES: Names = MappingProxyType({})
 
 
 @dataclass(frozen=True, order=True)
@@ -70,33 +75,36 @@ def spans_of(rows: Iterable[Mapping[str, Any]], *, first_frame_s: float = 0.0) -
     )
 
 
-def person(identity_id: int) -> str:
-    """Return the name of a person; names count from 1.
+def person(identity_id: int, names: Names = NO_NAMES) -> str:
+    """Return the name of a person of a video; without a given name they count from 1.
 
-    >>> person(0)
-    'person 1'
+    >>> person(0), person(1, {1: "Anna"})
+    ('person 1', 'Anna')
     """
-    return f"person {identity_id + 1}"
+    return names.get(identity_id) or f"person {identity_id + 1}"
 
 
-def by_track(spans: Sequence[Span]) -> dict[str, list[Span]]:
+def by_person(spans: Sequence[Span], names: Names = NO_NAMES) -> dict[str, list[Span]]:
     """Return spans by tier, a row of an annotation file; spans of one tier do not overlap.
 
-    A person with one track has one tier, such as "person 1". A person with several tracks, which
-    may overlap in time, has one tier per track, such as "person 1, track 2".
+    A person has one tier, which has the spans of all tracks. If two tracks of a person overlap in
+    time, the later one gets a tier of its own, such as "person 1 (2)".
+
+    >>> one, later = Span(0, 0, 0.0, 2.0, "calm", 0.9), Span(0, 3, 2.0, 4.0, "glad", 0.8)
+    >>> list(by_person([one, later])), list(by_person([one, replace(later, start_s=1.0)]))
+    (['person 1'], ['person 1', 'person 1 (2)'])
     """
-    with_tracks = {s.identity_id for s in spans for t in spans if _other_track(s, t)}
+    tracks: dict[tuple[str, int], list[Span]] = {}
+    for span in sorted(spans):
+        tracks.setdefault((person(span.identity_id, names), span.track_id), []).append(span)
     tiers: dict[str, list[Span]] = {}
-    for span in spans:
-        name = person(span.identity_id)
-        if span.identity_id in with_tracks:
-            name += f", track {span.track_id}"
-        tiers.setdefault(name, []).append(span)
-    return tiers
-
-
-def _other_track(one: Span, other: Span) -> bool:
-    return one.identity_id == other.identity_id and one.track_id != other.track_id
+    for (name, _), of_track in sorted(tracks.items(), key=lambda one: one[1][0].start_s):
+        number, tier = 1, name
+        while tier in tiers and tiers[tier][-1].stop_s > of_track[0].start_s:
+            number += 1
+            tier = f"{name} ({number})"
+        tiers.setdefault(tier, []).extend(of_track)
+    return dict(sorted(tiers.items(), key=lambda one: min(one[1])))
 
 
 def scenes(spans: Sequence[Span]) -> list[Scene]:

@@ -1,9 +1,9 @@
-"""The page of one video: the video, a timeline of labels for each track, and faces."""
+"""The page of one video: the video, a timeline of labels for each person, and faces."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from emotion.colours import colour
 from emotion.package.trust import TrustNote
 from emotion.predict.mixture import label_text
 from emotion.predict.people import USABLE
-from emotion.predict.spans import person
+from emotion.predict.spans import Names, person
 from emotion.report.page import data_uri, name_of, render
 from emotion.video.decode import Limits, VideoFacts, open_video, sample_frames
 from emotion.video.geometry import fitted
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class VideoRows:
-    """Rows of one video in a score set, by table."""
+    """Rows of one video in a score set, by table, and the names of its people."""
 
     video: Row
     segments: list[Row]
@@ -37,21 +37,26 @@ class VideoRows:
     tracks: list[Row]
     people: list[Row]
     faces: list[Row]
+    names: Names = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class TrackChart:
-    """Chart of one track; x goes from 0 to ``CHART_PX`` over the length of the video.
+class PersonChart:
+    """Chart of one person; x goes from 0 to ``CHART_PX`` over the length of the video.
 
     Attributes:
-        name: name of the person, and number of the track.
+        identity_id: number of the person in the video, from 0.
+        name: name of the person.
+        num_tracks: number of tracks of the person.
         bars: x, width, y, height, colour, start_s and text for each label in each second; y and
             height are 0 to 1, from the top.
         runs: x, width, colour, label, start_s, text, and True for an uncertain answer, for each
             segment.
     """
 
+    identity_id: int
     name: str
+    num_tracks: int
     bars: list[tuple[float, float, float, float, str, float, str]]
     runs: list[tuple[float, float, str, str, float, str, bool]]
 
@@ -94,18 +99,22 @@ def video_report(
         else None,
         note=note,
         usable=USABLE,
-        evidence=[row | {"person": person(row["identity_id"])} for row in rows.people],
+        evidence=[row | {"person": person(row["identity_id"], rows.names)} for row in rows.people],
         people=video["num_identities"],
+        names=dict(rows.names),
         source=source,
         first_s=_first_s(drawn),
         shares=_shares(rows.segments, labels),
         legend=[(label, colour(label, labels)) for label in labels],
-        strips=[_chart(track, rows, labels, length_s) for track in rows.tracks],
+        strips=[
+            _chart(identity, rows, labels, length_s)
+            for identity in sorted({track["identity_id"] for track in rows.tracks})
+        ],
         ticks=_ticks(length_s),
         chart_px=CHART_PX,
         length_s=length_s,
         segments=[
-            row | {"person": person(row["identity_id"]), "text": _text(row)}
+            row | {"person": person(row["identity_id"], rows.names), "text": _text(row)}
             for row in rows.segments
         ],
         faces=_faces(rows, path, fps),
@@ -118,13 +127,13 @@ def _first_s(drawn: Path) -> float:
         return float((stream.start_time or 0) * (stream.time_base or 0))
 
 
-def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) -> TrackChart:
+def _chart(identity: int, rows: VideoRows, labels: Sequence[str], length_s: float) -> PersonChart:
     def x(time_s: float) -> float:
         return round(CHART_PX * min(time_s, length_s) / length_s, 2)
 
     bars = []
     for row in rows.timeline:
-        if row["track_id"] != track["track_id"] or row["label"] is None:
+        if row["identity_id"] != identity or row["label"] is None:
             continue
         top = 0.0
         for label in labels:
@@ -140,14 +149,15 @@ def _chart(track: Row, rows: VideoRows, labels: Sequence[str], length_s: float) 
             colour(row["label"], labels),
             _text(row),
             row["start_s"],
-            f"{_text(row)}, {row['confidence']:.0%}, {row['start_s']:.1f}–{row['stop_s']:.1f} s",
+            f"{_text(row)}, {row['confidence']:.0%}, {row['start_s']:.1f}–{row['stop_s']:.1f} s, "
+            f"track {row['track_id']}",
             bool(row["is_uncertain"]),
         )
         for row in rows.segments
-        if row["track_id"] == track["track_id"]
+        if row["identity_id"] == identity
     ]
-    name = f"{person(track['identity_id'])} · track {track['track_id']}"
-    return TrackChart(name, bars, runs)
+    num_tracks = sum(track["identity_id"] == identity for track in rows.tracks)
+    return PersonChart(identity, person(identity, rows.names), num_tracks, bars, runs)
 
 
 def _shares(segments: Sequence[Row], labels: Sequence[str]) -> list[tuple[str, float, float, str]]:
@@ -215,18 +225,18 @@ def _faces(rows: VideoRows, path: Path, fps: float) -> list[Mapping[str, object]
     picture = None
     for frame in frames:
         while waiting and frame.index > waiting[0] and picture is not None:
-            crops += _crops(picture, wanted[waiting.pop(0)])
+            crops += _crops(picture, wanted[waiting.pop(0)], rows.names)
         if waiting and frame.index <= waiting[0]:
             picture = fitted(frame.image, (facts.height, facts.width))
         if not waiting:
             break
     while waiting and picture is not None:
-        crops += _crops(picture, wanted[waiting.pop(0)])
+        crops += _crops(picture, wanted[waiting.pop(0)], rows.names)
     return [face for _, face in sorted(crops, key=lambda pair: pair[0])]
 
 
 def _crops(
-    picture: np.ndarray[Any, np.dtype[np.uint8]], wanted: list[tuple[Row, Row]]
+    picture: np.ndarray[Any, np.dtype[np.uint8]], wanted: list[tuple[Row, Row]], names: Names
 ) -> list[tuple[float, Mapping[str, object]]]:
     """Cut the faces out of one picture; return each with the start time of its segment."""
     height, width = picture.shape[:2]
@@ -242,7 +252,9 @@ def _crops(
         small = cv2.resize(part, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA)
         _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         image = data_uri(jpeg.tobytes(), mime="image/jpeg")
-        text = f"{person(segment['identity_id'])}: {_text(segment)} {segment['confidence']:.0%}"
+        text = (
+            f"{person(segment['identity_id'], names)}: {_text(segment)} {segment['confidence']:.0%}"
+        )
         start_s = segment["start_s"]
         crops.append((start_s, {"image": image, "text": text, "time_s": start_s}))
     return crops

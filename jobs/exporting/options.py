@@ -29,6 +29,8 @@ class Config:
             with the video, a timeline to click, and faces.
         videos: Folder of the videos, for overlay, blurred and report; default: the folder that was
             scored.
+        people: CSV file of names with the columns uri, person (a number from 1) and name. It is
+            kept in the score set, so that later exports use it too.
         embed_mb: Largest video in MB of 2^20 bytes, at least 0, that a report contains. For a
             larger video the report asks the reader to open the video file.
         runner: Workers of the job. processes: on this machine, quick to start; ray: on Ray; auto
@@ -40,6 +42,7 @@ class Config:
     out: Address
     formats: tuple[Format, ...]
     videos: Address | None = None
+    people: Address | None = None
     embed_mb: float = 20.0
     runner: RunnerName = "auto"
     address: str | None = None

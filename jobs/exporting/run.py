@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from tempfile import TemporaryDirectory
 from emotion import storage
 from emotion.analysis.files import PICTURE_FORMATS
 from emotion.errors import InputError
+from emotion.export.names import STORED, ArchiveNames, check_names, read_names, stored_names
 from emotion.export.tables import TABLE_FORMATS, export_tables, has_tables
 from emotion.package.trust import note_of_scores
 from emotion.versions import check_job, check_schema_version
@@ -26,7 +28,7 @@ from jobs.exporting.worker import (
     remove_retired_files,
 )
 from jobs.ledger import lock, output
-from jobs.ledger.entries import add_counts, read_entries
+from jobs.ledger.entries import add_counts, read_entries, remove_entry
 from jobs.ledger.lock import Fence
 from jobs.ledger.shards import ShardRef, done_shards, to_do
 from jobs.ledger.stored_plan import stored_shards
@@ -56,7 +58,8 @@ def run(config: Config) -> int:
     if facts.get("model"):
         print(facts["model"])
     spec = output.read_spec(config.scores)
-    stored = output.settings_of(config, (*MAY_CHANGE, "videos", "formats")) | {
+    names = _names(config)
+    stored = output.settings_of(config, (*MAY_CHANGE, "videos", "formats", "people")) | {
         "formats": sorted(config.formats),
         "model_id": facts["model_id"],
         "videos_root": videos,
@@ -71,6 +74,7 @@ def run(config: Config) -> int:
         fps=spec.sample_fps,
         embed_bytes=round(config.embed_mb * 2**20),
         note=note_of_scores(facts),
+        names=names,
     )
     with (
         lock.held(config.out) as fence,
@@ -78,6 +82,7 @@ def run(config: Config) -> int:
     ):
         settings = replace(settings, fence=fence)
         source = facts.get("dataset") or config.scores
+        _forget_other_names(config.out, names)
         folder, done, changed = Path(name), done_shards(config.out), False
         for refs in stored_shards(source, folder):
             for ref in to_do(refs, done)[1]:  # before any file is written
@@ -100,13 +105,51 @@ def run(config: Config) -> int:
                 for refs in stored_shards(source, folder):
                     if missing := to_do(refs, done)[0]:
                         _export(missing, settings, config)
-            export_tables(config.scores, config.out, tables)
+            export_tables(config.scores, config.out, tables, names=names)
             _finish(config, fence)
             for line in settings.note.lines():
                 print(line)
         else:
             print(f"{config.out} is complete: nothing to do")
         return _print_failed(config.out)
+
+
+def _names(config: Config) -> dict[str, dict[int, str]]:
+    """Return the names of --people, and keep them in the score set; else those that it has.
+
+    Raises:
+        InputError: if the file cannot be read, or names somebody who does not exist.
+    """
+    if config.people is None:
+        return stored_names(config.scores)
+    try:
+        content = storage.read_bytes(config.people)
+    except FileNotFoundError as err:
+        raise InputError(f"--people {config.people} does not exist") from err
+    source = f"--people {config.people}"
+    names = read_names(content, source=source)
+    videos = storage.read_tables(
+        storage.join(config.scores, "videos"), columns=["uri", "num_identities"]
+    )
+    check_names(names, zip(*(c.to_pylist() for c in videos.columns), strict=True), source=source)
+    storage.write_bytes(storage.join(config.scores, STORED), content)
+    return names
+
+
+def _forget_other_names(out: str, names: ArchiveNames) -> None:
+    """Remove the ledger entries of an export that was made with other names."""
+    uri = storage.join(out, "_ledger", "names.json")
+    before = storage.read_json(uri)["sha256"] if storage.exists(uri) else _digest({})
+    if before != _digest(names):
+        storage.remove(storage.join(out, output.SUCCESS))
+        for entry in list(read_entries(out)):
+            remove_entry(out, entry.shard_id)
+        storage.write_json(uri, {"sha256": _digest(names)})
+
+
+def _digest(names: ArchiveNames) -> str:
+    content = {uri: dict(of_video) for uri, of_video in names.items()}
+    return hashlib.sha256(storage.json_bytes(content)).hexdigest()
 
 
 def _lacks_files(out: str, settings: ExportSettings) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from emotion import storage
 from emotion.analysis.files import PICTURE_FORMATS, TEXT_FORMATS, picture_files, text_file
 from emotion.errors import InputError, VideoError
+from emotion.export.names import ArchiveNames
 from emotion.package.trust import TrustNote
 from emotion.report.video import VideoRows
 from jobs.common.faults import Fault
@@ -57,6 +58,7 @@ class ExportSettings:
         fps: samples per second of the extraction spec.
         embed_bytes: size in bytes of the largest video that a report contains.
         note: warning and recall of the model, for the formats that can hold a remark.
+        names: names of people, by the uri of their video.
         fence: lock of the run.
     """
 
@@ -68,6 +70,7 @@ class ExportSettings:
     fps: float
     embed_bytes: int
     note: TrustNote = TrustNote()
+    names: ArchiveNames = field(default_factory=dict)
     fence: Fence | None = None
 
 
@@ -95,10 +98,9 @@ class ExportShard:
         failed: Counter[str] = Counter()
         files, notes = 0, list[str]()
         for video in videos:
-            rows = VideoRows(
-                video=video,
-                **{name: _of_video(table, video["video_id"]) for name, table in tables.items()},
-            )
+            of_video = {name: _of_video(table, video["video_id"]) for name, table in tables.items()}
+            names = self._settings.names.get(video["uri"], {})
+            rows = VideoRows(video, **of_video, names=names)
             try:
                 with _name_errors():
                     files += self._video(rows, planned[video["video_id"]], notes)

@@ -13,7 +13,7 @@ import webvtt
 
 from emotion.export.annotations import elan, textgrid
 from emotion.export.subtitles import subtitles
-from emotion.predict.spans import Scene, Span, by_track, scenes, spans_of
+from emotion.predict.spans import Scene, Span, by_person, scenes, spans_of
 
 ALONE = [Span(0, 0, 0.5, 1.25, "calm", 0.8), Span(0, 0, 1.25, 3.0, "glad", 0.9)]
 TWO = [*ALONE, Span(1, 1, 1.0, 2.0, "sad", 0.61)]
@@ -91,13 +91,16 @@ def test_elan_has_a_tier_per_person(tmp_path: Path) -> None:
     path.write_bytes(elan(TWO, media="a film.mp4"))
     eaf = pympi.Eaf(str(path))
     assert sorted(eaf.get_tier_names()) == [
-        "person 1", "person 1 confidence", "person 2", "person 2 confidence",
+        "person 1", "person 1 confidence", "person 1 track",
+        "person 2", "person 2 confidence", "person 2 track",
     ]  # fmt: skip
     assert eaf.get_annotation_data_for_tier("person 1") == [
         (500, 1250, "calm"),
         (1250, 3000, "glad"),
     ]
     assert eaf.get_annotation_data_for_tier("person 2 confidence") == [(1000, 2000, "0.610")]
+    assert eaf.get_annotation_data_for_tier("person 2 track") == [(1000, 2000, "1")]
+    assert sorted(eaf.child_tiers_for("person 2")) == ["person 2 confidence", "person 2 track"]
     root = ElementTree.fromstring(path.read_bytes())
     assert root.tag == "ANNOTATION_DOCUMENT"
     media = root.find("HEADER/MEDIA_DESCRIPTOR")
@@ -112,13 +115,50 @@ def test_elan_has_a_tier_per_person(tmp_path: Path) -> None:
     assert used <= slots
 
 
-def test_tracks_of_one_person_that_overlap_have_tiers_of_their_own(tmp_path: Path) -> None:
-    spans = [Span(0, 0, 0.0, 2.0, "calm", 0.8), Span(0, 3, 1.0, 3.0, "glad", 0.9)]
-    assert list(by_track(spans)) == ["person 1, track 0", "person 1, track 3"]
+def test_many_tracks_of_one_person_have_one_tier(tmp_path: Path) -> None:
+    """Five people of ten tracks each, one after the other: 15 tiers, and not 100."""
+    spans = [
+        Span(who, 10 * who + k, 2.0 * k, 2.0 * k + 2, "calm", 0.8)
+        for who in range(5)
+        for k in range(10)
+    ]
     path = tmp_path / "a.eaf"
     path.write_bytes(elan(spans, media="a.mp4"))
-    annotations = pympi.Eaf(str(path)).get_annotation_data_for_tier("person 1, track 3")
+    eaf = pympi.Eaf(str(path))
+    assert len(list(eaf.get_tier_names())) == 15
+    tracks = eaf.get_annotation_data_for_tier("person 5 track")
+    assert tracks == [(2000 * k, 2000 * k + 2000, str(40 + k)) for k in range(10)]
+
+
+def test_tracks_of_one_person_that_overlap_have_tiers_of_their_own(tmp_path: Path) -> None:
+    spans = [
+        Span(0, 0, 0.0, 2.0, "calm", 0.8),
+        Span(0, 3, 1.0, 3.0, "glad", 0.9),
+        Span(0, 4, 2.5, 4.0, "calm", 0.7),
+    ]
+    tiers = by_person(spans)
+    assert {name: [s.track_id for s in of_tier] for name, of_tier in tiers.items()} == {
+        "person 1": [0, 4],
+        "person 1 (2)": [3],
+    }
+    path = tmp_path / "a.eaf"
+    path.write_bytes(elan(spans, media="a.mp4"))
+    annotations = pympi.Eaf(str(path)).get_annotation_data_for_tier("person 1 (2)")
     assert annotations == [(1000, 3000, "glad")]
+
+
+def test_people_have_the_names_that_were_given(tmp_path: Path) -> None:
+    """Person 2 is Anna; a name that two people have makes one tier."""
+    path = tmp_path / "a.eaf"
+    path.write_bytes(elan(TWO, media="a.mp4", names={1: "Anna"}))
+    assert {"Anna", "Anna track"} < set(pympi.Eaf(str(path)).get_tier_names())
+    (tmp_path / "a.TextGrid").write_bytes(textgrid(TWO, duration_s=4.0, names={1: "Anna"}))
+    grid = parselmouth.read(str(tmp_path / "a.TextGrid"))
+    assert parselmouth.praat.call(grid, "Get tier name", 4) == "Anna"
+    assert "Anna: " in subtitles(TWO, "vtt", names={1: "Anna"})
+    assert "Anna: " in subtitles(TWO[:1], "srt", names={TWO[0].identity_id: "Anna"})
+    later = [Span(0, 0, 0.0, 1.0, "calm", 0.8), Span(1, 1, 2.0, 3.0, "glad", 0.9)]
+    assert list(by_person(later, {0: "Anna", 1: "Anna"})) == ["Anna"]
 
 
 def test_praat_reads_the_textgrid(tmp_path: Path) -> None:
@@ -127,7 +167,7 @@ def test_praat_reads_the_textgrid(tmp_path: Path) -> None:
     grid = parselmouth.read(str(path))
     call = parselmouth.praat.call
     assert call(grid, "Get end time") == pytest.approx(4.0)
-    assert call(grid, "Get number of tiers") == 4
+    assert call(grid, "Get number of tiers") == 6
     assert call(grid, "Get tier name", 1) == "person 1"
     intervals = [
         (call(grid, "Get starting point", 1, k), call(grid, "Get label of interval", 1, k))

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from emotion.export.drawn import drawn_tracks
+from emotion.export.names import read_names
 from emotion.export.overlay import overlay
 from emotion.report.video import VideoRows, video_report
 from schemas.scores import prob_column, scored_videos_schema, share_column
@@ -134,10 +136,39 @@ def test_it_needs_nothing_from_elsewhere(page: Path) -> None:
 
 def test_it_tells_all_that_is_known(page: Path) -> None:
     text = parsed(page.read_text(), scripts=True).text
-    assert "person 1 · track 0" in text
-    assert "0.00 s 1.00 s person 1 calm 90.0%" in text
+    assert "0.00 s 1.00 s person 1 0 calm 90.0%" in text
     assert "calm 50.0% glad 50.0%" in text
     assert page.read_text().count("<img") == 2  # a face from each segment
+
+
+def test_a_person_has_one_strip_and_a_name(
+    browser: Any, source: Path, drawn: Path, tmp_path: Path
+) -> None:
+    """Two tracks of one person; the name goes to all places, and into names.csv."""
+    known = rows('a "b".mp4', 2.2)
+    later = known.tracks[0] | {"track_id": 1, "start_s": 1.0}
+    known = replace(
+        known,
+        tracks=[known.tracks[0] | {"stop_s": 1.0}, later],
+        segments=[known.segments[0], known.segments[1] | {"track_id": 1}],
+        timeline=[known.timeline[0], known.timeline[1] | {"track_id": 1}],
+    )
+    path = tmp_path / "page.html"
+    path.write_text(rendered(known, source, drawn, embed_bytes=10**8), encoding="utf-8")
+    ready(browser, path)
+    (strip,) = browser.find_elements(By.CSS_SELECTOR, "h3:has(.rename)")
+    assert strip.text == "person 1 rename 2 tracks"
+    assert len(browser.find_elements(By.CSS_SELECTOR, "rect.run")) == 2
+    for name in ("Anna", 'Ann, "A"'):
+        browser.find_element(By.CSS_SELECTOR, "button.rename").click()
+        browser.switch_to.alert.send_keys(name)
+        browser.switch_to.alert.accept()
+    assert strip.text == 'Ann, "A" rename 2 tracks'
+    cells = browser.find_elements(By.CSS_SELECTOR, "td[data-person='0']")
+    assert {cell.text for cell in cells} == {'Ann, "A"'}
+    link = browser.find_element(By.CSS_SELECTOR, "#renamed a")
+    content = unquote(link.get_attribute("href").partition(",")[2]).encode()
+    assert read_names(content, source="names.csv") == {'a "b".mp4': {0: 'Ann, "A"'}}
 
 
 def test_it_is_readable_on_a_phone(browser: Any, page: Path) -> None:

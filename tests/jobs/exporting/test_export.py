@@ -1,5 +1,6 @@
 """Exports of a score set by the job, local and to S3."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
+import emotion
 from emotion import storage
 from jobs import export
 from tests.helpers.scoring import rows, score
@@ -34,11 +36,12 @@ def test_every_video_has_every_file(scores: Path, exported: Path) -> None:
 
 
 def test_tables_hold_every_row(scores: Path, exported: Path) -> None:
-    import csv
-
     for table in ("videos", "tracks", "segments", "timeline", "scores"):
         lines = (exported / f"jsonl/{table}.jsonl").read_text().splitlines()
-        assert [json.loads(line) for line in lines] == rows(scores, table)
+        written = [json.loads(line) for line in lines]
+        people = {row.pop("person", None) for row in written}
+        assert people == ({None} if table == "videos" else {"person 1"})
+        assert written == rows(scores, table)
         with (exported / f"csv/{table}.csv").open() as file:
             csv_rows = list(csv.DictReader(file))
         assert len(csv_rows) == len(lines)
@@ -112,6 +115,71 @@ def test_files_that_are_gone_or_empty_are_written_again(
     assert before == {p: p.read_bytes() for p in out.rglob("*.*") if "_ledger" not in p.parts}
     assert export.main(given) == 0
     assert "nothing to do" in capsys.readouterr().out
+
+
+def test_names_of_people_are_in_every_export(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The names stay with the scores; with other names the files are written again."""
+    copy, out, names = tmp_path / "scores", tmp_path / "out", tmp_path / "names.csv"
+    shutil.copytree(scores, copy)
+    first, second = sorted(str(video["uri"]) for video in rows(copy, "videos"))[:2]
+    given = ["--scores", str(copy), "--out", str(out), "--formats", "vtt", "csv", "eaf"]
+    assert export.main(given) == 0
+    names.write_text(f"uri,person,name\n{first},1,Anna\n")
+    assert export.main([*given, "--people", str(names)]) == 0
+    assert '"Anna"' in (out / f"eaf/{first}.eaf").read_text()
+    assert "Anna: " in (out / f"vtt/{first}.vtt").read_text()
+    assert "person 1" in (out / f"eaf/{second}.eaf").read_text()
+    with (out / "csv/people.csv").open() as file:
+        people = {row["uri"]: row["person"] for row in csv.DictReader(file)}
+    assert people[first] == "Anna" and people[second] == "person 1"
+    shown = emotion.read_scores(str(copy)).people().set_index("uri")["person"]
+    assert shown[first] == "Anna" and shown[second] == "person 1"
+    capsys.readouterr()
+    assert export.main(given) == 0  # they are kept
+    assert "nothing to do" in capsys.readouterr().out
+    names.write_text(f"uri,person,name\n{first},person 1,Maria\n")
+    assert export.main([*given, "--people", str(names)]) == 0
+    assert "Maria: " in (out / f"vtt/{first}.vtt").read_text()
+
+
+@pytest.mark.parametrize(
+    "row, says",
+    [
+        ("{uri},2,Anna", "names person 2 of {uri}, which has 1 people"),
+        ("x.mp4,1,Anna", "names people of x.mp4, which the score set does not have"),
+        ("{uri},0,Anna", "line 2: person is '0'; it must be a number from 1"),
+        ("{uri},1, ", "line 2: person 1 of {uri} has no name"),
+        ("{uri},1,A\n{uri},1,B", "line 3: person 1 of {uri} is named twice"),
+    ],
+)
+def test_names_of_nobody_are_refused(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], row: str, says: str
+) -> None:
+    uri, names = str(rows(scores, "videos")[0]["uri"]), tmp_path / "names.csv"
+    names.write_text(f"uri,person,name\n{row.format(uri=uri)}\n")
+    given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "vtt"]
+    assert export.main([*given, "--people", str(names)]) == 2
+    assert says.format(uri=uri) in capsys.readouterr().err
+    assert not (scores / "names.csv").exists() and not (tmp_path / "out").exists()
+
+
+def test_a_file_of_names_without_its_columns_is_refused(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.csv"
+    given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "vtt"]
+    for content, says in (
+        (b"uri,who,name\n", "has no column person; it must have uri, person, name"),
+        (b"", "has no column uri"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+    ):
+        names.write_bytes(content)
+        assert export.main([*given, "--people", str(names)]) == 2
+        assert says in capsys.readouterr().err
+    assert export.main([*given, "--people", f"{names}x"]) == 2
+    assert "names.csvx does not exist" in capsys.readouterr().err
 
 
 def test_a_score_set_without_a_part_is_named(
