@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from emotion.errors import InputError
 from emotion.models import video
 from emotion.models.frame_cnn import FrameCNN
+from emotion.models.own import entry_points, find_class, is_own
 from emotion.models.r3d import R3DLite
 from emotion.models.temporal import Temporal
 
@@ -76,21 +77,39 @@ MODELS: dict[str, Model] = {
 
 
 def find_model(name: str) -> Model:
-    """Return the entry of ``name``.
+    """Return the entry of ``name``, or an entry for the class of another package.
 
     Raises:
-        InputError: if there is no model of this name; lists the names.
+        InputError: if there is no model of this name, which lists the names; or the class is not a
+            model, see ``emotion.models.own``.
     """
+    if is_own(name):
+        model = find_class(name)
+        return Model(model, tuple(getattr(model, "new_parts", ())))
     if name not in MODELS:
-        raise InputError(f"model {name!r} is unknown; take one of {', '.join(MODELS)}")
+        raise InputError(f"model {name!r} is unknown; take one of {', '.join(model_names())}")
     return MODELS[name]
+
+
+def model_names() -> list[str]:
+    """Return the names that --model takes, with those of installed plug-ins."""
+    return [*MODELS, *sorted(entry_points().keys() - MODELS.keys()), "package.module:Class"]
+
+
+def import_path(name: str) -> str:
+    """Return the import path of the class that an installed plug-in calls ``name``, else ``name``.
+
+    >>> import_path("r3d_18"), import_path("my_models.nets:Tiny")
+    ('r3d_18', 'my_models.nets:Tiny')
+    """
+    return name if name in MODELS or is_own(name) else entry_points().get(name, name)
 
 
 def build_model(name: str, num_classes: int, args: ModelArgs) -> nn.Module:
     """Build a model with random weights: normalised clips to (B, num_classes) logits.
 
     Args:
-        name: one of ``MODELS``.
+        name: one of ``MODELS``, or ``package.module:Class``.
         num_classes: 2 or more.
         args: arguments of the architecture; those left out have their defaults.
 
@@ -107,7 +126,7 @@ def build_model(name: str, num_classes: int, args: ModelArgs) -> nn.Module:
 
 
 def default_args(name: str) -> dict[str, ModelArg]:
-    """Return every argument of an architecture, one of ``MODELS``, with its default.
+    """Return every argument of an architecture with its default.
 
     A package stores all of them, so that it does not change when a later release has another
     default.
@@ -115,7 +134,7 @@ def default_args(name: str) -> dict[str, ModelArg]:
     >>> sorted(default_args("r3d_lite"))
     ['dropout', 'frame_step', 'input_px', 'width']
     """
-    build = MODELS[name].build
+    build = find_model(name).build
     bound = build.keywords if isinstance(build, partial) else {}
     parameters = inspect.signature(build).parameters.values()
     return {
@@ -155,10 +174,11 @@ _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 
 def parameter_groups(model: nn.Module, name: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Return the weights of the backbone, then the weights of ``Model.new_parts``."""
+    new_parts = find_model(name).new_parts
     backbone: list[nn.Parameter] = []
     new: list[nn.Parameter] = []
     for key, parameter in model.named_parameters():
-        (new if key.startswith(MODELS[name].new_parts) else backbone).append(parameter)
+        (new if key.startswith(new_parts) else backbone).append(parameter)
     return backbone, new
 
 

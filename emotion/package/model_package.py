@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from emotion import storage
 from emotion.errors import InputError, PackageError
 from emotion.extract.spec import ExtractionSpec
+from emotion.models.own import check_allowed, is_own
 from emotion.models.registry import ModelArg, build_model
 from emotion.package.card import model_card, with_test
 from emotion.package.checks import check_fit, check_types
@@ -73,7 +74,7 @@ class ModelPackage:
     """Trained model with the facts of its training.
 
     Attributes:
-        name: architecture, one of ``emotion.models.registry.MODELS``.
+        name: architecture, one of ``emotion.models.registry.MODELS``, or ``package.module:Class``.
         args: arguments of the architecture.
         labels: labels in the order of the model's outputs.
         spec: extraction spec of the clips that it was trained on.
@@ -279,6 +280,8 @@ def _parse(text: bytes, weights: bytes) -> ModelPackage:
     )
     if not 0 < package.temperature < math.inf:
         raise InputError(f"temperature is {package.temperature}; it must be a number above 0")
+    if is_own(package.name):
+        check_allowed(package.name, made_with=package.training.get("model_code"))
     check_fit(package.name, package.args, len(package.labels), weights)
     if model_id != package.model_id:
         raise InputError(

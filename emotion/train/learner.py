@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from emotion.errors import InputError
 from emotion.models.cpu_bf16 import avoid_small_maps
-from emotion.models.registry import MODELS, parameter_groups, set_frozen
+from emotion.models.registry import MODELS, find_model, parameter_groups, set_frozen
 from emotion.train.recipe import Precision, Recipe
 from emotion.train.trunk import Trunk
 
@@ -180,7 +180,7 @@ def check_trunk(name: str, recipe: Recipe) -> None:
     Raises:
         InputError: if it has none.
     """
-    if recipe.train_backbone == "top" and MODELS[name].trunk is None:
+    if recipe.train_backbone == "top" and find_model(name).trunk is None:
         able = ", ".join(key for key, model in MODELS.items() if model.trunk is not None)
         raise InputError(
             f"--train-backbone top is not known for model {name}, only for {able}; take one of "

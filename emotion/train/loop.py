@@ -20,7 +20,7 @@ from torch.nn import functional
 from emotion.arrays import check_array, repr_with_shapes
 from emotion.errors import InputError
 from emotion.evaluate.metrics import Confusion, confusion_counts
-from emotion.models.registry import MODELS
+from emotion.models.registry import find_model
 from emotion.models.transforms import to_input
 from emotion.train.augment import change_pixels, change_time
 from emotion.train.batches import Batch, prefetch
@@ -183,7 +183,7 @@ def _changed_clips(learner: Learner, batch: Batch, random: _Random, *, epoch: in
     recipe, device = learner.recipe, learner.device
     clips = batch.clips.to(device, non_blocking=True)
     clips = change_time(clips, recipe.augment, generator=random.generator)
-    x_BCTHW = MODELS[learner.name].look(learner.model, to_input(clips))
+    x_BCTHW = find_model(learner.name).look(learner.model, to_input(clips))
     return change_pixels(x_BCTHW, recipe.augment, generator=random.generator)
 
 

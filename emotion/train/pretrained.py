@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from emotion import storage
 from emotion.errors import InputError
-from emotion.models.registry import MODELS
+from emotion.models.registry import find_model
 from emotion.package.files import is_package
 from emotion.package.model_package import load_package
 from emotion.package.seen import Seen
@@ -116,7 +116,7 @@ def load_pretrained(
     Raises:
         InputError: if the weights cannot be read or are those of another architecture.
     """
-    new_parts = MODELS[name].new_parts
+    new_parts = find_model(name).new_parts
     new = tuple(k for k, _ in model.named_parameters() if k.startswith(new_parts))
     if source == "none":
         return PretrainedWeights(source, 0, tuple(k for k, _ in model.named_parameters()))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from emotion.models.registry import MODELS
+from emotion.models.registry import find_model
 from emotion.models.transforms import to_input
 from emotion.train.augment import change_pixels, change_time
 from emotion.train.batches import Batch
@@ -64,7 +64,8 @@ class Trunk:
         return torch.stack(rows).to(device)
 
     def _computed(self, model: nn.Module, name: str, clip_THWC: Tensor, view: int) -> Tensor:
-        trunk, look = MODELS[self._name].trunk, MODELS[self._name].look
+        entry = find_model(self._name)
+        trunk, look = entry.trunk, entry.look
         assert trunk is not None
         clips = clip_THWC[None].to(next(model.parameters()).device)
         limits = self._recipe.augment

@@ -31,7 +31,8 @@ class ModelAndData:
         dataset: Folder that jobs.build_dataset made.
         out: Folder for the run: new, or begun by the same command, which then resumes.
         model: Name of the model: r3d_lite, r3d_18, mc3_18, r2plus1d_18, s3d, mvit_v2_s, swin3d_t,
-            cnn_mean, cnn_lstm, cnn_gru or cnn_attention.
+            cnn_mean, cnn_lstm, cnn_gru or cnn_attention; or package.module:Class, a model of
+            yours, see docs/training.md.
         model_args: Arguments of the model as NAME=VALUE, such as backbone=resnet50 hidden=256;
             see docs/training.md.
         pretrained: Weights to start from: none; default, the model for real faces that answers

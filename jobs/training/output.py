@@ -14,6 +14,7 @@ from emotion.evaluate.calibration import fit_temperature, softmax
 from emotion.evaluate.metrics import scores
 from emotion.evaluate.risk_coverage import choose_margin
 from emotion.evaluate.val_figures import clip_outcomes, val_figures
+from emotion.models.own import distributions, is_own
 from emotion.package.domain import dataset_domain
 from emotion.package.model_package import (
     ModelPackage,
@@ -57,6 +58,7 @@ def make_package(
         temperature=temperature,
         training=_facts(state, data, plan)
         | {"workers": workers}
+        | ({"model_code": distributions(plan.model)} if is_own(plan.model) else {})
         | _sources(data, plan, pretrained)
         | {"baseline": _baseline(state, data, temperature)},
         metrics=metrics,

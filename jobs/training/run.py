@@ -9,7 +9,8 @@ from emotion import storage
 from emotion.errors import InputError
 from emotion.labels import parse_labels
 from emotion.models.frame_cnn import BACKBONE_ARGS
-from emotion.models.registry import ModelArg, build_model, model_args
+from emotion.models.own import allow, check_answers, is_own
+from emotion.models.registry import ModelArg, build_model, import_path, model_args
 from emotion.nouns import counted
 from emotion.package.model_package import load_package
 from emotion.train.history import EpochRow
@@ -55,11 +56,12 @@ def plan_worker(config: Config, data: TrainInput) -> WorkerPlan:
             f"--balance sampling needs the decoded clips in memory, {data.decoded_gb:.1f} GB: "
             f"raise --cache-gb, {config.cache_gb} now, or take --balance weights"
         )
-    args = model_args(config.model, pairs(config.model_args, flag="model-args"))
+    model = import_path(config.model)
+    args = model_args(model, pairs(config.model_args, flag="model-args"))
     return WorkerPlan(
         dataset=data.uri,
         clip_shape=data.clip_shape,
-        model=config.model,
+        model=model,
         args=args | backbone_args(config),
         pretrained=config.pretrained,
         labels=data.labels,
@@ -117,6 +119,9 @@ def starting_weights(plan: WorkerPlan) -> PretrainedWeights:
     """
     check_trunk(plan.model, plan.recipe)
     model = build_model(plan.model, len(plan.labels), plan.args)
+    if is_own(plan.model):
+        allow(plan.model)  # crossval loads the package in this process
+        check_answers(model, plan.model, plan.clip_shape[:3], len(plan.labels))
     backbone = str(plan.args.get("backbone", ""))
     return load_pretrained(model, plan.model, plan.pretrained, backbone=backbone)
 

@@ -41,7 +41,7 @@ def check(path: Path, video: OddVideo) -> None:
     assert (facts.height, facts.width) == pytest.approx(video.hw, abs=GEOMETRY_PX)
     assert facts.num_decoded == len(pts_s)
     for frame in frames[:2]:
-        for image in (frame.image, frame.thumbnail(max(video.hw))):
+        for image in (frame.image, frame.thumbnail(max(frame.hw))):
             assert image.shape[:2] == frame.hw == (facts.height, facts.width)
             for colour in (RED, GREEN):
                 wanted = patch_box(draw(0, video.hw), colour)
