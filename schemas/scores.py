@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from schemas.codebook import described
 from schemas.tables import FLOATS, REJECTS
 
 Columns = list[tuple[str, pa.DataType]]
@@ -223,7 +224,7 @@ SCORED_FACES = pa.schema(
 
 def score_tables(labels: Sequence[str]) -> dict[str, pa.Schema]:
     """Return the schemas of a score set, by folder name."""
-    return {
+    schemas = {
         "scores": scores_schema(labels),
         "timeline": timeline_schema(labels),
         "segments": segments_schema(labels),
@@ -233,6 +234,7 @@ def score_tables(labels: Sequence[str]) -> dict[str, pa.Schema]:
         "faces": SCORED_FACES,
         "rejects": REJECTS,
     }
+    return {name: described(schema, "scores", name) for name, schema in schemas.items()}
 
 
 VIDEO_TABLES = ("scores", "timeline", "segments", "tracks", "people", "videos", "faces")

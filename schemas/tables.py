@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from schemas.codebook import LABEL_TABLE, described
+
 SCHEMA_VERSION = 4
 """Version of the columns of stored tables; jobs refuse a dataset or score set of another version.
 
@@ -186,12 +188,15 @@ REJECTS = pa.schema(
 )
 
 DATASETS = {
-    "videos": VIDEOS,
-    "frames": FRAMES,
-    "faces": FACES,
-    "tracks": TRACKS,
-    "clips": CLIPS,
-    "rejects": REJECTS,
+    name: described(schema, "dataset", name)
+    for name, schema in {
+        "videos": VIDEOS,
+        "frames": FRAMES,
+        "faces": FACES,
+        "tracks": TRACKS,
+        "clips": CLIPS,
+        "rejects": REJECTS,
+    }.items()
 }
 """The six tables of a dataset, by folder name."""
 
@@ -206,7 +211,8 @@ VIDEO_COLUMNS = {
 def with_columns(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
     """Return ``schema`` with additional string columns, such as those of the label table."""
     for name in names:
-        schema = schema.append(pa.field(name, pa.string()))
+        field = pa.field(name, pa.string(), metadata={"description": LABEL_TABLE.meaning})
+        schema = schema.append(field)
     return schema
 
 

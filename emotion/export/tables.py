@@ -14,6 +14,8 @@ import pyarrow.csv as pa_csv
 
 from emotion import storage
 from emotion.export.names import ArchiveNames, with_names
+from schemas.codebook import described
+from schemas.scores import score_tables
 
 TABLE_FORMATS = ("csv", "jsonl")
 TABLES = ("videos", "people", "tracks", "segments", "timeline", "scores", "rejects")
@@ -46,6 +48,17 @@ def export_tables(
                 write = _write_csv if form == "csv" else _write_jsonl
                 write(path, _batches(storage.join(scores, table), names))
                 storage.put_file(path, storage.join(out, form, path.name))
+
+
+def csv_schemas(labels: Sequence[str]) -> dict[str, pa.Schema]:
+    """Return the schemas of the CSV files by table, with descriptions of their columns."""
+    schemas = score_tables(labels)
+    return {
+        table: described(
+            flatten_box(with_names(schemas[table].empty_table(), NOBODY)).schema, "scores", table
+        )
+        for table in TABLES
+    }
 
 
 def has_tables(scores: str, out: str, formats: Sequence[str]) -> bool:

@@ -40,7 +40,7 @@ from jobs.ledger.shards import ShardRef, describe_plan, done_shards
 from jobs.ledger.stored_plan import Change, planned_shards
 from jobs.reading.shard_reader import Reading
 from jobs.validating.validate import import_ahead, print_report, print_warnings, validate
-from schemas.tables import DATASETS
+from schemas.tables import DATASETS, with_columns
 
 
 def limits_of(config: Config) -> Limits:
@@ -234,6 +234,8 @@ def finish(
         storage.join(config.out, "report.html"),
         dataset_report(config.out, entries=[entry.to_json() for entry in entries]).encode(),
     )
+    tables = DATASETS | {"videos": with_columns(DATASETS["videos"], plan.extra_columns)}
+    output.write_readme(config.out, "dataset", tables)
     print_summary(config.out, counts, reasons, entries)
     if not report.success:
         print_report(report)

@@ -12,7 +12,7 @@ from emotion import storage
 from emotion.analysis.files import PICTURE_FORMATS
 from emotion.errors import InputError
 from emotion.export.names import STORED, ArchiveNames, check_names, read_names, stored_names
-from emotion.export.tables import TABLE_FORMATS, export_tables, has_tables
+from emotion.export.tables import TABLE_FORMATS, csv_schemas, export_tables, has_tables
 from emotion.package.trust import note_of_scores
 from emotion.versions import check_job, check_schema_version
 from jobs.common.faults import check_fault
@@ -106,6 +106,7 @@ def run(config: Config) -> int:
                     if missing := to_do(refs, done)[0]:
                         _export(missing, settings, config)
             export_tables(config.scores, config.out, tables, names=names)
+            output.write_readme(config.out, "scores", csv_schemas(facts["labels"]))
             _finish(config, fence)
             for line in settings.note.lines():
                 print(line)

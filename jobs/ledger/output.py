@@ -7,12 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+import pyarrow as pa
+
 from emotion import storage
 from emotion.errors import InputError
 from emotion.extract.spec import ExtractionSpec
 from emotion.versions import check_schema_version
 from jobs.ledger.lock import SUCCESS as SUCCESS
 from jobs.ledger.lock import Fence
+from schemas.codebook import Kind, readme
 from schemas.tables import SCHEMA_VERSION
 
 
@@ -107,6 +110,11 @@ def read_spec(out: str) -> ExtractionSpec:
     if not storage.exists(uri):
         raise InputError(f"{out} has no spec.json; name a folder that jobs.build_dataset made")
     return ExtractionSpec.from_json(storage.read_json(uri))
+
+
+def write_readme(out: str, kind: Kind, tables: Mapping[str, pa.Schema]) -> None:
+    """Write README.txt, which explains every column of the tables in ``out``."""
+    storage.write_bytes(storage.join(out, "README.txt"), readme(kind, tables).encode())
 
 
 def mark_complete(fence: Fence, facts: Mapping[str, Any]) -> None:

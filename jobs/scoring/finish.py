@@ -18,6 +18,7 @@ from jobs.ledger import output
 from jobs.ledger.entries import Entry, add_counts, faceless_line
 from jobs.ledger.lock import Fence
 from jobs.scoring.options import Config
+from schemas.scores import score_tables
 
 _SLOWEST = 10  # number of videos in the report's table of slowest videos
 
@@ -51,6 +52,7 @@ def finish(
         drifts=drifts(config.out, baseline, labels=package.labels) if baseline else (),
     )
     storage.write_bytes(storage.join(config.out, "report.html"), page.encode())
+    output.write_readme(config.out, "scores", score_tables(package.labels))
     if package.seen is not None:
         storage.write_json(storage.join(config.out, seen.FILE), package.seen.to_json())
     success = {

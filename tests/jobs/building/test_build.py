@@ -20,7 +20,8 @@ pytestmark = pytest.mark.large
 
 def test_layout(dataset: Path) -> None:
     assert {p.name for p in dataset.iterdir()} == {
-        *DATASETS, "_SUCCESS", "_ledger", "config.json", "report.html", "spec.json", "validation",
+        *DATASETS, "_SUCCESS", "_ledger", "README.txt", "config.json", "report.html", "spec.json",
+        "validation",
     }  # fmt: skip
     success = json.loads((dataset / "_SUCCESS").read_text())
     assert success["counts"] == {name: len(rows(dataset, name)) for name in DATASETS}
