@@ -65,7 +65,8 @@ def test_annotations_are_read_by_others(result: Result, tmp_path: Path) -> None:
     assert labels == list(result.segments()["label"])
     assert eaf.media_descriptors[0]["MEDIA_URL"] == Path(result.uri).absolute().as_uri()
     grid = pympi.TextGrid(str(tmp_path / "a.TextGrid"))
-    assert [name for _, name in grid.get_tier_name_num()] == ["person 1", "person 1 confidence"]
+    tiers = [name for _, name in grid.get_tier_name_num()]
+    assert tiers == ["person 1", "person 1 confidence", "person 1 track"]
 
 
 def test_csv_is_the_timeline_and_a_folder_has_every_table(result: Result, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_a_person_has_one_strip_and_a_name(
     )
     path = tmp_path / "page.html"
     path.write_text(rendered(known, source, drawn, embed_bytes=10**8), encoding="utf-8")
+    browser.get_log("browser")
     ready(browser, path)
     (strip,) = browser.find_elements(By.CSS_SELECTOR, "h3:has(.rename)")
     assert strip.text == "person 1 rename 2 tracks"
@@ -169,6 +170,7 @@ def test_a_person_has_one_strip_and_a_name(
     link = browser.find_element(By.CSS_SELECTOR, "#renamed a")
     content = unquote(link.get_attribute("href").partition(",")[2]).encode()
     assert read_names(content, source="names.csv") == {'a "b".mp4': {0: 'Ann, "A"'}}
+    assert [line for line in browser.get_log("browser") if line["level"] != "INFO"] == []
 
 
 def test_it_is_readable_on_a_phone(browser: Any, page: Path) -> None:
