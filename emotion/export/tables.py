@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -29,7 +29,12 @@ _ROWS = 16_384
 
 
 def export_tables(
-    scores: str, out: str, formats: Sequence[str], *, names: ArchiveNames = NOBODY
+    scores: str,
+    out: str,
+    formats: Sequence[str],
+    *,
+    names: ArchiveNames = NOBODY,
+    only: Collection[str] | None = None,
 ) -> None:
     """Write OUT/csv/TABLE.csv and OUT/jsonl/TABLE.jsonl.
 
@@ -40,13 +45,15 @@ def export_tables(
         out: address of the folder for the files.
         formats: some of ``TABLE_FORMATS``.
         names: names of people.
+        only: uris of the videos whose rows are written; None: all rows.
     """
+    chosen = None if only is None else pa.array(sorted(only), pa.string())
     with TemporaryDirectory(prefix="video-emotion-export-") as folder:
         for form in formats:
             for table in TABLES:
                 path = Path(folder) / f"{table}.{form}"
                 write = _write_csv if form == "csv" else _write_jsonl
-                write(path, _batches(storage.join(scores, table), names))
+                write(path, _batches(storage.join(scores, table), names, chosen))
                 storage.put_file(path, storage.join(out, form, path.name))
 
 
@@ -80,7 +87,7 @@ def has_tables(scores: str, out: str, formats: Sequence[str]) -> bool:
     )
 
 
-def _batches(uri: str, names: ArchiveNames) -> Iterator[pa.Table]:
+def _batches(uri: str, names: ArchiveNames, chosen: pa.Array | None) -> Iterator[pa.Table]:
     """Yield the rows of a table's parts.
 
     Before the rows of a part comes an empty table, so that a file gets its columns without rows.
@@ -89,6 +96,8 @@ def _batches(uri: str, names: ArchiveNames) -> Iterator[pa.Table]:
         with storage.open_parquet(file.uri) as parquet:
             yield with_names(parquet.schema_arrow.empty_table(), names)
         for batch in storage.read_batches(file.uri, _ROWS):
+            if chosen is not None:
+                batch = batch.filter(pc.is_in(batch["uri"], value_set=chosen))
             yield with_names(batch, names)
 
 

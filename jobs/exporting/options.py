@@ -29,6 +29,9 @@ class Config:
             with the video, a timeline to click, and faces.
         videos: Folder of the videos, for overlay, blurred and report; default: the folder that was
             scored.
+        only: Videos to export: a pattern of names such as "interviews/*"; @FILE, a text file with a
+            name per line; or where: and a condition in SQL on the table videos, such as
+            "where: label = 'happy' and not is_uncertain". Default: all.
         people: CSV file of names with the columns uri, person (a number from 1) and name. It is
             kept in the score set, so that later exports use it too.
         embed_mb: Largest video in MB of 2^20 bytes, at least 0, that a report contains. For a
@@ -42,6 +45,7 @@ class Config:
     out: Address
     formats: tuple[Format, ...]
     videos: Address | None = None
+    only: str | None = None
     people: Address | None = None
     embed_mb: float = 20.0
     runner: RunnerName = "auto"

@@ -18,6 +18,7 @@ from emotion.versions import check_job, check_schema_version
 from jobs.common.faults import check_fault
 from jobs.common.progress import Progress
 from jobs.common.runner import open_runner
+from jobs.exporting.choice import chosen_videos
 from jobs.exporting.options import MAY_CHANGE, Config
 from jobs.exporting.worker import (
     VIDEO_FORMATS,
@@ -58,6 +59,7 @@ def run(config: Config) -> int:
     if facts.get("model"):
         print(facts["model"])
     spec = output.read_spec(config.scores)
+    only = chosen_videos(config.only, config.scores) if config.only is not None else None
     names = _names(config)
     stored = output.settings_of(config, (*MAY_CHANGE, "videos", "formats", "people")) | {
         "formats": sorted(config.formats),
@@ -75,15 +77,17 @@ def run(config: Config) -> int:
         embed_bytes=round(config.embed_mb * 2**20),
         note=note_of_scores(facts),
         names=names,
+        only=only,
     )
     with (
         lock.held(config.out) as fence,
         TemporaryDirectory(prefix="video-emotion-plan-") as name,
     ):
+        folder = Path(name)
         settings = replace(settings, fence=fence)
         source = facts.get("dataset") or config.scores
-        _forget_other_names(config.out, names)
-        folder, done, changed = Path(name), done_shards(config.out), False
+        _forget_other_content(config.out, names, only)
+        done, changed = done_shards(config.out), False
         for refs in stored_shards(source, folder):
             for ref in to_do(refs, done)[1]:  # before any file is written
                 remove_retired_files(ref, settings)
@@ -105,7 +109,7 @@ def run(config: Config) -> int:
                 for refs in stored_shards(source, folder):
                     if missing := to_do(refs, done)[0]:
                         _export(missing, settings, config)
-            export_tables(config.scores, config.out, tables, names=names)
+            export_tables(config.scores, config.out, tables, names=names, only=only)
             output.write_readme(config.out, "scores", csv_schemas(facts["labels"]))
             _finish(config, fence)
             for line in settings.note.lines():
@@ -137,19 +141,21 @@ def _names(config: Config) -> dict[str, dict[int, str]]:
     return names
 
 
-def _forget_other_names(out: str, names: ArchiveNames) -> None:
-    """Remove the ledger entries of an export that was made with other names."""
-    uri = storage.join(out, "_ledger", "names.json")
-    before = storage.read_json(uri)["sha256"] if storage.exists(uri) else _digest({})
-    if before != _digest(names):
+def _forget_other_content(out: str, names: ArchiveNames, only: frozenset[str] | None) -> None:
+    """Remove the ledger entries of an export that was made with other names or other videos."""
+    uri = storage.join(out, "_ledger", "content.json")
+    before = storage.read_json(uri)["sha256"] if storage.exists(uri) else _digest({}, None)
+    now = _digest(names, only)
+    if before != now:
         storage.remove(storage.join(out, output.SUCCESS))
         for entry in list(read_entries(out)):
             remove_entry(out, entry.shard_id)
-        storage.write_json(uri, {"sha256": _digest(names)})
+        storage.write_json(uri, {"sha256": now})
 
 
-def _digest(names: ArchiveNames) -> str:
-    content = {uri: dict(of_video) for uri, of_video in names.items()}
+def _digest(names: ArchiveNames, only: frozenset[str] | None) -> str:
+    people = {uri: dict(of_video) for uri, of_video in names.items()}
+    content = {"names": people, "only": None if only is None else sorted(only)}
     return hashlib.sha256(storage.json_bytes(content)).hexdigest()
 
 
@@ -162,7 +168,7 @@ def _lacks_files(out: str, settings: ExportSettings) -> bool:
 def _export(refs: Sequence[ShardRef], settings: ExportSettings, config: Config) -> None:
     video_s = sum(ref.video_s for ref in refs)
     items = [ref.to_item("export") for ref in refs]
-    total = sum(ref.num_videos for ref in refs)
+    total = sum(settings.chooses(row["uri"]) for ref in refs for row in ref.rows())
     notes: list[str] = []
     with (
         open_runner(config.runner, config.address, video_s=video_s) as runner,

@@ -59,6 +59,7 @@ class ExportSettings:
         embed_bytes: size in bytes of the largest video that a report contains.
         note: warning and recall of the model, for the formats that can hold a remark.
         names: names of people, by the uri of their video.
+        only: uris of the videos that are exported; None: all.
         fence: lock of the run.
     """
 
@@ -71,7 +72,12 @@ class ExportSettings:
     embed_bytes: int
     note: TrustNote = TrustNote()
     names: ArchiveNames = field(default_factory=dict)
+    only: frozenset[str] | None = None
     fence: Fence | None = None
+
+    def chooses(self, uri: object) -> bool:
+        """Return True if a video is exported."""
+        return self.only is None or uri in self.only
 
 
 class ExportShard:
@@ -94,7 +100,11 @@ class ExportShard:
     def _shard(self, ref: ShardRef) -> Row:
         planned = {str(row["video_id"]): row for row in ref.rows()}
         tables = {name: self._table(name, ref.shard_id) for name in _TABLES}
-        videos = self._table("videos", ref.shard_id).to_pylist()
+        videos = [
+            row
+            for row in self._table("videos", ref.shard_id).to_pylist()
+            if self._settings.chooses(row["uri"])
+        ]
         failed: Counter[str] = Counter()
         files, notes = 0, list[str]()
         for video in videos:
@@ -210,6 +220,7 @@ def forget_incomplete(refs: Iterable[ShardRef], settings: ExportSettings) -> lis
         wanted = (
             file_uri(settings.out, form, str(row["uri"]))
             for row in ref.rows()
+            if settings.chooses(row["uri"])
             for form in settings.formats
         )
         there = sum(uri in stored or _is_hidden_file(uri) for uri in wanted)

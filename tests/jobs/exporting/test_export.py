@@ -165,6 +165,62 @@ def test_names_of_nobody_are_refused(
     assert not (scores / "names.csv").exists() and not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("kind", ["pattern", "file", "condition"])
+def test_an_export_of_some_videos(scores: Path, tmp_path: Path, kind: str) -> None:
+    """The two videos of s1; a run that chooses others is refused, and so is one of all."""
+    videos = rows(scores, "videos")
+    chosen = sorted(str(v["uri"]) for v in videos if "/s1/" in str(v["uri"]))
+    assert 0 < len(chosen) < len(videos)
+    listed = tmp_path / "names.txt"
+    listed.write_text("\n".join(chosen) + "\n")
+    only = {
+        "pattern": "*/s1/*",
+        "file": f"@{listed}",
+        "condition": "where: contains(uri, '/s1/') and num_clips > 0",
+    }[kind]
+    out = tmp_path / "out"
+    given = ["--scores", str(scores), "--out", str(out), "--formats", "vtt", "csv", "jsonl"]
+    assert export.main([*given, "--only", only]) == 0
+    written = sorted(str(p.relative_to(out / "vtt")) for p in (out / "vtt").rglob("*.vtt"))
+    assert written == [f"{uri}.vtt" for uri in chosen]
+    for table in ("videos", "segments", "timeline"):
+        with (out / f"csv/{table}.csv").open() as file:
+            assert {row["uri"] for row in csv.DictReader(file)} == set(chosen)
+    assert storage.read_json(f"{out}/_SUCCESS")["counts"] == {"files": 2, "videos": 2}
+    (out / f"vtt/{chosen[0]}.vtt").unlink()
+    assert export.main([*given, "--only", only]) == 0
+    assert (out / f"vtt/{chosen[0]}.vtt").exists()
+    assert export.main(given) == 2
+
+
+@pytest.mark.parametrize(
+    "only, says",
+    [
+        ("nobody/*", "chooses no video; the score set has 6, such as videos/"),
+        ("@/no/such/file", "--only @/no/such/file: the file does not exist"),
+        ("where: no_column > 1", "not a condition on the columns of videos: Binder Error"),
+        ("where: label =", "not a condition on the columns of videos: Parser Error"),
+        ("", "--only  chooses no video"),
+    ],
+)
+def test_a_choice_of_nothing_is_refused(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], only: str, says: str
+) -> None:
+    given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "vtt"]
+    assert export.main([*given, "--only", only]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_with_an_unknown_video_is_refused(
+    scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "names.txt").write_text("x.mp4\n")
+    given = ["--scores", str(scores), "--out", str(tmp_path / "out"), "--formats", "vtt"]
+    assert export.main([*given, "--only", f"@{tmp_path / 'names.txt'}"]) == 2
+    assert "names x.mp4, which the score set does not have" in capsys.readouterr().err
+
+
 def test_a_file_of_names_without_its_columns_is_refused(
     scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
