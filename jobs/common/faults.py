@@ -97,6 +97,8 @@ def expected_line(err: BaseException) -> str | None:
                 "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or for a public bucket "
                 "AWS_NO_SIGN_REQUEST=yes"
             )
+        if bucket := getattr(err, "response", {}).get("Error", {}).get("BucketName"):
+            line += f" (bucket {bucket})"
         remedy = _REMEDIES.get(err.errno or 0) if isinstance(err, OSError) else None
         return f"{line}; {remedy}" if remedy else line
     return None

@@ -32,6 +32,20 @@ from jobs.common.faults import expected_line
             "The token has expired.",
         ),
         (
+            ClientError(
+                {
+                    "Error": {
+                        "Code": "NoSuchBucket",
+                        "Message": "The specified bucket does not exist",
+                        "BucketName": "vidoes",  # type: ignore[typeddict-unknown-key]
+                    }
+                },
+                "ListObjectsV2",
+            ),
+            "An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: "
+            "The specified bucket does not exist (bucket vidoes)",
+        ),
+        (
             EndpointConnectionError(endpoint_url="http://s3"),
             'Could not connect to the endpoint URL: "http://s3"',
         ),
@@ -45,6 +59,7 @@ from jobs.common.faults import expected_line
         "limit",
         "forbidden",
         "expired",
+        "no bucket",
         "S3",
     ],
 )
