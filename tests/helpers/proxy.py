@@ -76,17 +76,28 @@ class Proxy:
 
     async def _cut(self) -> None:
         if self._server is not None:
+            # asyncio leaks a connection that it is accepting while the server closes.
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener.fileno())
+            await _rounds(5)
             self._server.close()
             self._server = None
         for writer in list(self._writers):
             reset(writer)
 
     async def _rest(self) -> None:
-        """Wait for the tasks that still run on the loop, and for those that they start."""
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        """Wait for the tasks that still run on the loop, and for those that they start.
+
+        A connection that was just accepted becomes a task some rounds of the loop later.
+        """
+        quiet_rounds = 0
+        while quiet_rounds < 10:
             for writer in list(self._writers):
                 reset(writer)
-            await asyncio.gather(*others, return_exceptions=True)
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            # A task may open a connection now, which the next round resets.
+            await (asyncio.wait(others, timeout=0.1) if others else asyncio.sleep(0))
+            quiet_rounds = 0 if others else quiet_rounds + 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # accepted in the moment of the cut
@@ -114,6 +125,12 @@ class Proxy:
             with contextlib.suppress(OSError):
                 await each.wait_closed()  # it may still hold bytes to send
             self._writers.discard(each)
+
+
+async def _rounds(number: int) -> None:
+    """Let the loop do what is ready, some times."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
