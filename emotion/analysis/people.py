@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from emotion.export.names import NOBODY, ArchiveNames
 from emotion.pooling import pool_videos
-from emotion.predict.spans import NO_NAMES, Names, person
+from emotion.predict.spans import NO_NAMES, person
 from emotion.predict.timeline import answer_columns
 from schemas.scores import person_answers_schema, prob_column, share_column
 from schemas.tables import rows_table
@@ -24,7 +25,7 @@ def person_answers(
     labels: tuple[str, ...],
     *,
     margin: float,
-    names: Mapping[str, Names] | None = None,
+    names: ArchiveNames = NOBODY,
 ) -> pa.Table:
     """Return the rows of ``people`` with the answer for each person.
 
@@ -51,7 +52,7 @@ def person_answers(
         rows.append(
             row
             | _span(tracks[key])
-            | {"person": person(row["identity_id"], (names or {}).get(row["uri"], NO_NAMES))}
+            | {"person": person(row["identity_id"], names.get(row["uri"], NO_NAMES))}
             | answer_columns(probs.get(key), labels, margin=margin)
             | {share_column(label): value for label, value in zip(labels, share, strict=True)}
         )

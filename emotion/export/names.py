@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ COLUMNS = ("uri", "person", "name")
 
 ArchiveNames = Mapping[str, Names]
 """Names of people by the uri of their video."""
+NOBODY: ArchiveNames = MappingProxyType({})
 
 
 def read_names(content: bytes, *, source: str) -> dict[str, dict[int, str]]:

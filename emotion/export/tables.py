@@ -6,14 +6,13 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from emotion import storage
-from emotion.export.names import ArchiveNames, with_names
+from emotion.export.names import NOBODY, ArchiveNames, with_names
 from schemas.codebook import described
 from schemas.scores import score_tables
 
@@ -23,7 +22,6 @@ TABLES = ("videos", "people", "tracks", "segments", "timeline", "scores", "rejec
 
 Read it as Parquet.
 """
-NOBODY: ArchiveNames = MappingProxyType({})
 CORNERS = ("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px")
 _ROWS = 16_384
 

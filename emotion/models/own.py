@@ -16,6 +16,7 @@ environment variable ``ALLOWED`` names.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import inspect
@@ -42,6 +43,12 @@ def entry_points() -> dict[str, str]:
     return {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
 
 
+def _top(path: str) -> str:
+    """Return the outermost package of an import path."""
+    return path.partition(":")[0].partition(".")[0]
+
+
+@functools.cache
 def find_class(path: str) -> type[nn.Module]:
     """Import the class of a model and check it.
 
@@ -111,7 +118,7 @@ def check_answers(model: nn.Module, name: str, clip_shape: tuple[int, int, int],
 
 def allow(path: str) -> None:
     """Allow the class that the user has named, in this process and in those that it starts."""
-    top = path.partition(":")[0].partition(".")[0]
+    top = _top(path)
     os.environ[ALLOWED] = ",".join(filter(None, (os.environ.get(ALLOWED), top)))
 
 
@@ -125,9 +132,9 @@ def check_allowed(path: str, *, made_with: object = None) -> None:
     Raises:
         InputError: if its code may not run, or is not installed.
     """
-    top = path.partition(":")[0].partition(".")[0]
+    top = _top(path)
     allowed = {name.strip() for name in os.environ.get(ALLOWED, "").split(",")}
-    declared = {value.partition(":")[0].partition(".")[0] for value in entry_points().values()}
+    declared = {_top(value) for value in entry_points().values()}
     if top not in allowed | declared:
         code = made_with if isinstance(made_with, dict) else {}
         pip = " ".join(f"{name}=={version}" for name, version in code.items())
@@ -139,6 +146,6 @@ def check_allowed(path: str, *, made_with: object = None) -> None:
 
 def distributions(path: str) -> dict[str, str]:
     """Return the version of the distribution that has a class, by name; empty if none has."""
-    top = path.partition(":")[0].partition(".")[0]
+    top = _top(path)
     names = importlib.metadata.packages_distributions().get(top, [])
     return {name: importlib.metadata.version(name) for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -192,10 +193,12 @@ class RayRunner:
 
     name: Literal["processes", "ray"] = "ray"
 
-    def __init__(self) -> None:
+    @functools.cached_property
+    def _board(self) -> Any:
+        """Actor that the first call starts: runs without a progress bar do without it."""
         actor: Any = ray.remote(num_cpus=0, max_restarts=-1)(UnderWayBoard)
         # Steps of one process, such as the demo's, share a connection, and so the actor.
-        self._board = actor.options(name=BOARD, get_if_exists=True).remote()
+        return actor.options(name=BOARD, get_if_exists=True).remote()
 
     def under_way(self) -> Amounts:
         """Return how far the items are that are begun and not finished; nothing if unknown."""

@@ -34,7 +34,7 @@ class ItemState:
     """State of the item that this worker is doing; make one per item."""
 
     def __init__(self) -> None:
-        self._write = _write or _to_board()
+        self._write = _write
         self._before_s, self._video_s, self._frames, self._faces = 0.0, 0.0, 0, 0
         self._due_s = 0.0
 
@@ -42,8 +42,11 @@ class ItemState:
         """Count a sampled frame, ``video_s`` seconds after the start of its video or chunk."""
         self._video_s, self._frames = video_s, self._frames + 1
         self._faces += faces
-        if self._write is not None and time.monotonic() >= self._due_s:
-            self._due_s = time.monotonic() + INTERVAL_S
+        if time.monotonic() < self._due_s:
+            return
+        self._due_s = time.monotonic() + INTERVAL_S
+        self._write = self._write or _to_board()  # the driver may ask later than items begin
+        if self._write is not None:
             self._write((self._before_s + self._video_s, self._frames, self._faces))
 
     def face(self) -> None:
@@ -94,13 +97,13 @@ def total(states: Iterable[Amounts]) -> Amounts:
 
 
 def _to_board() -> Callable[[Amounts], None] | None:
-    """Return a function that sends states to the actor; None if this process has none."""
+    """Return a function that sends states to the actor; None while there is no actor."""
     ray: Any = sys.modules.get("ray")  # a worker on Ray has imported it
     if ray is None or not ray.is_initialized():
         return None
     try:
         board = ray.get_actor(BOARD)
-    except ValueError:  # the driver shows no progress
+    except ValueError:  # the driver has not asked yet
         return None
     me = ray.get_runtime_context().get_worker_id()
 

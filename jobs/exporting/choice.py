@@ -31,7 +31,8 @@ def chosen_videos(only: str, scores: str) -> frozenset[str]:
         InputError: if the file does not exist or names an unknown video, the condition is not SQL,
             or no video is chosen.
     """
-    videos = storage.read_tables(storage.join(scores, "videos"))
+    columns = None if only.startswith(WHERE) else ["uri"]
+    videos = storage.read_tables(storage.join(scores, "videos"), columns=columns)
     rejects = storage.read_tables(storage.join(scores, "rejects"), columns=["uri"])
     known = [*videos["uri"].to_pylist(), *rejects["uri"].to_pylist()]
     if only.startswith(FILE):

@@ -1,4 +1,4 @@
-"""Surroundings that would stop a job in the middle are told in one line at its start."""
+"""Surroundings that would stop a job in the middle give one line at its start."""
 
 from __future__ import annotations
 
